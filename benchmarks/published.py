@@ -1,0 +1,168 @@
+"""Against the published procedure: how much faster, and whether our probes score better.
+
+`python -m benchmarks.published`. The published procedure makes every picture anew, from noise up to the
+step, for each step, block and property, and trains each probe by 30 epochs of Adam. Here its loop runs for
+two blocks and three steps; the whole is counted exactly and extrapolated. Regeneration is timed once for
+each step value, on some of the pictures: copies for other blocks and properties would repeat it. In its
+favour, its pictures are made in our batches, its activations are not written and read, its first generation
+and labels are not counted. Ours is what a study does: every layer and step at once, labels, moments with
+shuffled twins, all probes solved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import mean
+from typing import Any
+
+import typer
+from torch import Tensor
+
+from benchmarks.counting import BATCH, EPOCHS, block, evaluations, iterations
+from benchmarks.known import BRANCH, Known, held_out_score
+from benchmarks.subject import MODEL, batches, make, rows, still_life
+from benchmarks.timing import seconds
+from underpainting.cli.show import table
+from underpainting.diffusion import Layer, StepRecord
+from underpainting.probes import gradient_scores, train_gradient_probe
+from underpainting.study.config import ProbesConfig
+from underpainting.study.environment import Workshop
+from underpainting.study.fitting import Held, empty_sums, solve
+from underpainting.study.places import Place, Places
+from underpainting.study.prompts import PromptRow
+from underpainting.study.reading import Reader
+
+BLOCKS, STEPS = ("mid", "up.3"), (1, 8, 15)
+
+
+def measure(
+    pictures: int = 100, calibrate: int = 16, test: int = 32, regenerated: int = 16
+) -> dict[str, float]:
+    """Measure speed on `pictures` to fit, agreement on `test` others, regeneration on `regenerated`."""
+    workshop = still_life()
+    layers = [layer for layer in workshop.places.layers if block(layer.name) in BLOCKS]
+    fit, others = rows(pictures), rows(calibrate + test, first=pictures)
+
+    known, readers = Known(layers, STEPS), dict[Place, Reader]()
+    ours = seconds(lambda: readers.update(fit_probes(workshop, fit, known)))
+    judges = [look_on(workshop, some, layers) for some in (others[:calibrate], others[calibrate:])]
+    again = seconds(lambda: [regenerate(workshop, fit[:regenerated], layers, step) for step in STEPS])
+    weights: dict[tuple[Place, str], Tensor] = {}
+    training = seconds(lambda: weights.update(train_probes(known, layers, workshop.places)))
+
+    speedup = show_costs(
+        workshop.places, pictures, ours, (regenerated * sum(STEPS), again), (len(weights), training)
+    )
+    differences = show_scores(judges, layers, workshop.places, readers, weights)
+    return {"published_speedup": speedup} | {
+        f"published_{metric}_difference": mean(of) for metric, of in differences.items()
+    }
+
+
+def fit_probes(workshop: Workshop, pictures: Sequence[PromptRow], known: Known) -> dict[Place, Reader]:
+    """Ours: all probes in one pass over the pictures; what the published probes need is kept."""
+    sums = empty_sums(workshop.places)
+    for batch in batches(pictures):
+        held = Held(workshop.places)
+
+        def look(record: StepRecord, held: Held = held) -> None:
+            held.look(record)
+            known.look(record)
+
+        labels = make(workshop, batch, look).labels
+        held.add_to(sums, labels)
+        known.label(labels)
+    return solve(sums, workshop.places, ProbesConfig().strengths)
+
+
+def look_on(workshop: Workshop, pictures: Sequence[PromptRow], layers: Sequence[Layer]) -> Known:
+    """Make pictures that judge the probes."""
+    known = Known(layers, STEPS)
+    for batch in batches(pictures):
+        known.label(make(workshop, batch, known.look).labels)
+    return known
+
+
+def regenerate(workshop: Workshop, pictures: Sequence[PromptRow], layers: Sequence[Layer], step: int) -> None:
+    """Published: make pictures anew from noise up to a step, with one block watched."""
+    watch = [layer for layer in layers if block(layer.name) == BLOCKS[-1]]
+    for batch in batches(pictures):
+        workshop.model.denoise(
+            [row.prompt for row in batch],
+            [row.seed for row in batch],
+            steps=MODEL.steps,
+            guidance_scale=MODEL.guidance_scale,
+            watch=watch,
+            stop_after=step,
+        )
+
+
+def train_probes(known: Known, layers: Sequence[Layer], places: Places) -> dict[tuple[Place, str], Tensor]:
+    """Published: train the probes of the layers at three steps, for every property."""
+    weights = {}
+    for layer in layers:
+        for step in STEPS:
+            x = known.activations(layer, step)
+            for found in places.properties:
+                kind: Any = found.name
+                y = known.labels(found)
+                weight = train_gradient_probe(x, y, kind, grid=layer.grid, epochs=EPOCHS, batch=BATCH)
+                weights[(layer.name, step, BRANCH), found.name] = weight
+    return weights
+
+
+def show_costs(
+    places: Places, pictures: int, ours: float, again: tuple[int, float], training: tuple[int, float]
+) -> float:
+    """Print measured and extrapolated costs; returns published over ours.
+
+    again: evaluations and seconds of the regeneration that was run. training: probes and seconds likewise.
+    """
+    blocks = len({block(layer.name) for layer in places.layers})
+    anew = evaluations(pictures, blocks, places.steps, len(places.properties))
+    run = iterations(pictures, training[0])
+    every = iterations(pictures, len(places.layers) * places.steps * len(places.properties))
+    regeneration, trained = again[1] / again[0] * anew, training[1] / run * every
+    own = pictures * places.steps
+    table(
+        ["part", "unit", "measured", "measured s", "whole", "whole s (extrapolated)"],
+        [
+            ["published: regeneration", "evaluations", again[0], again[1], anew, regeneration],
+            ["published: training", "Adam iterations", run, training[1], every, trained],
+            ["ours: all of it (measured)", "evaluations", own, ours, own, ours],
+        ],
+    )
+    speedup = (regeneration + trained) / ours
+    alone = regeneration / ours
+    print(f"{pictures} pictures: published over ours {speedup:.0f}, by regeneration alone {alone:.0f}")
+    return speedup
+
+
+def show_scores(
+    judges: Sequence[Known],
+    layers: Sequence[Layer],
+    places: Places,
+    readers: dict[Place, Reader],
+    weights: dict[tuple[Place, str], Tensor],
+) -> dict[str, list[float]]:
+    """Print scores on test pictures, chosen for on calibrate pictures; returns ours minus published."""
+    shown: list[list[object]] = []
+    differences: dict[str, list[float]] = {"dice": [], "rank": []}
+    for layer in layers:
+        for step in STEPS:
+            place = (layer.name, step, BRANCH)
+            xs = [judge.activations(layer, step) for judge in judges]
+            for k, found in enumerate(places.properties):
+                labels = [judge.labels(found) for judge in judges]
+                own = [readers[place].read(x)[:, k, :, 0].movedim(1, 0) for x in xs]
+                theirs = [gradient_scores(weights[place, found.name], x)[None] for x in xs]
+                a, b = (held_out_score(maps, labels, layer.grid, found.binary) for maps in (own, theirs))
+                metric = "dice" if found.binary else "rank"
+                differences[metric].append(a - b)
+                shown.append([layer.name, step, found.name, metric, a, b, a - b])
+    table(["layer", "step", "property", "metric", "ours", "published", "difference"], shown)
+    return differences
+
+
+if __name__ == "__main__":
+    typer.run(measure)

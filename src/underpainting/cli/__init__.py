@@ -1,0 +1,75 @@
+"""The command line: one file a subcommand."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+import underpainting
+from underpainting.cli import demo, estimate, init, layers, report, run
+from underpainting.errors import UnderpaintingError
+
+
+def _examples(*lines: str) -> str:
+    return "\n\n".join(["Examples:", *lines])
+
+
+app = typer.Typer(
+    name="underpainting",
+    help="See what a latent diffusion model already knows about a picture while it is still noise.",
+    epilog=_examples(
+        "underpainting demo", "underpainting init STUDY --prompts prompts.csv", "underpainting run STUDY"
+    ),
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+for command in (init, run, demo, layers, estimate, report):
+    name = command.__name__.rpartition(".")[2]
+    app.command(name, epilog=_examples(*command.EXAMPLES))(getattr(command, name))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"underpainting {underpainting.__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _start(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0, or 2 with one line on stderr for what a person can put right."""
+    sys.path.append("")  # an estimator `module:Class` may lie in the current folder
+    try:
+        code = app(
+            args=None if arguments is None else list(arguments),
+            prog_name="underpainting",
+            standalone_mode=False,
+        )
+    except UnderpaintingError as error:
+        _fail(str(error))
+    except TyperException as error:
+        _fail(str(getattr(error, "format_message", error.__str__)()))
+    except Abort:
+        _fail("stopped")
+    if code == 130:
+        typer.echo("stopped; the same command goes on from the last whole shard", err=True)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str) -> None:
+    typer.echo(f"underpainting: {' '.join(message.split())}", err=True)
+    sys.exit(2)

@@ -1,0 +1,5 @@
+"""`python -m underpainting.cli`."""
+
+from underpainting.cli import main
+
+main()

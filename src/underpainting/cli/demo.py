@@ -1,0 +1,24 @@
+"""`underpainting demo`: the still life's study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLES = ("underpainting demo", "underpainting demo elsewhere --json")
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Folder to make the study in.")] = Path("demo"),
+    json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+) -> None:
+    """Study the bundled still life: init, run and report in one. Again: go on, or say done."""
+    from underpainting.cli.finish import finish
+    from underpainting.cli.show import progress
+    from underpainting.workflow import demo as work
+
+    with progress() as shown:
+        study = work(folder, shown)
+    finish(study, json)

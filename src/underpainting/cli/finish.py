@@ -1,0 +1,15 @@
+"""What is shown of a study that is done."""
+
+from __future__ import annotations
+
+import typer
+
+from underpainting.cli import show
+from underpainting.study.folder import Study
+from underpainting.study.results import results
+
+
+def finish(study: Study, json: bool) -> None:
+    """Print the results, and where the report is (on stderr with JSON)."""
+    show.results(results(study), json)
+    typer.echo(f"done: {study.folder / 'report' / 'index.html'}", err=json)

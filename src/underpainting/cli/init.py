@@ -1,0 +1,104 @@
+"""`underpainting init`: make a study folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLES = (
+    "underpainting init STUDY --prompts prompts.csv",
+    "underpainting init STUDY --prompts stilllife --limit 60 --steps 10 --layers up.3.0,up.3.1",
+)
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder to make the study in.")],
+    prompts: Annotated[
+        str, typer.Option(help="CSV or Parquet with columns prompt,seed (or prompts,seeds,prompt_inds).")
+    ],
+    model: Annotated[
+        str | None, typer.Option(help="Name or folder of a pipeline.", show_default="stilllife")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Take only the first rows.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="lms, ddim, euler, heun, dpm++, pndm or pipeline.", show_default="lms")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Denoising steps.", show_default="15")] = None,
+    guidance_scale: Annotated[
+        float | None, typer.Option(help="Classifier-free guidance.", show_default="7.5")
+    ] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="float32, float16 or bfloat16.", show_default="float32")
+    ] = None,
+    fit: Annotated[float | None, typer.Option(help="Share of prompts that fit.", show_default="0.6")] = None,
+    calibrate: Annotated[
+        float | None, typer.Option(help="Share of prompts that calibrate.", show_default="0.15")
+    ] = None,
+    test: Annotated[
+        float | None, typer.Option(help="Share of prompts that test.", show_default="0.25")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the split.", show_default="0")] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(
+            help="Layers to watch, with commas between.", show_default="self-attention: all of them"
+        ),
+    ] = None,
+    branches: Annotated[
+        str | None,
+        typer.Option(
+            help="conditional, unconditional or both, with a comma between.", show_default="conditional"
+        ),
+    ] = None,
+    estimator: Annotated[
+        str | None, typer.Option(help="What labels the pictures.", show_default="stilllife")
+    ] = None,
+    properties: Annotated[
+        str | None,
+        typer.Option(
+            help="Properties to look for, with commas between.", show_default="all of the estimator's"
+        ),
+    ] = None,
+    strengths: Annotated[
+        str | None,
+        typer.Option(help="Ridge strengths to choose from.", show_default="0.0001,0.001,0.01,0.1,1"),
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Pictures made at once, at least 2.", show_default="8")
+    ] = None,
+    shard_size: Annotated[int | None, typer.Option(help="Pictures kept at once.", show_default="32")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, ...", show_default="auto")] = None,
+    gallery: Annotated[
+        int | None, typer.Option(help="Test pictures shown in the report.", show_default="8")
+    ] = None,
+) -> None:
+    """Make a study folder: its config, and its pictures split by prompt into fit, calibrate and test."""
+    from underpainting.cli.show import given, listed, quiet_libraries
+    from underpainting.study.config import parse_config
+    from underpainting.workflow import init as make
+
+    options = given(
+        {
+            "model": {
+                "name": model,
+                "scheduler": scheduler,
+                "steps": steps,
+                "guidance_scale": guidance_scale,
+                "dtype": dtype,
+            },
+            "prompts": {"file": prompts, "limit": limit},
+            "split": {"fit": fit, "calibrate": calibrate, "test": test, "seed": seed},
+            "watch": {"layers": listed(layers), "branches": listed(branches)},
+            "labels": {"estimator": estimator, "properties": listed(properties)},
+            "probes": {"strengths": listed(strengths)},
+            "run": {"batch_size": batch_size, "shard_size": shard_size, "device": device, "gallery": gallery},
+        }
+    )
+    config = parse_config(options, "options")
+    quiet_libraries()
+    study = make(folder, config)
+    counts = ", ".join(f"{count} {split}" for split, count in study.images.items())
+    typer.echo(f"{folder}: {len(study.rows)} pictures ({counts})")
+    typer.echo(f"next: underpainting estimate {folder}, underpainting run {folder}")

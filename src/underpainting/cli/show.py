@@ -1,0 +1,165 @@
+"""What commands put on the screen: tables, JSON, progress."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from underpainting.study.progress import Progress
+from underpainting.study.results import NAMES, Result
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table; numbers stand to the right. A pipe gets it as wide as it needs to be."""
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for i, column in enumerate(columns):
+        numeric = all(isinstance(row[i], int | float) or row[i] is None for row in rows)
+        shown.add_column(column, justify="right" if numeric else "left", no_wrap=True)
+    for row in rows:
+        shown.add_row(*(_cell(value) for value in row))
+    Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False).print(shown)
+
+
+def as_json(data: object) -> None:
+    """Print JSON."""
+    typer.echo(json.dumps(data, indent=1, ensure_ascii=False))
+
+
+def results(found: Sequence[Result], json_wanted: bool) -> None:
+    """Print a study's results."""
+    if json_wanted:
+        as_json([asdict(result) for result in found])
+        return
+    columns = [
+        "property",
+        "layer",
+        "step",
+        "metric",
+        "probe",
+        "ceiling",
+        "position only",
+        "shuffled",
+        "pictures",
+    ]
+    table(
+        columns,
+        [
+            [
+                r.property,
+                r.layer,
+                r.step,
+                NAMES[r.metric],
+                r.probe,
+                r.ceiling,
+                r.position,
+                r.shuffled,
+                r.images,
+            ]
+            for r in found
+        ],
+    )
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A bar with phase, pictures and remaining time on stderr; only notes where that is no terminal."""
+    quiet_libraries()
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _Plain()
+        return
+    columns = (
+        TextColumn("{task.description:<9}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f} pictures"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=console, transient=True, speed_estimate_period=300) as bar:
+        yield _Drawn(bar)
+
+
+def quiet_libraries() -> None:
+    """Keep the libraries' own bars, hints and warnings off the screen."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    warnings.simplefilter("ignore", FutureWarning)
+    from diffusers.utils import logging as of_diffusers
+    from transformers.utils import logging as of_transformers
+
+    for logging in (of_diffusers, of_transformers):
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+
+
+def size(count: int) -> str:
+    """Bytes for reading, such as `1.4 GB` (decimal units)."""
+    value, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.0f} {unit}" if value >= 100 or unit == "B" else f"{value:.1f} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """Time for reading, such as `5 min` or `2 h 10 min`."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def listed(text: str | None) -> list[str] | None:
+    """A comma-separated option as a list."""
+    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def given(options: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Options, section to key, without those that were left out."""
+    return {
+        section: {key: value for key, value in values.items() if value is not None}
+        for section, values in options.items()
+    }
+
+
+class _Plain(Progress):
+    def note(self, line: str) -> None:
+        typer.echo(f"underpainting: {line}", err=True)
+
+
+class _Drawn(_Plain):
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
+        self._task = bar.add_task("load", total=None)
+
+    def start(self, total: float, done: float) -> None:
+        self._bar.update(self._task, total=total, completed=done)
+
+    def phase(self, name: str) -> None:
+        self._bar.update(self._task, description=name)
+
+    def advance(self, pictures: float) -> None:
+        self._bar.advance(self._task, pictures)
+
+    def note(self, line: str) -> None:
+        self._bar.console.print(f"underpainting: {line}", markup=False, highlight=False)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

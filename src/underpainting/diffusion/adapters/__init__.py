@@ -1,0 +1,52 @@
+"""What is known of each family of pipelines, one file a family, found by the denoiser's class."""
+
+from typing import Any, Protocol
+
+import torch
+
+from underpainting.diffusion.adapters.unet import UNetAdapter
+from underpainting.errors import UnderpaintingError
+
+
+class Adapter(Protocol):
+    """All that the rest of the package needs to know of a family."""
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """Branches in the order in which guidance stacks them in the network's batch."""
+
+    def accepts(self, pipe: Any) -> bool:
+        """Whether this very pipeline can be called with nothing but prompts."""
+
+    def denoiser(self, pipe: Any) -> torch.nn.Module:
+        """The network that is called at every step."""
+
+    def default_size(self, pipe: Any) -> tuple[int, int]:
+        """Picture size (height, width) in pixels when none is asked for."""
+
+    def guided(self, pipe: Any, guidance_scale: float) -> bool:
+        """Whether the batch holds both branches at this guidance scale."""
+
+    def self_attention(self, denoiser: torch.nn.Module) -> dict[str, str]:
+        """Short name -> module path of every self-attention layer, in network order."""
+
+    def example_inputs(self, pipe: Any, size: tuple[int, int]) -> dict[str, Any]:
+        """Arguments of one denoiser call on the meta device, for one picture of `size` pixels."""
+
+    def decode(self, pipe: Any, latents: torch.Tensor) -> torch.Tensor:
+        """Pictures [picture, 3, height, width] in 0..1, float32, of latents."""
+
+
+ADAPTERS: dict[str, Adapter] = {"UNet2DConditionModel": UNetAdapter()}
+
+
+def adapter_for(pipe: Any) -> Adapter:
+    """The adapter of a pipeline's family; raises UnderpaintingError if there is none."""
+    kinds = [type(part).__name__ for part in getattr(pipe, "components", {}).values()]
+    for kind in kinds:
+        if kind in ADAPTERS and ADAPTERS[kind].accepts(pipe):
+            return ADAPTERS[kind]
+    raise UnderpaintingError(
+        f"no adapter for {type(pipe).__name__}: text-to-image pipelines of Stable Diffusion's family are "
+        f"known (denoiser {', '.join(ADAPTERS)})"
+    )

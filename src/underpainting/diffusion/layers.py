@@ -1,0 +1,109 @@
+"""Layers by name: which modules are watched, on what grid, with how many channels."""
+
+import difflib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from underpainting.diffusion.adapters import Adapter
+from underpainting.errors import UnderpaintingError
+
+ALL = "self-attention"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One watched module.
+
+    name: short name such as `up.3.0`, or the path for a module that has none. path: module path inside the
+    denoiser. grid: (h, w) of its tokens. channels: size of each token.
+    """
+
+    name: str
+    path: str
+    grid: tuple[int, int]
+    channels: int
+
+
+def output_shapes(adapter: Adapter, pipe: Any, size: tuple[int, int]) -> dict[str, tuple[int, ...]]:
+    """Output shape of every module of the denoiser, by path, for one picture of `size` (h, w) pixels.
+
+    The denoiser is built again from its configuration on torch's meta device and run there: shapes without
+    weights, arithmetic or random numbers. Modules that do not give one tensor are left out.
+    """
+    denoiser = adapter.denoiser(pipe)
+    with torch.device("meta"):
+        kind: Any = type(denoiser)
+        twin = kind.from_config(denoiser.config).eval()
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def note(path: str) -> Any:
+        def hook(module: torch.nn.Module, inputs: Any, output: Any) -> None:
+            if isinstance(output, torch.Tensor):
+                shapes[path] = tuple(output.shape)
+
+        return hook
+
+    for path, module in twin.named_modules():
+        module.register_forward_hook(note(path))
+    with torch.no_grad():
+        twin(**adapter.example_inputs(pipe, size))
+    return shapes
+
+
+def known_layers(
+    adapter: Adapter, pipe: Any, shapes: Mapping[str, tuple[int, ...]], size: tuple[int, int]
+) -> tuple[Layer, ...]:
+    """The family's self-attention layers in network order."""
+    named = adapter.self_attention(adapter.denoiser(pipe))
+    return tuple(_layer(name, path, shapes, size) for name, path in named.items())
+
+
+def resolve_layers(
+    names: Sequence[str | Layer],
+    known: Sequence[Layer],
+    shapes: Mapping[str, tuple[int, ...]],
+    size: tuple[int, int],
+) -> tuple[Layer, ...]:
+    """Layers by short name, path or `self-attention`; see `Model.resolve`."""
+    if isinstance(names, str):
+        raise UnderpaintingError(f"layers {names!r} is one string: give a list of names")
+    by_name = {layer.name: layer for layer in known} | {layer.path: layer for layer in known}
+    found: dict[str, Layer] = {}
+    for given in names:
+        name = given.path if isinstance(given, Layer) else given
+        if name == ALL:
+            found |= {layer.path: layer for layer in known}
+            continue
+        layer = by_name.get(name) or by_name.get(name.removesuffix(".to_out.0"))
+        if layer is None:
+            if name not in shapes:
+                raise UnderpaintingError(_unknown(name, known, shapes))
+            layer = _layer(name, name, shapes, size)
+        found[layer.path] = layer
+    return tuple(found.values())
+
+
+def _layer(name: str, path: str, shapes: Mapping[str, tuple[int, ...]], size: tuple[int, int]) -> Layer:
+    """Grid of [row, channel, h, w], or of [row, token, channel] whose tokens have the picture's aspect."""
+    shape = shapes[path]
+    if len(shape) == 4:
+        return Layer(name, path, (shape[2], shape[3]), shape[1])
+    if len(shape) == 3:
+        height = round(math.sqrt(shape[1] * size[0] / size[1]))
+        if height and shape[1] % height == 0:
+            return Layer(name, path, (height, shape[1] // height), shape[2])
+    raise UnderpaintingError(
+        f"layer {name} gives {list(shape)}, no grid of tokens at {size[0]} x {size[1]}: watch another module"
+    )
+
+
+def _unknown(name: str, known: Sequence[Layer], shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """The line for a name that is nowhere: nearest valid names, short ones for a short name."""
+    short = [layer.name for layer in known]
+    pool = [path for path in shapes if path] if "_block" in name else short
+    near = difflib.get_close_matches(name, pool, n=3, cutoff=0.4) or [short[0], "...", short[-1]]
+    return f"unknown layer {name}: nearest are {', '.join(near)} (all of them: {ALL})"

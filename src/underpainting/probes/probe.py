@@ -1,0 +1,305 @@
+"""Fitted probes: one map, a whole set on disk, and a fit for people who bring their own activations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from underpainting.errors import UnderpaintingError
+from underpainting.probes.metrics import BINARY, CONTINUOUS, best_threshold, ceiling, score, spearman
+from underpainting.probes.moments import Moments, full_float32
+from underpainting.probes.patches import Grid, Patches, cell_means, pixel_ranks, square_grid
+from underpainting.probes.solve import ridge
+
+_TENSORS, _CARD = "probes.safetensors", "card.json"
+
+
+class Key(NamedTuple):
+    """Where a probe reads: property, layer short name, step (from 1), branch."""
+
+    property: str
+    layer: str
+    step: int
+    branch: str
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One linear map from a layer's channels to properties.
+
+    weight [channel, property] and bias [property], float32.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    properties: tuple[str, ...]
+
+    def apply(self, x: Tensor) -> Tensor:
+        """Predict [..., property] from activations [..., channel], in float32 on the device of x."""
+        if x.shape[-1:] != self.weight.shape[:1]:
+            raise UnderpaintingError(
+                f"the probe reads {len(self.weight)} channels, got activations {tuple(x.shape)}; "
+                "give the layer that it was fitted to"
+            )
+        with full_float32(x.device):
+            return x.float() @ self.weight.to(x.device) + self.bias.to(x.device)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One property's probe in a set: weight [channel] float32, bias, ridge strength.
+
+    threshold is that of a binary property: object where the reading is above it.
+    """
+
+    weight: Tensor
+    bias: float
+    strength: float
+    threshold: float | None = None
+
+
+@dataclass(frozen=True)
+class ProbeLayer:
+    """A layer that probes read: short name, grid (rows, columns), channels."""
+
+    name: str
+    grid: Grid
+    channels: int
+
+
+@dataclass(frozen=True)
+class Best:
+    """The layer chosen on calibrate pictures at the last step, by which metric, and the best of each step."""
+
+    layer: str
+    metric: str
+    by_step: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ProbeSet:
+    """All probes of a study, and the card that says what they are.
+
+    On disk: `probes.safetensors` (tensors `{property}/{layer}/{step}/{branch}`, [channel + 1], bias last)
+    and `card.json`.
+    """
+
+    entries: Mapping[Key, Entry]
+    layers: tuple[ProbeLayer, ...]
+    steps: int
+    branches: tuple[str, ...]
+    best: Mapping[str, Best]
+    model: str
+    images: Mapping[str, int]
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """Properties in the order of the entries."""
+        return tuple(dict.fromkeys(key.property for key in self.entries))
+
+    def at(self, layer: str, step: int, branch: str) -> Probe:
+        """All properties' probes of one place as one Probe, for reading in one product.
+
+        Raises UnderpaintingError where the set has none there.
+        """
+        keys = [Key(name, layer, step, branch) for name in self.properties]
+        found = [key for key in keys if key in self.entries]
+        if not found:
+            raise UnderpaintingError(
+                f"no probe at layer {layer}, step {step}, branch {branch}; the set has layers "
+                f"{', '.join(known.name for known in self.layers)}, steps 1 to {self.steps}, "
+                f"branches {', '.join(self.branches)}"
+            )
+        weight = torch.stack([self.entries[key].weight for key in found], dim=1)
+        bias = torch.tensor([self.entries[key].bias for key in found])
+        return Probe(weight, bias, tuple(key.property for key in found))
+
+    def best_layer(self, property: str) -> str:
+        """Name of the property's calibrated best layer. Raises UnderpaintingError for an unknown property."""
+        if property not in self.best:
+            raise UnderpaintingError(
+                f"no property {property!r} in the probes; choose from {', '.join(self.best)}"
+            )
+        return self.best[property].layer
+
+    def save(self, folder: Path) -> None:
+        """Write `probes.safetensors` and `card.json` into a folder (made if missing)."""
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {
+            _name(key): torch.cat([entry.weight.cpu().float(), torch.tensor([entry.bias])])
+            for key, entry in self.entries.items()
+        }
+        save_file(tensors, folder / _TENSORS)
+        card = {
+            "model": self.model,
+            "images": dict(self.images),
+            "steps": self.steps,
+            "branches": list(self.branches),
+            "properties": {
+                name: {
+                    "best_layer": best.layer,
+                    "metric": best.metric,
+                    "best_layer_by_step": {str(step): layer for step, layer in best.by_step.items()},
+                }
+                for name, best in self.best.items()
+            },
+            "layers": [{"name": x.name, "grid": list(x.grid), "channels": x.channels} for x in self.layers],
+            "probes": {
+                _name(key): {"strength": entry.strength, "threshold": entry.threshold}
+                for key, entry in self.entries.items()
+            },
+        }
+        (folder / _CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> ProbeSet:
+        """Read a saved set.
+
+        Raises UnderpaintingError where files are missing or broken, or tensors and card disagree.
+        """
+        try:
+            tensors = load_file(folder / _TENSORS)
+            card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
+            loaded = cls(
+                entries={
+                    _key(name): Entry(
+                        tensors[name][:-1], float(tensors[name][-1]), x["strength"], x["threshold"]
+                    )
+                    for name, x in card["probes"].items()
+                },
+                layers=tuple(ProbeLayer(x["name"], (*x["grid"],), x["channels"]) for x in card["layers"]),
+                steps=card["steps"],
+                branches=tuple(card["branches"]),
+                best={
+                    name: Best(
+                        x["best_layer"], x["metric"], {int(k): v for k, v in x["best_layer_by_step"].items()}
+                    )
+                    for name, x in card["properties"].items()
+                },
+                model=card["model"],
+                images=card["images"],
+            )
+            channels = {layer.name: layer.channels for layer in loaded.layers}
+            for key, entry in loaded.entries.items():
+                if entry.weight.shape != (channels[key.layer],) or not entry.weight.isfinite().all():
+                    raise ValueError(f"{_name(key)} has not {channels[key.layer]} finite weights")
+            if unlisted := tensors.keys() - card["probes"].keys():
+                raise ValueError(f"{min(unlisted)} is not in the card")
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UnderpaintingError(
+                f"{folder} holds no whole set of probes ({type(error).__name__}: {error}); run the study"
+            ) from error
+        return loaded
+
+
+def _name(key: Key) -> str:
+    return f"{key.property}/{key.layer}/{key.step}/{key.branch}"
+
+
+def _key(name: str) -> Key:
+    property, layer, step, branch = name.split("/")
+    return Key(property, layer, int(step), branch)
+
+
+@dataclass(frozen=True)
+class FittedProbe:
+    """A probe fitted to somebody's own activations, with its scores on held-out pictures.
+
+    scores and ceiling: metric name to the mean over test pictures. threshold is None for a continuous label.
+    """
+
+    probe: Probe
+    grid: Grid
+    strength: float
+    threshold: float | None
+    scores: dict[str, float]
+    ceiling: dict[str, float]
+
+
+def fit(
+    activations: Tensor,
+    labels: Tensor,
+    *,
+    grid: Grid | None = None,
+    strengths: Sequence[float] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0),
+    calibrate_share: float = 0.2,
+    test_share: float = 0.2,
+    seed: int = 0,
+    name: str = "label",
+) -> FittedProbe:
+    """Fit a probe to activations [picture, token, channel] and labels [picture, H, W] or [picture, token].
+
+    A label of only 0 and 1 is binary (Dice, average precision), any other continuous (Spearman, Pearson,
+    RMSE). grid (rows, columns) is a square where left out. Pictures are split at random from `seed`: strength
+    and threshold come from the calibrate share, scores from the test share. Raises UnderpaintingError where
+    shapes do not fit, pictures are too few, or values are not finite.
+    """
+    grid = square_grid(activations.shape[1]) if grid is None else grid
+    maps = labels if labels.ndim == 3 else labels.reshape(-1, *grid)
+    _check(activations, maps, grid)
+    calibrate, test, chosen = _split(len(maps), calibrate_share, test_share, seed)
+    binary = bool(((maps == 0) | (maps == 1)).all())
+    metrics = BINARY if binary else CONTINUOUS
+
+    moments = Moments(activations.shape[2], 1)
+    for part in torch.split(chosen, 16):
+        moments.update(activations[part], cell_means(maps[part], grid)[..., None])
+    solution = ridge(moments, strengths)
+
+    every = Probe(solution.weight[..., 0].T.float(), solution.bias[:, 0].float(), tuple(map(str, strengths)))
+    predicted = every.apply(activations[calibrate]).movedim(-1, 0)  # [strength, picture, token]
+    patches = _patches(maps[calibrate], grid, binary)
+    if binary:
+        thresholds, quality = best_threshold(predicted.movedim(0, 1), patches)
+    else:
+        quality = spearman(predicted, patches).nanmean(-1)
+    best = int(quality.nan_to_num(-1).argmax())
+    threshold = float(thresholds[best]) if binary else None
+
+    probe = Probe(every.weight[:, [best]], every.bias[[best]], (name,))
+    patches = _patches(maps[test], grid, binary)
+    scores = score(probe.apply(activations[test])[..., 0], patches, metrics, threshold)
+    return FittedProbe(
+        probe, grid, strengths[best], threshold, _means(scores), _means(ceiling(patches, metrics))
+    )
+
+
+def _check(activations: Tensor, maps: Tensor, grid: Grid) -> None:
+    if activations.shape[:2] != (len(maps), grid[0] * grid[1]):
+        raise UnderpaintingError(
+            f"activations {tuple(activations.shape)} are not [picture, token, channel] for {len(maps)} "
+            f"labels and a grid of {grid[0]} x {grid[1]}; give as many pictures as labels, or the grid"
+        )
+    if not (activations.isfinite().all() and maps.isfinite().all()):
+        raise UnderpaintingError("activations or labels hold non-finite values; drop those pictures")
+
+
+def _split(
+    pictures: int, calibrate_share: float, test_share: float, seed: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Picture numbers of calibrate, test and fit, disjoint and shuffled."""
+    sizes = [max(1, round(share * pictures)) for share in (calibrate_share, test_share)]
+    if sum(sizes) >= pictures:
+        raise UnderpaintingError(
+            f"{pictures} pictures leave none to fit beside {sizes[0]} to calibrate and {sizes[1]} to test; "
+            "give more pictures or smaller shares"
+        )
+    order = torch.randperm(pictures, generator=torch.Generator().manual_seed(seed))
+    calibrate, test, chosen = torch.split(order, [*sizes, pictures - sum(sizes)])
+    return calibrate, test, chosen
+
+
+def _patches(maps: Tensor, grid: Grid, binary: bool) -> Patches:
+    return Patches.of(maps, grid, None if binary else pixel_ranks(maps))
+
+
+def _means(scores: dict[str, Tensor]) -> dict[str, float]:
+    return {name: float(values.nanmean()) for name, values in scores.items()}

@@ -1,0 +1,104 @@
+"""Schemas of the result tables, and reading and writing them as Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from underpainting.errors import UnderpaintingError
+from underpainting.records.atomic import replacing
+
+_NAME = pa.dictionary(pa.int32(), pa.string())
+
+SCORES = pa.schema(
+    [
+        ("property", _NAME),
+        ("layer", _NAME),
+        ("step", pa.int16()),
+        ("branch", _NAME),
+        ("image", _NAME),
+        ("prompt", _NAME),
+        ("source", _NAME),
+        ("metric", _NAME),
+        ("value", pa.float64()),
+    ]
+)
+"""One row a score. step counts from 1 (0: of no step); value is nan where the score does not exist."""
+
+PROMPTS = pa.schema(
+    [
+        ("image", pa.string()),
+        ("prompt", pa.string()),
+        ("seed", pa.int64()),
+        ("prompt_ind", pa.int64()),
+        ("split", pa.string()),
+    ]
+)
+"""One row an image; split is fit, calibrate or test."""
+
+
+def make_table(schema: pa.Schema, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
+    """Table of a schema from columns by name (lists or arrays of one length).
+
+    Raises UnderpaintingError where columns are missing, unknown, of unequal length or of a wrong type.
+    """
+    _check_names(schema, list(columns), "the table")
+    try:
+        arrays = [pa.array(columns[field.name], type=_plain(field.type)) for field in schema]
+        return pa.table(arrays, names=schema.names).cast(schema)
+    except (pa.ArrowException, TypeError) as error:
+        raise UnderpaintingError(
+            f"the columns make no table: {error}; give one value a row of the schema's type"
+        ) from error
+
+
+def write_table(path: Path, table: pa.Table, schema: pa.Schema) -> None:
+    """Write a table as Parquet (zstd) atomically; equal rows give equal bytes, however they were joined.
+
+    Raises UnderpaintingError where columns or types are not the schema's.
+    """
+    _check_names(schema, table.column_names, str(path))
+    plain = pa.schema([(field.name, _plain(field.type)) for field in schema])
+    try:
+        # Through plain strings in one chunk, so that dictionaries are in order of first appearance.
+        whole = table.select(schema.names).cast(plain).combine_chunks().cast(schema)
+    except pa.ArrowException as error:
+        raise UnderpaintingError(f"{path}: columns are not of the schema's types ({error})") from error
+    with replacing(path) as temporary:
+        pq.write_table(whole, temporary, compression="zstd")
+
+
+def read_table(
+    path: Path, schema: pa.Schema, columns: Sequence[str] | None = None, filters: Any = None
+) -> pa.Table:
+    """Read columns (all where left out) of the rows that pass pyarrow `filters`, in the schema's order.
+
+    Raises UnderpaintingError where the file is missing, is no Parquet, or lacks a column.
+    """
+    names = [name for name in schema.names if columns is None or name in columns]
+    try:
+        _check_names(schema, pq.read_schema(path).names, str(path))
+        table = pq.read_table(path, columns=names, filters=filters, partitioning=None)
+        return table.select(names).cast(pa.schema([schema.field(name) for name in names]))
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise UnderpaintingError(
+            f"{path} cannot be read as a table ({reason}); run the study again"
+        ) from error
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _check_names(schema: pa.Schema, names: Sequence[str], where: str) -> None:
+    missing, unknown = set(schema.names) - set(names), set(names) - set(schema.names)
+    if missing or unknown:
+        raise UnderpaintingError(
+            f"{where}: columns must be {', '.join(schema.names)}; missing: "
+            f"{', '.join(sorted(missing)) or 'none'}, unknown: {', '.join(sorted(unknown)) or 'none'}"
+        )

@@ -1,0 +1,235 @@
+"""Figures from tables, as inline SVG whose colours are the page's own (CSS variables), light or dark.
+
+Both kinds share their width and left margin, so that steps line up when one stands above the other.
+"""
+
+import io
+import re
+from collections.abc import Sequence
+from html import escape
+from itertools import pairwise
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from underpainting.report.colours import colour, ramp_name
+from underpainting.report.tables import METRICS, LayerTable, ScoreRow, number
+
+# Colours that stand for CSS variables until the SVG is written.
+INK, MUTED, RULE, TONE, PAPER = "#010101", "#020202", "#030303", "#040404", "#050505"
+VARIABLES = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    RULE: "var(--rule)",
+    TONE: "var(--tone)",
+    PAPER: "var(--paper)",
+}
+WIDTH, RIGHT, TEXT = 300.0, 8.0, 10.0
+CELLS = "cells"
+
+
+def step_figure(rows: Sequence[ScoreRow], layers: Sequence[str]) -> str:
+    """Score against step for one property: probe with its 95 % band, shuffled labels, position, ceiling.
+
+    `rows` are one property's rows of the step table; `layers` sets the margin shared with its heat map.
+    """
+    height, left = 176.0, _margin(layers)
+    figure, axes = _canvas(height, left, top=6.0, bottom=30.0)
+    lines = {
+        source: [row for row in rows if row.source == source]
+        for source in ("ceiling", "position", "shuffled")
+    }
+    probe = [row for row in rows if row.source == "probe"]
+    steps = [row.step for row in probe]
+    if len(steps) > 1:
+        axes.fill_between(
+            steps,
+            [r.estimate.low for r in probe],
+            [r.estimate.high for r in probe],
+            color=TONE,
+            alpha=0.22,
+            lw=0,
+        )
+    styles = {
+        "ceiling": (INK, "-", 0.8),
+        "position": (MUTED, (0, (1, 1.6)), 1.4),
+        "shuffled": (MUTED, (0, (5, 2)), 1.1),
+    }
+    for source, (hue, dashes, weight) in styles.items():
+        means = [row.estimate.mean for row in lines[source]]
+        axes.plot(steps, means, color=hue, linestyle=dashes, linewidth=weight)
+    axes.plot(
+        steps, [row.estimate.mean for row in probe], color=TONE, linewidth=2.2, marker="o", markersize=3.4
+    )
+    shown = np.array([[row.estimate.mean, row.estimate.low] for row in rows])
+    lowest = float(np.nanmin(shown)) if np.isfinite(shown).any() else 0.0
+    bottom = min(0.0, np.floor(lowest * 5) / 5)
+    axes.set_ylim(bottom, 1.02)
+    axes.set_yticks(np.arange(round(bottom * 5), 6) / 5)
+    axes.yaxis.set_major_formatter(lambda value, _: number(value, 1))
+    axes.grid(axis="y", color=RULE, linewidth=0.6)
+    axes.tick_params(axis="y", length=0, labelcolor=MUTED)
+    _step_axis(axes, len(steps))
+    last = probe[-1]
+    what = f"{last.name.capitalize()}: {METRICS[last.metric]} by step at {last.layer}"
+    return _svg(figure, f"step-{last.name}", f"{what}, {number(last.estimate.mean)} at the last step", [])
+
+
+def layer_figure(table: LayerTable) -> str:
+    """Heat map of the probe's score, layer by step, in network order, with the best layer outlined.
+
+    The key under it marks what position alone and the grid's ceiling score at the best layer.
+    """
+    means = np.array(table.means)
+    count, steps = means.shape
+    row = float(np.clip(400 / count, 5.0, 14.0))
+    parts = [name.split(".")[0] for name in table.layers]
+    gap = 0.45
+    place = np.arange(count) + gap * np.cumsum([0, *(a != b for a, b in pairwise(parts))])
+    span = float(place[-1]) + 1
+    left = _margin(table.layers)
+    height = 6.0 + row * span + 86.0
+    figure, axes = _canvas(height, left, top=6.0, bottom=80.0)
+    low, high = _range(means)
+    name = ramp_name(table.name)
+    corners, fills, titles = [], [], []
+    for i, j in np.ndindex(count, steps):
+        value, x, y = float(means[i, j]), j + 0.54, float(place[i]) + 0.04
+        corners.append([(x, y), (x + 0.92, y), (x + 0.92, y + 0.92), (x, y + 0.92)])
+        fills.append(colour(name, (value - low) / (high - low)) if np.isfinite(value) else RULE)
+        titles.append(f"{table.layers[i]}, step {j + 1}: {number(value)}")
+    cells = PolyCollection(corners, facecolors=fills, linewidths=0, clip_on=False)
+    cells.set_gid(CELLS)
+    axes.add_collection(cells, autolim=False)
+    if table.best_layer in table.layers:
+        at = place[table.layers.index(table.best_layer)]
+        for edge, weight in ((PAPER, 3.4), (INK, 1.2)):
+            axes.add_patch(
+                Rectangle(
+                    (0.5, at), steps, 1, facecolor="none", edgecolor=edge, linewidth=weight, clip_on=False
+                )
+            )
+    axes.set_ylim(span, 0)
+    every = int(np.ceil(10.5 / row))
+    shown = [i for i in range(count) if i % every == 0 or table.layers[i] == table.best_layer]
+    axes.set_yticks([place[i] + 0.5 for i in shown], [_short(table.layers[i]) for i in shown])
+    axes.tick_params(axis="y", length=0, pad=4)
+    for i, words in zip(shown, axes.get_yticklabels(), strict=True):
+        best = table.layers[i] == table.best_layer
+        words.set_color(INK if best else MUTED)
+        words.set_fontweight("bold" if best else "normal")
+    _step_axis(axes, steps)
+    axes.spines["bottom"].set_visible(False)
+    _key(figure, table, (low, high), left, height)
+    label = (
+        f"{table.name.capitalize()}: {METRICS[table.metric]} by layer and step; best layer {table.best_layer}"
+    )
+    return _svg(figure, f"layers-{table.name}", label, titles)
+
+
+def _canvas(height: float, left: float, *, top: float, bottom: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(WIDTH / 72, height / 72))
+    figure.patch.set_visible(False)
+    box = (left / WIDTH, bottom / height, (WIDTH - left - RIGHT) / WIDTH, (height - top - bottom) / height)
+    axes = figure.add_axes(box)
+    axes.patch.set_visible(False)
+    axes.set_axisbelow(True)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side == "bottom")
+        spine.set_color(RULE)
+    return figure, axes
+
+
+def _step_axis(axes: Axes, steps: int) -> None:
+    stride = next(s for s in (1, 2, 5, 10, 20, 50, 100, 200, steps) if steps / s <= 5)
+    ticks = [1, *(t for t in range(stride, steps + 1, stride) if t > 1 + stride / 2)]
+    if steps > 1 and ticks[-1] != steps:
+        ticks = [*(t for t in ticks if steps - t > stride / 2), steps]
+    axes.set_xlim(0.5, steps + 0.5)
+    axes.set_xticks(ticks)
+    axes.tick_params(axis="x", length=0, pad=4, labelcolor=MUTED)
+    axes.set_xlabel("step", color=MUTED, fontsize=TEXT, labelpad=2)
+
+
+def _key(figure: Figure, table: LayerTable, ends: tuple[float, float], left: float, height: float) -> None:
+    low, high = ends
+    key = figure.add_axes((left / WIDTH, 26 / height, (WIDTH - left - RIGHT) / WIDTH, 8 / height))
+    key.patch.set_visible(False)
+    name, edges = ramp_name(table.name), np.linspace(low, high, 49)
+    ends_at = [*edges[2:], high]  # each shade reaches under the next, so that no hairlines show
+    bars = [[(a, 0), (b, 0), (b, 1), (a, 1)] for a, b in zip(edges[:-1], ends_at, strict=True)]
+    shades = [colour(name, i / 47) for i in range(48)]
+    key.add_collection(PolyCollection(bars, facecolors=shades, linewidths=0), autolim=False)
+    key.set_xlim(low, high)
+    key.set_ylim(0, 1)
+    for spine in key.spines.values():
+        spine.set_visible(False)
+    key.set_yticks([])
+    key.set_xticks([low, (low + high) / 2, high])
+    key.xaxis.set_major_formatter(lambda value, _: number(value, 2))
+    key.tick_params(axis="x", length=0, pad=3, labelcolor=MUTED)
+    first, _, last = key.get_xticklabels()
+    first.set_horizontalalignment("left")
+    last.set_horizontalalignment("right")
+    for value, text in ((table.position, "position"), (table.ceiling, "ceiling")):
+        if low <= value <= high:
+            share = (value - low) / (high - low)
+            side = "left" if share < 0.12 else "right" if share > 0.88 else "center"
+            key.plot([value, value], [-0.25, 1.55], color=INK, linewidth=1.1, clip_on=False)
+            key.text(value, 1.75, text, ha=side, va="bottom", fontsize=TEXT - 1, color=INK)
+
+
+def _range(means: np.ndarray) -> tuple[float, float]:
+    defined = means[np.isfinite(means)]
+    if not defined.size:
+        return 0.0, 1.0
+    low, high = float(np.floor(defined.min() * 10) / 10), float(np.ceil(defined.max() * 10) / 10)
+    return low, max(high, low + 0.1)
+
+
+def _margin(layers: Sequence[str]) -> float:
+    return 12.0 + 5.2 * max(len(_short(name)) for name in layers)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 24 else f"{name[:9]}\u2026{name[-14:]}"
+
+
+def _svg(figure: Figure, name: str, label: str, titles: Sequence[str]) -> str:
+    """Write a figure as an SVG element: no size of its own, unique ids, CSS variables, a tooltip a cell."""
+    for axes in figure.axes:
+        for text in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+            text.set_fontsize(TEXT)
+    out = io.StringIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+        FigureCanvasSVG(figure).print_figure(out, format="svg", metadata={"Date": None, "Creator": None})
+    svg = out.getvalue()
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    if titles:
+        before, cells, after = _split(svg, f'<g id="{CELLS}">', "</g>")
+        words = iter(titles)
+        cells = re.sub(
+            r"<path([^>]*)/>", lambda m: f"<path{m[1]}><title>{escape(next(words))}</title></path>", cells
+        )
+        svg = before + cells + after
+    used = set(re.findall(r'(?:url\(#|href="#)([^")]+)', svg))
+    svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", svg)
+    svg = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", svg)
+    for stand_in, variable in VARIABLES.items():
+        svg = svg.replace(stand_in, variable)
+    _, box, drawing = _split(svg, 'viewBox="', '"')
+    links = 'xmlns:xlink="http://www.w3.org/1999/xlink"'
+    head = f'<svg {links} {box} role="img" aria-label="{escape(label)}">'
+    return re.sub(r"\n\s*", "\n", head + drawing[drawing.index(">") + 1 :]).strip()
+
+
+def _split(text: str, start: str, end: str) -> tuple[str, str, str]:
+    """Text before, from `start` through the next `end`, and after."""
+    begin = text.index(start)
+    stop = text.index(end, begin + len(start)) + len(end)
+    return text[:begin], text[begin:stop], text[stop:]

@@ -1,0 +1,133 @@
+"""The report: one HTML file that needs nothing else."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from underpainting.records import write_bytes
+from underpainting.report.colours import RAMP_OF
+from underpainting.report.figures import layer_figure, step_figure
+from underpainting.report.pictures import gallery_data
+from underpainting.report.reading import Study, read_study
+from underpainting.report.tables import (
+    FURTHER,
+    MAIN,
+    METRICS,
+    SOURCES,
+    Property,
+    ScoreRow,
+    findings,
+    interval,
+    layer_table,
+    listing,
+    number,
+    properties,
+    score_table,
+    step_table,
+    summary,
+)
+
+
+def write_report(study_folder: str | os.PathLike[str]) -> Path:
+    """Write `report/index.html` of a finished study and return its path.
+
+    Reads study.toml, environment.json, prompts.parquet, probes/card.json, scores.parquet and gallery/. The
+    same study gives the same bytes. Raises UnderpaintingError when the study is not finished or a file cannot
+    be read.
+    """
+    folder = Path(study_folder)
+    page = folder / "report" / "index.html"
+    write_bytes(page, render(read_study(folder)).encode("utf-8"))
+    return page
+
+
+def render(study: Study) -> str:
+    """The report's HTML."""
+    environment = Environment(
+        loader=PackageLoader("underpainting.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "interval": interval}
+    shown = properties(study)
+    rows, by_step = score_table(study), step_table(study)
+    found = findings(study, rows, by_step)
+    maps = layer_table(study)
+    return environment.get_template("report.html.j2").render(
+        study=study,
+        command_name=f'"{study.name}"' if " " in study.name else study.name,
+        facts=_facts(study),
+        summary=summary(rows, found),
+        findings=found,
+        properties=shown,
+        tone=lambda name: name if name in RAMP_OF else "own",
+        metrics=METRICS,
+        sources=SOURCES,
+        main_scores=_columns(shown, rows, MAIN),
+        further_scores=_columns(shown, rows, FURTHER),
+        score_rows=rows,
+        cells={(row.name, row.metric, row.source): row.estimate for row in rows},
+        step_rows=by_step,
+        step_figures={
+            which.name: step_figure([row for row in by_step if row.name == which.name], study.scores.layers)
+            for which in shown
+        },
+        layer_tables=maps,
+        layer_figures={table.name: layer_figure(table) for table in maps},
+        gallery=gallery_data(study),
+        settings=_flat(study.settings),
+        environment=_flat(study.environment),
+    )
+
+
+def _facts(study: Study) -> list[tuple[str, str]]:
+    """What the study is, for the head of the page."""
+    model, card = study.settings.get("model", {}), study.card
+    sampler = f"{study.scores.steps} steps"
+    if model.get("scheduler"):
+        sampler += f", {model['scheduler']}"
+    if model.get("guidance_scale") is not None:
+        sampler += f", guidance {model['guidance_scale']:g}"
+    facts = [
+        ("Model", str(card.get("model") or model.get("name", ""))),
+        ("Denoising", sampler),
+        ("Layers", f"{len(study.scores.layers)} watched: {listing(study.scores.layers)}"),
+        ("Branch", study.branch),
+    ]
+    counts = study.splits or {split: (count, 0) for split, count in card.get("images", {}).items()}
+    if counts:
+        pictures = sum(count for count, _ in counts.values())
+        prompts = sum(count for _, count in counts.values())
+        split = ", ".join(f"{count} {name}" for name, (count, _) in counts.items())
+        of = f" from {prompts} prompts" if prompts else ""
+        facts.append(("Pictures", f"{pictures}{of}: {split}"))
+    estimator = study.settings.get("labels", {}).get("estimator")
+    if estimator:
+        facts.append(("Labels", f"{estimator}, run on the finished picture"))
+    return facts
+
+
+def _columns(
+    shown: tuple[Property, ...], rows: tuple[ScoreRow, ...], wanted: dict[str, tuple[str, ...]]
+) -> list[tuple[Property, list[str]]]:
+    """Properties with those of the wanted metrics that were scored."""
+    scored = {(row.name, row.metric) for row in rows}
+    columns = [(found, [m for m in wanted[found.kind] if (found.name, m) in scored]) for found in shown]
+    return [(found, metrics) for found, metrics in columns if metrics]
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested settings as dotted names and words."""
+    flat = []
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat += _flat(value, f"{prefix}{name}.")
+        elif isinstance(value, list):
+            flat.append((prefix + name, ", ".join(map(str, value))))
+        else:
+            flat.append((prefix + name, str(value)))
+    return flat

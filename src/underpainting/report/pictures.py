@@ -1,0 +1,136 @@
+"""Gallery pictures as data addresses, small enough for one file."""
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from underpainting.report.colours import ramp, ramp_name
+from underpainting.report.reading import Gallery, Study
+from underpainting.report.tables import METRICS, Property, number, properties
+
+BUDGET = 4_000_000
+SIDES = (256, 192, 128, 96)
+
+
+def gallery_data(study: Study) -> list[dict[str, Any]]:
+    """What the page shows of each gallery picture, as data addresses by step.
+
+    Each entry has `image`, `prompt`, `seed`, `size` [width, height], `steps`, `final`, `noisy` and `clean`
+    [step], and `maps`: for each property its name, layer, `label`, `probe` [step] and `scores` [step] as
+    text. Pictures are WEBP, at most 256 px on a side and smaller where all would pass `BUDGET`
+    characters; maps are PNG.
+    """
+    if study.gallery is None:
+        return []
+    kept = study.gallery
+    count = sum(1 for key in kept.arrays if key.endswith("/final"))
+    films = {
+        key: array for key, array in kept.arrays.items() if key.split("/")[1] in ("noisy", "clean", "final")
+    }
+    shown = _within_budget(films)
+    entries = []
+    for i in range(count):
+        about = _about(kept, i)
+        final = kept.arrays[f"{i}/final"]
+        steps = len(kept.arrays[f"{i}/clean"])
+        maps = [_maps(study, kept, i, about, found) for found in properties(study)]
+        entries.append(
+            {
+                "image": about.get("image", f"picture {i + 1}"),
+                "prompt": about.get("prompt", ""),
+                "seed": about.get("seed"),
+                "size": [final.shape[1], final.shape[0]],
+                "steps": list(range(1, steps + 1)),
+                "final": shown[f"{i}/final"][0],
+                "noisy": shown[f"{i}/noisy"],
+                "clean": shown[f"{i}/clean"],
+                "maps": [m for m in maps if m],
+            }
+        )
+    return entries
+
+
+def _about(kept: Gallery, i: int) -> dict[str, Any]:
+    listed = kept.about.get("pictures", [])
+    return dict(listed[i]) if i < len(listed) else {}
+
+
+def _maps(study: Study, kept: Gallery, i: int, about: dict[str, Any], found: Property) -> dict[str, Any]:
+    probe, label = kept.arrays.get(f"{i}/probe/{found.name}"), kept.arrays.get(f"{i}/label/{found.name}")
+    if probe is None or label is None:
+        return {}
+    probe, label = probe.astype(np.float32), label.astype(np.float32)
+    if found.kind == "dice":
+        cuts = np.asarray(kept.about["thresholds"][found.name], dtype=np.float32)
+        frames = [_mask(scores > cut, found.name) for scores, cut in zip(probe, cuts, strict=True)]
+        target = _mask(label > 0.5, found.name)
+    else:
+        ends = float(label.min()), float(label.max())
+        frames = [_tinted(values, ends, found.name) for values in probe]
+        target = _tinted(label, ends, found.name)
+    return {
+        "name": found.name,
+        "layer": found.layer,
+        "metric": METRICS[found.metric],
+        "label": target,
+        "probe": frames,
+        "scores": _scores(study, found, str(about.get("image", "")), len(frames)),
+    }
+
+
+def _scores(study: Study, found: Property, image: str, steps: int) -> list[str]:
+    if image not in study.scores.images:
+        return [number(float("nan"))] * steps
+    at = study.scores.images.index(image)
+    return [
+        number(float(study.scores.at(found.name, found.metric, "probe", found.layer, step)[at]))
+        for step in range(1, steps + 1)
+    ]
+
+
+def _within_budget(films: dict[str, NDArray[np.uint8]]) -> dict[str, list[str]]:
+    made: dict[str, list[str]] = {}
+    for side in SIDES:
+        made = {
+            key: [_webp(frame, side) for frame in array.reshape(-1, *array.shape[-3:])]
+            for key, array in films.items()
+        }
+        if sum(len(address) for film in made.values() for address in film) <= BUDGET:
+            break
+    return made
+
+
+def _webp(picture: NDArray[np.uint8], side: int) -> str:
+    image = Image.fromarray(picture)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    image.save(out, "WEBP", quality=78, method=4)
+    return _address(out.getvalue(), "webp")
+
+
+def _mask(mask: NDArray[np.bool_], name: str) -> str:
+    return _png(np.where(mask, 226, 24).astype(np.uint8), name)
+
+
+def _tinted(values: NDArray[np.float32], ends: tuple[float, float], name: str) -> str:
+    low, high = ends
+    share = np.clip((values - low) / max(high - low, 1e-6), 0, 1)
+    return _png(np.round(np.nan_to_num(share) * 255).astype(np.uint8), name)
+
+
+def _png(levels: NDArray[np.uint8], name: str) -> str:
+    image = Image.fromarray(levels)
+    if max(image.size) > SIDES[0]:
+        image.thumbnail((SIDES[0], SIDES[0]), Image.Resampling.BOX)
+    image.putpalette(ramp(ramp_name(name)).tobytes())
+    out = io.BytesIO()
+    image.save(out, "PNG", optimize=True)
+    return _address(out.getvalue(), "png")
+
+
+def _address(data: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"

@@ -1,0 +1,1 @@
+"""Studies: config, prompts, splits, shards, and the running of them."""

@@ -1,0 +1,109 @@
+"""What a study's pictures are made with: versions, device, threads, weights."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from underpainting.diffusion import Model, load, use_scheduler
+from underpainting.errors import UnderpaintingError
+from underpainting.observers.estimators import Estimator, load_estimator
+from underpainting.study.config import StudyConfig
+from underpainting.study.folder import Study, read_environment, write_json
+from underpainting.study.labels import choose_properties
+from underpainting.study.places import Places
+
+PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "numpy")
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What is loaded for a study: model, estimator, and the places that are probed."""
+
+    model: Model
+    estimator: Estimator
+    places: Places
+
+
+def open_workshop(
+    config: StudyConfig, model: Model | None = None, estimator: Estimator | None = None
+) -> Workshop:
+    """Load what a config names; a model or estimator given as an object takes its place.
+
+    Raises UnderpaintingError on names that cannot be loaded, unknown layers, properties or schedulers.
+    """
+    device = choose_device(config.run.device)
+    model = model or load(config.model.name, device=device, torch_dtype=getattr(torch, config.model.dtype))
+    use_scheduler(model, config.model.scheduler)
+    layers = model.resolve(config.watch.layers)
+    if "unconditional" in config.watch.branches and config.model.guidance_scale <= 1:
+        raise UnderpaintingError(
+            "[watch] branches: unconditional does not exist without guidance; raise guidance_scale above 1"
+        )
+    estimator = estimator or load_estimator(config.labels.estimator, device=device)
+    properties = choose_properties(estimator, config.labels.properties)
+    return Workshop(model, estimator, Places(layers, config.model.steps, config.watch.branches, properties))
+
+
+def choose_device(name: str) -> str:
+    """A device by name; "auto" is CUDA where there is one."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return name
+
+
+def record_environment(study: Study, workshop: Workshop) -> list[str]:
+    """Record what a study's first run works with; hold a later run to it.
+
+    Threads are set as they were. Returns what else has changed and may change last digits, one line each.
+    Raises UnderpaintingError where model or estimator are not those that the study was begun with.
+    """
+    recorded = read_environment(study)
+    if recorded is not None:
+        torch.set_num_threads(int(recorded["threads"]))
+    present = _environment(study, workshop)
+    if recorded is None:
+        write_json(study.environment, present)
+        return []
+    for part in ("model", "estimator"):
+        if recorded.get(part) != present[part]:
+            raise UnderpaintingError(
+                f"the {part} is not the one that {study.folder} was begun with (weights or settings differ); "
+                "bring the former back, or init another folder"
+            )
+    before = {
+        **recorded.get("versions", {}),
+        "device": recorded.get("device"),
+        "machine": recorded.get("machine"),
+    }
+    now = {**present["versions"], "device": present["device"], "machine": present["machine"]}
+    return [
+        f"{name} was {before.get(name)}, is {value}: later pictures may differ in their last digits"
+        for name, value in now.items()
+        if before.get(name) != value
+    ]
+
+
+def _environment(study: Study, workshop: Workshop) -> dict[str, Any]:
+    model, estimator = workshop.model, workshop.estimator
+    device = next(iter(model.adapter.denoiser(model.pipe).parameters())).device
+    return {
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+        "machine": platform.machine(),
+        "threads": torch.get_num_threads(),
+        "model": {
+            "name": study.config.model.name,
+            "scheduler": model.scheduler_name,
+            "fingerprint": model.fingerprint(),
+        },
+        "estimator": {
+            "name": estimator.name,
+            "fingerprint": estimator.fingerprint,
+        },
+        "config": study.config.model_dump(mode="json", exclude_none=True),
+    }

@@ -1,0 +1,63 @@
+"""From final pictures to labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from underpainting.errors import UnderpaintingError
+from underpainting.observers.estimators import Estimator
+from underpainting.probes import cell_means
+from underpainting.study.places import Grid, Property
+
+
+def choose_properties(estimator: Estimator, wanted: Sequence[str]) -> tuple[Property, ...]:
+    """The properties asked for (none named: all of the estimator's), in that order.
+
+    An estimator may name its 0/1 properties as `binary`; otherwise `saliency` is the one. Raises
+    UnderpaintingError on a property that the estimator does not give.
+    """
+    known = tuple(estimator.properties)
+    for name in wanted:
+        if name not in known:
+            near = get_close_matches(name, known, n=1, cutoff=0.3) or list(known)
+            raise UnderpaintingError(f"the estimator gives no {name!r}; nearest is {', '.join(near)}")
+    binary: Any = getattr(estimator, "binary", ("saliency",))
+    return tuple(Property(name, name in binary) for name in dict.fromkeys(wanted or known))
+
+
+def label_pictures(
+    estimator: Estimator, pictures: Tensor, properties: Sequence[Property]
+) -> dict[str, Tensor]:
+    """Label maps [picture, height, width] by property, float32 on the CPU.
+
+    Raises UnderpaintingError where a map has another size than the pictures, is not finite, or a binary one
+    is not 0/1.
+    """
+    with torch.no_grad():
+        maps = estimator(pictures)
+    labels = {}
+    for found in properties:
+        label = maps[found.name].detach().to("cpu", torch.float32)
+        if label.shape != (len(pictures), *pictures.shape[-2:]):
+            raise UnderpaintingError(
+                f"the estimator's {found.name} is {tuple(label.shape)} for pictures {tuple(pictures.shape)}; "
+                "it must return [picture, height, width]"
+            )
+        if not bool(label.isfinite().all()):
+            raise UnderpaintingError(
+                f"the estimator's {found.name} holds non-finite values; check its input and weights"
+            )
+        if found.binary and not bool(((label == 0) | (label == 1)).all()):
+            raise UnderpaintingError(f"the estimator's {found.name} is not a map of 0 and 1; threshold it")
+        labels[found.name] = label
+    return labels
+
+
+def token_labels(labels: Mapping[str, Tensor], grid: Grid) -> Tensor:
+    """Labels averaged to a grid's tokens: [picture, token, property]."""
+    return torch.stack([cell_means(label, grid) for label in labels.values()], dim=-1)

@@ -1,0 +1,229 @@
+"""Prompts and seeds from CSV or Parquet, as people really have them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from underpainting import stilllife
+from underpainting.errors import UnderpaintingError
+
+NAMES = {
+    "prompt": ("prompts", "prompt"),
+    "seed": ("seeds", "seed"),
+    "prompt_ind": ("prompt_inds", "prompt_ind"),
+}
+LONGEST_RECORD = 50
+
+
+@dataclass(frozen=True)
+class PromptRow:
+    """One picture to make: prompt, seed of its noise, and the number of its prompt."""
+
+    prompt: str
+    seed: int
+    prompt_ind: int
+
+    @property
+    def image(self) -> str:
+        """Name of the picture, as published: `prompt_{prompt_ind}_seed_{seed}`."""
+        return f"prompt_{self.prompt_ind}_seed_{self.seed}"
+
+
+def read_prompts(file: str, limit: int | None = None) -> list[PromptRow]:
+    """Read prompts and seeds from a CSV or Parquet file, the first `limit` rows; "stilllife" is the bundled
+    list.
+
+    Columns are `prompts,seeds,prompt_inds` as published or `prompt,seed`; other columns are left alone. A CSV
+    may be UTF-8, UTF-16 or ISO-8859-1, and may hold stray quotes. Raises UnderpaintingError naming the line
+    of a bad row.
+    """
+    path = stilllife.folder() / "prompts.csv" if file == "stilllife" else Path(file)
+    if not path.is_file():
+        raise UnderpaintingError(f"no prompts at {path}; give a CSV or Parquet file with columns prompt,seed")
+    rows = list(_parquet(path) if _is_parquet(path) else _csv(path))
+    if not rows:
+        raise UnderpaintingError(
+            f"{path} holds no prompts; add a row of prompt and seed below the column names"
+        )
+    return _numbered(rows[:limit], path)
+
+
+@dataclass(frozen=True)
+class _Raw:
+    where: str
+    prompt: str
+    seed: int
+    prompt_ind: int | None
+
+
+def _numbered(rows: Sequence[_Raw], path: Path) -> list[PromptRow]:
+    numbers: dict[str, int] = {}
+    seen: dict[str, str] = {}
+    result = []
+    for raw in rows:
+        number = numbers.setdefault(raw.prompt, len(numbers)) if raw.prompt_ind is None else raw.prompt_ind
+        row = PromptRow(raw.prompt, raw.seed, number)
+        if row.image in seen:
+            raise UnderpaintingError(
+                f"{path} {raw.where}: picture {row.image} is already on {seen[row.image]}; "
+                "give every row its own pair of prompt and seed"
+            )
+        seen[row.image] = raw.where
+        result.append(row)
+    return result
+
+
+def _is_parquet(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1"
+
+
+def _parquet(path: Path) -> Iterator[_Raw]:
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise UnderpaintingError(
+            f"{path} is not a readable Parquet file ({str(error).splitlines()[0]})"
+        ) from None
+    columns = _columns(table.column_names, path)
+    values = {name: table.column(place).to_pylist() for name, place in columns.items()}
+    for i in range(table.num_rows):
+        fields = {name: "" if column[i] is None else str(column[i]) for name, column in values.items()}
+        yield _row(fields, path, f"row {i + 1}")
+
+
+def _csv(path: Path) -> Iterator[_Raw]:
+    lines = _decode(path).splitlines(keepends=True)
+    start = next((i for i, line in enumerate(lines) if line.strip()), None)
+    if start is None:
+        raise UnderpaintingError(f"{path} is empty; give a CSV with columns prompt,seed")
+    header = next(csv.reader([lines[start]]))
+    columns = _columns(header, path)
+    at = start + 1
+    while at < len(lines):
+        if not lines[at].strip():
+            at += 1
+            continue
+        fields, used = _record(lines, at, columns, len(header))
+        yield _row(fields, path, f"line {at + 1}")
+        at += used
+
+
+def _record(lines: list[str], at: int, columns: dict[str, int], width: int) -> tuple[dict[str, str], int]:
+    """Fields of the record that starts at a line, and how many lines it takes.
+
+    In this order: the line as proper CSV; the line cut by commas from both ends around the prompt, whatever
+    quotes it holds; several lines as proper CSV. What is none of these is given back as far as it can be
+    told.
+    """
+    whole = _strict(lines[at], columns, width)
+    if whole and _numbers_fit(whole):
+        return whole, 1
+    cut = _cut(lines[at], columns, width)
+    if cut and _numbers_fit(cut):
+        return cut, 1
+    for used in range(2, min(LONGEST_RECORD, len(lines) - at) + 1):
+        joined = _strict("".join(lines[at : at + used]), columns, width)
+        if joined and _numbers_fit(joined):
+            return joined, used
+    return whole or cut or {}, 1
+
+
+def _strict(text: str, columns: dict[str, int], width: int) -> dict[str, str] | None:
+    try:
+        records = list(csv.reader(text.splitlines(keepends=True), strict=True))
+    except csv.Error:
+        return None
+    if len(records) != 1 or len(records[0]) != width:
+        return None
+    return {name: records[0][place] for name, place in columns.items()}
+
+
+def _cut(line: str, columns: dict[str, int], width: int) -> dict[str, str] | None:
+    before = columns["prompt"]
+    after = width - 1 - before
+    left = line.rstrip("\r\n").split(",", before)
+    if len(left) != before + 1:
+        return None
+    right = left.pop().rsplit(",", after)
+    if len(right) != after + 1:
+        return None
+    fields = [*left, *right]
+    prompt = fields[before]
+    if len(prompt) > 1 and prompt[0] == prompt[-1] == '"':
+        prompt = prompt[1:-1]
+    elif prompt.count('"') % 2:
+        prompt = prompt[1:] if prompt.startswith('"') else prompt.removesuffix('"')
+    fields[before] = prompt.replace('""', '"')
+    return {
+        name: fields[place].strip('"') if name != "prompt" else fields[place]
+        for name, place in columns.items()
+    }
+
+
+def _numbers_fit(fields: dict[str, str]) -> bool:
+    return all(_whole(value) is not None for name, value in fields.items() if name != "prompt")
+
+
+def _columns(header: Sequence[str], path: Path) -> dict[str, int]:
+    names = [name.strip().strip('"').lower() for name in header]
+    found = {
+        key: next((names.index(name) for name in known if name in names), None)
+        for key, known in NAMES.items()
+    }
+    if found["prompt"] is None or found["seed"] is None:
+        shown = ", ".join(names)[:80] or "nothing"
+        raise UnderpaintingError(
+            f"{path} needs columns prompt,seed or prompts,seeds,prompt_inds on its first line, not {shown}"
+        )
+    return {key: place for key, place in found.items() if place is not None}
+
+
+def _row(fields: dict[str, str], path: Path, where: str) -> _Raw:
+    if not fields:
+        raise UnderpaintingError(
+            f"{path} {where}: not a row of prompt and seed; quote prompts that hold commas"
+        )
+    prompt = fields["prompt"].strip()
+    if not prompt:
+        raise UnderpaintingError(f"{path} {where}: the prompt is empty; write one or remove the row")
+    for name in ("seed", "prompt_ind"):
+        if name in fields and _whole(fields[name]) is None:
+            raise UnderpaintingError(
+                f"{path} {where}: {name} {fields[name]!r} is not a whole number from 0; correct the row"
+            )
+    number = _whole(fields["prompt_ind"]) if "prompt_ind" in fields else None
+    return _Raw(where, prompt, _whole(fields["seed"]) or 0, number)
+
+
+def _whole(text: str) -> int | None:
+    digits = text.strip().removesuffix(".0")
+    if not (digits.isascii() and digits.isdigit()):
+        return None
+    value = int(digits)
+    return value if value < 2**63 else None
+
+
+def _decode(path: Path) -> str:
+    data = path.read_bytes()
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encodings = ["utf-16"]
+    elif any(0x80 <= byte <= 0x9F for byte in data):
+        encodings = ["utf-8-sig", "cp1252", "iso-8859-1"]
+    else:
+        encodings = ["utf-8-sig", "iso-8859-1"]
+    for encoding in encodings:
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" in text:
+            break
+        return text
+    raise UnderpaintingError(f"{path} is not text; give prompts as CSV (UTF-8) or Parquet")

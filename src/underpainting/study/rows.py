@@ -1,0 +1,72 @@
+"""From arrays of scores to the rows of a score table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from torch import Tensor
+
+from underpainting.records import SCORES, replacing
+from underpainting.study.places import SOURCES, Places
+from underpainting.study.prompts import PromptRow
+from underpainting.study.scoring import Scores
+
+
+def probe_rows(scores: Scores, places: Places, pictures: Sequence[PromptRow]) -> pa.Table:
+    """Rows of probes and shuffled labels from arrays [picture, layer, step, branch, source]."""
+    steps = list(range(1, places.steps + 1))
+    return pa.concat_tables(
+        _rows(name, values.movedim(-1, 1), places, pictures, SOURCES, steps, places.branches)
+        for name, values in scores.items()
+    )
+
+
+def layer_rows(scores: Scores, source: str, places: Places, pictures: Sequence[PromptRow]) -> pa.Table:
+    """Rows of position or ceiling, step 0 and no branch, from arrays [picture, layer]."""
+    return pa.concat_tables(
+        _rows(name, values[:, None, :, None, None], places, pictures, (source,), [0], ("",))
+        for name, values in scores.items()
+    )
+
+
+def gather(tables: Iterable[pa.Table], path: Path) -> None:
+    """Put score tables together in one file, one of them in memory at a time."""
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, SCORES, compression="zstd") as writer:
+        for table in tables:
+            writer.write_table(table)
+
+
+def _rows(
+    name: str,
+    values: Tensor,
+    places: Places,
+    pictures: Sequence[PromptRow],
+    sources: Sequence[str],
+    steps: Sequence[int],
+    branches: Sequence[str],
+) -> pa.Table:
+    """Rows of values [picture, source, layer, step, branch], in that order."""
+    found, metric = name.split("/")
+    index = [axis.ravel() for axis in np.indices(values.shape)]
+    columns = {
+        "property": _names([found], np.zeros(values.numel(), np.int32)),
+        "layer": _names([layer.name for layer in places.layers], index[2]),
+        "step": pa.array(np.asarray(steps, np.int16)[index[3]]),
+        "branch": _names(branches, index[4]),
+        "image": _names([row.image for row in pictures], index[0]),
+        "prompt": _names([row.prompt for row in pictures], index[0]),
+        "source": _names(sources, index[1]),
+        "metric": _names([metric], np.zeros(values.numel(), np.int32)),
+        "value": pa.array(values.contiguous().double().numpy().ravel()),
+    }
+    return pa.table(columns, schema=SCORES)
+
+
+def _names(names: Sequence[str], index: np.ndarray) -> pa.DictionaryArray:
+    distinct = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    place = np.asarray([distinct[name] for name in names], np.int32)
+    return pa.DictionaryArray.from_arrays(pa.array(place[index]), pa.array(list(distinct), pa.string()))

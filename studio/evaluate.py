@@ -1,0 +1,131 @@
+"""Measures the still life against its bars: ``python -m studio.evaluate`` prints and writes evaluation.json.
+
+Prompts and seeds are fixed and used nowhere in training; held-out renders are every tenth scene. ``--sheet``
+also draws a contact sheet of 64 generated pictures with the outlines that the estimator sees.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from scipy.ndimage import binary_dilation
+from scipy.stats import spearmanr
+from torch import Tensor
+
+from studio.autoencoder import psnr, to_input
+from studio.data import Pictures, load_pictures
+from studio.prompts import draw
+from underpainting import load, load_classifier, load_estimator, stilllife
+from underpainting.diffusion import Model
+from underpainting.observers.classifiers import SmallClassifier
+
+BATCH, STEPS, SEED = 16, 15, 12345
+OUT = Path(__file__).parent / "evaluation.json"
+
+
+def generate(model: Model, prompts: list[str], seeds: list[int], guidance_scale: float) -> Tensor:
+    """Pictures [picture, 3, 128, 128] in 0..1."""
+    made = []
+    for i in range(0, len(prompts), BATCH):
+        some = slice(i, i + BATCH)
+        latents = model.denoise(
+            prompts[some], seeds[some], steps=STEPS, guidance_scale=guidance_scale
+        ).latents
+        made.append(model.decode(latents))
+    return torch.cat(made)
+
+
+def text_control(
+    pictures: Tensor, classifier: SmallClassifier, names: list[str], colours: list[str]
+) -> dict[str, float]:
+    """Shares of pictures whose class and colour, as the classifier sees them, are those of the prompt."""
+    seen = classifier(pictures).argmax(1).tolist(), classifier.colour_of(pictures).argmax(1).tolist()
+    right = [[classifier.classes[s] == n for s, n in zip(seen[0], names, strict=True)]]
+    right.append([classifier.colours[s] == c for s, c in zip(seen[1], colours, strict=True)])
+    return {"class_accuracy": float(np.mean(right[0])), "colour_accuracy": float(np.mean(right[1]))}
+
+
+def estimators(pictures: Tensor, data: Pictures, scene: np.ndarray) -> dict[str, float]:
+    """Dice and rank correlations of the estimator's maps with the renderer's, a mean over pictures."""
+    maps = load_estimator("stilllife")(pictures)
+    dice, depth, shading = [], [], []
+    for k, s in enumerate(scene):
+        inside, wanted = maps["saliency"][k].numpy() > 0, data.mask[s] > 0.5
+        dice.append(2 * (inside & wanted).sum() / (inside.sum() + wanted.sum()))
+        depth.append(spearmanr(maps["depth"][k].ravel(), -data.depth[s].astype(float).ravel()).statistic)
+        shading.append(spearmanr(maps["shading"][k].ravel(), data.shading[s].astype(float).ravel()).statistic)
+    return {
+        "mask_dice": float(np.mean(dice)),
+        "depth_rank": float(np.mean(depth)),
+        "shading_rank": float(np.mean(shading)),
+    }
+
+
+def sheet(pictures: Tensor, masks: Tensor, columns: int = 8) -> Image.Image:
+    """Pictures in rows, each with the outline of its mask beside it."""
+    plain = (pictures.permute(0, 2, 3, 1).numpy() * 255).round().astype(np.uint8)
+    outlined = plain.copy()
+    for picture, mask in zip(outlined, masks.numpy() > 0, strict=True):
+        picture[binary_dilation(mask) & ~mask] = (255, 0, 255)
+    rows = [
+        np.concatenate(
+            [side[i : i + columns].transpose(1, 0, 2, 3).reshape(128, -1, 3) for side in (plain, outlined)], 1
+        )
+        for i in range(0, len(plain), columns)
+    ]
+    return Image.fromarray(np.concatenate(rows))
+
+
+def main() -> None:
+    """Measures, prints, writes."""
+    cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    cli.add_argument("--prompts", type=int, default=256)
+    cli.add_argument("--guidance", type=float, default=3.0)
+    cli.add_argument("--sheet", type=Path)
+    cli.add_argument("--out", type=Path, default=OUT)
+    args = cli.parse_args()
+    model, classifier = load("stilllife"), load_classifier("stilllife")
+    assert isinstance(classifier, SmallClassifier)
+    found: dict[str, float] = {"prompts": args.prompts, "steps": STEPS, "guidance_scale": args.guidance}
+
+    rows = draw(args.prompts, SEED)
+    prompts, seeds, names, colours = (list(column) for column in zip(*rows, strict=True))
+    began = time.monotonic()
+    pictures = generate(model, prompts, seeds, args.guidance)
+    found["seconds_per_picture"] = (time.monotonic() - began) / len(pictures)
+    found |= text_control(pictures, classifier, names, colours)
+
+    data = load_pictures(held_out=True)
+    renders = to_input(torch.from_numpy(data.picture))
+    seen = (
+        classifier((renders + 1) / 2).argmax(1).numpy(),
+        classifier.colour_of((renders + 1) / 2).argmax(1).numpy(),
+    )
+    found["classifier_accuracy"] = float((seen[0] == data.name).mean())
+    found["classifier_colour_accuracy"] = float((seen[1] == data.colour).mean())
+    some = np.arange(0, len(data), 4)
+    vae = model.pipe.vae
+    with torch.no_grad():
+        there = torch.cat(
+            [vae.decode(vae.encode(x).latent_dist.mean).sample for x in renders[some].split(16)]
+        )
+    found["psnr"] = float(psnr(there, renders[some]).mean())
+    found |= estimators((renders[some] + 1) / 2, data, data.scene[some])
+    again = estimators((there.clamp(-1, 1) + 1) / 2, data, data.scene[some])
+    found |= {f"{key}_autoencoded": value for key, value in again.items()}
+    found["size_mb"] = sum(f.stat().st_size for f in stilllife.folder().rglob("*.safetensors")) / 1e6
+    found["parameters_million"] = sum(p.numel() for p in model.pipe.unet.parameters()) / 1e6
+    if args.sheet:
+        sheet(pictures[:64], load_estimator("stilllife")(pictures[:64])["saliency"]).save(args.sheet)
+    args.out.write_text(json.dumps(found, indent=1) + "\n")
+    print(*(f"{key:28s} {value:10.4g}" for key, value in found.items()), sep="\n")
+
+
+if __name__ == "__main__":
+    main()

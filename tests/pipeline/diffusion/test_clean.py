@@ -1,0 +1,118 @@
+"""Predicted clean latents against what schedulers return, and against the formulas' own definition."""
+
+from typing import Any
+
+import pytest
+import torch
+from diffusers import (
+    DDIMScheduler,
+    DPMSolverMultistepScheduler,
+    EulerDiscreteScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    HeunDiscreteScheduler,
+    KDPM2DiscreteScheduler,
+    LMSDiscreteScheduler,
+    PNDMScheduler,
+    UniPCMultistepScheduler,
+)
+
+from underpainting.diffusion import Model, StepRecord
+from underpainting.diffusion.clean import NoiseLevel, Space, noise_level, predicted_clean
+from underpainting.errors import UnderpaintingError
+
+
+def records_of(model: Model, scheduler: type[Any], prediction: str) -> tuple[list[StepRecord], Any]:
+    """The records of a short run, and an untouched scheduler of the same configuration."""
+    config = dict(model.pipe.scheduler.config)
+    model.pipe.scheduler = scheduler.from_config(config, prediction_type=prediction, **unclipped(scheduler))
+    records: list[StepRecord] = []
+    model.denoise(["a lemon", "a mug"], [1, 2], steps=5, on_step=records.append)
+    fresh = scheduler.from_config(model.pipe.scheduler.config)
+    fresh.set_timesteps(5)
+    return records, fresh
+
+
+def unclipped(scheduler: type[Any]) -> dict[str, bool]:
+    """DDIM clips unless told not to."""
+    return {"clip_sample": False} if scheduler is DDIMScheduler else {}
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
+@pytest.mark.parametrize(
+    "scheduler", [LMSDiscreteScheduler, EulerDiscreteScheduler, DDIMScheduler, HeunDiscreteScheduler]
+)
+def test_agrees_with_what_the_scheduler_returns(model: Model, scheduler: type[Any], prediction: str) -> None:
+    records, fresh = records_of(model, scheduler, prediction)
+    for record, timestep in zip(records, fresh.timesteps, strict=True):
+        fresh.scale_model_input(record.latents, timestep)
+        returned = fresh.step(record.network_output, timestep, record.latents).pred_original_sample
+        torch.testing.assert_close(record.predicted_clean, returned, rtol=1e-5, atol=1e-5)
+        assert record.timestep == pytest.approx(float(timestep))
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize("scheduler", [DPMSolverMultistepScheduler, UniPCMultistepScheduler])
+def test_agrees_with_what_a_solver_converts_to(model: Model, scheduler: type[Any], prediction: str) -> None:
+    records, fresh = records_of(model, scheduler, prediction)
+    for record, timestep in zip(records, fresh.timesteps, strict=True):
+        if fresh.step_index is None:
+            fresh._init_step_index(timestep)
+        converted = fresh.convert_model_output(record.network_output, sample=record.latents)
+        torch.testing.assert_close(record.predicted_clean, converted, rtol=1e-4, atol=1e-5)
+        fresh.step(record.network_output, timestep, record.latents)
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+def test_pndm_agrees_with_ddim_at_the_same_timestep(model: Model, prediction: str) -> None:
+    records, fresh = records_of(model, PNDMScheduler, prediction)
+    ddim = DDIMScheduler.from_config(fresh.config, clip_sample=False)
+    ddim.set_timesteps(5)
+    for record in records:
+        returned = ddim.step(record.network_output, int(record.timestep), record.latents).pred_original_sample
+        torch.testing.assert_close(record.predicted_clean, returned, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("space", "prediction"),
+    [
+        ("sigma", "epsilon"),
+        ("sigma", "v_prediction"),
+        ("variance preserving", "epsilon"),
+        ("variance preserving", "v_prediction"),
+        ("flow", "flow_prediction"),
+    ],
+)
+@pytest.mark.parametrize("sigma", [0.02, 0.9])
+def test_a_perfect_network_gives_the_clean_latents(space: Space, prediction: str, sigma: float) -> None:
+    clean, noise = torch.randn(2, 1, 4, 8, 8, generator=torch.Generator().manual_seed(0)).double()
+    scale = (1 + sigma**2) ** 0.5
+    latents = {
+        "sigma": clean + sigma * noise,
+        "variance preserving": (clean + sigma * noise) / scale,
+        "flow": (1 - sigma) * clean + sigma * noise,
+    }[space]
+    output = {
+        "epsilon": noise,
+        "v_prediction": (noise - sigma * clean) / scale,
+        "flow_prediction": noise - clean,
+    }[prediction]
+    found = predicted_clean(NoiseLevel(space, sigma, prediction), latents, output)
+    torch.testing.assert_close(found, clean.float(), rtol=1e-4, atol=1e-5)
+
+
+def test_flow_schedulers_mix_as_the_formula_says() -> None:
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=3.0)
+    scheduler.set_timesteps(4)
+    clean, noise = torch.randn(2, 1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    for timestep in scheduler.timesteps:
+        latents = scheduler.scale_noise(clean, timestep[None], noise)
+        level = noise_level(scheduler, float(timestep))
+        found = predicted_clean(level, latents, noise - clean)
+        torch.testing.assert_close(found, clean, rtol=1e-4, atol=1e-5)
+        scheduler.step(noise - clean, timestep, latents)
+
+
+def test_unknown_scheduler_is_refused_by_name(model: Model) -> None:
+    model.pipe.scheduler = KDPM2DiscreteScheduler.from_config(model.pipe.scheduler.config)
+    with pytest.raises(UnderpaintingError, match=r"KDPM2DiscreteScheduler.*LMSDiscreteScheduler"):
+        model.denoise(["a mug"], [1], steps=3, on_step=lambda record: None)

@@ -1,0 +1,109 @@
+"""Layers: the sixteen of Stable Diffusion v1, other paths, names that are wrong."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.pipeline.conftest import tiny_pipeline
+from underpainting.diffusion import Layer, Model, StepRecord, attach
+from underpainting.errors import UnderpaintingError
+
+SIXTEEN = [
+    *(f"down.{block}.{layer}" for block in range(3) for layer in range(2)),
+    "mid.0",
+    *(f"up.{block}.{layer}" for block in range(1, 4) for layer in range(3)),
+]
+UP = "up_blocks.3.attentions.0.transformer_blocks.0.attn1"
+
+
+def test_the_sixteen_layers_in_network_order(model: Model) -> None:
+    assert [layer.name for layer in model.layers] == SIXTEEN
+    assert model.layers[-3] == Layer("up.3.0", UP, (16, 16), 8)
+    assert model.layers[6].grid == (2, 2)
+
+
+def test_grids_and_channels_are_those_of_a_real_run(model: Model) -> None:
+    records: list[StepRecord] = []
+    model.denoise(["a mug"], [1], steps=1, watch=["self-attention"], on_step=records.append)
+    for layer in model.layers:
+        act = records[0].activations[layer.name]["conditional"]
+        assert act.shape == (1, layer.grid[0] * layer.grid[1], layer.channels)
+
+
+def test_short_full_and_inner_names_are_one_layer(model: Model) -> None:
+    expected = (model.layers[-3],)
+    assert model.resolve(["up.3.0"]) == expected
+    assert model.resolve([UP]) == expected
+    assert model.resolve([UP + ".to_out.0"]) == expected
+    assert model.resolve(["up.3.0", UP, expected[0]]) == expected
+    assert model.resolve(["self-attention"]) == model.layers
+
+
+def test_the_layers_output_is_that_of_its_inner_linear_layer(model: Model) -> None:
+    inner: list[torch.Tensor] = []
+    linear = model.pipe.unet.get_submodule(UP + ".to_out.0")
+    handle = linear.register_forward_hook(lambda module, inputs, output: inner.append(output))
+    records: list[StepRecord] = []
+    model.denoise(
+        ["a mug"],
+        [1],
+        steps=1,
+        watch=["up.3.0"],
+        branches=("unconditional", "conditional"),
+        on_step=records.append,
+    )
+    handle.remove()
+    act = records[0].activations["up.3.0"]
+    assert torch.equal(torch.cat([act["unconditional"], act["conditional"]]), inner[0])
+
+
+def test_any_module_path_is_watched(model: Model) -> None:
+    attention, convolution = model.resolve([UP.replace("attn1", "attn2"), "conv_in"])
+    assert (attention.grid, attention.channels) == ((16, 16), 8)
+    assert (convolution.name, convolution.grid, convolution.channels) == ("conv_in", (16, 16), 8)
+    seen: list[torch.Tensor] = []
+    handle = model.pipe.unet.conv_in.register_forward_hook(lambda module, inputs, output: seen.append(output))
+    records: list[StepRecord] = []
+    model.denoise(["a mug"], [1], steps=1, watch=[attention, convolution], on_step=records.append)
+    handle.remove()
+    tokens = records[0].activations["conv_in"]["conditional"]
+    assert torch.equal(tokens[0, 16 * 3 + 5], seen[0][1, :, 3, 5])
+
+
+def test_grids_follow_the_picture_size(model: Model) -> None:
+    layer = model.resolve(["up.3.0"], height=32, width=64)[0]
+    assert layer.grid == (16, 32)
+    records: list[StepRecord] = []
+    model.denoise(["a mug"], [1], steps=1, watch=["up.3.0"], on_step=records.append, height=32, width=64)
+    assert records[0].activations["up.3.0"]["conditional"].shape == (1, 512, 8)
+
+
+def test_stacked_transformers_have_a_third_number(tmp_path: Path) -> None:
+    model = attach(tiny_pipeline(tmp_path, transformer_layers_per_block=(1, 2, 1, 1)))
+    names = [layer.name for layer in model.layers]
+    assert names[:6] == ["down.0.0", "down.0.1", "down.1.0.0", "down.1.0.1", "down.1.1.0", "down.1.1.1"]
+    assert "up.2.2.1" in names and "up.3.2" in names
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("up.3.9", "up.3.0"),
+        ("up.0.0", "up.1.0"),
+        (UP.replace("attentions.0", "attentions.7"), UP),
+        ("nonsense", "down.0.0"),
+    ],
+)
+def test_unknown_names_show_the_nearest_valid_ones(model: Model, name: str, near: str) -> None:
+    with pytest.raises(UnderpaintingError) as caught:
+        model.denoise(["a mug"], [1], watch=[name])
+    message = str(caught.value)
+    assert name in message and near in message and "\n" not in message
+
+
+def test_one_string_and_a_module_without_tokens_are_refused(model: Model) -> None:
+    with pytest.raises(UnderpaintingError, match="list of names"):
+        model.resolve("up.3.0")
+    with pytest.raises(UnderpaintingError, match="no grid"):
+        model.resolve(["time_embedding"])

@@ -1,0 +1,85 @@
+"""Tiny studies: a random pipeline on disk, an estimator of what is truly in its pictures, a few prompts."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+
+from underpainting.study.config import StudyConfig, parse_config
+from underpainting.study.folder import Study, create_study
+from underpainting.study.prompts import PromptRow
+from underpainting.study.run import run_study
+
+
+class LightEstimator:
+    """Labels that any picture has: where it is reddest, blurred light with a slope, and light."""
+
+    properties = ("saliency", "depth", "shading")
+    name = "light"
+    fingerprint = "0"
+
+    def __call__(self, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Compute all three from pictures [picture, 3, height, width] in 0..1."""
+        red, light = pictures[:, 0], pictures.mean(1)
+        blurred = torch.nn.functional.avg_pool2d(light[:, None], 5, stride=1, padding=2)[:, 0]
+        slope = torch.linspace(0, 0.2, pictures.shape[-2])[None, :, None]
+        middle = red.flatten(1).quantile(0.7, dim=1)[:, None, None]
+        return {"saliency": (red > middle).float(), "depth": blurred + slope, "shading": light}
+
+
+@pytest.fixture(scope="session")
+def pipeline_folder(
+    session_pipeline: StableDiffusionPipeline, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The tiny pipeline as save_pretrained writes it."""
+    folder = tmp_path_factory.mktemp("pipelines") / "tiny"
+    session_pipeline.save_pretrained(folder)
+    return folder
+
+
+def tiny_rows() -> list[PromptRow]:
+    """Fourteen pictures of ten prompts."""
+    return [PromptRow(f"a thing number {i % 10}", 100 + i, i % 10) for i in range(14)]
+
+
+def tiny_config(pipeline: Path) -> StudyConfig:
+    """Three steps, four layers on three grids, both branches, batches of two, shards of four."""
+    settings = {
+        "model": {"name": str(pipeline), "steps": 3},
+        "split": {"fit": 0.5, "calibrate": 0.2, "test": 0.3},
+        "watch": {
+            "layers": ["down.0.0", "mid.0", "up.1.2", "up.3.0"],
+            "branches": ["conditional", "unconditional"],
+        },
+        "probes": {"strengths": [1e-3, 1e-1]},
+        "run": {"batch_size": 2, "shard_size": 4, "device": "cpu", "gallery": 2},
+    }
+    return parse_config(settings, "settings")
+
+
+@pytest.fixture
+def new_study(tmp_path: Path, pipeline_folder: Path) -> Callable[[str], Study]:
+    """Make the same study anew under a name."""
+
+    def make(name: str) -> Study:
+        return create_study(tmp_path / name, tiny_config(pipeline_folder), tiny_rows())
+
+    return make
+
+
+@pytest.fixture
+def estimator() -> LightEstimator:
+    """The estimator of what is truly in the pictures."""
+    return LightEstimator()
+
+
+@pytest.fixture(scope="session")
+def finished(pipeline_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A study run from end to end without a break."""
+    made = create_study(
+        tmp_path_factory.mktemp("studies") / "whole", tiny_config(pipeline_folder), tiny_rows()
+    )
+    run_study(made, estimator=LightEstimator())
+    return made

@@ -1,0 +1,197 @@
+"""A whole study's probe scores against plain hooks, least squares in NumPy, and SciPy on enlarged maps."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+from PIL import Image
+from scipy.stats import pearsonr, spearmanr
+from sklearn.metrics import average_precision_score
+
+from underpainting.study.folder import Study
+
+LAYER, STEP, GRID = "up.3.0", 3, 16
+MODULE = "up_blocks.3.attentions.0.transformer_blocks.0.attn1"
+STRENGTHS = (1e-3, 1e-1)
+
+
+def _activations(pipe: StableDiffusionPipeline, study: Study) -> dict[str, np.ndarray]:
+    """Conditional activations [token, channel] of one layer and step by image, from the bare pipeline."""
+    found, outputs = {}, []
+    module = pipe.unet.get_submodule(MODULE)
+    hook = module.register_forward_hook(lambda m, i, output: outputs.append(output.detach()))
+    try:
+        for row in study.rows:
+            outputs.clear()
+            generator = torch.Generator().manual_seed(row.seed)
+            pipe(
+                row.prompt,
+                num_inference_steps=3,
+                guidance_scale=7.5,
+                generator=generator,
+                output_type="latent",
+            )
+            found[row.image] = outputs[STEP - 1][1].double().numpy()
+    finally:
+        hook.remove()
+    return found
+
+
+def _enlarged(tokens: np.ndarray) -> np.ndarray:
+    return np.kron(tokens.reshape(GRID, GRID), np.ones((32 // GRID, 32 // GRID))).ravel()
+
+
+def _cells(label: np.ndarray) -> np.ndarray:
+    f = 32 // GRID
+    return label.reshape(GRID, f, GRID, f).mean((1, 3)).ravel()
+
+
+def _ridge(x: np.ndarray, y: np.ndarray, strength: float) -> tuple[np.ndarray, float]:
+    """By augmented least squares, not by moments."""
+    centred = x - x.mean(0)
+    penalty = np.sqrt(strength * len(x) * centred.var(0).mean())
+    rows = np.concatenate([centred, penalty * np.eye(x.shape[1])])
+    weight = np.linalg.lstsq(rows, np.concatenate([y - y.mean(), np.zeros(x.shape[1])]), rcond=None)[0]
+    return weight, y.mean() - x.mean(0) @ weight
+
+
+def _dice(mask: np.ndarray, label: np.ndarray) -> float:
+    return float(2 * (mask & (label > 0)).sum() / (mask.sum() + label.sum()))
+
+
+@pytest.fixture(scope="module")
+def pictures(finished: Study) -> dict[str, np.ndarray]:
+    """Kept pictures [height, width, 3] in 0..1 by image."""
+    return {
+        path.stem: np.asarray(Image.open(path)) / 255
+        for path in finished.folder.glob("shards/*/images/*.png")
+    }
+
+
+def _split(study: Study, name: str) -> list[str]:
+    return [row.image for row, split in zip(study.rows, study.splits, strict=True) if split == name]
+
+
+@pytest.mark.parametrize("name", ["saliency", "depth", "shading"])
+def test_probe_scores_equal_straightforward_computation(
+    name: str,
+    finished: Study,
+    pictures: dict[str, np.ndarray],
+    session_pipeline: StableDiffusionPipeline,
+    estimator: Any,
+) -> None:
+    x = _activations(session_pipeline, finished)
+    labels = {}
+    for image, picture in pictures.items():
+        tensor = torch.from_numpy(picture).float().permute(2, 0, 1)[None]
+        labels[image] = estimator(tensor)[name][0].double().numpy()
+    fit, calibrate, test = (_split(finished, split) for split in ("fit", "calibrate", "test"))
+    xs = np.concatenate([x[image] for image in fit])
+    ys = np.concatenate([_cells(labels[image]) for image in fit])
+    solutions = [_ridge(xs, ys, strength) for strength in STRENGTHS]
+
+    def judge(weight: np.ndarray, bias: float, image: str) -> float:
+        read, label = _enlarged(x[image] @ weight + bias), labels[image].ravel()
+        return average_precision_score(label, read) if name == "saliency" else spearmanr(read, label)[0]
+
+    means = [np.mean([judge(*solution, image) for image in calibrate]) for solution in solutions]
+    card = json.loads((finished.probes / "card.json").read_text())["probes"][
+        f"{name}/{LAYER}/{STEP}/conditional"
+    ]
+    chosen = STRENGTHS.index(card["strength"])
+    assert means[chosen] == pytest.approx(max(means), abs=1e-3)
+    weight, bias = solutions[chosen]
+
+    position = np.mean([_cells(labels[image]) for image in fit], axis=0)
+    mean_read = np.mean([x[image] @ weight + bias for image in fit], axis=0)
+    wanted = {}
+    for image in test:
+        tokens, label = x[image] @ weight + bias, labels[image].ravel()
+        read = _enlarged(tokens)
+        if name == "saliency":
+            wanted[image, "probe", "average_precision"] = average_precision_score(label, read)
+            wanted[image, "probe", "dice"] = _dice(read > card["threshold"], label)
+            wanted[image, "position", "average_precision"] = average_precision_score(
+                label, _enlarged(position)
+            )
+        else:
+            rest, without = _enlarged(tokens - mean_read), label - _enlarged(position)
+            wanted[image, "probe", "spearman"] = spearmanr(read, label)[0]
+            wanted[image, "probe", "pearson"] = pearsonr(read, label)[0]
+            wanted[image, "probe", "rmse"] = np.sqrt(np.mean((read - label) ** 2))
+            wanted[image, "probe", "spearman_centred"] = spearmanr(rest, without)[0]
+            wanted[image, "probe", "pearson_centred"] = pearsonr(rest, without)[0]
+            wanted[image, "position", "spearman"] = spearmanr(_enlarged(position), label)[0]
+            wanted[image, "ceiling", "pearson"] = pearsonr(_enlarged(_cells(labels[image])), label)[0]
+    rows = pq.read_table(finished.scores).to_pylist()
+    mine = [
+        r
+        for r in rows
+        if r["property"] == name and r["layer"] == LAYER and r["branch"] in ("", "conditional")
+    ]
+    scores = {(r["image"], r["source"], r["metric"]): r["value"] for r in mine if r["step"] in (0, STEP)}
+    assert {key: scores[key] for key in wanted} == pytest.approx(wanted, abs=2e-3)
+
+    if name == "saliency":
+
+        def mean_dice(cut: float) -> float:
+            return float(
+                np.mean([_dice(_enlarged(x[i] @ weight + bias) > cut, labels[i].ravel()) for i in calibrate])
+            )
+
+        best = max(mean_dice(cut) for cut in np.arange(-16, 145) / 128)
+        assert mean_dice(card["threshold"]) == pytest.approx(best, abs=2e-3)
+
+
+def test_shuffled_probes_are_fitted_to_the_next_pictures_labels(
+    finished: Study, pictures: dict[str, np.ndarray], session_pipeline: StableDiffusionPipeline
+) -> None:
+    x = _activations(session_pipeline, finished)
+    light = {image: _cells(picture.mean(2)) for image, picture in pictures.items()}
+    xs, ys = [], []
+    for shard in finished.shards:
+        for batch in shard.batches if shard.split == "fit" else ():
+            images = [row.image for row in batch]
+            xs += [x[image] for image in images]
+            ys += [light[image] for image in images[-1:] + images[:-1]]
+    card = json.loads((finished.controls / "shuffled" / "card.json").read_text())["probes"]
+    weight, _ = _ridge(
+        np.concatenate(xs), np.concatenate(ys), card[f"shading/{LAYER}/{STEP}/conditional"]["strength"]
+    )
+    from safetensors.numpy import load_file
+
+    kept = load_file(finished.controls / "shuffled" / "probes.safetensors")[
+        f"shading/{LAYER}/{STEP}/conditional"
+    ][:-1]
+    assert np.corrcoef(kept, weight)[0, 1] > 0.999
+
+
+def test_position_threshold_is_the_best_on_calibrate(
+    finished: Study, pictures: dict[str, np.ndarray]
+) -> None:
+    red = {image: picture[..., 0] for image, picture in pictures.items()}
+    labels = {
+        image: (r.astype(np.float32) > np.quantile(r.astype(np.float32), np.float32(0.7)))
+        for image, r in red.items()
+    }
+    position = _enlarged(
+        np.mean([_cells(labels[image].astype(float)) for image in _split(finished, "fit")], axis=0)
+    )
+    calibrate = _split(finished, "calibrate")
+
+    def mean_dice(cut: float) -> float:
+        return float(
+            np.mean([_dice(position > cut, labels[image].ravel().astype(float)) for image in calibrate])
+        )
+
+    kept = json.loads((Path(finished.controls) / "position.json").read_text())["thresholds"]["saliency"][
+        LAYER
+    ]
+    assert mean_dice(kept) == pytest.approx(
+        max(mean_dice(cut) for cut in np.arange(-16, 145) / 128), abs=1e-2
+    )

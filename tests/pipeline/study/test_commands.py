@@ -1,0 +1,80 @@
+"""The command line from prompts to results, on a tiny pipeline and an estimator of one's own."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from underpainting.cli import main
+
+ESTIMATOR = """
+class Light:
+    properties = ("saliency", "shading")
+    name = "light"
+    fingerprint = "1"
+
+    def __call__(self, pictures):
+        light = pictures.mean(1)
+        middle = light.flatten(1).median(dim=1).values[:, None, None]
+        return {"saliency": (light > middle).float(), "shading": light}
+"""
+
+
+def _call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    shown = capsys.readouterr()
+    assert isinstance(left.value.code, int)
+    return left.value.code, shown.out, shown.err
+
+
+def test_from_prompts_to_results(
+    pipeline_folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "my_estimator.py").write_text(ESTIMATOR)
+    (tmp_path / "prompts.csv").write_text("prompt,seed\n" + "".join(f"thing {i % 6},{i}\n" for i in range(9)))
+    options = ("--prompts", "prompts.csv", "--model", str(pipeline_folder), "--limit", "8", "--steps", "2")
+    own = ("--estimator", "my_estimator:Light", "--batch-size", "4", "--gallery", "1", "--device", "cpu")
+
+    code, out, err = _call(capsys, "init", "study", *options, *own, "--layers", "up.9.9")
+    assert (code, out) == (2, "") and "unknown layer up.9.9" in err and "up.3.2" in err
+    assert not (tmp_path / "study").exists()
+
+    code, out, _ = _call(capsys, "init", "study", *options, *own, "--layers", "mid.0,up.3.0")
+    assert code == 0 and "8 pictures" in out
+    code, _, err = _call(capsys, "init", "study", *options)
+    assert code == 2 and "already holds a study" in err
+
+    code, out, _ = _call(capsys, "estimate", "study", "--no-time", "--json")
+    cost = json.loads(out)
+    assert (cost["pictures"], cost["evaluations"], cost["probes"]) == (8, 16, 8)
+    assert cost["seconds"] is None and not (tmp_path / "study" / "shards").exists()
+
+    code, out, err = _call(capsys, "run", "study", "--json")
+    results = json.loads(out)
+    assert code == 0 and {r["property"] for r in results} == {"saliency", "shading"}
+    assert "report/index.html" in err and (tmp_path / "study/report/index.html").is_file()
+    through = next((tmp_path / "study/moments").iterdir())
+    assert through.stat().st_size == pytest.approx(cost["moments_bytes"], rel=0.25)
+
+    code, out, _ = _call(capsys, "run", "study")
+    assert code == 0 and "Dice" in out and "position only" in out
+
+    text = (tmp_path / "study/study.toml").read_text()
+    (tmp_path / "study/study.toml").write_text(text.replace("steps = 2", "stesp = 2"))
+    code, _, err = _call(capsys, "run", "study")
+    assert code == 2 and "did you mean 'steps'" in err and err.count("\n") == 1
+
+
+def test_layers_of_a_pipeline(pipeline_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = _call(capsys, "layers", str(pipeline_folder), "--json")
+    layers = json.loads(out)
+    assert code == 0 and len(layers) == 16
+    assert layers[0]["name"] == "down.0.0" and layers[0]["grid"] == [16, 16]
+    code, out, _ = _call(capsys, "layers", str(pipeline_folder))
+    assert "up.3.2" in out and "up_blocks.3.attentions.2.transformer_blocks.0.attn1" in out

@@ -1,0 +1,214 @@
+"""A study that is killed over and over, changed underway, or done already."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from underpainting.diffusion import Model, load
+from underpainting.errors import UnderpaintingError
+from underpainting.records import verify_folder
+from underpainting.study.folder import Study, create_study, only_run, open_study
+from underpainting.study.progress import Progress
+from underpainting.study.run import run_study
+
+COMPARED = (
+    "scores.parquet",
+    "calibrate.parquet",
+    "probes/probes.safetensors",
+    "probes/card.json",
+    "controls/shuffled/probes.safetensors",
+    "controls/position.json",
+    "gallery/gallery.safetensors",
+    "gallery/gallery.json",
+)
+
+
+class Killed(BaseException):
+    """Ends a run at any place, as a kill would."""
+
+
+@pytest.fixture(scope="module")
+def loaded(pipeline_folder: Path) -> Model:
+    """The model, loaded once for many short runs."""
+    return load(pipeline_folder, device="cpu")
+
+
+def _same(one: Study, other: Study) -> None:
+    for name in COMPARED:
+        assert (one.folder / name).read_bytes() == (other.folder / name).read_bytes(), name
+
+
+def test_killed_at_any_rename_ends_with_the_same_bytes(
+    new_study: Callable[[str], Study],
+    finished: Study,
+    loaded: Model,
+    estimator: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """What lies on disk before each rename, half-written files and all, is what a kill leaves."""
+    study, left = new_study("watched"), []
+
+    def watched(real: Callable[..., Any]) -> Callable[..., Any]:
+        def move(self: Path, target: Path) -> Any:
+            left.append(shutil.copytree(study.folder, tmp_path / f"left-{len(left)}"))
+            return real(self, target)
+
+        return move
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", watched(Path.rename))
+        patch.setattr(Path, "replace", watched(Path.replace))
+        run_study(study, model=loaded, estimator=estimator)
+    _same(study, finished)
+    assert len(left) > 15
+    assert any(path.name.startswith(".") for folder in left for path in folder.rglob("*"))
+    for folder in left:
+        resumed = open_study(folder)
+        run_study(resumed, model=loaded, estimator=estimator)
+        _same(resumed, finished)
+        assert not [path for path in folder.rglob(".*")]
+        assert all(verify_folder(resumed.shard(shard.number)) == [] for shard in resumed.shards)
+
+
+def test_killed_within_a_batch_keeps_whole_shards(
+    new_study: Callable[[str], Study], finished: Study, loaded: Model, estimator: Any
+) -> None:
+    study = new_study("killed")
+
+    class Dying(Progress):
+        made = 0.0
+
+        def advance(self, pictures: float) -> None:
+            self.made += pictures
+            if self.made > 6.5:
+                raise Killed
+
+    with pytest.raises(Killed):
+        run_study(study, model=loaded, estimator=estimator, progress=Dying())
+    assert sorted(path.name for path in (study.folder / "shards").iterdir() if path.name[0] != ".") == [
+        "00000"
+    ]
+    run_study(study, model=loaded, estimator=estimator)
+    _same(study, finished)
+
+
+def test_every_picture_is_made_once_and_shards_are_whole(
+    new_study: Callable[[str], Study], loaded: Model, estimator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, seeds = new_study("once"), []
+    denoise = Model.denoise
+
+    def counting(self: Model, prompts: Any, given: Any, **options: Any) -> Any:
+        seeds.extend(given)
+        return denoise(self, prompts, given, **options)
+
+    monkeypatch.setattr(Model, "denoise", counting)
+    run_study(study, model=loaded, estimator=estimator)
+    assert sorted(seeds) == [row.seed for row in study.rows]
+    assert all(verify_folder(study.shard(shard.number)) == [] for shard in study.shards)
+    assert [path.name for path in (study.folder / "moments").iterdir()] == ["through-00001.safetensors"]
+    run_study(study, model=loaded, estimator=estimator)
+    assert len(seeds) == len(study.rows)
+
+
+def test_tables_hold_the_test_pictures_and_all_sources(finished: Study) -> None:
+    rows = pq.read_table(finished.scores).to_pylist()
+    test = {row.image for row, split in zip(finished.rows, finished.splits, strict=True) if split == "test"}
+    assert {row["image"] for row in rows} == test
+    keys = [
+        tuple(row[k] for k in ("property", "layer", "step", "branch", "image", "source", "metric"))
+        for row in rows
+    ]
+    assert len(set(keys)) == len(keys)
+    places = 4 * 3 * 2
+    assert len(rows) == len(test) * (2 * places * (2 + 5 + 5) + 4 * (2 + 3 + 3) + 4 * (2 + 5 + 5))
+    calibrate = {
+        row.image for row, split in zip(finished.rows, finished.splits, strict=True) if split == "calibrate"
+    }
+    assert set(pq.read_table(finished.calibrate)["image"].to_pylist()) == calibrate
+
+
+def test_gallery_shows_the_final_picture_and_its_probes(finished: Study) -> None:
+    about = json.loads((finished.gallery / "gallery.json").read_text())
+    tensors = load_file(finished.gallery / "gallery.safetensors")
+    assert len(about["pictures"]) == 2
+    for i, picture in enumerate(about["pictures"]):
+        shard = next(s for s in finished.shards if picture["image"] in [row.image for row in s.pictures])
+        labels = load_file(finished.shard(shard.number) / "labels.safetensors")
+        assert tensors[f"{i}/noisy"].shape == tensors[f"{i}/clean"].shape == (3, 32, 32, 3)
+        assert torch.equal(tensors[f"{i}/label/depth"], labels[f"{picture['image']}/depth"].half())
+        assert tensors[f"{i}/probe/saliency"].shape[0] == 3
+    assert len(about["thresholds"]["saliency"]) == 3
+
+
+def test_another_config_is_refused(
+    finished: Study, new_study: Callable[[str], Study], loaded: Model, estimator: Any
+) -> None:
+    study = new_study("changed")
+
+    class Dying(Progress):
+        def advance(self, pictures: float) -> None:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run_study(study, model=loaded, estimator=estimator, progress=Dying())
+    text = (study.folder / "study.toml").read_text()
+    (study.folder / "study.toml").write_text(text.replace("steps = 3", "steps = 4"))
+    with pytest.raises(UnderpaintingError, match=r"another config \(\[model\] steps: 3 -> 4\)"):
+        open_study(study.folder)
+
+
+def test_other_weights_are_refused(
+    new_study: Callable[[str], Study], pipeline_folder: Path, estimator: Any
+) -> None:
+    study, model = new_study("weights"), load(pipeline_folder, device="cpu")
+
+    class Dying(Progress):
+        def advance(self, pictures: float) -> None:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run_study(study, model=model, estimator=estimator, progress=Dying())
+    with torch.no_grad():
+        next(model.pipe.unet.parameters()).add_(1)
+    with pytest.raises(UnderpaintingError, match="model is not the one"):
+        run_study(study, model=model, estimator=estimator)
+
+
+def test_two_runs_at_once_are_refused(
+    new_study: Callable[[str], Study], loaded: Model, estimator: Any
+) -> None:
+    study = new_study("busy")
+    with only_run(study), pytest.raises(UnderpaintingError, match="another run"):
+        run_study(study, model=loaded, estimator=estimator)
+
+
+def test_an_existing_study_is_not_overwritten(finished: Study) -> None:
+    before = finished.scores.read_bytes()
+    with pytest.raises(UnderpaintingError, match="already holds a study"):
+        create_study(finished.folder, finished.config, finished.rows)
+    assert finished.scores.read_bytes() == before
+
+
+def test_unknown_layers_and_properties_name_the_nearest(
+    pipeline_folder: Path, new_study: Callable[[str], Study], loaded: Model, estimator: Any
+) -> None:
+    study = new_study("unknown")
+    layers = study.config.model_copy(
+        update={"watch": study.config.watch.model_copy(update={"layers": ("up.9.0",)})}
+    )
+    with pytest.raises(UnderpaintingError, match=r"unknown layer up\.9\.0.*up\."):
+        run_study(Study(study.folder, layers, study.rows, study.splits), model=loaded, estimator=estimator)
+    names = study.config.model_copy(
+        update={"labels": study.config.labels.model_copy(update={"properties": ("deph",)})}
+    )
+    with pytest.raises(UnderpaintingError, match="no 'deph'; nearest is depth"):
+        run_study(Study(study.folder, names, study.rows, study.splits), model=loaded, estimator=estimator)

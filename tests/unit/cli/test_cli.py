@@ -1,0 +1,100 @@
+"""The command line's manners: help, version, one line for what a person can put right."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import underpainting
+from underpainting.cli import main
+from underpainting.cli.show import duration, size, table
+
+COMMANDS = ("init", "run", "demo", "layers", "estimate", "report")
+
+
+def _call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    shown = capsys.readouterr()
+    assert isinstance(left.value.code, int)
+    return left.value.code, shown.out, shown.err
+
+
+def _one_line(found: tuple[int, str, str]) -> str:
+    code, out, err = found
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1 and "Traceback" not in err
+    return err
+
+
+def test_help_names_every_command_with_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = _call(capsys, "--help")
+    assert code == 0 and all(command in out for command in COMMANDS) and "underpainting demo" in out
+    assert _call(capsys)[1].split() == out.split()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_help_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = _call(capsys, command, "--help")
+    assert code == 0 and "Examples:" in out and f"underpainting {command}" in out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _call(capsys, "--version") == (0, f"underpainting {underpainting.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("inti",), "No such command 'inti'"),
+        (("init", "STUDY"), "Missing option '--prompts'"),
+        (("init", "STUDY", "--prompts", "p.csv", "--limit", "many"), "'--limit'"),
+        (("init", "STUDY", "--prompts", "p.csv", "--steps", "0"), "steps = 0 in [model]"),
+        (("init", "STUDY", "--prompts", "p.csv", "--branches", "both"), "'both'"),
+        (("init", "STUDY", "--prompts", "p.csv", "--strengths", "1,x"), "'x'"),
+        (("init", "STUDY", "--prompts", "p.csv"), "no prompts at p.csv"),
+        (("init", "STUDY", "--prompt", "p.csv"), "--prompts"),
+        (("run", "STUDY"), "STUDY holds no study"),
+        (("estimate", "STUDY"), "STUDY holds no study"),
+        (("report", "STUDY"), "STUDY holds no study"),
+        (("layers", "./nowhere"), "no folder"),
+        (("layers", "."), "not a diffusers pipeline"),
+    ],
+)
+def test_mistakes_are_one_line(
+    arguments: tuple[str, ...],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert message in _one_line(_call(capsys, *arguments))
+    assert not (tmp_path / "STUDY").exists()
+
+
+def test_a_folder_with_other_things_is_left_alone(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    assert "not empty" in _one_line(_call(capsys, "init", str(tmp_path), "--prompts", "p.csv"))
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_table_and_units(capsys: pytest.CaptureFixture[str]) -> None:
+    table(["name", "value"], [["a [b]", 0.25], ["c", None]])
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["name", "value"],
+        ["a", "[b]", "0.250"],
+        ["c", "-"],
+    ]
+    assert (size(999), size(740_000_000), size(1_480_000)) == ("999 B", "740 MB", "1.5 MB")
+    assert (duration(20), duration(350), duration(8000)) == ("20 s", "6 min", "2 h 13 min")
+
+
+def test_public_names_are_there_and_import_lazily() -> None:
+    assert json.dumps(sorted(underpainting.__all__)) == json.dumps(sorted(set(underpainting.__all__)))
+    for name in ("load", "attach", "fit", "Moments", "ProbeSet", "load_estimator", "load_classifier"):
+        assert getattr(underpainting, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        underpainting.nothing  # noqa: B018

@@ -1,0 +1,214 @@
+"""A finished study of plausible random tables and drawn pictures, shaped as a real one is on disk."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from underpainting.records import PROMPTS, SCORES, make_table, write_table
+
+PARTS = [("down", (0, 1, 2), 2), ("mid", (None,), 1), ("up", (1, 2, 3), 3)]
+GRIDS = {"down.0": 16, "down.1": 8, "down.2": 4, "mid": 2, "up.1": 4, "up.2": 8, "up.3": 16}
+METRICS = {
+    "saliency": ("dice", "average_precision"),
+    "depth": ("spearman", "pearson", "rmse", "spearman_centred", "pearson_centred"),
+    "shading": ("spearman", "pearson", "rmse", "spearman_centred", "pearson_centred"),
+}
+LEVELS = {"saliency": (0.42, 0.87, 0.94), "depth": (0.62, 0.8, 0.97), "shading": (0.4, 0.68, 0.93)}
+PROMPT_WORDS = [
+    "a blue mug on a wooden floor",
+    "a lemon on stone",
+    "an orange by a white wall",
+    "a red armchair",
+    "a green lemon & a <shadow>",
+    "a yellow mug on a grey floor",
+    "an orange on tiles",
+    "a violet armchair",
+]
+
+
+def layer_names() -> list[str]:
+    """The 16 layers of a U-Net like Stable Diffusion's."""
+    return [
+        f"{part}.{i}" if block is None else f"{part}.{block}.{i}"
+        for part, blocks, count in PARTS
+        for block in blocks
+        for i in range(count)
+    ]
+
+
+def make_study(
+    folder: Path, *, prompts: int = 6, seeds: int = 2, steps: int = 4, pictures: int = 2, side: int = 32
+) -> dict[str, Any]:
+    """Write a study folder and return its scores as columns."""
+    rng = np.random.default_rng(5)
+    layers = layer_names()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "study.toml").write_text(
+        f'[model]\nname = "stilllife"\nscheduler = "lms"\nsteps = {steps}\nguidance_scale = 7.5\n\n'
+        '[prompts]\nfile = "prompts.csv"\n\n[split]\nfit = 0.6\ncalibrate = 0.15\ntest = 0.25\nseed = 0\n\n'
+        '[watch]\nlayers = ["self-attention"]\nbranches = ["conditional"]\n\n'
+        '[labels]\nestimator = "stilllife"\nproperties = ["saliency", "depth", "shading"]\n\n'
+        "[probes]\nstrengths = [0.0001, 0.001, 0.01, 0.1, 1.0]\n\n"
+        f'[run]\nbatch_size = 8\nshard_size = 24\ndevice = "cpu"\ngallery = {pictures}\n',
+        encoding="utf-8",
+    )
+    environment = {
+        "versions": {"underpainting": "0.1.0", "torch": "2.14.1", "diffusers": "0.42.1", "python": "3.11.2"},
+        "device": "cpu",
+        "threads": 2,
+        "checkpoints": {"unet": "3b1f" * 16, "vae": "90ce" * 16, "estimator": "77a0" * 16},
+    }
+    (folder / "environment.json").write_text(json.dumps(environment), encoding="utf-8")
+
+    test = [
+        (f"{PROMPT_WORDS[p % 8]}, take {p // 8}", p, 100 * p + s)
+        for p in range(prompts)
+        for s in range(seeds)
+    ]
+    other = [(f"prompt {p}", 1000 + p, p) for p in range(3 * prompts)]
+    rows = [*test, *other]
+    columns = {
+        "image": [f"prompt_{p}_seed_{s}" for _, p, s in rows],
+        "prompt": [words for words, _, _ in rows],
+        "seed": [s for _, _, s in rows],
+        "prompt_ind": [p for _, p, _ in rows],
+        "split": ["test"] * len(test) + ["calibrate" if i % 4 == 0 else "fit" for i in range(len(other))],
+    }
+    write_table(folder / "prompts.parquet", make_table(PROMPTS, columns), PROMPTS)
+    scores = _scores(rng, layers, steps, columns["image"][: len(test)], columns["prompt"][: len(test)])
+    write_table(folder / "scores.parquet", make_table(SCORES, scores), SCORES)
+
+    best = {"saliency": "up.3.0", "depth": "up.3.1", "shading": "up.2.2"}
+    card = {
+        "properties": {
+            name: {"best_layer": best[name], "metric": "dice" if name == "saliency" else "spearman"}
+            for name in METRICS
+        },
+        "layers": [
+            {"name": name, "grid": [GRIDS[name.rpartition(".")[0]]] * 2, "channels": 64 * (1 + i % 4)}
+            for i, name in enumerate(layers)
+        ],
+        "steps": steps,
+        "branches": ["conditional"],
+        "probes": {},
+        "model": "stilllife",
+        "images": {"fit": 30, "calibrate": 8, "test": len(test)},
+    }
+    (folder / "probes").mkdir(exist_ok=True)
+    (folder / "probes/card.json").write_text(json.dumps(card), encoding="utf-8")
+    save_file({"none": np.zeros(1, dtype=np.float32)}, folder / "probes/probes.safetensors")
+
+    arrays: dict[str, np.ndarray] = {}
+    for i in range(pictures):
+        arrays |= _picture(rng, i, steps, side)
+    about = {
+        "pictures": [
+            {
+                "image": columns["image"][i * seeds],
+                "prompt": columns["prompt"][i * seeds],
+                "seed": columns["seed"][i * seeds],
+            }
+            for i in range(pictures)
+        ],
+        "thresholds": {"saliency": [0.5] * steps},
+    }
+    (folder / "gallery").mkdir(exist_ok=True)
+    (folder / "gallery/gallery.json").write_text(json.dumps(about), encoding="utf-8")
+    save_file(arrays, folder / "gallery/gallery.safetensors")
+    return scores
+
+
+def _scores(
+    rng: np.random.Generator, layers: list[str], steps: int, images: list[str], prompts: list[str]
+) -> dict[str, list[Any]]:
+    rows: list[tuple[Any, ...]] = []
+    of_image = rng.normal(0, 0.04, len(images))
+    for name, metrics in METRICS.items():
+        floor, top, ceiling = LEVELS[name]
+        for metric in metrics:
+            drop = 0.25 if metric.endswith("centred") else 0.0
+            for depth, layer in enumerate(layers):
+                size = GRIDS[layer.rpartition(".")[0]]
+                share = {16: 1.0, 8: 0.93, 4: 0.8, 2: 0.6}[size]
+                late = 0.75 + 0.25 * depth / (len(layers) - 1)
+                for k, image in enumerate(images):
+                    noise = of_image[k] + rng.normal(0, 0.02, 2 * steps + 2)
+                    at = np.arange(1, steps + 1)
+                    rise = 1 - np.exp(-at / (0.16 * steps + 0.5))
+                    probe = (floor - 0.05 + (top * share * late - floor + 0.05) * rise) - drop + noise[:steps]
+                    shuffled = floor - drop - 0.03 + noise[steps : 2 * steps] * 0.7
+                    what = (name, layer, image, prompts[k], metric)
+                    rows += [(*what, s, "conditional", "probe", v) for s, v in zip(at, probe, strict=True)]
+                    rows += [
+                        (*what, s, "conditional", "shuffled", v) for s, v in zip(at, shuffled, strict=True)
+                    ]
+                    position = np.nan if metric.endswith("centred") else floor + noise[-2]
+                    rows += [(*what, 0, "", "position", position), (*what, 0, "", "ceiling", ceiling * share)]
+    names = ("property", "layer", "image", "prompt", "metric", "step", "branch", "source", "value")
+    return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+
+
+def _picture(rng: np.random.Generator, i: int, steps: int, side: int) -> dict[str, np.ndarray]:
+    """A lit ball on a floor before a wall, appearing out of noise."""
+    y, x = np.mgrid[0:side, 0:side] / side
+    cx, cy, radius = 0.3 + 0.05 * (i % 8), 0.6 - 0.02 * i, 0.2 + 0.01 * i
+    r = np.hypot(x - cx, y - cy) / radius
+    ball = r < 1
+    floor = y > 0.55
+    height = np.sqrt(np.clip(1 - r**2, 0, 1))
+    shading = np.where(ball, 0.25 + 0.75 * np.clip(height * 0.6 - (x - cx) * 2, 0, 1), 0.55 + 0.25 * (1 - x))
+    depth = np.where(ball, 0.8 + 0.3 * height, np.where(floor, y, 0.3))
+    hues = np.array([[0.86, 0.75, 0.2], [0.25, 0.4, 0.75], [0.9, 0.5, 0.15], [0.7, 0.2, 0.2]])
+    albedo = np.where(
+        ball[..., None], hues[i % 4], np.where(floor[..., None], [0.5, 0.36, 0.25], [0.8, 0.8, 0.76])
+    )
+    picture = np.clip(albedo * shading[..., None] * 1.1, 0, 1)
+    blur = _cells(picture, side // 8)
+    grid = max(4, side // 8)
+    found: dict[str, np.ndarray] = {f"{i}/final": np.round(picture * 255).astype(np.uint8)}
+    noisy, clean = [], []
+    maps: dict[str, list[np.ndarray]] = {"saliency": [], "depth": [], "shading": []}
+    labels = {"saliency": ball.astype(np.float32), "depth": depth, "shading": shading}
+    noise = _cells(rng.normal(0, 0.5, (side, side, 3)), side // 4)
+    for step in range(1, steps + 1):
+        t = step / steps
+        noisy.append(np.clip(picture * t + (1 - t) * (0.5 + noise + rng.normal(0, 0.1, picture.shape)), 0, 1))
+        clean.append(np.clip(blur * (1 - t) + picture * t, 0, 1))
+        for name, label in labels.items():
+            seen = _cells(label, grid, expand=False)
+            maps[name].append(seen * t**0.4 + seen.mean() * (1 - t**0.4) + rng.normal(0, 0.05, seen.shape))
+    found[f"{i}/noisy"] = np.round(np.stack(noisy) * 255).astype(np.uint8)
+    found[f"{i}/clean"] = np.round(np.stack(clean) * 255).astype(np.uint8)
+    for name, label in labels.items():
+        found[f"{i}/label/{name}"] = np.ascontiguousarray(label, dtype=np.float16)
+        found[f"{i}/probe/{name}"] = np.stack(maps[name]).astype(np.float16)
+    return found
+
+
+def _cells(values: np.ndarray, count: int, *, expand: bool = True) -> np.ndarray:
+    f = values.shape[0] // count
+    means = values.reshape(count, f, count, f, *values.shape[2:]).mean(axis=(1, 3))
+    return means.repeat(f, axis=0).repeat(f, axis=1) if expand else means
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A small finished study, to be read only, and its scores as columns."""
+    folder = tmp_path_factory.mktemp("studies") / "still lives"
+    return folder, make_study(folder)
+
+
+@pytest.fixture
+def own_study(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a study that the test may change."""
+
+    def make(**sizes: int) -> Path:
+        make_study(tmp_path / "mine", **sizes)
+        return tmp_path / "mine"
+
+    return make

@@ -1,0 +1,173 @@
+import base64
+import io
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import load_file
+
+from underpainting.errors import UnderpaintingError
+from underpainting.report import pictures, write_report
+from underpainting.report.colours import ramp
+from underpainting.report.reading import read_study
+
+VOID = {"meta", "link", "img", "input", "br"}
+
+
+class Balance(HTMLParser):
+    """Checks that elements close in order and gathers ids and addresses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.addresses: list[str] = []
+        self.images_without_words = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        known = dict(attrs)
+        self.ids += [known["id"] or ""] if "id" in known else []
+        self.addresses += [known[name] or "" for name in ("src", "href", "xlink:href") if name in known]
+        self.images_without_words += tag == "img" and not known.get("alt")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def gallery(html: str) -> list[dict[str, Any]]:
+    found = re.search(r'<script type="application/json" id="gallery-data">(.*?)</script>', html, re.DOTALL)
+    assert found is not None
+    return list(json.loads(found[1]))
+
+
+def decoded(address: str) -> np.ndarray:
+    image = Image.open(io.BytesIO(base64.b64decode(address.split(",")[1])))
+    return np.asarray(image.convert("RGB"))
+
+
+@pytest.fixture(scope="module")
+def html(study: tuple[Path, dict[str, Any]]) -> str:
+    return write_report(study[0]).read_text(encoding="utf-8")
+
+
+def test_page_is_whole_and_needs_nothing_else(html: str) -> None:
+    page = Balance()
+    page.feed(html)
+    page.close()
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+    assert page.images_without_words == 0
+    inside = {f"#{name}" for name in page.ids}
+    assert all(a.startswith("data:") or a in inside for a in page.addresses)
+    outside = set(re.findall(r"https?://[^\"' )<]+", html))
+    assert all(address.startswith("http://www.w3.org/") for address in outside)
+    assert "url(http" not in html
+    assert "@import" not in html
+
+
+def test_page_says_what_the_study_is(html: str) -> None:
+    for words in (
+        "stilllife",
+        "4 steps, lms, guidance 7.5",
+        "16 watched: 6 down, 1 mid, 9 up",
+        "12 test",
+        "underpainting run &#34;still lives&#34;",
+        "3b1f3b1f",
+        "Position only",
+        "Shuffled labels",
+    ):
+        assert words in html, words
+    assert "<shadow>" not in html
+
+
+def test_same_study_same_bytes(study: tuple[Path, dict[str, Any]], html: str) -> None:
+    assert write_report(str(study[0])).read_text(encoding="utf-8") == html
+
+
+def test_gallery_shows_the_kept_maps(study: tuple[Path, dict[str, Any]], html: str) -> None:
+    folder, columns = study
+    arrays = load_file(folder / "gallery/gallery.safetensors")
+    entry = gallery(html)[1]
+    saliency, depth = entry["maps"][0], entry["maps"][1]
+    light = ramp("verdaccio")[226]
+    for step in (0, 3):
+        mask = (decoded(saliency["probe"][step]) == light).all(axis=-1)
+        assert (mask == (arrays["1/probe/saliency"][step] > 0.5)).all()
+        assert np.abs(decoded(entry["clean"][step]).astype(int) - arrays["1/clean"][step]).mean() < 12
+    shown = np.abs(decoded(depth["label"])[..., None, :].astype(int) - ramp("brunaille")).sum(-1).argmin(-1)
+    label = arrays["1/label/depth"].astype(np.float64)
+    assert np.abs(shown / 255 - (label - label.min()) / np.ptp(label)).max() < 0.01
+    at = [
+        i
+        for i in range(len(columns["value"]))
+        if (
+            columns["image"][i],
+            columns["property"][i],
+            columns["layer"][i],
+            columns["step"][i],
+            columns["source"][i],
+            columns["metric"][i],
+        )
+        == (entry["image"], "saliency", "up.3.0", 2, "probe", "dice")
+    ]
+    assert saliency["scores"][1] == f"{columns['value'][at[0]]:.2f}"
+
+
+def test_pictures_shrink_to_the_budget(
+    own_study: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = read_study(own_study(pictures=1, side=160))
+    full = pictures.gallery_data(read)[0]
+    assert decoded(full["noisy"][0]).shape == (160, 160, 3)
+    size = sum(map(len, [*full["noisy"], *full["clean"], full["final"]]))
+    monkeypatch.setattr(pictures, "BUDGET", size - 1)
+    assert decoded(pictures.gallery_data(read)[0]["noisy"][0]).shape == (128, 128, 3)
+
+
+@pytest.mark.parametrize("sizes", [{"steps": 1}, {"prompts": 1, "seeds": 1, "steps": 2, "pictures": 1}])
+def test_smallest_studies_have_a_report(own_study: Callable[..., Path], sizes: dict[str, int]) -> None:
+    html = write_report(own_study(**sizes)).read_text(encoding="utf-8")
+    assert not re.search(r">\s*(nan|None)\b", html)
+
+
+def test_study_without_gallery_has_a_report(own_study: Callable[..., Path]) -> None:
+    folder = own_study()
+    (folder / "gallery/gallery.json").unlink()
+    html = write_report(folder).read_text(encoding="utf-8")
+    assert 'id="gallery' not in html
+    assert 'href="#gallery"' not in html
+
+
+@pytest.mark.parametrize("name", ["study.toml", "scores.parquet", "probes/card.json"])
+def test_unfinished_study_is_one_clear_line(own_study: Callable[..., Path], name: str) -> None:
+    folder = own_study()
+    (folder / name).unlink()
+    with pytest.raises(
+        UnderpaintingError, match=f"{Path(name).name} is not there; finish the study"
+    ) as error:
+        write_report(folder)
+    assert "\n" not in str(error.value)
+    assert not (folder / "report/index.html").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["study.toml", "scores.parquet", "probes/card.json", "gallery/gallery.safetensors"]
+)
+def test_broken_file_is_named(own_study: Callable[..., Path], name: str) -> None:
+    folder = own_study()
+    (folder / name).write_bytes(b"{not this")
+    with pytest.raises(UnderpaintingError, match=Path(name).name):
+        write_report(folder)

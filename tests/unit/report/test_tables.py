@@ -1,0 +1,131 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from underpainting.records import SCORES, make_table, write_table
+from underpainting.report.intervals import Estimate
+from underpainting.report.reading import read_scores, read_study
+from underpainting.report.tables import (
+    ScoreRow,
+    findings,
+    interval,
+    layer_table,
+    listing,
+    number,
+    properties,
+    score_table,
+    step_table,
+    summary,
+)
+
+Columns = dict[str, list[Any]]
+
+
+def values(columns: Columns, **wanted: Any) -> dict[str, float]:
+    """Value by image of the rows that match, straight from the columns."""
+    keep = np.ones(len(columns["value"]), dtype=bool)
+    for name, value in wanted.items():
+        keep &= np.array([entry == value for entry in columns[name]])
+    return {columns["image"][i]: columns["value"][i] for i in np.flatnonzero(keep)}
+
+
+def test_score_table_holds_means_at_the_best_layer_and_last_step(study: tuple[Path, Columns]) -> None:
+    folder, columns = study
+    rows = {(r.name, r.metric, r.source): r for r in score_table(read_study(folder))}
+    probe = values(columns, property="depth", layer="up.3.1", step=4, source="probe", metric="spearman")
+    position = values(columns, property="depth", layer="up.3.1", step=0, source="position", metric="spearman")
+    found = rows["depth", "spearman", "probe"]
+    assert (found.layer, found.step) == ("up.3.1", 4)
+    assert found.estimate.mean == pytest.approx(np.mean(list(probe.values())))
+    assert found.estimate.pictures == 12
+    assert rows["depth", "spearman", "position"].estimate.mean == pytest.approx(
+        np.mean(list(position.values()))
+    )
+    gain = [probe[image] - position[image] for image in probe]
+    assert rows["depth", "spearman", "gain"].estimate.mean == pytest.approx(np.mean(gain))
+    assert rows["depth", "spearman_centred", "position"].estimate.pictures == 0
+    assert ("saliency", "spearman", "probe") not in rows
+
+
+def test_step_table_runs_over_every_step(study: tuple[Path, Columns]) -> None:
+    folder, columns = study
+    rows = {(r.name, r.source, r.step): r.estimate.mean for r in step_table(read_study(folder))}
+    assert len(rows) == 3 * 4 * 4
+    for step in (1, 3):
+        wanted = values(
+            columns, property="saliency", layer="up.3.0", step=step, source="shuffled", metric="dice"
+        )
+        assert rows["saliency", "shuffled", step] == pytest.approx(np.mean(list(wanted.values())))
+    assert rows["shading", "ceiling", 1] == rows["shading", "ceiling", 4]
+
+
+def test_layer_table_is_in_network_order(study: tuple[Path, Columns]) -> None:
+    folder, columns = study
+    table = next(t for t in layer_table(read_study(folder)) if t.name == "saliency")
+    assert table.layers[0] == "down.0.0"
+    assert table.layers[6] == "mid.0"
+    wanted = values(columns, property="saliency", layer="mid.0", step=2, source="probe", metric="dice")
+    assert table.means[6][1] == pytest.approx(np.mean(list(wanted.values())))
+    assert listing(table.layers) == "6 down, 1 mid, 9 up"
+
+
+def test_other_branches_are_not_mixed_in(study: tuple[Path, Columns], tmp_path: Path) -> None:
+    folder, columns = study
+    card = json.loads((folder / "probes/card.json").read_text(encoding="utf-8"))
+    both = {name: [*column, *column] for name, column in columns.items()}
+    count = len(columns["value"])
+    both["branch"][count:] = ["unconditional" if branch else "" for branch in columns["branch"]]
+    both["value"][count:] = [
+        9.0 if branch else value for branch, value in zip(columns["branch"], columns["value"], strict=True)
+    ]
+    write_table(tmp_path / "scores.parquet", make_table(SCORES, both), SCORES)
+    alone = read_scores(folder / "scores.parquet", card, "conditional")
+    mixed = read_scores(tmp_path / "scores.parquet", card, "conditional")
+    assert alone.cubes.keys() == mixed.cubes.keys()
+    at = ("shading", "pearson", "probe", "up.1.0", 2)
+    order = [mixed.images.index(image) for image in alone.images]
+    np.testing.assert_array_equal(mixed.at(*at)[order], alone.at(*at))
+    other = read_scores(tmp_path / "scores.parquet", card, "unconditional")
+    assert (other.at(*at) == 9.0).all()
+
+
+def test_properties_come_in_one_order(study: tuple[Path, Columns]) -> None:
+    assert [p.name for p in properties(read_study(study[0]))] == ["saliency", "depth", "shading"]
+
+
+@pytest.mark.parametrize(
+    ("gain", "begins"),
+    [
+        (Estimate(0.3, 0.01, 0.28, 0.32, 9), "Above position alone by 0.30 (0.28 to 0.32)."),
+        (Estimate(0.0, 0.01, -0.02, 0.02, 9), "Not told apart from position alone"),
+        (
+            Estimate(-0.1, 0.01, -0.12, -0.08, 9),
+            "Below position alone, by 0.10 (difference \u22120.12 to \u22120.08).",
+        ),
+        (Estimate(0.2, np.nan, np.nan, np.nan, 1), "0.20 above position alone, from too few prompts"),
+        (Estimate(np.nan, np.nan, np.nan, np.nan, 0), "Position alone was not scored."),
+    ],
+)
+def test_findings_say_what_the_interval_allows(
+    study: tuple[Path, Columns], gain: Estimate, begins: str
+) -> None:
+    read = read_study(study[0])
+    table = tuple(
+        ScoreRow(r.name, r.layer, r.step, r.source, r.metric, gain) if r.source == "gain" else r
+        for r in score_table(read)
+    )
+    found = findings(read, table, step_table(read))
+    assert [f.name for f in found] == ["saliency", "depth", "shading"]
+    assert found[0].sentences[0].startswith(begins)
+    assert "At step 4 of 4" in summary(table, found)
+
+
+def test_numbers_are_written_for_reading() -> None:
+    assert number(-0.126) == "\u22120.13"
+    assert number(-0.001) == "0.00"
+    assert number(float("nan")) == "\u2014"
+    assert interval(Estimate(0.5, 0.1, -0.25, 0.75, 4)) == "\u22120.25 to 0.75"
+    assert interval(Estimate(0.5, np.nan, np.nan, np.nan, 1)) == ""
