@@ -1,4 +1,4 @@
-# `make demo` and `make test` set everything up by themselves; see README.md.
+# `make demo` and `make test` set everything up by themselves (see README.md); `make docs` writes build/docs.
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := src tests studio benchmarks
@@ -35,4 +35,4 @@ format: setup
 	$(BIN)/ruff format $(SOURCES)
 
 docs: setup
-	$(BIN)/python -m pydoc -w underpainting >/dev/null && mv underpainting.html docs/
+	$(BIN)/pdoc underpainting -o build/docs

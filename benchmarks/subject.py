@@ -8,12 +8,13 @@ from typing import TypeVar
 import torch
 
 from underpainting.cli.show import quiet_libraries
-from underpainting.study.config import ModelConfig, RunConfig, StudyConfig
+from underpainting.study.config import RunConfig, StudyConfig
 from underpainting.study.environment import Workshop, open_workshop
 from underpainting.study.making import Look, Made, make_batch
 from underpainting.study.prompts import PromptRow, read_prompts
+from underpainting.workflow import DEMO
 
-MODEL, BATCH = ModelConfig(), RunConfig().batch_size
+MODEL, BATCH = DEMO.model, RunConfig().batch_size
 FIRST_SEED = 50_000
 T = TypeVar("T")
 

@@ -1,6 +1,7 @@
 """Trains the still life's autoencoder: 128 x 128 pictures to 16 x 16 latents of 4 channels and back.
 
-``python -m studio.autoencoder --minutes 20``; run again, it goes on from the weights in ``--out``.
+``python -m studio.autoencoder --minutes 20``; run again, it goes on from the weights in ``--out``. Once a
+denoiser is trained on its latents, go on with ``--decoder`` only.
 """
 
 from __future__ import annotations
@@ -59,13 +60,16 @@ def main() -> None:
     cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     cli.add_argument("--minutes", type=float, default=20)
     cli.add_argument("--rate", type=float, default=2e-3)
+    cli.add_argument("--decoder", action="store_true", help="the decoder alone: latents stay as they are")
     cli.add_argument("--out", type=Path, default=stilllife.folder() / "pipeline" / "vae")
     args = cli.parse_args()
     torch.manual_seed(0)
     where = device()
     vae = load(args.out).to(where)
+    for part in (vae.encoder, vae.quant_conv):
+        part.requires_grad_(not args.decoder)
     pictures = torch.from_numpy(load_pictures(held_out=False).picture)
-    held_out = torch.from_numpy(load_pictures(held_out=True).picture[::4][:64])
+    held_out = torch.from_numpy(load_pictures(held_out=True).picture[::4])
     size = pictures.shape[1]
 
     def loss(rng: torch.Generator) -> Tensor:
@@ -82,7 +86,8 @@ def main() -> None:
     def save(average: nn.Module) -> None:
         assert isinstance(average, AutoencoderKL)
         average.eval()
-        average.register_to_config(scaling_factor=1 / spread(average, held_out.to(where)))
+        if not args.decoder:
+            average.register_to_config(scaling_factor=1 / spread(average, held_out.to(where)))
         average.half().save_pretrained(args.out)
         average.float()
         with torch.no_grad():

@@ -137,7 +137,7 @@ def main() -> None:
         assert isinstance(average, Denoiser)
         halves = copy.deepcopy(average).eval().half()
         pipeline = StableDiffusionPipeline(
-            vae=copy.deepcopy(vae).half(),
+            vae=AutoencoderKL.from_pretrained(args.out / "vae", dtype=torch.float16),
             text_encoder=halves.text,
             tokenizer=tokenizer,
             unet=halves.unet,

@@ -7,7 +7,7 @@ from pathlib import Path
 from underpainting.diffusion import Model
 from underpainting.observers.estimators import Estimator
 from underpainting.report import write_report
-from underpainting.study.config import StudyConfig
+from underpainting.study.config import ModelConfig, StudyConfig
 from underpainting.study.environment import open_workshop
 from underpainting.study.folder import Study, check_free, create_study, open_study
 from underpainting.study.progress import Progress
@@ -47,9 +47,12 @@ def run(
     return study
 
 
+DEMO = StudyConfig(model=ModelConfig(guidance_scale=3.0))
+
+
 def demo(folder: Path, progress: Progress | None = None) -> Study:
     """The still life's study of the bundled prompts in a folder: made, run or gone on with, and reported."""
     if not (folder / "study.toml").is_file():
         check_free(folder)
-        create_study(folder, StudyConfig(), read_prompts("stilllife"))
+        create_study(folder, DEMO, read_prompts("stilllife"))
     return run(folder, progress=progress)
