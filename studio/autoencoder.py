@@ -14,7 +14,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor, nn
 
 from studio.data import load_pictures
-from studio.training import LOGS, device, train
+from studio.training import LOGS, device, forget_paths, train
 from underpainting import stilllife
 
 CROP, BATCH = 64, 8
@@ -89,6 +89,7 @@ def main() -> None:
         if not args.decoder:
             average.register_to_config(scaling_factor=1 / spread(average, held_out.to(where)))
         average.half().save_pretrained(args.out)
+        forget_paths(args.out)
         average.float()
         with torch.no_grad():
             x = to_input(held_out.to(where))

@@ -18,7 +18,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from studio import tokens
 from studio.autoencoder import to_input
 from studio.data import load_pictures
-from studio.training import LOGS, device, train
+from studio.training import LOGS, device, forget_paths, train
 from underpainting import stilllife
 
 BATCH = 16
@@ -147,6 +147,7 @@ def main() -> None:
             requires_safety_checker=False,
         )
         pipeline.save_pretrained(args.out)
+        forget_paths(args.out)
 
     train(
         denoiser,

@@ -83,6 +83,14 @@ def train(
     module.load_state_dict(average.state_dict())
 
 
+def forget_paths(folder: Path) -> None:
+    """Takes out of saved configurations the path that a model was loaded from."""
+    for path in folder.rglob("*.json"):
+        config = json.loads(path.read_text(encoding="utf-8"))
+        if config.pop("_name_or_path", None) is not None:
+            path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
 def schedule(share: float) -> float:
     """Flat for the first half of the time, then a cosine to zero."""
     return 1.0 if share < 0.5 else 0.5 * (1 + math.cos(math.pi * min(1.0, 2 * share - 1)))

@@ -33,10 +33,9 @@ def mean_scores(shards: Iterable[Scores]) -> Scores:
     counts: Scores = {}
     for scores in shards:
         for name, values in scores.items():
-            present = values.isfinite()
-            total = torch.where(present, values.double(), 0).sum(0)
+            total, present = values.nansum(0, dtype=torch.float64), (~values.isnan()).sum(0)
             totals[name] = totals[name] + total if name in totals else total
-            counts[name] = counts[name] + present.sum(0) if name in counts else present.sum(0)
+            counts[name] = counts[name] + present if name in counts else present
     return {name: total / counts[name] for name, total in totals.items()}
 
 
