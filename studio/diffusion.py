@@ -138,7 +138,7 @@ def main() -> None:
         halves = copy.deepcopy(average).eval().half()
         pipeline = StableDiffusionPipeline(
             vae=AutoencoderKL.from_pretrained(args.out / "vae", dtype=torch.float16),
-            text_encoder=halves.text,
+            text_encoder=halves.text.float(),  # transformers loads what it finds, diffusers float32
             tokenizer=tokenizer,
             unet=halves.unet,
             scheduler=schedule(),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from underpainting.controls import position_map, without_position
+from underpainting.controls import position_map, shuffled, without_position
 from underpainting.probes import (
     Patches,
     TokenMeans,
@@ -49,7 +49,9 @@ def dice_curve(scores: Tensor, patches: Patches) -> Tensor:
 def label_patches(
     labels: Mapping[str, Tensor], places: Places, extra: int
 ) -> dict[tuple[str, Grid], Patches]:
-    """Patches of every property's labels on every grid, with `extra` dimensions of 1 after the picture's."""
+    """Patches of labels [picture, ..., height, width] on every grid, with `extra` dimensions of 1 after the
+    picture's.
+    """
     patches = {}
     for found in places.properties:
         label = _spread(labels[found.name], extra)
@@ -60,8 +62,16 @@ def label_patches(
 
 
 def calibrate_scores(maps: Mapping[str, Tensor], labels: Mapping[str, Tensor], places: Places) -> Scores:
-    """Scores of readings at every strength; Dice of a binary property at every threshold is its `curve`."""
-    patches = label_patches(labels, places, 4)
+    """Scores of readings at every strength; Dice of a binary property at every threshold is its `curve`.
+
+    Each source is judged by its own kind of labels: the shuffled probes by shuffled ones, so that nothing
+    true helps to choose their strength and threshold (a picture alone in its batch has only its own).
+    """
+    both = {
+        name: torch.stack([label, shuffled(label) if len(label) > 1 else label], dim=1)
+        for name, label in labels.items()
+    }
+    patches = label_patches(both, places, 3)
     scores: Scores = {}
     for k, found in enumerate(places.properties):
         by_layer: dict[str, list[Tensor]] = {}
