@@ -21,9 +21,11 @@ from studio.data import load_pictures
 from studio.training import LOGS, device, forget_paths, train
 from underpainting import stilllife
 
-BATCH = 16
+BATCH = 32
 DROPPED = 0.1  # share of prompts emptied, for classifier-free guidance (Ho and Salimans 2022)
-MAX_SNR = 5.0  # min-SNR weights (Hang et al. 2023)
+MAX_SNR = (
+    5.0  # steps are drawn as often as min-SNR (Hang et al. 2023) weighs them, one from each BATCH-th part
+)
 WIDTH = 128
 
 
@@ -91,7 +93,7 @@ def main() -> None:
     """Trains and saves the pipeline."""
     cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     cli.add_argument("--minutes", type=float, default=60)
-    cli.add_argument("--rate", type=float, default=8e-4)
+    cli.add_argument("--rate", type=float, default=1.1e-3)
     cli.add_argument("--out", type=Path, default=stilllife.folder() / "pipeline")
     args = cli.parse_args()
     torch.manual_seed(0)
@@ -120,18 +122,19 @@ def main() -> None:
 
     prompts, empty = ids(data.prompt), ids([""])
     kept = schedule().alphas_cumprod
-    weight = (kept / (1 - kept)).clamp(max=MAX_SNR) / (kept / (1 - kept))
+    share = ((1 - kept) / kept * MAX_SNR).clamp(max=1).cumsum(0)  # of each step and those before it
+    share /= share[-1].clone()
 
     def loss(rng: torch.Generator) -> Tensor:
         i = torch.randint(len(data), (BATCH,), generator=rng)
         side = torch.randint(2, (BATCH,), generator=rng)
-        t = torch.randint(1000, (BATCH,), generator=rng)
+        t = torch.searchsorted(share, (torch.arange(BATCH) + torch.rand(BATCH, generator=rng)) / BATCH)
         x = clean[side, i]
         noise = torch.randn(x.shape, generator=rng)
         a = kept[t][:, None, None, None]
         words = torch.where(torch.rand(BATCH, 1, generator=rng) < DROPPED, empty, prompts[i])
         predicted = denoiser((a.sqrt() * x + (1 - a).sqrt() * noise).to(where), t.to(where), words.to(where))
-        return ((predicted - noise.to(where)).square().mean((1, 2, 3)) * weight[t].to(where)).mean()
+        return (predicted - noise.to(where)).square().mean()
 
     def save(average: nn.Module) -> None:
         assert isinstance(average, Denoiser)

@@ -20,12 +20,16 @@ from torch import Tensor
 
 from studio.autoencoder import psnr, to_input
 from studio.data import Pictures, load_pictures
-from studio.prompts import draw
+from studio.measures import frechet, nearest_copy, variety
+from studio.prompts import Row, draw
+from studio.world import CLASSES
 from underpainting import load, load_classifier, load_estimator, stilllife
 from underpainting.diffusion import Model
 from underpainting.observers.classifiers import SmallClassifier
 
 BATCH, STEPS, SEED = 16, 15, 12345
+CONTROLLED = 512  # pictures whose class and colour are compared with their prompt's
+VARIED = ("a red mug on a wooden floor", "mug", "red")
 OUT = Path(__file__).parent / "evaluation.json"
 
 
@@ -41,14 +45,12 @@ def generate(model: Model, prompts: list[str], seeds: list[int], guidance_scale:
     return torch.cat(made)
 
 
-def text_control(
-    pictures: Tensor, classifier: SmallClassifier, names: list[str], colours: list[str]
-) -> dict[str, float]:
+def text_control(pictures: Tensor, classifier: SmallClassifier, rows: list[Row]) -> dict[str, float]:
     """Shares of pictures whose class and colour, as the classifier sees them, are those of the prompt."""
     seen = classifier(pictures).argmax(1).tolist(), classifier.colour_of(pictures).argmax(1).tolist()
-    right = [[classifier.classes[s] == n for s, n in zip(seen[0], names, strict=True)]]
-    right.append([classifier.colours[s] == c for s, c in zip(seen[1], colours, strict=True)])
-    return {"class_accuracy": float(np.mean(right[0])), "colour_accuracy": float(np.mean(right[1]))}
+    classes = [classifier.classes[s] == row[2] for s, row in zip(seen[0], rows, strict=True)]
+    colours = [classifier.colours[s] == row[3] for s, row in zip(seen[1], rows, strict=True)]
+    return {"class_accuracy": float(np.mean(classes)), "colour_accuracy": float(np.mean(colours))}
 
 
 def estimators(pictures: Tensor, data: Pictures, scene: np.ndarray) -> dict[str, float]:
@@ -85,21 +87,30 @@ def sheet(pictures: Tensor, masks: Tensor, columns: int = 8) -> Image.Image:
 def main() -> None:
     """Measures, prints, writes."""
     cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    cli.add_argument("--prompts", type=int, default=256)
+    cli.add_argument("--pictures", type=int, default=1000)
     cli.add_argument("--guidance", type=float, default=3.0)
     cli.add_argument("--sheet", type=Path)
     cli.add_argument("--out", type=Path, default=OUT)
     args = cli.parse_args()
-    model, classifier = load("stilllife"), load_classifier("stilllife")
+    model, estimator, classifier = (
+        load("stilllife"),
+        load_estimator("stilllife"),
+        load_classifier("stilllife"),
+    )
     assert isinstance(classifier, SmallClassifier)
-    found: dict[str, float] = {"prompts": args.prompts, "steps": STEPS, "guidance_scale": args.guidance}
+    found: dict[str, float] = {"pictures": args.pictures, "steps": STEPS, "guidance_scale": args.guidance}
 
-    rows = draw(args.prompts, SEED)
-    prompts, seeds, names, colours = (list(column) for column in zip(*rows, strict=True))
+    def make(rows: list[Row]) -> Tensor:
+        return generate(model, [row[0] for row in rows], [row[1] for row in rows], args.guidance)
+
+    rows = draw(args.pictures, SEED)
     began = time.monotonic()
-    pictures = generate(model, prompts, seeds, args.guidance)
+    pictures = make(rows)
     found["seconds_per_picture"] = (time.monotonic() - began) / len(pictures)
-    found |= text_control(pictures, classifier, names, colours)
+    found |= text_control(pictures[:CONTROLLED], classifier, rows[:CONTROLLED])
+    unseen = draw(max(BATCH, args.pictures // 8), SEED, held_out=True)
+    control = text_control(make(unseen), classifier, unseen)
+    found |= {f"{key}_held_out": value for key, value in control.items()}
 
     data = load_pictures(held_out=True)
     renders = to_input(torch.from_numpy(data.picture))
@@ -119,10 +130,23 @@ def main() -> None:
     found |= estimators((renders[some] + 1) / 2, data, data.scene[some])
     again = estimators((there.clamp(-1, 1) + 1) / 2, data, data.scene[some])
     found |= {f"{key}_autoencoded": value for key, value in again.items()}
+
+    known = load_pictures(held_out=False)
+    found["nearest_copy"] = nearest_copy(
+        pictures, torch.from_numpy(known.picture).permute(0, 3, 1, 2) / 255, known.scene
+    )
+    features = classifier.features(pictures).numpy()
+    real = classifier.features((renders + 1) / 2).numpy()[: args.pictures]
+    found["frechet"] = frechet(features, real)
+    found["frechet_halves"] = frechet(real[::2], real[1::2])
+    one = [(VARIED[0], SEED + i, *VARIED[1:]) for i in range(min(args.pictures, 200))]
+    masks = estimator(make(one))["saliency"].numpy()
+    scenes = np.unique(known.scene[known.name == CLASSES.index(VARIED[1])])
+    found |= variety(masks > 0, known.mask[scenes] > 0.5)
     found["size_mb"] = sum(f.stat().st_size for f in stilllife.folder().rglob("*.safetensors")) / 1e6
     found["parameters_million"] = sum(p.numel() for p in model.pipe.unet.parameters()) / 1e6
     if args.sheet:
-        sheet(pictures[:64], load_estimator("stilllife")(pictures[:64])["saliency"]).save(args.sheet)
+        sheet(pictures[:64], estimator(pictures[:64])["saliency"]).save(args.sheet)
     args.out.write_text(json.dumps(found, indent=1) + "\n")
     print(*(f"{key:28s} {value:10.4g}" for key, value in found.items()), sep="\n")
 

@@ -8,19 +8,24 @@ from pathlib import Path
 
 import numpy as np
 
-from studio.world import CLASSES, FLOORS, WALLS, colours_of, prompt
+from studio.world import CLASSES, FLOORS, HELD_OUT, WALLS, colours_of, prompt
 from underpainting import stilllife
 
 Row = tuple[str, int, str, str]
 
 
-def draw(count: int, seed: int) -> list[Row]:
-    """Random (prompt, seed, class, colour), classes in turn, pairs held out of training left out."""
+def draw(count: int, seed: int, held_out: bool = False) -> list[Row]:
+    """Random (prompt, seed, class, colour), classes in turn, of pairs in training or of pairs held out."""
     rng = np.random.default_rng(seed)
+    colours = {
+        name: [c for c in colours_of(name, held_out=True) if ((c, name) in HELD_OUT) == held_out]
+        for name in CLASSES
+    }
+    names = [name for name in CLASSES if colours[name]]
     rows = []
     for i in range(count):
-        name = CLASSES[i % len(CLASSES)]
-        colour = str(rng.choice(colours_of(name)))
+        name = names[i % len(names)]
+        colour = str(rng.choice(colours[name]))
         text = prompt(name, colour, str(rng.choice(FLOORS)), str(rng.choice(WALLS)), rng)
         rows.append((text, int(rng.integers(2**31)), name, colour))
     return rows

@@ -50,7 +50,9 @@ def train(
     seen = json.loads(progress.read_text())["samples"] if progress.exists() else 0
     rng = torch.Generator().manual_seed(seen)
     average = copy.deepcopy(module).requires_grad_(False)
-    optimizer = torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=decay, betas=(0.9, 0.99))
+    optimizer = torch.optim.AdamW(
+        module.parameters(), lr=rate, weight_decay=decay, betas=(0.9, 0.99), fused=True
+    )
     began = reported = saved = time.monotonic()
     update, running, done = 0, 0.0, False
     while not done:
@@ -67,8 +69,7 @@ def train(
         update, seen = update + 1, seen + batch
         keep = min(AVERAGE, (1 + update) / (10 + update))
         with torch.no_grad():
-            for a, b in zip(average.parameters(), module.parameters(), strict=True):
-                a.lerp_(b, 1 - keep)
+            torch._foreach_lerp_(list(average.parameters()), list(module.parameters()), 1 - keep)
             for a, b in zip(average.buffers(), module.buffers(), strict=True):
                 a.copy_(b)
         running = value.item() if update == 1 else 0.98 * running + 0.02 * value.item()

@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from underpainting import stilllife
 from underpainting.diffusion.adapters import adapter_for
 from underpainting.diffusion.model import Model
+from underpainting.diffusion.twins import split_twin
 from underpainting.errors import UnderpaintingError
 
 
@@ -21,13 +22,17 @@ def load(
 ) -> Model:
     """Load a pipeline by its hub name or folder; `"stilllife"` is the one that ships with the package.
 
+    A name that ends in `:permuted` or `:fresh` gives the untrained twin of that pipeline: its denoiser's
+    weights permuted, or drawn anew (see `underpainting.diffusion.twins`).
+
     Weights are read from safetensors only and kept in float32 unless `torch_dtype` says otherwise; the safety
     checker is left out, because a flagged picture comes back black and would be labelled so.
 
     Raises UnderpaintingError if the name or folder is no pipeline, its weights are missing or damaged, its
     family has no adapter, or the device is not there.
     """
-    source = _source(name_or_folder)
+    trained, twin = split_twin(name_or_folder)
+    source = _source(trained)
     target = None if device is None else _device(device)
     pipelines: Any = DiffusionPipeline
     try:
@@ -46,7 +51,10 @@ def load(
         ) from error
     if target is not None:
         pipe.to(target)
-    return Model(pipe, adapter_for(pipe), name=str(name_or_folder))
+    adapter = adapter_for(pipe)
+    if twin is not None:
+        twin(adapter.denoiser(pipe))
+    return Model(pipe, adapter, name=str(name_or_folder))
 
 
 def attach(pipe: Any) -> Model:

@@ -85,6 +85,12 @@ class SmallClassifier:
         return self._probabilities(pictures)[1]
 
     @torch.no_grad()
+    def features(self, pictures: Tensor) -> Tensor:
+        """What both answers are read from [picture, feature], of pictures as for a call."""
+        features: Tensor = self.network.features(pictures.to(self.device, torch.float32) * 2 - 1)
+        return features
+
+    @torch.no_grad()
     def _probabilities(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         classes, colours = self.network(pictures.to(self.device, torch.float32))
         return classes.softmax(1), colours.softmax(1)

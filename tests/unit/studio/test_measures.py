@@ -1,0 +1,56 @@
+"""The studio's comparisons of sets of pictures, on sets whose answer is known."""
+
+import numpy as np
+import pytest
+import torch
+
+from studio.measures import frechet, nearest_copy, placement, variety
+
+
+def test_frechet_of_normals_is_the_closed_form() -> None:
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(20000, 3)) * [1, 2, 3]
+    b = rng.normal(size=(20000, 3)) * [2, 2, 1] + [1, 0, -2]
+    assert frechet(a, b) == pytest.approx((1 + 4) + (1 + 0 + 4), rel=0.05)
+    assert frechet(a, a) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_copied_or_mirrored_training_picture_is_found() -> None:
+    rng = torch.Generator().manual_seed(0)
+    training = torch.rand(40, 3, 64, 64, generator=rng)
+    other = torch.rand(5, 3, 64, 64, generator=rng)
+    scene = np.arange(40) // 2
+    assert nearest_copy(other, training, scene) > 0.95
+    assert nearest_copy(training[7:8] + 0.001, training, scene) < 0.05
+    assert nearest_copy(torch.cat([other, training[7:8].flip(3)]), training, scene) < 1e-3
+
+
+def test_pictures_of_one_scene_do_not_set_the_unit() -> None:
+    scene = np.arange(40) // 2
+    rng = torch.Generator().manual_seed(0)
+    training = torch.rand(20, 3, 64, 64, generator=rng).repeat_interleave(2, dim=0)
+    assert nearest_copy(torch.rand(5, 3, 64, 64, generator=rng), training, scene) > 0.95
+
+
+def test_placement_is_the_masks_centre_and_share() -> None:
+    masks = np.zeros((2, 10, 20), bool)
+    masks[0, 2:4, 5:15] = True
+    found = placement(masks)  # the empty mask is left out
+    assert found["x"] == pytest.approx([0.5]) and found["y"] == pytest.approx([0.3])
+    assert found["size"] == pytest.approx([0.1])
+
+
+def test_variety_tells_a_fixed_object_from_a_roaming_one() -> None:
+    rng = np.random.default_rng(0)
+
+    def masks(spread: int) -> np.ndarray:
+        made = np.zeros((100, 32, 32), bool)
+        for mask in made:
+            x, y = 10 + rng.integers(-spread, spread + 1, 2)
+            mask[y : y + 6, x : x + 6] = True
+        return made
+
+    roaming = masks(9)
+    alike, fixed = variety(masks(9), roaming), variety(masks(0), roaming)
+    assert alike["variety_x_p"] > 0.01 and alike["variety_y_p"] > 0.01
+    assert fixed["variety_x_p"] < 1e-6 and fixed["variety_x"] > 0.3
