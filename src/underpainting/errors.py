@@ -1,8 +1,21 @@
 """The one kind of error that a person, not a bug, causes."""
 
+from collections.abc import Mapping
+
 
 class UnderpaintingError(Exception):
     """A mistake in what was asked for: one line saying what is wrong, where, and what to do.
 
     The command line prints the line and exits with code 2; a bug keeps its traceback.
     """
+
+
+class UnsoundPictures(UnderpaintingError):
+    """Some pictures of a batch cannot be used; the others can, made again without them."""
+
+    def __init__(self, reasons: Mapping[int, str]) -> None:
+        """Reasons by the pictures' places in the batch, from 0."""
+        place, reason = next(iter(reasons.items()))
+        more = f" (and {len(reasons) - 1} more pictures)" if len(reasons) > 1 else ""
+        super().__init__(f"picture {place + 1} of the batch: {reason}{more}")
+        self.reasons = dict(reasons)

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from underpainting.diffusion import Model
 from underpainting.observers.estimators import Estimator
+from underpainting.records import require_whole
 from underpainting.report import write_report
 from underpainting.study.config import ModelConfig, StudyConfig
 from underpainting.study.environment import open_workshop
 from underpainting.study.folder import Study, check_free, create_study, open_study
 from underpainting.study.progress import Progress
 from underpainting.study.prompts import read_prompts
-from underpainting.study.run import run_study
+from underpainting.study.run import MAX_SET_ASIDE, run_study
 
 
 def init(folder: Path, config: StudyConfig) -> Study:
@@ -32,19 +33,45 @@ def run(
     model: Model | None = None,
     estimator: Estimator | None = None,
     progress: Progress | None = None,
+    workers: int = 1,
+    max_set_aside: float = MAX_SET_ASIDE,
 ) -> Study:
     """Run a study or go on with it, then write its report; a study that is done only gets a missing report.
 
-    model, estimator: objects to use instead of those that the config names. Raises as `run_study`.
+    Options and errors are those of `run_study`.
     """
     progress = progress or Progress()
     study = open_study(folder)
-    before = study.done
-    run_study(study, model=model, estimator=estimator, progress=progress)
-    if not before or not (folder / "report" / "index.html").is_file():
+    before = _written(study)
+    run_study(
+        study,
+        model=model,
+        estimator=estimator,
+        progress=progress,
+        workers=workers,
+        max_set_aside=max_set_aside,
+    )
+    if before is None or before != _written(study) or not (folder / "report" / "index.html").is_file():
         progress.phase("report")
         write_report(folder)
     return study
+
+
+def report(folder: Path) -> Path:
+    """Write the report of a study that is done, and return its path.
+
+    Raises UnderpaintingError where the study is not done, or what is shown is damaged.
+    """
+    study = open_study(folder)
+    for path in (study.scores, study.probes, study.gallery):
+        if path.exists():
+            require_whole(path, f"`underpainting run {folder}` makes it again")
+    return write_report(folder)
+
+
+def _written(study: Study) -> int | None:
+    """When the scores were written, if they were."""
+    return study.scores.stat().st_mtime_ns if study.done else None
 
 
 DEMO = StudyConfig(model=ModelConfig(guidance_scale=3.0))

@@ -12,8 +12,6 @@ EXAMPLES = ("underpainting report STUDY",)
 
 def report(folder: Annotated[Path, typer.Argument(help="Folder of a study that is done.")]) -> None:
     """Write the report of a study that is done, one self-contained HTML file."""
-    from underpainting.report import write_report
-    from underpainting.study.folder import open_study
+    from underpainting.workflow import report as work
 
-    open_study(folder)
-    typer.echo(f"done: {write_report(folder)}")
+    typer.echo(f"done: {work(folder)}")

@@ -7,11 +7,21 @@ from typing import Annotated
 
 import typer
 
-EXAMPLES = ("underpainting run STUDY", "underpainting run STUDY --json > results.json")
+EXAMPLES = (
+    "underpainting run STUDY",
+    "underpainting run STUDY --workers 2",
+    "underpainting run STUDY --json > results.json",
+)
 
 
 def run(
     folder: Annotated[Path, typer.Argument(help="Folder of the study.")],
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes that make pictures; the cores are shared out among them.")
+    ] = 1,
+    max_set_aside: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of pictures that may be set aside as unsound.")
+    ] = 0.05,
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Run a study, or go on with it from its last whole shard; write its report and print its results."""
@@ -20,5 +30,5 @@ def run(
     from underpainting.workflow import run as work
 
     with progress() as shown:
-        study = work(folder, progress=shown)
+        study = work(folder, progress=shown, workers=workers, max_set_aside=max_set_aside)
     finish(study, json)

@@ -52,6 +52,7 @@ def results(found: Sequence[Result], json_wanted: bool) -> None:
         "position only",
         "shuffled",
         "pictures",
+        "set aside",
     ]
     table(
         columns,
@@ -66,6 +67,7 @@ def results(found: Sequence[Result], json_wanted: bool) -> None:
                 r.position,
                 r.shuffled,
                 r.images,
+                r.set_aside,
             ]
             for r in found
         ],

@@ -11,7 +11,7 @@ import torch
 from underpainting.diffusion.clean import noise_level, predicted_clean
 from underpainting.diffusion.layers import Layer
 from underpainting.diffusion.schedulers import steps_of_evaluations
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import UnderpaintingError, UnsoundPictures
 
 Edit = Callable[[str, int, torch.Tensor], torch.Tensor]
 
@@ -200,9 +200,13 @@ class Watch:
         sums = torch.stack([act.sum(dtype=torch.float32) for act in self._outputs.values()])
         if not bool(sums.isfinite().all()):
             bad = list(self._outputs)[int((~sums.isfinite()).nonzero()[0])]
-            raise UnderpaintingError(
-                f"layer {bad} holds non-finite values in step {step}: load with torch_dtype=torch.float32"
+            of_row = self._outputs[bad].sum(dim=(1, 2), dtype=torch.float32).isfinite()
+            sound = of_row.reshape(len(self._order), self._pictures).all(0).tolist()
+            reason = (
+                f"layer {bad} holds non-finite values in step {step}; load with torch_dtype=torch.float32"
             )
+            if not all(sound):
+                raise UnsoundPictures({i: reason for i, good in enumerate(sound) if not good})
 
 
 def _tensor(output: Any, layer: Layer) -> torch.Tensor:

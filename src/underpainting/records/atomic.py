@@ -1,37 +1,106 @@
-"""Files and folders that are either whole or not there, and checksums that prove it."""
+"""Files and folders that are either whole or not there, and checksums that prove it.
+
+A folder keeps its files' checksums in `checksums.json`, under its own name; a single file has a seal beside
+it, `NAME.sha256`, as `sha256sum --check` reads it.
+"""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from underpainting.errors import UnderpaintingError
 
 CHECKSUMS = "checksums.json"
+SEAL = ".sha256"
 _SUFFIX = ".partial"
+_REASONS = {
+    errno.ENOSPC: "no space left on the disk; free some",
+    errno.EDQUOT: "the disk quota is used up; free some space",
+    errno.EROFS: "the file system is read-only; choose another folder",
+    errno.EACCES: "no permission to write there; change it or choose another folder",
+    errno.EPERM: "no permission to write there; change it or choose another folder",
+    errno.EIO: "the disk reports an error; choose another one",
+}
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what a disk refuses inside the block into one line that names `path`."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        number = getattr(error, "errno", None) or _number(str(error))
+        if number not in _REASONS:
+            raise
+        raise UnderpaintingError(
+            f"{path} cannot be written: {_REASONS[number]}, then give the same command again"
+        ) from error
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path in the same folder to write to; on leaving, flush it and rename it to `path`.
 
-    An error inside the block leaves `path` as it was. Readers see the old or the new, nothing between.
+    An error inside the block leaves `path` as it was. Readers see the old or the new, nothing between. Raises
+    UnderpaintingError where the disk is full or may not be written to.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary(path)
-    try:
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = _temporary(path)
+        try:
+            yield temporary
+            _sync(temporary)
+            temporary.replace(path)
+            _sync(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def sealing(path: Path) -> Iterator[Path]:
+    """As `replacing`, with a seal beside the file. The seal is there first: no file is ever without one."""
+    with replacing(path) as temporary:
         yield temporary
-        _sync(temporary)
-        temporary.replace(path)
-        _sync(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+        write_bytes(_seal(path), f"{sha256_file(temporary)}  {path.name}\n".encode())
+
+
+def check_seal(path: Path) -> str | None:
+    """What is wrong with a sealed file, in a few words; None where all is well."""
+    try:
+        seal = _seal(path).read_text(encoding="utf-8")
+        whole = seal == f"{sha256_file(path)}  {path.name}\n"
+    except FileNotFoundError as error:
+        return f"{Path(error.filename).name} is missing"
+    except (OSError, UnicodeDecodeError) as error:
+        return f"cannot be read ({error})"
+    return None if whole else "contents changed"
+
+
+def require_whole(path: Path, remedy: str) -> None:
+    """Raise UnderpaintingError where a sealed file, or a folder with checksums, is not as it was written."""
+    problems = verify_folder(path) if path.is_dir() else [f"{path}: {p}" for p in [check_seal(path)] if p]
+    if problems:
+        raise UnderpaintingError(f"{problems[0]}; {remedy}")
+
+
+def remove(path: Path) -> None:
+    """Remove a file with its seal, or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+        _seal(path).unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -48,20 +117,22 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """
     if path.exists():
         raise UnderpaintingError(f"{path} exists already; remove it to make it anew")
-    temporary = _temporary(path)
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        sums = {name: sha256_file(temporary / name) for name in _files(temporary)}
-        (temporary / CHECKSUMS).write_text(json.dumps(sums, indent=1) + "\n", encoding="utf-8")
-        for name in [*sums, CHECKSUMS]:
-            _sync(temporary / name)
-        for folder in [*(p for p in temporary.rglob("*") if p.is_dir()), temporary]:
-            _sync(folder)
-        temporary.rename(path)
-        _sync(path.parent)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with writing(path):
+        temporary = _temporary(path)
+        temporary.mkdir(parents=True)
+        try:
+            yield temporary
+            sums = {name: sha256_file(temporary / name) for name in _files(temporary)}
+            about = json.dumps({"folder": path.name, "files": sums}, indent=1)
+            (temporary / CHECKSUMS).write_text(about + "\n", encoding="utf-8")
+            for name in [*sums, CHECKSUMS]:
+                _sync(temporary / name)
+            for folder in [*(p for p in temporary.rglob("*") if p.is_dir()), temporary]:
+                _sync(folder)
+            temporary.rename(path)
+            _sync(path.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def clear_partial(folder: Path) -> None:
@@ -79,9 +150,12 @@ def clear_partial(folder: Path) -> None:
 def verify_folder(path: Path) -> list[str]:
     """Compare a folder with its `checksums.json`: one line a problem, none where all is well."""
     try:
-        sums = json.loads((path / CHECKSUMS).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        about = json.loads((path / CHECKSUMS).read_text(encoding="utf-8"))
+        name, sums = about["folder"], dict(about["files"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
         return [f"{path}: no readable {CHECKSUMS} ({type(error).__name__})"]
+    if name != path.name:
+        return [f"{path}: holds what was {name}"]
     present = set(_files(path)) - {CHECKSUMS}
     problems = [f"{path / name}: missing" for name in sorted(sums.keys() - present)]
     problems += [f"{path / name}: not in {CHECKSUMS}" for name in sorted(present - sums.keys())]
@@ -97,6 +171,16 @@ def sha256_file(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _seal(path: Path) -> Path:
+    return path.with_name(path.name + SEAL)
+
+
+def _number(message: str) -> int | None:
+    """The system's number in the message of a library that keeps it to itself."""
+    found = re.search(r"(?:os error |errno )(\d+)", message, re.IGNORECASE)
+    return int(found[1]) if found else None
 
 
 def _temporary(path: Path) -> Path:

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from underpainting.errors import UnderpaintingError
-from underpainting.records.atomic import replacing
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 
@@ -57,9 +56,10 @@ def make_table(schema: pa.Schema, columns: Mapping[str, Sequence[Any]]) -> pa.Ta
 
 
 def write_table(path: Path, table: pa.Table, schema: pa.Schema) -> None:
-    """Write a table as Parquet (zstd) atomically; equal rows give equal bytes, however they were joined.
+    """Write a table as Parquet (zstd); equal rows give equal bytes, however they were joined.
 
-    Raises UnderpaintingError where columns or types are not the schema's.
+    Not atomic by itself: give it a temporary path (`sealing`, `atomic_folder`). Raises UnderpaintingError
+    where columns or types are not the schema's.
     """
     _check_names(schema, table.column_names, str(path))
     plain = pa.schema([(field.name, _plain(field.type)) for field in schema])
@@ -68,8 +68,7 @@ def write_table(path: Path, table: pa.Table, schema: pa.Schema) -> None:
         whole = table.select(schema.names).cast(plain).combine_chunks().cast(schema)
     except pa.ArrowException as error:
         raise UnderpaintingError(f"{path}: columns are not of the schema's types ({error})") from error
-    with replacing(path) as temporary:
-        pq.write_table(whole, temporary, compression="zstd")
+    pq.write_table(whole, path, compression="zstd")
 
 
 def read_table(

@@ -1,6 +1,7 @@
 """The report: one HTML file that needs nothing else."""
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,9 @@ def _facts(study: Study) -> list[tuple[str, str]]:
         split = ", ".join(f"{count} {name}" for name, (count, _) in counts.items())
         of = f" from {prompts} prompts" if prompts else ""
         facts.append(("Pictures", f"{pictures}{of}: {split}"))
+    reasons = Counter(study.aside.values()).most_common()
+    aside = "; ".join(f"{count}: {reason}" for reason, count in reasons)
+    facts.append(("Set aside", f"{len(study.aside)} pictures ({aside})" if aside else "no picture"))
     estimator = study.settings.get("labels", {}).get("estimator")
     if estimator:
         facts.append(("Labels", f"{estimator}, run on the finished picture"))

@@ -54,7 +54,7 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Study:
-    """Everything a report shows of a study, read once."""
+    """Everything a report shows of a study, read once; `aside` says why pictures were set aside, by image."""
 
     name: str
     settings: dict[str, Any]
@@ -64,6 +64,7 @@ class Study:
     scores: Scores
     splits: dict[str, tuple[int, int]]
     gallery: Gallery | None
+    aside: dict[str, str]
     hashes: dict[str, str]
 
 
@@ -91,6 +92,7 @@ def read_study(folder: Path) -> Study:
         scores=read_scores(folder / "scores.parquet", card, branch),
         splits=_splits(folder / "prompts.parquet"),
         gallery=_gallery(folder / "gallery"),
+        aside={k: v for path in sorted(folder.glob("shards/*/aside.json")) for k, v in _json(path).items()},
         hashes={name: sha256_file(folder / name) for name in HASHED if (folder / name).is_file()},
     )
 

@@ -12,6 +12,7 @@ import torch
 from underpainting.diffusion import Model, load, use_scheduler
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.estimators import Estimator, load_estimator
+from underpainting.records import sealing
 from underpainting.study.config import StudyConfig
 from underpainting.study.folder import Study, read_environment, write_json
 from underpainting.study.labels import choose_properties
@@ -67,7 +68,8 @@ def record_environment(study: Study, workshop: Workshop) -> list[str]:
         torch.set_num_threads(int(recorded["threads"]))
     present = _environment(study, workshop)
     if recorded is None:
-        write_json(study.environment, present)
+        with sealing(study.environment) as temporary:
+            write_json(temporary, present)
         return []
     for part in ("model", "estimator"):
         if recorded.get(part) != present[part]:

@@ -73,7 +73,7 @@ def estimate(study: Study, workshop: Workshop, *, measure_time: bool = True) -> 
     shown = len(gallery_rows(study)) * height * width * 3 * (2 * steps + 1)
     disk = len(study.rows) * picture + 2 * totals + 2 * images["test"] * rows * BYTES_OF_ROW + 2 * shown
     disk += images["calibrate"] * (rows * BYTES_OF_ROW + curves / config.run.shard_size)
-    done = sum(len(shard.pictures) for shard in study.shards if study.shard(shard.number).exists())
+    done = sum(len(shard.pictures) for shard in study.shards if study.is_whole(shard))
     left = len(study.rows) - done
     seconds = _seconds_a_picture(study, workshop) * left if measure_time else None
     return Estimate(

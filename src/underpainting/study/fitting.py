@@ -12,7 +12,7 @@ from underpainting.controls import shuffled
 from underpainting.diffusion import StepRecord
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import Moments, TokenMeans, load_sums, ridge, save_sums
-from underpainting.records import replacing
+from underpainting.records import sealing
 from underpainting.study.labels import token_labels
 from underpainting.study.places import SOURCES, Grid, Place, Places, grid_name
 from underpainting.study.reading import Reader
@@ -90,8 +90,8 @@ def merge(total: Sums, part: Sums) -> None:
 
 
 def write_sums(path: Path, sums: Sums) -> None:
-    """Write sums as one safetensors file, whole or not at all."""
-    with replacing(path) as temporary:
+    """Write sums as one sealed safetensors file."""
+    with sealing(path) as temporary:
         save_sums(temporary, sums)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,11 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from underpainting.errors import UnderpaintingError
-from underpainting.records import PROMPTS, clear_partial, make_table, read_table, write_bytes, write_table
+from underpainting.records import (
+    PROMPTS,
+    clear_partial,
+    make_table,
+    read_table,
+    require_whole,
+    sealing,
+    write_bytes,
+    write_table,
+)
 from underpainting.study.config import StudyConfig, changes, config_toml, parse_config, read_config
 from underpainting.study.plan import Shard, plan_shards
 from underpainting.study.prompts import PromptRow
 from underpainting.study.splits import SPLITS, split_prompts
+
+RESTORE = "put it back as it was, with its .sha256, or init another folder"
 
 
 @dataclass(frozen=True)
@@ -39,12 +49,29 @@ class Study:
         """Pictures in each split."""
         return {split: self.splits.count(split) for split in SPLITS}
 
+    def of_split(self, split: str) -> list[Shard]:
+        """Shards of a split, in order."""
+        return [shard for shard in self.shards if shard.split == split]
+
+    def is_whole(self, shard: Shard) -> bool:
+        """Whether a shard is made, and what is still to be folded in from it is there."""
+        if not self.shard(shard.number).exists():
+            return False
+        folded = {"fit": shard.number <= self.folded, "calibrate": self.probes.exists()}
+        return folded.get(shard.split, True) or self.part(shard.number).exists()
+
+    @property
+    def folded(self) -> int:
+        """Number of the last fit shard in the running totals; -1 before the first."""
+        totals = sorted((self.folder / "moments").glob("through-*.safetensors"))
+        return int(totals[-1].stem.split("-")[1]) if totals else -1
+
     def shard(self, number: int) -> Path:
         """Folder of a shard; it exists when the shard is whole."""
         return self.folder / "shards" / f"{number:05d}"
 
     def part(self, number: int) -> Path:
-        """A shard's own sums, there until they are folded into the study's."""
+        """A fit shard's own sums, or a calibrate shard's scores, there until they are folded in."""
         return self.folder / "moments" / f"shard-{number:05d}.safetensors"
 
     def through(self, number: int) -> Path:
@@ -101,7 +128,8 @@ def create_study(folder: Path, config: StudyConfig, rows: Sequence[PromptRow]) -
         "prompt_ind": [row.prompt_ind for row in rows],
         "split": splits,
     }
-    write_table(folder / "prompts.parquet", make_table(PROMPTS, columns), PROMPTS)
+    with sealing(folder / "prompts.parquet") as temporary:
+        write_table(temporary, make_table(PROMPTS, columns), PROMPTS)
     write_bytes(folder / "study.toml", config_toml(config).encode())
     return Study(folder, config, tuple(rows), tuple(splits))
 
@@ -115,7 +143,7 @@ def check_free(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise UnderpaintingError(f"{folder} is a file; choose another folder for the study")
     if folder.exists() and any(
-        path.name != "prompts.parquet" and path.name[0] != "." for path in folder.iterdir()
+        not path.name.startswith(("prompts.parquet", ".")) for path in folder.iterdir()
     ):
         raise UnderpaintingError(f"{folder} is not empty and holds no study; choose another folder")
 
@@ -131,6 +159,7 @@ def open_study(folder: Path) -> Study:
             f"{folder} holds no study (no study.toml); make one: `underpainting init {folder} --prompts FILE`"
         )
     config = read_config(folder / "study.toml")
+    require_whole(folder / "prompts.parquet", RESTORE)
     table = read_table(folder / "prompts.parquet", PROMPTS).to_pylist()
     rows = tuple(PromptRow(row["prompt"], row["seed"], row["prompt_ind"]) for row in table)
     study = Study(folder, config, rows, tuple(row["split"] for row in table))
@@ -146,9 +175,13 @@ def open_study(folder: Path) -> Study:
 
 
 def read_environment(study: Study) -> dict[str, Any] | None:
-    """What the first run recorded, or None before it. Raises UnderpaintingError where the file is damaged."""
-    if not study.environment.is_file():
+    """What the first run recorded, or None before it.
+
+    Raises UnderpaintingError where the file is damaged, or gone though there are shards.
+    """
+    if not (study.environment.is_file() or (study.folder / "shards").is_dir()):
         return None
+    require_whole(study.environment, RESTORE)
     try:
         recorded = json.loads(study.environment.read_text(encoding="utf-8"))
         if not isinstance(recorded["config"], dict):
@@ -161,8 +194,8 @@ def read_environment(study: Study) -> dict[str, Any] | None:
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write JSON for reading by people and programs, whole or not at all."""
-    write_bytes(path, (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode())
+    """Write JSON for reading by people and programs."""
+    path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def clear_leftovers(study: Study) -> None:
@@ -170,14 +203,6 @@ def clear_leftovers(study: Study) -> None:
     for folder in (study.folder, study.folder / "shards", study.folder / "moments"):
         if folder.is_dir():
             clear_partial(folder)
-
-
-def remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from underpainting.diffusion import Model, StepRecord
 from underpainting.probes import ProbeSet
-from underpainting.records import atomic_folder
-from underpainting.study.folder import Study, remove, write_json
+from underpainting.records import atomic_folder, remove
+from underpainting.study.folder import Study, write_json
 from underpainting.study.making import Made, to_bytes
 from underpainting.study.places import Places
 from underpainting.study.prompts import PromptRow
@@ -66,13 +66,15 @@ class Film:
 
 def write_gallery(study: Study, parts: Sequence[Path], probes: ProbeSet, places: Places) -> None:
     """Put the gallery together from the test shards' maps: `gallery.json` and `gallery.safetensors`."""
-    rows = gallery_rows(study)
-    number = {row.image: str(i) for i, row in enumerate(rows)}
-    tensors: dict[str, Tensor] = {}
+    filmed: dict[str, Tensor] = {}
     for part in parts:
-        for name, tensor in load_file(part).items():
-            image, rest = name.split("/", 1)
-            tensors[f"{number[image]}/{rest}"] = tensor
+        filmed |= load_file(part)
+    rows = [row for row in gallery_rows(study) if f"{row.image}/final" in filmed]
+    number = {row.image: str(i) for i, row in enumerate(rows)}
+    tensors = {}
+    for name, tensor in filmed.items():
+        image, rest = name.split("/", 1)
+        tensors[f"{number[image]}/{rest}"] = tensor
     about = {
         "pictures": [{"image": row.image, "prompt": row.prompt, "seed": row.seed} for row in rows],
         "steps": places.steps,

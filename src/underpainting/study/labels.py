@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import UnderpaintingError, UnsoundPictures
 from underpainting.observers.estimators import Estimator
 from underpainting.probes import cell_means
 from underpainting.study.places import Grid, Property
@@ -35,27 +35,54 @@ def label_pictures(
 ) -> dict[str, Tensor]:
     """Label maps [picture, height, width] by property, float32 on the CPU.
 
-    Raises UnderpaintingError where a map has another size than the pictures, is not finite, or a binary one
-    is not 0/1.
+    Raises UnsoundPictures where the estimator fails on some pictures: it raises, or a map has another size
+    than the pictures, is not finite, or is binary by name and not 0/1.
     """
+    try:
+        return _labels(estimator, pictures, properties)
+    except MemoryError:
+        raise
+    except Exception as error:
+        reasons = {i: _fault(estimator, pictures[i : i + 1], properties) for i in range(len(pictures))}
+        found = {i: reason for i, reason in reasons.items() if reason is not None}
+        if not found:  # it fails on the batch alone
+            raise UnderpaintingError(
+                f"the estimator fails on a batch of {len(pictures)} pictures, not on each: {_one_line(error)}"
+            ) from error
+        raise UnsoundPictures(found) from error
+
+
+def _labels(estimator: Estimator, pictures: Tensor, properties: Sequence[Property]) -> dict[str, Tensor]:
     with torch.no_grad():
         maps = estimator(pictures)
     labels = {}
     for found in properties:
         label = maps[found.name].detach().to("cpu", torch.float32)
         if label.shape != (len(pictures), *pictures.shape[-2:]):
-            raise UnderpaintingError(
-                f"the estimator's {found.name} is {tuple(label.shape)} for pictures {tuple(pictures.shape)}; "
-                "it must return [picture, height, width]"
+            raise ValueError(
+                f"{found.name} is {tuple(label.shape)} for pictures {tuple(pictures.shape)}; "
+                "it must be [picture, height, width]"
             )
         if not bool(label.isfinite().all()):
-            raise UnderpaintingError(
-                f"the estimator's {found.name} holds non-finite values; check its input and weights"
-            )
+            raise ValueError(f"{found.name} holds non-finite values; check its input and weights")
         if found.binary and not bool(((label == 0) | (label == 1)).all()):
-            raise UnderpaintingError(f"the estimator's {found.name} is not a map of 0 and 1; threshold it")
+            raise ValueError(f"{found.name} is not a map of 0 and 1; threshold it")
         labels[found.name] = label
     return labels
+
+
+def _fault(estimator: Estimator, picture: Tensor, properties: Sequence[Property]) -> str | None:
+    try:
+        _labels(estimator, picture, properties)
+    except MemoryError:
+        raise
+    except Exception as error:
+        return f"the estimator fails: {_one_line(error)}"
+    return None
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def token_labels(labels: Mapping[str, Tensor], grid: Grid) -> Tensor:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from underpainting.diffusion import Model, StepRecord
+from underpainting.errors import UnsoundPictures
 from underpainting.observers.estimators import Estimator
 from underpainting.study.config import ModelConfig
 from underpainting.study.labels import label_pictures
@@ -16,6 +18,17 @@ from underpainting.study.places import Places
 from underpainting.study.prompts import PromptRow
 
 Look = Callable[[StepRecord], None]
+Rows = tuple[PromptRow, ...]
+
+
+class Observer(Protocol):
+    """Looks on while a batch is made."""
+
+    def look(self, record: StepRecord) -> None:
+        """See one step."""
+
+
+Seen = TypeVar("Seen", bound=Observer)
 
 
 @dataclass(frozen=True)
@@ -38,7 +51,8 @@ def make_batch(
     """Denoise, decode and label a batch; `look` sees every step's first evaluation, `tick` the pictures'
     progress.
 
-    Labels are of the pictures as kept, rounded to 8 bits.
+    Labels are of the pictures as kept, rounded to 8 bits. Raises UnsoundPictures where activations are not
+    finite, a picture is of one colour (black, say), or the estimator fails on one.
     """
 
     def on_step(record: StepRecord) -> None:
@@ -56,8 +70,40 @@ def make_batch(
         on_step=on_step,
     )
     levels = to_bytes(model.decode(denoised.latents))
+    flat = levels.flatten(2)
+    if plain := (flat == flat[:, :, :1]).all((1, 2)).nonzero().flatten().tolist():
+        raise UnsoundPictures(dict.fromkeys(plain, "the picture is of one colour"))
     labels = label_pictures(estimator, levels.float() / 255, places.properties)
     return Made(levels.permute(0, 2, 3, 1).cpu(), labels)
+
+
+@dataclass(frozen=True)
+class Batch(Generic[Seen]):
+    """What came of a batch: the sound pictures with what was seen of them."""
+
+    rows: Rows
+    made: Made
+    seen: Seen
+
+
+def make_sound(
+    rows: Rows, observe: Callable[[Rows], Seen], make: Callable[[Rows, Look], Made], aside: dict[str, str]
+) -> Batch[Seen] | None:
+    """Make a batch; where pictures are unsound, set them aside and make it again without them.
+
+    aside: gets the reason for each picture set aside, by image. A picture that is left alone is set aside
+    too: it has no other labels to be shuffled with. None where no picture is left.
+    """
+    least = min(2, len(rows))
+    while len(rows) >= least:
+        seen = observe(rows)
+        try:
+            return Batch(rows, make(rows, seen.look), seen)
+        except UnsoundPictures as error:
+            aside |= {rows[i].image: reason for i, reason in error.reasons.items()}
+            rows = tuple(row for i, row in enumerate(rows) if i not in error.reasons)
+    aside |= {row.image: "all others of its batch were set aside" for row in rows}
+    return None
 
 
 def to_bytes(pictures: Tensor) -> Tensor:

@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import ProbeSet
-from underpainting.records import SCORES, read_table
+from underpainting.records import SCORES, read_table, require_whole
 from underpainting.study.folder import Study
+from underpainting.study.shards import set_aside
 
 SOURCES = ("probe", "ceiling", "position", "shuffled")
 NAMES = {
@@ -26,7 +27,10 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Result:
-    """Means of a metric over test pictures, at the best layer and last step; None where undefined."""
+    """Means of a metric over test pictures, at the best layer and last step; None where undefined.
+
+    images: test pictures scored. set_aside: test pictures that were not, being unsound.
+    """
 
     property: str
     layer: str
@@ -34,6 +38,7 @@ class Result:
     branch: str
     metric: str
     images: int
+    set_aside: int
     probe: float | None
     ceiling: float | None
     position: float | None
@@ -49,7 +54,11 @@ def results(study: Study) -> list[Result]:
         raise UnderpaintingError(
             f"{study.folder} is not finished; go on with it by `underpainting run {study.folder}`"
         )
+    remake = f"`underpainting run {study.folder}` makes it again"
+    require_whole(study.scores, remake)
+    require_whole(study.probes, remake)
     probes = ProbeSet.load(study.probes)
+    aside = len(set_aside(study.shard(shard.number) for shard in study.of_split("test")))
     branch = "conditional" if "conditional" in probes.branches else probes.branches[0]
     found = []
     for name, best in probes.best.items():
@@ -70,7 +79,7 @@ def results(study: Study) -> list[Result]:
             if len(of["probe"]):
                 means = {source: _mean(chosen) for source, chosen in of.items()}
                 found.append(
-                    Result(name, best.layer, probes.steps, branch, metric, len(of["probe"]), **means)
+                    Result(name, best.layer, probes.steps, branch, metric, len(of["probe"]), aside, **means)
                 )
     return found
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from torch import Tensor
 
-from underpainting.records import SCORES, replacing
+from underpainting.records import SCORES, sealing
 from underpainting.study.places import SOURCES, Places
 from underpainting.study.prompts import PromptRow
 from underpainting.study.scoring import Scores
@@ -34,8 +34,8 @@ def layer_rows(scores: Scores, source: str, places: Places, pictures: Sequence[P
 
 
 def gather(tables: Iterable[pa.Table], path: Path) -> None:
-    """Put score tables together in one file, one of them in memory at a time."""
-    with replacing(path) as temporary, pq.ParquetWriter(temporary, SCORES, compression="zstd") as writer:
+    """Put score tables together in one sealed file, one of them in memory at a time."""
+    with sealing(path) as temporary, pq.ParquetWriter(temporary, SCORES, compression="zstd") as writer:
         for table in tables:
             writer.write_table(table)
 

@@ -1,8 +1,9 @@
-"""What a shard keeps; and a calibrate shard's scores until the choice is made."""
+"""What a shard keeps, what it set aside; and a calibrate shard's scores until the choice is made."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -12,11 +13,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-from underpainting.records import replacing
+from underpainting.records import sealing
 from underpainting.study.making import Made
 from underpainting.study.places import Property
 from underpainting.study.prompts import PromptRow
 from underpainting.study.scoring import Scores
+
+ASIDE = "aside.json"
 
 
 class Keeper:
@@ -37,20 +40,31 @@ class Keeper:
                 kept = label.to(torch.uint8) if found.binary else label.clone()
                 self._labels[f"{row.image}/{found.name}"] = kept
 
-    def close(self) -> None:
-        """Write the labels, `{image}/{property}` [height, width]."""
+    def close(self, aside: Mapping[str, str]) -> None:
+        """Write the labels, `{image}/{property}` [height, width], and why pictures were set aside."""
         save_file(self._labels, self.folder / "labels.safetensors")
+        text = json.dumps(dict(aside), indent=1, ensure_ascii=False)
+        (self.folder / ASIDE).write_text(text + "\n", encoding="utf-8")
+
+
+def set_aside(shards: Iterable[Path]) -> dict[str, str]:
+    """Why pictures were set aside, by image, over the shards' folders that are there."""
+    reasons: dict[str, str] = {}
+    for folder in shards:
+        if (folder / ASIDE).is_file():
+            reasons |= json.loads((folder / ASIDE).read_text(encoding="utf-8"))
+    return reasons
 
 
 def join_scores(batches: Sequence[Scores]) -> Scores:
-    """Scores of several batches as one, pictures in order."""
-    return {name: torch.cat([scores[name] for scores in batches]) for name in batches[0]}
+    """Scores of several batches as one, pictures in order; of none, no scores."""
+    return {name: torch.cat([scores[name] for scores in batches]) for name in (batches or [{}])[0]}
 
 
 def write_scores(path: Path, scores: Mapping[str, Scores]) -> None:
-    """Write scores by source (`probe`, `position`, `ceiling`) as one safetensors file, atomically."""
+    """Write scores by source (`probe`, `position`, `ceiling`) as one sealed safetensors file."""
     tensors = {f"{source}/{name}": x.contiguous() for source, of in scores.items() for name, x in of.items()}
-    with replacing(path) as temporary:
+    with sealing(path) as temporary:
         save_file(tensors, temporary)
 
 

@@ -83,3 +83,31 @@ def finished(pipeline_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
     )
     run_study(made, estimator=LightEstimator())
     return made
+
+
+ESTIMATOR = """
+class Light:
+    properties = ("saliency", "depth", "shading")
+    name, fingerprint = "light", "1"
+
+    def __call__(self, pictures):
+        light = pictures.mean(1)
+        middle = light.flatten(1).median(dim=1).values[:, None, None]
+        return {"saliency": (light > middle).float(), "depth": light + pictures[:, 0], "shading": light}
+"""
+
+
+@pytest.fixture
+def named_study(
+    tmp_path: Path, pipeline_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Study]:
+    """Make the same study anew under a name, its estimator named too, so that any process can load it."""
+    (tmp_path / "estimator_of_light.py").write_text(ESTIMATOR)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    config = tiny_config(pipeline_folder)
+    labels = config.labels.model_copy(update={"estimator": "estimator_of_light:Light"})
+
+    def make(name: str) -> Study:
+        return create_study(tmp_path / name, config.model_copy(update={"labels": labels}), tiny_rows())
+
+    return make

@@ -59,7 +59,7 @@ def test_from_prompts_to_results(
     results = json.loads(out)
     assert code == 0 and {r["property"] for r in results} == {"saliency", "shading"}
     assert "report/index.html" in err and (tmp_path / "study/report/index.html").is_file()
-    through = next((tmp_path / "study/moments").iterdir())
+    through = next((tmp_path / "study/moments").glob("*.safetensors"))
     assert through.stat().st_size == pytest.approx(cost["moments_bytes"], rel=0.25)
 
     code, out, _ = _call(capsys, "run", "study")

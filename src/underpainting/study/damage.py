@@ -1,0 +1,104 @@
+"""What is damaged or missing on a study's disk, and what making it again takes.
+
+Damage is turned into absence, and what is absent is made again, to the same bytes, by going on with the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from underpainting.records import check_seal, remove, verify_folder
+from underpainting.study.folder import Study
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A file or folder that is not as it was written: where, what is wrong, and what a run would do."""
+
+    path: Path
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """Where and what."""
+        return f"{self.path}: {self.problem}"
+
+
+def find_damage(study: Study) -> list[Damage]:
+    """Check all that a run can make again against its checksums (opening a study has checked the rest).
+
+    What is not made yet is no damage; what must be there because something later is, but is not, is.
+    """
+    return [*_shards(study), *_moments(study), *_choice(study), *_results(study)]
+
+
+def repair(study: Study, found: Sequence[Damage]) -> None:
+    """Remove what is damaged and what was made of it, so that a run makes it again."""
+    if not found:
+        return
+    remove(study.scores)
+    for damage in found:
+        remove(damage.path)
+    choice = (study.probes, study.controls, study.calibrate)
+    if any(damage.path in choice for damage in found):
+        for path in choice:
+            remove(path)
+
+
+def _shards(study: Study) -> Iterator[Damage]:
+    for shard in study.shards:
+        needed = study.done or (study.probes.exists() and shard.split != "test")
+        needed = needed or (shard.split == "fit" and shard.number <= study.folded)
+        remedy = f"its {len(shard.pictures)} pictures are made again"
+        yield from _folder(study.shard(shard.number), needed, remedy)
+        yield from _file(study.part(shard.number), False, remedy)
+
+
+def _moments(study: Study) -> Iterator[Damage]:
+    fit = study.of_split("fit")
+    last = study.through(max(shard.number for shard in fit))
+    pictures = sum(len(shard.pictures) for shard in fit)
+    remedy = f"the {pictures} fit pictures are made again"
+    present = (study.folder / "moments").glob("through-*.safetensors")
+    needed = {last} if study.probes.exists() else set()
+    for path in sorted({*present, *needed}):
+        yield from _file(path, path in needed, remedy)
+
+
+def _choice(study: Study) -> Iterator[Damage]:
+    needed = study.probes.exists() or study.done
+    pictures = sum(len(shard.pictures) for shard in study.of_split("calibrate"))
+    remedy = f"the {pictures} calibrate pictures are made again and the choice repeated"
+    yield from _folder(study.probes, needed, remedy)
+    yield from _folder(study.controls, needed, remedy)
+    yield from _file(study.calibrate, needed, remedy)
+
+
+def _results(study: Study) -> Iterator[Damage]:
+    remedy = "it is put together again from the test shards"
+    yield from _folder(study.gallery, study.done, remedy)
+    yield from _file(study.scores, False, remedy)
+
+
+def _folder(path: Path, needed: bool, remedy: str) -> Iterator[Damage]:
+    if path.exists():
+        yield from _first(path, [line.removeprefix(f"{path}") for line in verify_folder(path)], remedy)
+    elif needed:
+        yield Damage(path, "missing", remedy)
+
+
+def _file(path: Path, needed: bool, remedy: str) -> Iterator[Damage]:
+    if path.exists():
+        problem = check_seal(path)
+        if problem is not None:
+            yield Damage(path, problem, remedy)
+    elif needed:
+        yield Damage(path, "missing", remedy)
+
+
+def _first(path: Path, problems: Iterable[str], remedy: str) -> Iterator[Damage]:
+    for problem in problems:
+        yield Damage(path, problem.removeprefix("/").removeprefix(": "), remedy)
+        return

@@ -1,0 +1,243 @@
+"""Making one shard: what any process needs to make any shard of a study, from what lies on disk.
+
+A shard is made whole under a temporary name and then renamed. Making it again gives the same bytes, in
+whatever process: a fit shard follows from its pictures alone, a calibrate shard from the folded moments too,
+a test shard from the chosen probes as well.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import pyarrow as pa
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from underpainting.diffusion import StepRecord
+from underpainting.errors import UnderpaintingError
+from underpainting.probes import ProbeSet, TokenMeans
+from underpainting.records import SCORES, atomic_folder, remove, write_table
+from underpainting.study.choosing import chosen_readers, chosen_thresholds
+from underpainting.study.environment import Workshop
+from underpainting.study.fitting import (
+    Held,
+    Sums,
+    empty_sums,
+    label_means,
+    read_sums,
+    solve,
+    token_means,
+    write_sums,
+)
+from underpainting.study.folder import Study
+from underpainting.study.gallery import Film, gallery_rows
+from underpainting.study.making import Batch, Look, Made, Rows, Seen, make_batch, make_sound
+from underpainting.study.places import Grid, Place, Places
+from underpainting.study.plan import Shard
+from underpainting.study.prompts import PromptRow
+from underpainting.study.reading import Reader, Readings
+from underpainting.study.rows import layer_rows, probe_rows
+from underpainting.study.scoring import (
+    Scores,
+    calibrate_scores,
+    ceiling_scores,
+    position_scores,
+    test_scores,
+)
+from underpainting.study.shards import Keeper, join_scores, set_aside, write_scores
+
+
+@dataclass(frozen=True)
+class Work:
+    """A study under way in this process.
+
+    max_set_aside: share of the pictures that may be set aside. tick: told of pictures, or parts of one, made.
+    """
+
+    study: Study
+    workshop: Workshop
+    max_set_aside: float
+    tick: Callable[[float], None]
+
+    @property
+    def places(self) -> Places:
+        """Where probes read."""
+        return self.workshop.places
+
+    @cached_property
+    def sums(self) -> Sums:
+        """All fit shards' sums, once they are folded."""
+        return read_sums(self.study.through(max(shard.number for shard in self.study.of_split("fit"))))
+
+    @cached_property
+    def readers(self) -> dict[Place, Reader]:
+        """Probes at every ridge strength."""
+        return solve(self.sums, self.places, self.study.config.probes.strengths)
+
+    @cached_property
+    def chosen(self) -> Chosen:
+        """What test pictures are read with, once the choice is made."""
+        return read_chosen(self.study, self.places, self.sums)
+
+    def make(self, shard: Shard) -> None:
+        """Make a shard, in place of what may be left of it."""
+        folder = self.study.shard(shard.number)
+        remove(folder)
+        remove(self.study.part(shard.number))
+        aside: dict[str, str] = {}
+        with atomic_folder(folder) as temporary:
+            keeper = Keeper(temporary, self.places.properties)
+            MAKERS[shard.split](self, shard, keeper, aside)
+            keeper.close(aside)
+            self._hold_to_limit(aside)
+
+    def batches(
+        self, shard: Shard, keeper: Keeper, aside: dict[str, str], observe: Callable[[Rows], Seen]
+    ) -> Iterator[Batch[Seen]]:
+        """Make and keep a shard's batches, each when it is asked for."""
+        for rows in shard.batches:
+            if batch := make_sound(rows, observe, self._make_batch, aside):
+                keeper.keep(batch.rows, batch.made)
+                yield batch
+
+    def _make_batch(self, rows: Rows, look: Look) -> Made:
+        model, estimator = self.workshop.model, self.workshop.estimator
+        return make_batch(model, estimator, rows, self.study.config.model, self.places, look, self.tick)
+
+    def _hold_to_limit(self, aside: dict[str, str]) -> None:
+        if not aside:
+            return
+        total = len(self.study.rows)
+        known = set_aside(self.study.shard(shard.number) for shard in self.study.shards) | aside
+        allowed = math.ceil(self.max_set_aside * total)
+        if len(known) > allowed:
+            reasons = list(aside.values())
+            raise UnderpaintingError(
+                f"{len(known)} of {total} pictures were set aside, {allowed} may be; mostly: "
+                f"{max(reasons, key=reasons.count)}; put that right, or allow more by --max-set-aside"
+            )
+
+
+def _fit(work: Work, shard: Shard, keeper: Keeper, aside: dict[str, str]) -> None:
+    sums = empty_sums(work.places)
+    for batch in work.batches(shard, keeper, aside, lambda rows: Held(work.places)):
+        batch.seen.add_to(sums, batch.made.labels)
+    write_sums(work.study.part(shard.number), sums)
+
+
+def _calibrate(work: Work, shard: Shard, keeper: Keeper, aside: dict[str, str]) -> None:
+    places, positions = work.places, label_means(work.sums, work.places)
+    scores: dict[str, list[Scores]] = {"probe": [], "position": [], "ceiling": []}
+    for batch in work.batches(shard, keeper, aside, lambda rows: Readings(places, work.readers, len(rows))):
+        labels = batch.made.labels
+        scores["probe"].append(calibrate_scores(batch.seen.maps, labels, places))
+        scores["position"].append(position_scores(labels, places, positions))
+        scores["ceiling"].append(ceiling_scores(labels, places, positions))
+    write_scores(work.study.part(shard.number), {source: join_scores(of) for source, of in scores.items()})
+
+
+def _test(work: Work, shard: Shard, keeper: Keeper, aside: dict[str, str]) -> None:
+    places, chosen = work.places, work.chosen
+    tables, maps = [SCORES.empty_table()], dict[str, Tensor]()
+    for batch in work.batches(
+        shard,
+        keeper,
+        aside,
+        lambda rows: Filmed(Readings(places, chosen.readers, len(rows)), Film(rows, chosen.gallery)),
+    ):
+        read = batch.seen.readings.maps
+        tables.append(_test_rows(batch.rows, read, batch.made.labels, places, chosen))
+        maps |= batch.seen.film.develop(work.workshop.model, batch.made, read, places, chosen.probes)
+    write_table(keeper.folder / "rows.parquet", pa.concat_tables(tables), SCORES)
+    if maps:
+        save_file(maps, keeper.folder / "maps.safetensors")
+
+
+MAKERS = {"fit": _fit, "calibrate": _calibrate, "test": _test}
+
+
+@dataclass(frozen=True)
+class Filmed:
+    """Looks on with the probes, and films the gallery's pictures."""
+
+    readings: Readings
+    film: Film
+
+    def look(self, record: StepRecord) -> None:
+        """Read and film one step."""
+        self.readings.look(record)
+        self.film.look(record)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What was chosen on the calibrate pictures, ready to read and score test pictures with.
+
+    thresholds: by binary property [layer, step, branch, source]. mean_readings: by layer, mean reading of
+    each token over the fit pictures [property, step, branch, 1, source, token]. cuts: position's thresholds.
+    """
+
+    probes: ProbeSet
+    readers: dict[Place, Reader]
+    thresholds: dict[str, Tensor]
+    mean_readings: dict[str, Tensor]
+    positions: dict[Grid, TokenMeans]
+    cuts: dict[str, Tensor]
+    gallery: list[PromptRow]
+
+
+def read_chosen(study: Study, places: Places, sums: Sums) -> Chosen:
+    """Read the choice from the study's probes and controls."""
+    sets = {"probe": ProbeSet.load(study.probes), "shuffled": ProbeSet.load(study.controls / "shuffled")}
+    readers = chosen_readers(sets, places)
+    card = json.loads((study.controls / "position.json").read_text(encoding="utf-8"))
+    return Chosen(
+        probes=sets["probe"],
+        readers=readers,
+        thresholds=chosen_thresholds(sets, places),
+        mean_readings=_mean_readings(readers, sums, places),
+        positions=label_means(sums, places),
+        cuts={
+            name: torch.tensor([of[layer.name] for layer in places.layers], dtype=torch.float64)
+            for name, of in card["thresholds"].items()
+        },
+        gallery=gallery_rows(study),
+    )
+
+
+def _test_rows(
+    rows: Rows, maps: dict[str, Tensor], labels: dict[str, Tensor], places: Places, chosen: Chosen
+) -> pa.Table:
+    positions = chosen.positions
+    probe = test_scores(maps, labels, places, chosen.thresholds, chosen.mean_readings, positions)
+    one = {name: values.squeeze(4) for name, values in probe.items()}
+    return pa.concat_tables(
+        [
+            probe_rows(one, places, rows),
+            layer_rows(position_scores(labels, places, positions, chosen.cuts), "position", places, rows),
+            layer_rows(ceiling_scores(labels, places, positions), "ceiling", places, rows),
+        ]
+    )
+
+
+def _mean_readings(readers: dict[Place, Reader], sums: Sums, places: Places) -> dict[str, Tensor]:
+    readings: dict[str, Tensor] = {}
+    for layer in places.layers:
+        steps = [
+            torch.stack(
+                [
+                    readers[place].read(token_means(sums, place)[None])[0]
+                    for branch in places.branches
+                    for place in [(layer.name, step + 1, branch)]
+                ],
+                dim=1,
+            )
+            for step in range(places.steps)
+        ]
+        readings[layer.name] = torch.stack(steps, dim=1)
+    return readings

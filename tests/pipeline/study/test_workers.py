@@ -1,0 +1,74 @@
+"""Several processes make the same bytes as one, also when one of them is killed."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing import active_children
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from underpainting.errors import UnderpaintingError
+from underpainting.study.folder import Study
+from underpainting.study.run import run_study
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_two_workers_and_a_killed_one_make_the_same_bytes(
+    named_study: Callable[[str], Study], one_thread: None
+) -> None:
+    alone, together = named_study("alone"), named_study("together")
+    run_study(alone)
+    killed: list[int] = []
+
+    def kill() -> None:
+        while not killed:
+            if any((together.folder / "shards").glob("0*")):
+                child = active_children()[0]
+                assert child.pid is not None
+                os.kill(child.pid, signal.SIGKILL)
+                killed.append(child.pid)
+            time.sleep(0.01)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    run_study(together, workers=2)
+    killer.join(timeout=5)
+    assert killed
+    assert contents(together.folder) == contents(alone.folder)
+
+
+def test_workers_that_die_again_and_again_are_given_up(
+    named_study: Callable[[str], Study], tmp_path: Path, one_thread: None
+) -> None:
+    study = named_study("dying")
+    (tmp_path / "estimator_of_light.py").write_text(
+        "import multiprocessing, os\n"
+        "class Light:\n"
+        "    properties, name, fingerprint = ('saliency',), 'light', '1'\n"
+        "    def __call__(self, pictures):\n"
+        "        os._exit(9)\n"
+    )
+    with pytest.raises(UnderpaintingError, match=r"3 worker processes were killed.*fewer workers"):
+        run_study(study, workers=2)
+    assert not list((study.folder / "shards").glob("0*"))
+
+
+def test_objects_cannot_be_given_to_workers(named_study: Callable[[str], Study], estimator: Any) -> None:
+    with pytest.raises(UnderpaintingError, match="by name"):
+        run_study(named_study("objects"), estimator=estimator, workers=2)
