@@ -43,8 +43,8 @@ def load(
             safety_checker=None,
             requires_safety_checker=False,
         )
-    except (OSError, ValueError, SafetensorError) as error:
-        reason = " ".join(str(error).split())
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise UnderpaintingError(
             f"cannot load a pipeline from {name_or_folder}: {reason[:300]}; give the name or folder of a "
             "diffusers pipeline with all its weights in safetensors"

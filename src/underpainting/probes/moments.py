@@ -129,8 +129,13 @@ class Moments:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor], *, device: torch.device | str = "cpu") -> Moments:
-        """Rebuild from `state()`."""
-        moments = cls(len(state["mean_x"]), len(state["mean_y"]), device=device)
+        """Rebuild from `state()`. Raises ValueError where shapes do not fit one another."""
+        channels, targets = len(state["mean_x"]), len(state["mean_y"])
+        parts = {"sxx": (channels, channels), "sxy": (channels, targets), "syy": (targets, targets)}
+        for name, shape in parts.items():  # before memory is taken for them
+            if state[name].shape != shape:
+                raise ValueError(f"{name} is {tuple(state[name].shape)}, not {shape}")
+        moments = cls(channels, targets, device=device)
         moments.n = int(state["n"])
         moments._mean.copy_(torch.cat([state["mean_x"], state["mean_y"]]))
         upper = torch.cat([state["sxx"], state["sxy"]], dim=1)
@@ -217,8 +222,9 @@ def load_sums(path: Path, *, device: torch.device | str = "cpu") -> tuple[dict[s
             name: (TokenMeans if "mean" in state else Moments).from_state(state, device=device)
             for name, state in states.items()
         }, metadata
-    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
-        raise UnderpaintingError(f"{path} is no file of moments ({error}); run the study again") from error
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise UnderpaintingError(f"{path} is no file of moments ({reason}); run the study again") from error
 
 
 def moments_bytes(channels: int, targets: int) -> int:

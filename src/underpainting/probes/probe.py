@@ -195,7 +195,8 @@ class ProbeSet:
                 raise ValueError(f"{min(unlisted)} is not in the card")
         except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UnderpaintingError(
-                f"{folder} holds no whole set of probes ({type(error).__name__}: {error}); run the study"
+                f"{folder} holds no whole set of probes ({type(error).__name__}: "
+                f"{' '.join(str(error).split())}); run the study"
             ) from error
         return loaded
 
@@ -242,7 +243,17 @@ def fit(
     and threshold come from the calibrate share, scores from the test share. Raises UnderpaintingError where
     shapes do not fit, pictures are too few, or values are not finite.
     """
+    if activations.ndim != 3 or labels.ndim not in (2, 3):
+        raise UnderpaintingError(
+            f"activations {tuple(activations.shape)} and labels {tuple(labels.shape)} are not "
+            "[picture, token, channel] and [picture, H, W] or [picture, token]; give them so"
+        )
     grid = square_grid(activations.shape[1]) if grid is None else grid
+    if labels.ndim == 2 and labels.shape[1] != grid[0] * grid[1]:
+        raise UnderpaintingError(
+            f"labels {tuple(labels.shape)} are not [picture, token] on a grid of {grid[0]} x {grid[1]}; "
+            "give one a token, or maps [picture, H, W]"
+        )
     maps = labels if labels.ndim == 3 else labels.reshape(-1, *grid)
     _check(activations, maps, grid)
     calibrate, test, chosen = _split(len(maps), calibrate_share, test_share, seed)

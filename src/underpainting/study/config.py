@@ -6,12 +6,14 @@ import json
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
+from textwrap import shorten
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from underpainting.errors import UnderpaintingError
 
+LONGEST = 1_000_000  # bytes of a study.toml
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -72,17 +74,17 @@ class ProbesConfig(_Section):
     """Ridge strengths to choose from, relative to the channels' mean variance."""
 
     strengths: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = Field(
-        default=(1e-4, 1e-3, 1e-2, 1e-1, 1.0), min_length=1
+        default=(1e-4, 1e-3, 1e-2, 1e-1, 1.0), min_length=1, max_length=100
     )
 
 
 class RunConfig(_Section):
     """How the work is cut: pictures in a batch and in a shard, the device, pictures in the gallery."""
 
-    batch_size: int = Field(default=8, ge=2)
-    shard_size: int = Field(default=32, ge=1)
+    batch_size: int = Field(default=8, ge=2, le=1024)
+    shard_size: int = Field(default=32, ge=1, le=10_000)
     device: str = "auto"
-    gallery: int = Field(default=8, ge=0)
+    gallery: int = Field(default=8, ge=0, le=1000)
 
 
 class StudyConfig(_Section):
@@ -111,6 +113,8 @@ def parse_config(data: dict[str, Any], where: str) -> StudyConfig:
 def read_config(path: Path) -> StudyConfig:
     """Read `study.toml`. Raises UnderpaintingError where it is missing or not valid."""
     try:
+        if path.stat().st_size > LONGEST:
+            raise UnderpaintingError(f"{path} is no study's config: it has {path.stat().st_size} bytes")
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UnderpaintingError(f"{path} cannot be read ({error})") from None
@@ -151,7 +155,8 @@ def _first_fault(error: ValidationError) -> str:
     reason = reason[:1].lower() + reason[1:]
     if len(place) < 2:
         return f"{reason}{_within(place)}"
-    return f"{place[1]} = {fault['input']!r}{_within(place[:1])}: {reason}"
+    given = shorten(repr(fault["input"]), 60, placeholder=" ...")
+    return f"{place[1]} = {given}{_within(place[:1])}: {reason}"
 
 
 def _within(place: list[str]) -> str:

@@ -1,0 +1,42 @@
+"""How much faster two worker processes make a study than one, of one thread each.
+
+`python -m benchmarks.workers`: the still life's study of some of its prompts, whole, start-up included.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import typer
+
+from benchmarks.timing import seconds
+from underpainting.cli.show import table
+
+RUN = "import sys, torch; torch.set_num_threads(int(sys.argv[2])); "
+RUN += "from pathlib import Path; from underpainting import workflow; "
+RUN += "workflow.run(Path(sys.argv[1]), workers=int(sys.argv[2]))"
+
+
+def measure(pictures: int = 96) -> dict[str, float]:
+    """Measure two_workers_speedup."""
+    walls, shown = {}, []
+    with TemporaryDirectory() as name:
+        for workers in (1, 2):
+            folder = Path(name) / str(workers)
+            init = ["init", str(folder), "--prompts", "stilllife", "--limit", str(pictures)]
+            options = ["--guidance-scale", "3", "--shard-size", "8"]
+            subprocess.run([sys.executable, "-m", "underpainting.cli", *init, *options], check=True)
+            command = [sys.executable, "-c", RUN, str(folder), str(workers)]
+            walls[workers] = seconds(lambda command=command: subprocess.run(command, check=True))
+            shown.append([workers, walls[workers], walls[workers] / pictures])
+        scores = [(Path(name) / str(workers) / "scores.parquet").read_bytes() for workers in (1, 2)]
+    table(["workers of one thread", "s", "s a picture"], shown)
+    print(f"scores of both: {'the same bytes' if scores[0] == scores[1] else 'OTHER BYTES'}")
+    return {"two_workers_speedup": walls[1] / walls[2]}
+
+
+if __name__ == "__main__":
+    typer.run(measure)
