@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import demo, machine, memory, overhead, published, scoring
+from benchmarks import demo, machine, memory, overhead, published, scoring, soak, workers
 
 RESULTS = Path(__file__).parent / "results.json"
 SCRIPTS = {
@@ -20,6 +20,8 @@ SCRIPTS = {
     "scoring": scoring.measure,
     "published": published.measure,
     "memory": memory.measure,
+    "soak": soak.measure,
+    "workers": workers.measure,
     "demo": demo.measure,
 }
 
