@@ -24,13 +24,13 @@ import torch
 import typer
 
 from benchmarks.tiny import save_tiny_estimator, save_tiny_pipeline
-from underpainting import workflow
 from underpainting.cli.show import quiet_libraries, table
 from underpainting.errors import UnderpaintingError
 from underpainting.study.config import StudyConfig, parse_config
 from underpainting.study.damage import find_damage
 from underpainting.study.folder import Study, create_study, open_study
 from underpainting.study.prompts import PromptRow
+from underpainting.study.run import run_study
 
 SEED = 7
 SAME, OTHER = "same bytes", "OTHER BYTES"
@@ -91,15 +91,15 @@ def new_study(folder: Path, config: StudyConfig) -> Study:
 
 
 def contents(folder: Path) -> Contents:
-    """Every file but the report, which names the folder."""
-    files = (p for p in sorted(folder.rglob("*")) if p.is_file() and "report" not in p.parts)
+    """Every file of a study."""
+    files = (p for p in sorted(folder.rglob("*")) if p.is_file())
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in files}
 
 
 def start(folder: Path, workers: int = 1, threads: int = 2) -> BaseProcess:
     """Go on with a study in a process of its own, which has imported everything already."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["benchmarks.faults", "diffusers", "underpainting.workflow"])
+    context.set_forkserver_preload(["benchmarks.faults", "diffusers", "transformers"])
     process = context.Process(target=_run, args=(folder, workers, threads))
     process.start()
     return process
@@ -109,7 +109,7 @@ def _run(folder: Path, workers: int, threads: int) -> None:
     quiet_libraries()
     torch.set_num_threads(threads)
     try:
-        workflow.run(folder, workers=workers)
+        run_study(open_study(folder), workers=workers)
     except UnderpaintingError as error:
         print(f"  {error}", flush=True)
         os._exit(2)
