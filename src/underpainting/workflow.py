@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from underpainting.diffusion import Model
+from underpainting.findings.cubes import read_scores
+from underpainting.findings.table import emergence_table
 from underpainting.observers.estimators import Estimator
-from underpainting.records import require_whole
+from underpainting.records import EMERGENCE, require_whole, sealing, write_table
 from underpainting.report import write_report
 from underpainting.study.config import ModelConfig, StudyConfig
 from underpainting.study.environment import open_workshop
@@ -52,9 +55,21 @@ def run(
         max_set_aside=max_set_aside,
     )
     if before is None or before != _written(study) or not (folder / "report" / "index.html").is_file():
+        progress.phase("findings")
+        write_findings(study)
         progress.phase("report")
         write_report(folder)
     return study
+
+
+def write_findings(study: Study) -> None:
+    """Write `emergence.parquet`: from which step each property is there, in every layer, with intervals."""
+    card = json.loads((study.probes / "card.json").read_text(encoding="utf-8"))
+    branch = "conditional" if "conditional" in card["branches"] else card["branches"][0]
+    test, calibrate = (read_scores(path, card, branch) for path in (study.scores, study.calibrate))
+    metrics = {name: about["metric"] for name, about in card["properties"].items()}
+    with sealing(study.folder / "emergence.parquet") as temporary:
+        write_table(temporary, emergence_table(test, calibrate, metrics), EMERGENCE)
 
 
 def report(folder: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from underpainting.cli import show
+from underpainting.records import EMERGENCE, read_table
 from underpainting.study.folder import Study
 from underpainting.study.results import results
 
@@ -12,4 +13,6 @@ from underpainting.study.results import results
 def finish(study: Study, json: bool) -> None:
     """Print the results, and where the report is (on stderr with JSON)."""
     show.results(results(study), json)
+    if not json:
+        show.emergence(read_table(study.folder / "emergence.parquet", EMERGENCE).to_pylist())
     typer.echo(f"done: {study.folder / 'report' / 'index.html'}", err=json)

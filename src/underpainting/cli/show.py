@@ -74,6 +74,18 @@ def results(found: Sequence[Result], json_wanted: bool) -> None:
     )
 
 
+def emergence(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print from which step each property is there in its best layer, of an emergence table's rows."""
+    columns = ["property", "emerges at step", "95 % interval", "draws that reach it"]
+    shown = []
+    for row in rows:
+        if (row["layer"], row["source"], row["criterion"]) == ("best", "probe", "emergence"):
+            low, high = ("not reached" if row[end] is None else row[end] for end in ("low", "high"))
+            step = "not reached" if row["step"] is None else row["step"]
+            shown.append([row["property"], step, f"{low} to {high}", f"{row['reached']:.0%}"])
+    table(columns, shown)
+
+
 @contextmanager
 def progress() -> Iterator[Progress]:
     """A bar with phase, pictures and remaining time on stderr; only notes where that is no terminal."""

@@ -12,9 +12,10 @@ from underpainting.records.atomic import (
     verify_folder,
     write_bytes,
 )
-from underpainting.records.tables import PROMPTS, SCORES, make_table, read_table, write_table
+from underpainting.records.tables import EMERGENCE, PROMPTS, SCORES, make_table, read_table, write_table
 
 __all__ = [
+    "EMERGENCE",
     "PROMPTS",
     "SCORES",
     "atomic_folder",

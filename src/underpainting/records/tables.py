@@ -28,6 +28,26 @@ SCORES = pa.schema(
 )
 """One row a score. step counts from 1 (0: of no step); value is nan where the score does not exist."""
 
+EMERGENCE = pa.schema(
+    [
+        ("property", _NAME),
+        ("layer", _NAME),
+        ("source", _NAME),
+        ("criterion", _NAME),
+        ("share", pa.float64()),
+        ("step", pa.int16()),
+        ("low", pa.int16()),
+        ("high", pa.int16()),
+        ("reached", pa.float64()),
+    ]
+)
+"""One row a step from which something holds; null where it is not reached by the last step.
+
+layer: a name, or `best` for the layer chosen on calibrate pictures, chosen anew in every draw. criterion:
+`emergence` (share of the way from position alone to the last score) or `bar` (share of the probe's last
+score). low, high: 95 % interval over draws of prompts. reached: share of the draws that reach it.
+"""
+
 PROMPTS = pa.schema(
     [
         ("image", pa.string()),

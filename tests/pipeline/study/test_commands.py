@@ -63,7 +63,7 @@ def test_from_prompts_to_results(
     assert through.stat().st_size == pytest.approx(cost["moments_bytes"], rel=0.25)
 
     code, out, _ = _call(capsys, "run", "study")
-    assert code == 0 and "Dice" in out and "position only" in out
+    assert code == 0 and "Dice" in out and "position only" in out and "emerges at step" in out
 
     text = (tmp_path / "study/study.toml").read_text()
     (tmp_path / "study/study.toml").write_text(text.replace("steps = 2", "stesp = 2"))
