@@ -96,10 +96,10 @@ def contents(folder: Path) -> Contents:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in files}
 
 
-def start(folder: Path, workers: int = 1, threads: int = 2) -> BaseProcess:
+def start(folder: Path, workers: int = 1, threads: int = 1) -> BaseProcess:
     """Go on with a study in a process of its own, which has imported everything already."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["benchmarks.faults", "diffusers", "transformers"])
+    context.set_forkserver_preload(["diffusers", "transformers", "underpainting.study.run"])
     process = context.Process(target=_run, args=(folder, workers, threads))
     process.start()
     return process
