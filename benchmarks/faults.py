@@ -226,12 +226,15 @@ def damaged(folder: Path, name: str, damage: Callable[[Path, Path], None], whole
     damage(path, folder / others[-1])
     try:
         found = find_damage(open_study(folder))
+        outcome = f"{OTHER} ({name} was not found out)"
+        if name == "study.toml":  # it may be edited; another setting would have been refused
+            outcome = "same settings"
     except UnderpaintingError:
+        found, outcome = [], "refused"
+    if not found:
         for changed in (name, others[-1]):
             (folder / changed).write_bytes(whole[changed])
-        return "refused"
-    if not found:
-        return f"{OTHER} ({name} was not found out)"
+        return outcome
     finish(folder)
     return compared(folder, whole)
 

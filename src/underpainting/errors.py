@@ -9,6 +9,10 @@ class UnderpaintingError(Exception):
     The command line prints the line and exits with code 2; a bug keeps its traceback.
     """
 
+    def __init__(self, message: str) -> None:
+        """Keep the message as one line, whatever names and reasons it quotes."""
+        super().__init__(" ".join(message.split()))
+
 
 class UnsoundPictures(UnderpaintingError):
     """Some pictures of a batch cannot be used; the others can, made again without them."""

@@ -13,7 +13,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -123,8 +123,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         try:
             yield temporary
             sums = {name: sha256_file(temporary / name) for name in _files(temporary)}
-            about = json.dumps({"folder": path.name, "files": sums}, indent=1)
-            (temporary / CHECKSUMS).write_text(about + "\n", encoding="utf-8")
+            (temporary / CHECKSUMS).write_text(_listing(path.name, sums), encoding="utf-8")
             for name in [*sums, CHECKSUMS]:
                 _sync(temporary / name)
             for folder in [*(p for p in temporary.rglob("*") if p.is_dir()), temporary]:
@@ -138,9 +137,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 def clear_partial(folder: Path) -> None:
     """Remove what a killed `replacing` or `atomic_folder` left directly in a folder.
 
-    Only when nothing is writing there.
+    What safetensors was writing goes too (`.tmp...`). Only when nothing is writing there.
     """
-    for left in folder.glob(f".*{_SUFFIX}"):
+    for left in [*folder.glob(f".*{_SUFFIX}"), *folder.glob(".tmp*")]:
         if left.is_dir():
             shutil.rmtree(left)
         else:
@@ -150,12 +149,15 @@ def clear_partial(folder: Path) -> None:
 def verify_folder(path: Path) -> list[str]:
     """Compare a folder with its `checksums.json`: one line a problem, none where all is well."""
     try:
-        about = json.loads((path / CHECKSUMS).read_text(encoding="utf-8"))
+        text = (path / CHECKSUMS).read_text(encoding="utf-8")
+        about = json.loads(text)
         name, sums = about["folder"], dict(about["files"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         return [f"{path}: no readable {CHECKSUMS} ({type(error).__name__})"]
     if name != path.name:
         return [f"{path}: holds what was {name}"]
+    if text != _listing(name, sums):
+        return [f"{path / CHECKSUMS}: contents changed"]
     present = set(_files(path)) - {CHECKSUMS}
     problems = [f"{path / name}: missing" for name in sorted(sums.keys() - present)]
     problems += [f"{path / name}: not in {CHECKSUMS}" for name in sorted(present - sums.keys())]
@@ -171,6 +173,10 @@ def sha256_file(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _listing(name: str, sums: Mapping[str, str]) -> str:
+    return json.dumps({"folder": name, "files": dict(sums)}, indent=1) + "\n"
 
 
 def _seal(path: Path) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from underpainting.errors import UnderpaintingError
 from underpainting.study.environment import open_workshop, record_environment
-from underpainting.study.folder import open_study
+from underpainting.study.folder import clear_leftovers, open_study
 from underpainting.study.plan import Shard
 from underpainting.study.work import Work
 
@@ -74,6 +74,7 @@ class _Pools:
                         "made (out of memory?); use fewer workers or smaller batches"
                     ) from None
                 self.close()
+                clear_leftovers(self._work.study)
                 self._pool, futures = self._open(), {}
                 continue
             self._work.tick(len(shard.pictures))
