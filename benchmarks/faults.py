@@ -23,13 +23,12 @@ from tempfile import TemporaryDirectory
 import torch
 import typer
 
-from benchmarks.tiny import save_tiny_estimator, save_tiny_pipeline
+from benchmarks.tiny import numbered, tiny_study
 from underpainting.cli.show import quiet_libraries, table
 from underpainting.errors import UnderpaintingError
-from underpainting.study.config import StudyConfig, parse_config
+from underpainting.study.config import StudyConfig
 from underpainting.study.damage import find_damage
 from underpainting.study.folder import Study, create_study, open_study
-from underpainting.study.prompts import PromptRow
 from underpainting.study.run import run_study
 
 SEED = 7
@@ -72,22 +71,17 @@ def measure(kills: int = 50) -> dict[str, float]:
 
 def tiny_config(folder: Path) -> StudyConfig:
     """Settings of a study of seconds; its model and estimator are written to a folder."""
-    save_tiny_pipeline(folder / "pipeline")
-    save_tiny_estimator(folder / "estimator")
-    return parse_config(
-        {
-            "model": {"name": str(folder / "pipeline"), "steps": 3},
-            "labels": {"estimator": str(folder / "estimator")},
-            "watch": {"layers": ["down.0.0", "mid.0", "up.3.0"]},
-            "run": {"batch_size": 2, "shard_size": 4, "device": "cpu", "gallery": 2},
-        },
-        "settings",
+    return tiny_study(
+        folder,
+        steps=3,
+        watch={"layers": ["down.0.0", "mid.0", "up.3.0"]},
+        run={"batch_size": 2, "shard_size": 4, "device": "cpu", "gallery": 2},
     )
 
 
 def new_study(folder: Path, config: StudyConfig) -> Study:
     """A study of six shards of four pictures."""
-    return create_study(folder, config, [PromptRow(f"a thing number {i}", i, i) for i in range(24)])
+    return create_study(folder, config, numbered(24))
 
 
 def contents(folder: Path) -> Contents:

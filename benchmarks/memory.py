@@ -16,11 +16,10 @@ from tempfile import TemporaryDirectory
 
 import typer
 
-from benchmarks.tiny import save_tiny_estimator, save_tiny_pipeline
+from benchmarks.tiny import numbered, tiny_study
 from underpainting.cli.show import quiet_libraries, table
-from underpainting.study.config import LabelsConfig, ModelConfig, StudyConfig
+from underpainting.study.config import StudyConfig
 from underpainting.study.folder import create_study
-from underpainting.study.prompts import PromptRow
 
 
 def measure(few: int = 100, many: int = 1000, steps: int = 5) -> dict[str, float]:
@@ -29,12 +28,7 @@ def measure(few: int = 100, many: int = 1000, steps: int = 5) -> dict[str, float
     peaks, shown = {}, []
     with TemporaryDirectory() as name:
         folder = Path(name)
-        save_tiny_pipeline(folder / "pipeline")
-        save_tiny_estimator(folder / "estimator")
-        config = StudyConfig(
-            model=ModelConfig(name=str(folder / "pipeline"), steps=steps),
-            labels=LabelsConfig(estimator=str(folder / "estimator")),
-        )
+        config = tiny_study(folder, steps)
         for pictures in (few, many):
             start = time.perf_counter()
             peaks[pictures] = peak(folder / f"study-{pictures}", config, pictures)
@@ -47,7 +41,7 @@ def measure(few: int = 100, many: int = 1000, steps: int = 5) -> dict[str, float
 
 def peak(folder: Path, config: StudyConfig, pictures: int) -> int:
     """Peak bytes of a process that runs a new study of that many pictures, each of its own prompt."""
-    create_study(folder, config, [PromptRow(f"a thing number {i}", i, i) for i in range(pictures)])
+    create_study(folder, config, numbered(pictures))
     command = [sys.executable, "-m", "benchmarks.peak", str(folder)]
     run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return int(run.stdout.split()[-1])

@@ -12,12 +12,10 @@ from tempfile import TemporaryDirectory
 import psutil
 import typer
 
-from benchmarks.tiny import save_tiny_estimator, save_tiny_pipeline
+from benchmarks.tiny import numbered, tiny_study
 from underpainting.cli.show import quiet_libraries, table
-from underpainting.study.config import LabelsConfig, ModelConfig, StudyConfig
 from underpainting.study.folder import create_study
 from underpainting.study.progress import Progress
-from underpainting.study.prompts import PromptRow
 from underpainting.study.run import run_study
 
 
@@ -41,15 +39,9 @@ def measure(pictures: int = 2000, steps: int = 2) -> dict[str, float]:
     quiet_libraries()
     with TemporaryDirectory() as name:
         folder = Path(name)
-        save_tiny_pipeline(folder / "pipeline")
-        save_tiny_estimator(folder / "estimator")
-        config = StudyConfig(
-            model=ModelConfig(name=str(folder / "pipeline"), steps=steps),
-            labels=LabelsConfig(estimator=str(folder / "estimator")),
-        )
-        rows = [PromptRow(f"a thing number {i}", i, i) for i in range(pictures)]
+        study = create_study(folder / "study", tiny_study(folder, steps), numbered(pictures))
         watchman = Watchman()
-        run_study(create_study(folder / "study", config, rows), progress=watchman)
+        run_study(study, progress=watchman)
     table(["pictures", "MB", "open files"], [[int(n), mb, files] for n, mb, files in watchman.noted])
     quarter = len(watchman.noted) // 4
     early, late = watchman.noted[quarter : 2 * quarter], watchman.noted[-quarter:]

@@ -5,15 +5,32 @@ from __future__ import annotations
 import json
 import string
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, LMSDiscreteScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from underpainting.observers.estimators.small import SmallUNet, save_estimator
+from underpainting.study.config import StudyConfig, parse_config
+from underpainting.study.prompts import PromptRow
 
 WIDTH = 16
 ESTIMATOR = (4, 4, 4, 4)
+
+
+def tiny_study(folder: Path, steps: int, **sections: dict[str, Any]) -> StudyConfig:
+    """Settings of a study by a random pipeline and estimator, which are written to a folder."""
+    save_tiny_pipeline(folder / "pipeline")
+    save_tiny_estimator(folder / "estimator")
+    model = {"name": str(folder / "pipeline"), "steps": steps}
+    labels = {"estimator": str(folder / "estimator")}
+    return parse_config({"model": model, "labels": labels, **sections}, "settings")
+
+
+def numbered(count: int) -> list[PromptRow]:
+    """Pictures each of its own prompt."""
+    return [PromptRow(f"a thing number {i}", i, i) for i in range(count)]
 
 
 def save_tiny_estimator(folder: Path) -> None:

@@ -23,9 +23,7 @@ from underpainting import stilllife
 
 BATCH = 32
 DROPPED = 0.1  # share of prompts emptied, for classifier-free guidance (Ho and Salimans 2022)
-MAX_SNR = (
-    5.0  # steps are drawn as often as min-SNR (Hang et al. 2023) weighs them, one from each BATCH-th part
-)
+MAX_SNR = 5.0  # steps are drawn as often as min-SNR weighs them (Hang et al. 2023)
 WIDTH = 128
 
 

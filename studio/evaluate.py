@@ -92,11 +92,8 @@ def main() -> None:
     cli.add_argument("--sheet", type=Path)
     cli.add_argument("--out", type=Path, default=OUT)
     args = cli.parse_args()
-    model, estimator, classifier = (
-        load("stilllife"),
-        load_estimator("stilllife"),
-        load_classifier("stilllife"),
-    )
+    model, estimator = load("stilllife"), load_estimator("stilllife")
+    classifier = load_classifier("stilllife")
     assert isinstance(classifier, SmallClassifier)
     found: dict[str, float] = {"pictures": args.pictures, "steps": STEPS, "guidance_scale": args.guidance}
 

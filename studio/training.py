@@ -50,9 +50,8 @@ def train(
     seen = json.loads(progress.read_text())["samples"] if progress.exists() else 0
     rng = torch.Generator().manual_seed(seen)
     average = copy.deepcopy(module).requires_grad_(False)
-    optimizer = torch.optim.AdamW(
-        module.parameters(), lr=rate, weight_decay=decay, betas=(0.9, 0.99), fused=True
-    )
+    averaged, trained = list(average.parameters()), list(module.parameters())
+    optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=decay, betas=(0.9, 0.99), fused=True)
     began = reported = saved = time.monotonic()
     update, running, done = 0, 0.0, False
     while not done:
@@ -63,13 +62,13 @@ def train(
             group["lr"] = rate * min(1, (update + 1) / WARM_UP) * (0.01 + 0.99 * schedule(share))
         value = loss(rng)
         value.backward()
-        nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         update, seen = update + 1, seen + batch
         keep = min(AVERAGE, (1 + update) / (10 + update))
         with torch.no_grad():
-            torch._foreach_lerp_(list(average.parameters()), list(module.parameters()), 1 - keep)
+            torch._foreach_lerp_(averaged, trained, 1 - keep)
             for a, b in zip(average.buffers(), module.buffers(), strict=True):
                 a.copy_(b)
         running = value.item() if update == 1 else 0.98 * running + 0.02 * value.item()

@@ -9,7 +9,7 @@ from underpainting.diffusion import Model
 from underpainting.findings.cubes import read_scores
 from underpainting.findings.table import emergence_table
 from underpainting.observers.estimators import Estimator
-from underpainting.records import EMERGENCE, require_whole, sealing, write_table
+from underpainting.records import EMERGENCE, main_branch, require_whole, sealing, write_table
 from underpainting.report import write_report
 from underpainting.study.config import ModelConfig, StudyConfig
 from underpainting.study.environment import open_workshop
@@ -39,13 +39,14 @@ def run(
     workers: int = 1,
     max_set_aside: float = MAX_SET_ASIDE,
 ) -> Study:
-    """Run a study or go on with it, then write its report; a study that is done only gets a missing report.
+    """Run a study or go on with it, then write what is made of its scores: emergence table and report.
+
+    A study that is done only gets what is missing of them.
 
     Options and errors are those of `run_study`.
     """
     progress = progress or Progress()
     study = open_study(folder)
-    before = _written(study)
     run_study(
         study,
         model=model,
@@ -54,9 +55,10 @@ def run(
         workers=workers,
         max_set_aside=max_set_aside,
     )
-    if before is None or before != _written(study) or not (folder / "report" / "index.html").is_file():
+    if not study.emergence.is_file():
         progress.phase("findings")
         write_findings(study)
+    if not study.report.is_file():
         progress.phase("report")
         write_report(folder)
     return study
@@ -65,10 +67,10 @@ def run(
 def write_findings(study: Study) -> None:
     """Write `emergence.parquet`: from which step each property is there, in every layer, with intervals."""
     card = json.loads((study.probes / "card.json").read_text(encoding="utf-8"))
-    branch = "conditional" if "conditional" in card["branches"] else card["branches"][0]
+    branch = main_branch(card["branches"])
     test, calibrate = (read_scores(path, card, branch) for path in (study.scores, study.calibrate))
     metrics = {name: about["metric"] for name, about in card["properties"].items()}
-    with sealing(study.folder / "emergence.parquet") as temporary:
+    with sealing(study.emergence) as temporary:
         write_table(temporary, emergence_table(test, calibrate, metrics), EMERGENCE)
 
 
@@ -82,11 +84,6 @@ def report(folder: Path) -> Path:
         if path.exists():
             require_whole(path, f"`underpainting run {folder}` makes it again")
     return write_report(folder)
-
-
-def _written(study: Study) -> int | None:
-    """When the scores were written, if they were."""
-    return study.scores.stat().st_mtime_ns if study.done else None
 
 
 DEMO = StudyConfig(model=ModelConfig(guidance_scale=3.0))

@@ -14,5 +14,5 @@ def finish(study: Study, json: bool) -> None:
     """Print the results, and where the report is (on stderr with JSON)."""
     show.results(results(study), json)
     if not json:
-        show.emergence(read_table(study.folder / "emergence.parquet", EMERGENCE).to_pylist())
-    typer.echo(f"done: {study.folder / 'report' / 'index.html'}", err=json)
+        show.emergence(read_table(study.emergence, EMERGENCE).to_pylist())
+    typer.echo(f"done: {study.report}", err=json)

@@ -44,7 +44,7 @@ def load(
             requires_safety_checker=False,
         )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        reason = f"{type(error).__name__}: {error}"
         raise UnderpaintingError(
             f"cannot load a pipeline from {name_or_folder}: {reason[:300]}; give the name or folder of a "
             "diffusers pipeline with all its weights in safetensors"

@@ -223,8 +223,7 @@ def load_sums(path: Path, *, device: torch.device | str = "cpu") -> tuple[dict[s
             for name, state in states.items()
         }, metadata
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise UnderpaintingError(f"{path} is no file of moments ({reason}); run the study again") from error
+        raise UnderpaintingError(f"{path} is no file of moments ({error}); run the study again") from error
 
 
 def moments_bytes(channels: int, targets: int) -> int:

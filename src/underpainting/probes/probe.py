@@ -195,8 +195,7 @@ class ProbeSet:
                 raise ValueError(f"{min(unlisted)} is not in the card")
         except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UnderpaintingError(
-                f"{folder} holds no whole set of probes ({type(error).__name__}: "
-                f"{' '.join(str(error).split())}); run the study"
+                f"{folder} holds no whole set of probes ({type(error).__name__}: {error}); run the study"
             ) from error
         return loaded
 

@@ -4,6 +4,7 @@ from underpainting.records.atomic import (
     atomic_folder,
     check_seal,
     clear_partial,
+    find_fault,
     remove,
     replacing,
     require_whole,
@@ -12,7 +13,15 @@ from underpainting.records.atomic import (
     verify_folder,
     write_bytes,
 )
-from underpainting.records.tables import EMERGENCE, PROMPTS, SCORES, make_table, read_table, write_table
+from underpainting.records.tables import (
+    EMERGENCE,
+    PROMPTS,
+    SCORES,
+    main_branch,
+    make_table,
+    read_table,
+    write_table,
+)
 
 __all__ = [
     "EMERGENCE",
@@ -21,6 +30,8 @@ __all__ = [
     "atomic_folder",
     "check_seal",
     "clear_partial",
+    "find_fault",
+    "main_branch",
     "make_table",
     "read_table",
     "remove",

@@ -87,11 +87,18 @@ def check_seal(path: Path) -> str | None:
     return None if whole else "contents changed"
 
 
+def find_fault(path: Path) -> str | None:
+    """The first line on a sealed file, or a folder with checksums, that is not as written; None for whole."""
+    if path.is_dir():
+        return next(iter(verify_folder(path)), None)
+    problem = check_seal(path)
+    return None if problem is None else f"{path}: {problem}"
+
+
 def require_whole(path: Path, remedy: str) -> None:
     """Raise UnderpaintingError where a sealed file, or a folder with checksums, is not as it was written."""
-    problems = verify_folder(path) if path.is_dir() else [f"{path}: {p}" for p in [check_seal(path)] if p]
-    if problems:
-        raise UnderpaintingError(f"{problems[0]}; {remedy}")
+    if fault := find_fault(path):
+        raise UnderpaintingError(f"{fault}; {remedy}")
 
 
 def remove(path: Path) -> None:

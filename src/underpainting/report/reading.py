@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 
 from underpainting.errors import UnderpaintingError
 from underpainting.findings.cubes import Scores, read_scores
-from underpainting.records import PROMPTS, read_table, sha256_file
+from underpainting.records import PROMPTS, main_branch, read_table, sha256_file
 
 HASHED = ("scores.parquet", "probes/probes.safetensors", "probes/card.json", "prompts.parquet", "study.toml")
 
@@ -54,8 +54,7 @@ def read_study(folder: Path) -> Study:
                 f"finish the study with `underpainting run {folder}`"
             )
     card = _json(folder / "probes/card.json")
-    branches = card.get("branches") or ["conditional"]
-    branch = "conditional" if "conditional" in branches else str(branches[0])
+    branch = main_branch(card.get("branches") or ["conditional"])
     environment = folder / "environment.json"
     return Study(
         name=folder.resolve().name,

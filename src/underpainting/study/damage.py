@@ -5,11 +5,11 @@ Damage is turned into absence, and what is absent is made again, to the same byt
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from underpainting.records import check_seal, remove, verify_folder
+from underpainting.records import find_fault, remove
 from underpainting.study.folder import Study
 
 
@@ -41,9 +41,8 @@ def repair(study: Study, found: Sequence[Damage]) -> None:
     remove(study.scores)
     for damage in found:
         remove(damage.path)
-    choice = (study.probes, study.controls, study.calibrate)
-    if any(damage.path in choice for damage in found):
-        for path in choice:
+    if any(damage.path in study.choice for damage in found):
+        for path in study.choice:
             remove(path)
 
 
@@ -52,8 +51,8 @@ def _shards(study: Study) -> Iterator[Damage]:
         needed = study.done or (study.probes.exists() and shard.split != "test")
         needed = needed or (shard.split == "fit" and shard.number <= study.folded)
         remedy = f"its {len(shard.pictures)} pictures are made again"
-        yield from _folder(study.shard(shard.number), needed, remedy)
-        yield from _file(study.part(shard.number), False, remedy)
+        yield from _look(study.shard(shard.number), needed, remedy)
+        yield from _look(study.part(shard.number), False, remedy)
 
 
 def _moments(study: Study) -> Iterator[Damage]:
@@ -64,41 +63,27 @@ def _moments(study: Study) -> Iterator[Damage]:
     present = (study.folder / "moments").glob("through-*.safetensors")
     needed = {last} if study.probes.exists() else set()
     for path in sorted({*present, *needed}):
-        yield from _file(path, path in needed, remedy)
+        yield from _look(path, path in needed, remedy)
 
 
 def _choice(study: Study) -> Iterator[Damage]:
     needed = study.probes.exists() or study.done
     pictures = sum(len(shard.pictures) for shard in study.of_split("calibrate"))
     remedy = f"the {pictures} calibrate pictures are made again and the choice repeated"
-    yield from _folder(study.probes, needed, remedy)
-    yield from _folder(study.controls, needed, remedy)
-    yield from _file(study.calibrate, needed, remedy)
+    for path in study.choice:
+        yield from _look(path, needed, remedy)
 
 
 def _results(study: Study) -> Iterator[Damage]:
     remedy = "it is put together again from the test shards"
-    yield from _folder(study.gallery, study.done, remedy)
-    yield from _file(study.scores, False, remedy)
+    yield from _look(study.gallery, study.done, remedy)
+    yield from _look(study.scores, False, remedy)
+    yield from _look(study.emergence, False, remedy)
 
 
-def _folder(path: Path, needed: bool, remedy: str) -> Iterator[Damage]:
-    if path.exists():
-        yield from _first(path, [line.removeprefix(f"{path}") for line in verify_folder(path)], remedy)
-    elif needed:
-        yield Damage(path, "missing", remedy)
-
-
-def _file(path: Path, needed: bool, remedy: str) -> Iterator[Damage]:
-    if path.exists():
-        problem = check_seal(path)
-        if problem is not None:
-            yield Damage(path, problem, remedy)
-    elif needed:
-        yield Damage(path, "missing", remedy)
-
-
-def _first(path: Path, problems: Iterable[str], remedy: str) -> Iterator[Damage]:
-    for problem in problems:
-        yield Damage(path, problem.removeprefix("/").removeprefix(": "), remedy)
-        return
+def _look(path: Path, needed: bool, remedy: str) -> Iterator[Damage]:
+    if not path.exists():
+        if needed:
+            yield Damage(path, "missing", remedy)
+    elif fault := find_fault(path):
+        yield Damage(path, fault.removeprefix(f"{path}").lstrip("/: "), remedy)

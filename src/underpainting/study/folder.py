@@ -104,6 +104,21 @@ class Study:
         return self.folder / "calibrate.parquet"
 
     @property
+    def choice(self) -> tuple[Path, Path, Path]:
+        """All that is chosen on calibrate pictures; it is there together or not at all."""
+        return self.probes, self.controls, self.calibrate
+
+    @property
+    def emergence(self) -> Path:
+        """Table of the steps from which properties are there; made of the scores, and anew with them."""
+        return self.folder / "emergence.parquet"
+
+    @property
+    def report(self) -> Path:
+        """The report's page; made of the tables, and anew with them."""
+        return self.folder / "report" / "index.html"
+
+    @property
     def environment(self) -> Path:
         """What the pictures were made with."""
         return self.folder / "environment.json"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from underpainting.diffusion import Layer
 from underpainting.probes import BINARY, CONTINUOUS
+from underpainting.records import main_branch
 
 Grid = tuple[int, int]
 Place = tuple[str, int, str]
@@ -49,8 +50,8 @@ class Places:
 
     @property
     def main_branch(self) -> str:
-        """The branch that best layers are chosen on: conditional where it is watched."""
-        return "conditional" if "conditional" in self.branches else self.branches[0]
+        """The branch that best layers are chosen on."""
+        return main_branch(self.branches)
 
 
 def grid_name(grid: Grid) -> str:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import ProbeSet
-from underpainting.records import SCORES, read_table, require_whole
+from underpainting.records import SCORES, main_branch, read_table, require_whole
 from underpainting.study.folder import Study
 from underpainting.study.shards import set_aside
 
@@ -59,7 +59,7 @@ def results(study: Study) -> list[Result]:
     require_whole(study.probes, remake)
     probes = ProbeSet.load(study.probes)
     aside = len(set_aside(study.shard(shard.number) for shard in study.of_split("test")))
-    branch = "conditional" if "conditional" in probes.branches else probes.branches[0]
+    branch = main_branch(probes.branches)
     found = []
     for name, best in probes.best.items():
         wanted = (

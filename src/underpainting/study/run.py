@@ -176,9 +176,11 @@ def _choose(work: Work, shards: list[Shard]) -> None:
 
 
 def _gather(work: Work) -> None:
-    """Put the gallery and the scores together from the test shards."""
+    """Put the gallery and the scores together from the test shards; what was made of old ones goes."""
     study = work.study
     folders = [study.shard(shard.number) for shard in study.of_split("test")]
     maps = [folder / "maps.safetensors" for folder in folders if (folder / "maps.safetensors").is_file()]
+    remove(study.emergence)
+    remove(study.report)
     write_gallery(study, maps, work.chosen.probes, work.places)
     gather((read_table(folder / "rows.parquet", SCORES) for folder in folders), study.scores)

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks import faults
+from benchmarks.faults import contents, flipped, truncated
 from underpainting.cli import main
 from underpainting.diffusion import Model, load
 from underpainting.errors import UnderpaintingError
@@ -19,26 +21,12 @@ from underpainting.study.run import run_study
 FOREVER = ("prompts.parquet", "environment.json")  # cannot be made again
 
 
-def truncated(path: Path, folder: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-3])
-
-
-def flipped(path: Path, folder: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 8
-    path.write_bytes(data)
-
-
 def swapped(path: Path, folder: Path) -> None:
     """Exchange contents with another file, of the same kind where there is one."""
-    others = [
-        p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith((*FOREVER, "study"))
-    ]
+    files = (p for p in sorted(folder.rglob("*")) if p.is_file())
+    others = [p for p in files if not p.name.startswith((*FOREVER, "study"))]
     others.sort(key=lambda p: p.suffix != path.suffix)
-    other = next(p for p in others if p.read_bytes() != path.read_bytes())
-    mine, theirs = path.read_bytes(), other.read_bytes()
-    path.write_bytes(theirs)
-    other.write_bytes(mine)
+    faults.swapped(path, next(p for p in others if p.read_bytes() != path.read_bytes()))
 
 
 def removed(path: Path, folder: Path) -> None:
@@ -48,12 +36,6 @@ def removed(path: Path, folder: Path) -> None:
 @pytest.fixture(scope="module")
 def loaded(pipeline_folder: Path) -> Model:
     return load(pipeline_folder, device="cpu")
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
-    }
 
 
 class Notes(Progress):

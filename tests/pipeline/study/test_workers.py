@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from benchmarks.faults import contents
 from underpainting.errors import UnderpaintingError
 from underpainting.study.folder import Study
 from underpainting.study.run import run_study
@@ -23,10 +24,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
 def test_two_workers_and_a_killed_one_make_the_same_bytes(
