@@ -193,7 +193,8 @@ def _range(means: np.ndarray) -> tuple[float, float]:
 
 
 def _margin(layers: Sequence[str]) -> float:
-    return 12.0 + 5.2 * max(len(_short(name)) for name in layers)
+    """Room for the longest name, in bold as the best layer's is."""
+    return 12.0 + 6.2 * max(len(_short(name)) for name in layers)
 
 
 def _short(name: str) -> str:
