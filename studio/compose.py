@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from studio.world import CLASSES, FLOORS, WALLS, colours_of, prompt
+from studio.world import CLASSES, COLOURS, COMPANION, FLOORS, OBJECT, WALLS, colours_of, prompt
 
 ALBEDO = {  # linear reflectance
     "red": (0.62, 0.035, 0.03),
@@ -66,7 +66,10 @@ def compose(
     wall = wall or str(rng.choice(WALLS))
     ids, coords = render["ids"], render["coords"].astype(np.float32)
     shading = render["shading"].astype(np.float32)
-    albedo = object_palette(colour, rng)[ids]
+    other = str(rng.choice([c for c in COLOURS if c != colour]))
+    albedo = np.concatenate(
+        [np.zeros((OBJECT + 1, 3), np.float32), palette(colour, rng), palette(other, rng)]
+    )[ids]
     grain = _footprint(coords)
     paint_floor, paint_wall = FLOOR_PAINT[floor](rng), WALL_PAINT[wall](rng)
     for number, paint in enumerate((paint_floor, paint_wall, paint_wall)):
@@ -77,7 +80,7 @@ def compose(
     light = albedo * shading[..., None] * warmth * np.float32(rng.uniform(1.05, 1.3))
     return Scene(
         picture=(srgb(light) * 255 + 0.5).astype(np.uint8),
-        mask=_halved((ids > 2).astype(np.float32)),
+        mask=_halved(((ids > OBJECT) & (ids <= COMPANION)).astype(np.float32)),
         depth=render["depth"].astype(np.float32),
         shading=shading,
         albedo=albedo,
@@ -114,16 +117,15 @@ def _footprint(coords: Array) -> Array:
     return step
 
 
-def object_palette(colour: str, rng: np.random.Generator) -> Array:
-    """Albedo for every id [16,3]; rows 3 to 8 are the parts main, dark, light, natural, leaf and deep."""
+def palette(colour: str, rng: np.random.Generator) -> Array:
+    """Albedo of an object's parts [6,3]: main, dark, light, natural, leaf and deep."""
     main = np.array(ALBEDO[colour]) * rng.uniform(0.85, 1.1) * np.exp(rng.normal(0, 0.07, 3))
     if colour == "white":
         main = np.array(ALBEDO[colour]) * rng.uniform(0.93, 1.03)
     bright = np.full(3, 0.3) if colour == "white" else np.array([0.82, 0.81, 0.77])
     wood = np.array([0.27, 0.13, 0.055]) * rng.uniform(0.6, 1.3)
-    table = np.zeros((16, 3), np.float32)
-    table[3:9] = [main, np.full(3, 0.03), bright, wood, (0.05, 0.22, 0.03), main * 0.5]
-    return np.clip(table, 0, 0.93)
+    parts = [main, np.full(3, 0.03), bright, wood, (0.05, 0.22, 0.03), main * 0.5]
+    return np.clip(parts, 0, 0.93).astype(np.float32)
 
 
 TABLE = np.random.default_rng(0).random(1 << 16, dtype=np.float32)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -104,9 +106,12 @@ def main() -> None:
     cli.add_argument("--renders", type=Path, default=folder())
     cli.add_argument("--variants", type=int, default=4)
     cli.add_argument("--seed", type=int, default=0)
+    cli.add_argument("--workers", type=int, default=2)
     args = cli.parse_args()
-    for scenes in sorted(args.renders.glob("scenes-*.npz")):
-        print(colour_block(scenes, args.variants, args.seed).name, flush=True)
+    colour = partial(colour_block, variants=args.variants, seed=args.seed)
+    with multiprocessing.get_context("spawn").Pool(args.workers) as pool:
+        for done in pool.imap(colour, sorted(args.renders.glob("scenes-*.npz"))):
+            print(done.name, flush=True)
 
 
 if __name__ == "__main__":

@@ -20,11 +20,11 @@ import numpy as np
 from scipy.ndimage import maximum_filter, uniform_filter
 
 from studio import shapes
-from studio.world import CLASSES, SIZE, Stage, stage
+from studio.companion import companion
+from studio.world import CLASSES, COMPANION, OBJECT, SIZE, Stage, stage
 
 BLOCK = 50
 FINE = 2 * SIZE
-OBJECT = 2  # ids: 0 floor, 1 and 2 walls, OBJECT + part for the object
 FAR = 60.0
 SPP = 16
 RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]])
@@ -79,10 +79,15 @@ def setup(seed: int, index: int) -> Setup:
     rng = np.random.default_rng((seed, index))
     kind = int(rng.integers(len(CLASSES)))
     corners, normals, part = shapes.build(CLASSES[kind], rng)
-    staged = stage(CLASSES[kind], np.unique(corners.reshape(-1, 3), axis=0), rng)
+    points = np.unique(corners.reshape(-1, 3), axis=0)
+    staged = stage(CLASSES[kind], points, rng)
     room, facing = _room(staged.walls)
-    ids = np.concatenate([np.repeat([0, 1, 2], 2), OBJECT + part]).astype(np.uint8)
-    return Setup(kind, np.concatenate([room, corners]), np.concatenate([facing, normals]), ids, staged)
+    meshes = [(room, facing, np.repeat([0, 1, 2], 2)), (corners, normals, OBJECT + part)]
+    beside = companion(kind, points, staged, np.random.default_rng((seed, index, 2)))
+    if beside:
+        meshes.append((*beside[:2], COMPANION + beside[2]))
+    corners, normals, ids = (np.concatenate(of) for of in zip(*meshes, strict=True))
+    return Setup(kind, corners, normals, ids.astype(np.uint8), staged)
 
 
 def _room(walls: np.ndarray, reach: float = 150.0) -> tuple[np.ndarray, np.ndarray]:
@@ -234,7 +239,8 @@ def render(seed: int, index: int, spp: int = SPP) -> dict[str, np.ndarray]:
     mesh = _mesh(scene)
     fine = geometry(scene, mesh)
     coarse = {k: _halved(fine[k]) for k in ("normals", "depth")}
-    coarse["part"] = _halved(np.minimum(fine["ids"], OBJECT + 1).astype(np.float32))
+    thing = np.where(fine["ids"] > COMPANION, OBJECT + 2, np.minimum(fine["ids"], OBJECT + 1))
+    coarse["part"] = _halved(thing.astype(np.float32))
     shade = smooth(light(scene, mesh, 2 * index + 1, spp), coarse)
     rng = np.random.default_rng((seed, index, 1))
     scale = min(rng.uniform(0.45, 0.6) / shade.mean(), 1.35 / np.quantile(shade, 0.99))

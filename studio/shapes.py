@@ -242,7 +242,7 @@ def house(rng: np.random.Generator) -> list[Part]:
         parts += [(LIGHT, box(frame, at)), (DARK, box(size, at))]
         bar = tuple(0.025 if s == pane and k != 2 else (s if s == pane else 0.03) for k, s in enumerate(size))
         parts.append((LIGHT, box(bar, at)))
-    yaw = rng.uniform(-75, 75)
+    yaw = rng.uniform(-58, 58)
     return [(p, turned(m, yaw, Z)) for p, m in parts]
 
 
@@ -271,7 +271,7 @@ def car(rng: np.random.Generator) -> list[Part]:
             parts.append((LIGHT, rod(0.55 * wheel, (x, s * w / 2, wheel), (x, s * (w / 2 + 0.04), wheel))))
         parts.append((LIGHT, box((0.06, 0.13, 0.08), (-0.67, s * w * 0.33, belt - 0.12), 0.01)))
         parts.append((NATURAL, box((0.04, 0.12, 0.07), (0.69, s * w * 0.33, belt - 0.11), 0.01)))
-    yaw = rng.uniform(0, 360)
+    yaw = rng.choice([0, 180]) + rng.uniform(-58, 58)
     return [(p, turned(m, yaw, Z)) for p, m in parts]
 
 

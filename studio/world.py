@@ -28,8 +28,9 @@ HELD_OUT = frozenset(
     }
 )
 SIZE = 128
-OBJECT_PX = (44.0, 88.0)
-MAX_PITCH = {"lamp": 42.0, "bottle": 48.0, "table": 52.0, "cone": 55.0, "house": 60.0, "mug": 62.0}
+OBJECT, COMPANION = 2, 8  # ids: 0 floor, 1 and 2 walls, then either object's id plus the part
+OBJECT_PX = (56.0, 100.0)
+MAX_PITCH = {"lamp": 38.0, "bottle": 42.0, "table": 48.0, "cone": 48.0, "house": 50.0, "mug": 52.0}
 
 
 def colours_of(name: str, held_out: bool = False) -> tuple[str, ...]:
@@ -104,7 +105,7 @@ def stage(name: str, points: np.ndarray, rng: np.random.Generator) -> Stage:
     while True:
         found = _camera(name, points, size, where, rng)
         walls = _walls(reach, rng)
-        if found is None or not _inside(found["eye"], walls, 0.25):
+        if found is None or not inside(found["eye"], walls, 0.25):
             continue
         lights = _lights(found, walls, rng)
         if lights is not None:
@@ -115,8 +116,8 @@ def _camera(
     name: str, points: np.ndarray, size: float, where: np.ndarray, rng: np.random.Generator
 ) -> dict | None:
     """A camera that sees the object ``size`` pixels large, at ``where`` (0..1) of the places it fits."""
-    pitch = rng.uniform(5.0, MAX_PITCH.get(name, 75.0))
-    roll = rng.uniform(-40, 40) if rng.random() < 0.85 else rng.uniform(-70, 70)
+    pitch = rng.uniform(6.0, MAX_PITCH.get(name, 54.0))
+    roll = rng.uniform(-18, 18)
     fov = rng.uniform(28.0, 58.0)
     axes = camera_axes(pitch, roll)
     slope = np.tan(np.radians(fov) / 2)
@@ -145,7 +146,8 @@ def _walls(reach: float, rng: np.random.Generator) -> np.ndarray:
     return np.stack([np.cos(angles), np.sin(angles), gaps], axis=1)
 
 
-def _inside(point: np.ndarray, walls: np.ndarray, margin: float) -> bool:
+def inside(point: np.ndarray, walls: np.ndarray, margin: float) -> bool:
+    """Whether a point is at least ``margin`` before both walls."""
     return bool((walls[:, :2] @ point[:2] < walls[:, 2] - margin).all())
 
 
@@ -165,7 +167,7 @@ def _lights(camera: dict, walls: np.ndarray, rng: np.random.Generator) -> dict |
             edge = 1.5 * np.tan(np.radians(camera["fov"]) / 2) * max(depth, 0) + 2 * radius
             in_view = depth > -radius and max(abs(right), abs(up)) < edge
             shades = np.linalg.norm(centre - camera["eye"]) < radius + 0.3
-            in_room = _inside(centre, walls, radius + 0.4) and centre[2] > radius + 0.3
+            in_room = inside(centre, walls, radius + 0.4) and centre[2] > radius + 0.3
             if in_room and not in_view and not shades:
                 rows.append([*centre, radius, strength * 1.4 * (distance / radius) ** 2])
                 break

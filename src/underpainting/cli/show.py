@@ -51,6 +51,8 @@ def results(found: Sequence[Result], json_wanted: bool) -> None:
         "ceiling",
         "position only",
         "shuffled",
+        "noisy latents",
+        "clean latents",
         "pictures",
         "set aside",
     ]
@@ -66,6 +68,8 @@ def results(found: Sequence[Result], json_wanted: bool) -> None:
                 r.ceiling,
                 r.position,
                 r.shuffled,
+                r.noisy_latents,
+                r.clean_latents,
                 r.images,
                 r.set_aside,
             ]

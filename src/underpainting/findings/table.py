@@ -20,7 +20,7 @@ from underpainting.findings.emergence import (
 )
 from underpainting.records import EMERGENCE, make_table
 
-SOURCES = ("probe", "shuffled")
+SOURCES = ("probe", "shuffled", "latents:noisy", "latents:clean")
 BEST = "best"
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -129,6 +129,18 @@ class ProbeSet:
                 f"no property {property!r} in the probes; choose from {', '.join(self.best)}"
             )
         return self.best[property].layer
+
+    def of_layers(self, names: Collection[str]) -> ProbeSet:
+        """The probes of some layers alone."""
+        return replace(
+            self,
+            entries={key: entry for key, entry in self.entries.items() if key.layer in names},
+            layers=tuple(layer for layer in self.layers if layer.name in names),
+        )
+
+    def __or__(self, other: ProbeSet) -> ProbeSet:
+        """These probes and another set's, of other layers."""
+        return replace(self, entries={**self.entries, **other.entries}, layers=self.layers + other.layers)
 
     def save(self, folder: Path) -> None:
         """Write `probes.safetensors` and `card.json` into a folder (made if missing)."""

@@ -34,16 +34,12 @@ CELLS = "cells"
 
 
 def step_figure(rows: Sequence[ScoreRow], layers: Sequence[str]) -> str:
-    """Score against step for one property: probe with its 95 % band, shuffled labels, position, ceiling.
+    """Score against step for one property: probe with its 95 % band, controls, position, ceiling.
 
     `rows` are one property's rows of the step table; `layers` sets the margin shared with its heat map.
     """
     height, left = 176.0, _margin(layers)
     figure, axes = _canvas(height, left, top=6.0, bottom=30.0)
-    lines = {
-        source: [row for row in rows if row.source == source]
-        for source in ("ceiling", "position", "shuffled")
-    }
     probe = [row for row in rows if row.source == "probe"]
     steps = [row.step for row in probe]
     if len(steps) > 1:
@@ -59,10 +55,12 @@ def step_figure(rows: Sequence[ScoreRow], layers: Sequence[str]) -> str:
         "ceiling": (INK, "-", 0.8),
         "position": (MUTED, (0, (1, 1.6)), 1.4),
         "shuffled": (MUTED, (0, (5, 2)), 1.1),
+        "latents:noisy": (MUTED, (0, (6, 2, 1, 2)), 1.1),
+        "latents:clean": (MUTED, "-", 1.1),
     }
     for source, (hue, dashes, weight) in styles.items():
-        means = [row.estimate.mean for row in lines[source]]
-        axes.plot(steps, means, color=hue, linestyle=dashes, linewidth=weight)
+        line = [(row.step, row.estimate.mean) for row in rows if row.source == source]
+        axes.plot([x for x, _ in line], [y for _, y in line], color=hue, linestyle=dashes, linewidth=weight)
     axes.plot(
         steps, [row.estimate.mean for row in probe], color=TONE, linewidth=2.2, marker="o", markersize=3.4
     )

@@ -21,11 +21,14 @@ METRICS = {
 }
 SOURCES = {
     "probe": "Probe",
+    "latents:clean": "Clean latents",
+    "latents:noisy": "Noisy latents",
     "shuffled": "Shuffled labels",
     "position": "Position only",
     "ceiling": "Grid\u2019s ceiling",
     "gain": "Probe over position",
 }
+SCORED = tuple(source for source in SOURCES if source != "gain")
 
 
 @dataclass(frozen=True)
@@ -95,11 +98,11 @@ def score_table(study: Study) -> tuple[ScoreRow, ...]:
 
 
 def step_table(study: Study) -> tuple[ScoreRow, ...]:
-    """Main metric at the best layer by step: probe and shuffled labels, and the lines they run between."""
+    """Main metric at the best layer by step: the probe, its controls, and the lines they run between."""
     rows = []
     for found in properties(study):
         for step in range(1, study.scores.steps + 1):
-            rows += _rows(study, found, found.metric, step, ("probe", "shuffled", "position", "ceiling"))
+            rows += _rows(study, found, found.metric, step, SCORED)
     return tuple(rows)
 
 
@@ -191,10 +194,7 @@ def listing(layers: tuple[str, ...]) -> str:
 
 def _rows(study: Study, found: Property, metric: str, step: int, sources: tuple[str, ...]) -> list[ScoreRow]:
     scores = study.scores
-    at = {
-        source: scores.at(found.name, metric, source, found.layer, step)
-        for source in ("probe", "shuffled", "position", "ceiling")
-    }
+    at = {source: scores.at(found.name, metric, source, found.layer, step) for source in SCORED}
     at["gain"] = at["probe"] - at["position"]
     made = estimates(np.stack([at[source] for source in sources]), scores.prompts)
     return [

@@ -113,7 +113,10 @@ def probe_sets(
     model: str,
     images: Mapping[str, int],
 ) -> dict[str, ProbeSet]:
-    """The chosen probes, and those of shuffled labels, by source; both name the true probes' best layers."""
+    """The chosen probes, and those of shuffled labels, by source; both name the true probes' best layers.
+
+    Those of the latents are among them.
+    """
     layers = tuple(ProbeLayer(layer.name, layer.grid, layer.channels) for layer in places.layers)
     best = {
         found.name: _best_layers(choices[found.name], places, chosen_metric(found))
@@ -167,8 +170,8 @@ def chosen_thresholds(sets: Mapping[str, ProbeSet], places: Places) -> dict[str,
 
 def _best_layers(choice: Choice, places: Places, metric: str) -> Best:
     branch = places.branches.index(places.main_branch)
-    of_step = _best(choice.quality[:, :, branch, 0], dim=0)
-    names = [places.layers[int(i)].name for i in of_step]
+    of_step = _best(choice.quality[: len(places.watched), :, branch, 0], dim=0)
+    names = [places.watched[int(i)].name for i in of_step]
     return Best(names[-1], metric, dict(enumerate(names, start=1)))
 
 

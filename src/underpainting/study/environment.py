@@ -47,7 +47,9 @@ def open_workshop(
         )
     estimator = estimator or load_estimator(config.labels.estimator, device=device)
     properties = choose_properties(estimator, config.labels.properties)
-    return Workshop(model, estimator, Places(layers, config.model.steps, config.watch.branches, properties))
+    channels = model.adapter.example_inputs(model.pipe, model.size)["sample"].shape[1]
+    places = Places(layers, config.model.steps, config.watch.branches, properties, channels)
+    return Workshop(model, estimator, places)
 
 
 def choose_device(name: str) -> str:

@@ -8,26 +8,30 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import cache
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
 from underpainting.errors import UnderpaintingError
-from underpainting.study.environment import open_workshop, record_environment
-from underpainting.study.folder import clear_leftovers, open_study
+from underpainting.study.environment import Workshop, open_workshop, record_environment
+from underpainting.study.folder import Study, clear_leftovers, open_study
 from underpainting.study.plan import Shard
 from underpainting.study.work import Work
 
-Make = Callable[[Sequence[Shard]], Iterator[Shard]]
+Make = Callable[[Work, Sequence[Shard]], Iterator[Shard]]
 DEATHS = 3
 
 
 @contextmanager
-def shard_maker(work: Work, workers: int) -> Iterator[Make]:
-    """Give a function that makes shards and yields each, in the order given, when it is whole."""
+def shard_maker(study: Study, workers: int, max_set_aside: float) -> Iterator[Make]:
+    """Give a function that makes shards and yields each, in the order given, when it is whole.
+
+    Other processes begin to load at once, while this one does.
+    """
     if workers == 1:
-        yield lambda shards: _here(work, shards)
+        yield _here
         return
-    pools = _Pools(work, workers)
+    pools = _Pools(study, workers, max_set_aside)
     try:
         yield pools.make
     finally:
@@ -43,27 +47,26 @@ def _here(work: Work, shards: Sequence[Shard]) -> Iterator[Shard]:
 class _Pools:
     """A pool of processes, and another one after a process of it has died."""
 
-    def __init__(self, work: Work, workers: int) -> None:
-        self._work, self._workers, self._deaths = work, workers, 0
+    def __init__(self, study: Study, workers: int, max_set_aside: float) -> None:
+        self._job = study.folder, max_set_aside
+        self._workers, self._deaths = workers, 0
         self._pool = self._open()
 
     def _open(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            self._workers,
-            mp_context=get_context("spawn"),
-            initializer=_begin,
-            initargs=(self._work.study.folder, self._work.max_set_aside),
-        )
+        pool = ProcessPoolExecutor(self._workers, get_context("spawn"), _begin)
+        for _ in range(self._workers):
+            pool.submit(_load, self._job[0])  # what goes wrong here does so again, and is told, in _make
+        return pool
 
-    def make(self, shards: Sequence[Shard]) -> Iterator[Shard]:
+    def make(self, work: Work, shards: Sequence[Shard]) -> Iterator[Shard]:
         """See `shard_maker`."""
         left, futures = list(shards), dict[int, Future[None]]()
         while left:
             shard = left[0]
             try:
                 if not futures:
-                    missing = [one.number for one in left if not self._work.study.is_whole(one)]
-                    futures = {number: self._pool.submit(_make, number) for number in missing}
+                    missing = [one.number for one in left if not work.study.is_whole(one)]
+                    futures = {number: self._pool.submit(_make, *self._job, number) for number in missing}
                 if shard.number in futures:
                     futures[shard.number].result()
             except BrokenProcessPool:
@@ -74,10 +77,10 @@ class _Pools:
                         "made (out of memory?); use fewer workers or smaller batches"
                     ) from None
                 self.close()
-                clear_leftovers(self._work.study)
+                clear_leftovers(work.study)
                 self._pool, futures = self._open(), {}
                 continue
-            self._work.tick(len(shard.pictures))
+            work.tick(len(shard.pictures))
             yield left.pop(0)
 
     def close(self) -> None:
@@ -85,17 +88,9 @@ class _Pools:
         self._pool.shutdown(cancel_futures=True)
 
 
-_work: Work | None = None
-
-
-def _begin(folder: Path, max_set_aside: float) -> None:
-    """Set a worker process up: it loads everything itself, and ends when its parent does."""
-    global _work
+def _begin() -> None:
+    """Set a worker process up: it ends when its parent does."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    study = open_study(folder)
-    workshop = open_workshop(study.config)
-    record_environment(study, workshop)
-    _work = Work(study, workshop, max_set_aside, lambda pictures: None)
 
 
 def _end_with_parent() -> None:
@@ -105,6 +100,23 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _make(number: int) -> None:
-    assert _work is not None
-    _work.make(_work.study.shards[number])
+def _load(folder: Path) -> None:
+    _workshop(folder)
+
+
+@cache
+def _workshop(folder: Path) -> Workshop:
+    return open_workshop(open_study(folder).config)
+
+
+@cache
+def _work(folder: Path, max_set_aside: float) -> Work:
+    """A worker's own work; this is asked for when the run that it works for has recorded its environment."""
+    study, workshop = open_study(folder), _workshop(folder)
+    record_environment(study, workshop)
+    return Work(study, workshop, max_set_aside, lambda pictures: None)
+
+
+def _make(folder: Path, max_set_aside: float, number: int) -> None:
+    work = _work(folder, max_set_aside)
+    work.make(work.study.shards[number])

@@ -14,7 +14,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.probes import Moments, TokenMeans, load_sums, ridge, save_sums
 from underpainting.records import sealing
 from underpainting.study.labels import token_labels
-from underpainting.study.places import SOURCES, Grid, Place, Places, grid_name
+from underpainting.study.places import SOURCES, Grid, Place, Places, activations, grid_name
 from underpainting.study.reading import Reader
 
 Sums = dict[str, Moments | TokenMeans]
@@ -60,7 +60,7 @@ class Held:
         """Keep one step's activations (a copy: the record's are views of both branches)."""
         for layer in self._places.layers:
             for branch in self._places.branches:
-                self._held[layer.name, record.step, branch] = record.activations[layer.name][branch].clone()
+                self._held[layer.name, record.step, branch] = activations(record, layer, branch).clone()
 
     def add_to(self, sums: Sums, labels: Mapping[str, Tensor]) -> None:
         """Add what is held, with its labels [picture, height, width] by property, to the sums."""

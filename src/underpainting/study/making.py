@@ -65,7 +65,7 @@ def make_batch(
         [row.seed for row in rows],
         steps=config.steps,
         guidance_scale=config.guidance_scale,
-        watch=places.layers,
+        watch=places.watched,
         branches=places.branches,
         on_step=on_step,
     )

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
-from underpainting.diffusion import Layer
+from torch import Tensor
+
+from underpainting.controls import KINDS, latent_layers, latent_tokens
+from underpainting.diffusion import Layer, StepRecord
 from underpainting.probes import BINARY, CONTINUOUS
 from underpainting.records import main_branch
 
@@ -29,12 +33,27 @@ class Property:
 
 @dataclass(frozen=True)
 class Places:
-    """All that a study probes: every layer at every step in every branch, for every property."""
+    """All that a study probes: every layer at every step in every branch, for every property.
 
-    layers: tuple[Layer, ...]
+    watched: the network's layers. latent_channels: of the latents, which are probed on the same grids.
+    """
+
+    watched: tuple[Layer, ...]
     steps: int
     branches: tuple[str, ...]
     properties: tuple[Property, ...]
+    latent_channels: int
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The watched layers, then the latents' stand-ins for layers."""
+        latents = (latent_layers(kind, self.grids, self.latent_channels) for kind in KINDS)
+        return self.watched + tuple(layer for of_kind in latents for layer in of_kind)
+
+    def stand_ins(self, kind: str) -> list[int]:
+        """For each watched layer, the index among `layers` of the latents of a kind on its grid."""
+        first = len(self.watched) + KINDS.index(kind) * len(self.grids)
+        return [first + self.grids.index(layer.grid) for layer in self.watched]
 
     def __iter__(self) -> Iterator[tuple[int, int, int, Place]]:
         """Index of layer, step and branch, and the place (layer name, step from 1, branch)."""
@@ -45,13 +64,18 @@ class Places:
 
     @property
     def grids(self) -> tuple[Grid, ...]:
-        """Distinct grids, in order of the layers."""
-        return tuple(dict.fromkeys(layer.grid for layer in self.layers))
+        """Distinct grids, in order of the watched layers."""
+        return tuple(dict.fromkeys(layer.grid for layer in self.watched))
 
     @property
     def main_branch(self) -> str:
         """The branch that best layers are chosen on."""
         return main_branch(self.branches)
+
+
+def activations(record: StepRecord, layer: Layer, branch: str) -> Tensor:
+    """What is read at a layer, or at a stand-in: [picture, token, channel]."""
+    return record.activations[layer.name][branch] if layer.path else latent_tokens(record, layer)
 
 
 def grid_name(grid: Grid) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from underpainting.diffusion import StepRecord
 from underpainting.probes.moments import full_float32
-from underpainting.study.places import Place, Places
+from underpainting.study.places import Place, Places, activations
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,6 @@ class Readings:
         """Read one step's activations."""
         for layer in self._places.layers:
             for b, branch in enumerate(self._places.branches):
-                read = self._readers[layer.name, record.step, branch].read(
-                    record.activations[layer.name][branch]
-                )
+                reader = self._readers[layer.name, record.step, branch]
+                read = reader.read(activations(record, layer, branch))
                 self.maps[layer.name][:, :, record.step - 1, b] = read.cpu()

@@ -14,7 +14,14 @@ from underpainting.records import SCORES, main_branch, read_table, require_whole
 from underpainting.study.folder import Study
 from underpainting.study.shards import set_aside
 
-SOURCES = ("probe", "ceiling", "position", "shuffled")
+SOURCES = {
+    "probe": "probe",
+    "ceiling": "ceiling",
+    "position": "position",
+    "shuffled": "shuffled",
+    "noisy_latents": "latents:noisy",
+    "clean_latents": "latents:clean",
+}
 NAMES = {
     "dice": "Dice",
     "average_precision": "average precision",
@@ -43,6 +50,8 @@ class Result:
     ceiling: float | None
     position: float | None
     shuffled: float | None
+    noisy_latents: float | None
+    clean_latents: float | None
 
 
 def results(study: Study) -> list[Result]:
@@ -73,11 +82,11 @@ def results(study: Study) -> list[Result]:
         mine = np.isin(columns["branch"], ["", branch])
         for metric in NAMES:
             of = {
-                source: values[mine & (columns["metric"] == metric) & (columns["source"] == source)]
-                for source in SOURCES
+                field: values[mine & (columns["metric"] == metric) & (columns["source"] == source)]
+                for field, source in SOURCES.items()
             }
             if len(of["probe"]):
-                means = {source: _mean(chosen) for source, chosen in of.items()}
+                means = {field: _mean(chosen) for field, chosen in of.items()}
                 found.append(
                     Result(name, best.layer, probes.steps, branch, metric, len(of["probe"]), aside, **means)
                 )

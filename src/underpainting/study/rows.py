@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from torch import Tensor
 
+from underpainting.controls import KINDS
 from underpainting.records import SCORES, sealing
 from underpainting.study.places import SOURCES, Places
 from underpainting.study.prompts import PromptRow
@@ -17,10 +18,24 @@ from underpainting.study.scoring import Scores
 
 
 def probe_rows(scores: Scores, places: Places, pictures: Sequence[PromptRow]) -> pa.Table:
-    """Rows of probes and shuffled labels from arrays [picture, layer, step, branch, source]."""
+    """Rows of probes, shuffled labels and the latents' probes, [picture, layer, step, branch, source].
+
+    A watched layer's rows of the latents are those of its grid.
+    """
     steps = list(range(1, places.steps + 1))
+    parts: list[tuple[Sequence[int], tuple[str, ...]]] = [(range(len(places.watched)), SOURCES)]
+    parts += [(places.stand_ins(kind), (f"latents:{kind}",)) for kind in KINDS]
     return pa.concat_tables(
-        _rows(name, values.movedim(-1, 1), places, pictures, SOURCES, steps, places.branches)
+        _rows(
+            name,
+            values[:, list(layers), :, :, : len(sources)].movedim(-1, 1),
+            places,
+            pictures,
+            sources,
+            steps,
+            places.branches,
+        )
+        for layers, sources in parts
         for name, values in scores.items()
     )
 
@@ -28,7 +43,9 @@ def probe_rows(scores: Scores, places: Places, pictures: Sequence[PromptRow]) ->
 def layer_rows(scores: Scores, source: str, places: Places, pictures: Sequence[PromptRow]) -> pa.Table:
     """Rows of position or ceiling, step 0 and no branch, from arrays [picture, layer]."""
     return pa.concat_tables(
-        _rows(name, values[:, None, :, None, None], places, pictures, (source,), [0], ("",))
+        _rows(
+            name, values[:, None, : len(places.watched), None, None], places, pictures, (source,), [0], ("",)
+        )
         for name, values in scores.items()
     )
 
@@ -54,7 +71,7 @@ def _rows(
     index = [axis.ravel() for axis in np.indices(values.shape)]
     columns = {
         "property": _names([found], np.zeros(values.numel(), np.int32)),
-        "layer": _names([layer.name for layer in places.layers], index[2]),
+        "layer": _names([layer.name for layer in places.watched], index[2]),
         "step": pa.array(np.asarray(steps, np.int16)[index[3]]),
         "branch": _names(branches, index[4]),
         "image": _names([row.image for row in pictures], index[0]),

@@ -73,28 +73,28 @@ def run_study(
             return
         if workers > 1 and not study.environment.is_file():
             torch.set_num_threads(max(1, torch.get_num_threads() // workers))
-        workshop = open_workshop(study.config, model, estimator)
-        for line in record_environment(study, workshop):
-            progress.note(line)
-        work = Work(study, workshop, max_set_aside, progress.advance)
-        progress.start(len(study.rows), sum(len(s.pictures) for s in study.shards if study.is_whole(s)))
-        with shard_maker(work, workers) as make:
+        with shard_maker(study, workers, max_set_aside) as make:
+            workshop = open_workshop(study.config, model, estimator)
+            for line in record_environment(study, workshop):
+                progress.note(line)
+            work = Work(study, workshop, max_set_aside, progress.advance)
+            progress.start(len(study.rows), sum(len(s.pictures) for s in study.shards if study.is_whole(s)))
             progress.phase("fit")
             _fit(work, make)
             progress.phase("calibrate")
             _calibrate(work, make)
             progress.phase("test")
-            for _ in _each(study, "test", make):
+            for _ in _each(work, "test", make):
                 pass
         progress.phase("gather")
         _gather(work)
 
 
-def _each(study: Study, split: str, make: Make) -> Iterator[Shard]:
+def _each(work: Work, split: str, make: Make) -> Iterator[Shard]:
     """A split's shards in order, each made by the time it is given."""
-    shards = study.of_split(split)
-    missing = [shard for shard in shards if not study.is_whole(shard)]
-    made = make(missing)
+    shards = work.study.of_split(split)
+    missing = [shard for shard in shards if not work.study.is_whole(shard)]
+    made = make(work, missing)
     for shard in shards:
         if shard in missing:
             next(made)
@@ -109,7 +109,7 @@ def _fit(work: Work, make: Make) -> None:
         if old != study.through(folded):
             remove(old)
     totals = read_sums(study.through(folded)) if folded >= 0 else empty_sums(work.places)
-    for shard in _each(study, "fit", make):
+    for shard in _each(work, "fit", make):
         if shard.number > folded:
             merge(totals, read_sums(study.part(shard.number)))
             write_sums(study.through(shard.number), totals)
@@ -121,7 +121,7 @@ def _fit(work: Work, make: Make) -> None:
 
 def _calibrate(work: Work, make: Make) -> None:
     """Make the calibrate shards and choose on them."""
-    shards = list(_each(work.study, "calibrate", make))
+    shards = list(_each(work, "calibrate", make))
     if not work.study.probes.exists():
         _choose(work, shards)
     for shard in shards:
@@ -159,10 +159,13 @@ def _choose(work: Work, shards: list[Shard]) -> None:
         for split in ("fit", "calibrate")
     }
     strengths = study.config.probes.strengths
+    watched = [layer.name for layer in places.watched]
+    latents = [layer.name for layer in places.layers if layer.name not in watched]
     sets = probe_sets(work.readers, choices, places, strengths, study.config.model.name, images)
     remove(study.controls)
     with atomic_folder(study.controls) as folder:
         sets["shuffled"].save(folder / "shuffled")
+        sets["probe"].of_layers(latents).save(folder / "latents")
         means = {grid_name(grid): of for grid, of in label_means(work.sums, places).items()}
         save_sums(folder / "position.safetensors", means)
         thresholds = {
@@ -172,7 +175,7 @@ def _choose(work: Work, shards: list[Shard]) -> None:
         properties = [found.name for found in places.properties]
         write_json(folder / "position.json", {"properties": properties, "thresholds": thresholds})
     with atomic_folder(study.probes) as folder:
-        sets["probe"].save(folder)
+        sets["probe"].of_layers(watched).save(folder)
 
 
 def _gather(work: Work) -> None:

@@ -61,17 +61,25 @@ def label_patches(
     return patches
 
 
-def calibrate_scores(maps: Mapping[str, Tensor], labels: Mapping[str, Tensor], places: Places) -> Scores:
-    """Scores of readings at every strength; Dice of a binary property at every threshold is its `curve`.
+def own_labels(labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Labels [picture, source, height, width]: shuffled probes are judged by shuffled labels.
 
-    Each source is judged by its own kind of labels: the shuffled probes by shuffled ones, so that nothing
-    true helps to choose their strength and threshold (a picture alone in its batch has only its own).
+    That is a control task as Hewitt and Liang (2019) define it: how well does a probe do where there is
+    nothing to know? Judged by true labels, shuffled probes find the object after all, as whatever marks it
+    also says that a token is likely near the middle. A picture alone in its batch has only its own labels.
     """
-    both = {
+    return {
         name: torch.stack([label, shuffled(label) if len(label) > 1 else label], dim=1)
         for name, label in labels.items()
     }
-    patches = label_patches(both, places, 3)
+
+
+def calibrate_scores(maps: Mapping[str, Tensor], labels: Mapping[str, Tensor], places: Places) -> Scores:
+    """Scores of readings at every strength; Dice of a binary property at every threshold is its `curve`.
+
+    Each source is judged by its own labels, see `own_labels`.
+    """
+    patches = label_patches(own_labels(labels), places, 3)
     scores: Scores = {}
     for k, found in enumerate(places.properties):
         by_layer: dict[str, list[Tensor]] = {}
@@ -99,13 +107,15 @@ def test_scores(
 ) -> Scores:
     """Scores of readings by the chosen probes; continuous properties also with each token's mean taken out.
 
+    Each source is judged by its own labels, see `own_labels`.
     thresholds: by binary property [layer, step, branch, source]. mean_readings: by layer, as one picture's
     readings.
     """
-    patches = label_patches(labels, places, 4)
+    own = own_labels(labels)
+    patches = label_patches(own, places, 3)
     scores: Scores = {}
     for k, found in enumerate(places.properties):
-        centred = {} if found.binary else _centred_patches(labels[found.name], k, positions)
+        centred = {} if found.binary else _centred_patches(own[found.name], k, positions, 3)
         by_layer: dict[str, list[Tensor]] = {}
         for i, layer in enumerate(places.layers):
             of, read = patches[found.name, layer.grid], maps[layer.name][:, k]
@@ -166,7 +176,7 @@ def ceiling_scores(
     for k, found in enumerate(places.properties):
         of_grid = {grid: ceiling(patches[found.name, grid], found.metrics) for grid in places.grids}
         if not found.binary:
-            for grid, of in _centred_patches(labels[found.name], k, positions, extra=0).items():
+            for grid, of in _centred_patches(labels[found.name], k, positions, 0).items():
                 best = ceiling(of, ("spearman", "pearson"))
                 of_grid[grid] |= {f"{metric}_centred": value for metric, value in best.items()}
         for metric in of_grid[places.grids[0]]:
@@ -180,7 +190,7 @@ def _raw(read: Tensor, of: Patches) -> dict[str, Tensor]:
 
 
 def _centred_patches(
-    label: Tensor, k: int, positions: Mapping[Grid, TokenMeans], extra: int = 4
+    label: Tensor, k: int, positions: Mapping[Grid, TokenMeans], extra: int
 ) -> dict[Grid, Patches]:
     patches = {}
     for grid, means in positions.items():

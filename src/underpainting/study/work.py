@@ -193,11 +193,13 @@ class Chosen:
 
 def read_chosen(study: Study, places: Places, sums: Sums) -> Chosen:
     """Read the choice from the study's probes and controls."""
-    sets = {"probe": ProbeSet.load(study.probes), "shuffled": ProbeSet.load(study.controls / "shuffled")}
+    probes = ProbeSet.load(study.probes)
+    latents, shuffled = (ProbeSet.load(study.controls / name) for name in ("latents", "shuffled"))
+    sets = {"probe": probes | latents, "shuffled": shuffled}
     readers = chosen_readers(sets, places)
     card = json.loads((study.controls / "position.json").read_text(encoding="utf-8"))
     return Chosen(
-        probes=sets["probe"],
+        probes=probes,
         readers=readers,
         thresholds=chosen_thresholds(sets, places),
         mean_readings=_mean_readings(readers, sums, places),

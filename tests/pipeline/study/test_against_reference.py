@@ -20,9 +20,17 @@ MODULE = "up_blocks.3.attentions.0.transformer_blocks.0.attn1"
 STRENGTHS = (1e-3, 1e-1)
 
 
-def _activations(pipe: StableDiffusionPipeline, study: Study) -> dict[str, np.ndarray]:
-    """Conditional activations [token, channel] of one layer and step by image, from the bare pipeline."""
-    found, outputs = {}, []
+def _activations(pipe: StableDiffusionPipeline, study: Study, source: str) -> dict[str, np.ndarray]:
+    """What a source reads at one step [token, channel] by image, from the bare pipeline.
+
+    It is one layer's conditional activations, or the latents before the step.
+    """
+    found, outputs, latents = {}, [], []
+
+    def keep(pipe: Any, step: int, timestep: Any, kept: dict[str, Any]) -> dict[str, Any]:
+        latents.append(kept["latents"].detach().clone())
+        return kept
+
     module = pipe.unet.get_submodule(MODULE)
     hook = module.register_forward_hook(lambda m, i, output: outputs.append(output.detach()))
     try:
@@ -35,8 +43,10 @@ def _activations(pipe: StableDiffusionPipeline, study: Study) -> dict[str, np.nd
                 guidance_scale=7.5,
                 generator=generator,
                 output_type="latent",
+                callback_on_step_end=keep,
             )
-            found[row.image] = outputs[STEP - 1][1].double().numpy()
+            before = latents[-2][0].flatten(1).T  # of the last step, STEP
+            found[row.image] = (outputs[STEP - 1][1] if source == "probe" else before).double().numpy()
     finally:
         hook.remove()
     return found
@@ -77,15 +87,19 @@ def _split(study: Study, name: str) -> list[str]:
     return [row.image for row, split in zip(study.rows, study.splits, strict=True) if split == name]
 
 
-@pytest.mark.parametrize("name", ["saliency", "depth", "shading"])
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [("saliency", "probe"), ("depth", "probe"), ("shading", "probe"), ("depth", "latents:noisy")],
+)
 def test_probe_scores_equal_straightforward_computation(
     name: str,
+    source: str,
     finished: Study,
     pictures: dict[str, np.ndarray],
     session_pipeline: StableDiffusionPipeline,
     estimator: Any,
 ) -> None:
-    x = _activations(session_pipeline, finished)
+    x = _activations(session_pipeline, finished, source)
     labels = {}
     for image, picture in pictures.items():
         tensor = torch.from_numpy(picture).float().permute(2, 0, 1)[None]
@@ -100,9 +114,12 @@ def test_probe_scores_equal_straightforward_computation(
         return average_precision_score(label, read) if name == "saliency" else spearmanr(read, label)[0]
 
     means = [np.mean([judge(*solution, image) for image in calibrate]) for solution in solutions]
-    card = json.loads((finished.probes / "card.json").read_text())["probes"][
-        f"{name}/{LAYER}/{STEP}/conditional"
-    ]
+    folder, layer = (
+        (finished.probes, LAYER)
+        if source == "probe"
+        else (finished.controls / "latents", f"latents.noisy.{GRID}x{GRID}")
+    )
+    card = json.loads((folder / "card.json").read_text())["probes"][f"{name}/{layer}/{STEP}/conditional"]
     chosen = STRENGTHS.index(card["strength"])
     assert means[chosen] == pytest.approx(max(means), abs=1e-3)
     weight, bias = solutions[chosen]
@@ -114,18 +131,18 @@ def test_probe_scores_equal_straightforward_computation(
         tokens, label = x[image] @ weight + bias, labels[image].ravel()
         read = _enlarged(tokens)
         if name == "saliency":
-            wanted[image, "probe", "average_precision"] = average_precision_score(label, read)
-            wanted[image, "probe", "dice"] = _dice(read > card["threshold"], label)
+            wanted[image, source, "average_precision"] = average_precision_score(label, read)
+            wanted[image, source, "dice"] = _dice(read > card["threshold"], label)
             wanted[image, "position", "average_precision"] = average_precision_score(
                 label, _enlarged(position)
             )
         else:
             rest, without = _enlarged(tokens - mean_read), label - _enlarged(position)
-            wanted[image, "probe", "spearman"] = spearmanr(read, label)[0]
-            wanted[image, "probe", "pearson"] = pearsonr(read, label)[0]
-            wanted[image, "probe", "rmse"] = np.sqrt(np.mean((read - label) ** 2))
-            wanted[image, "probe", "spearman_centred"] = spearmanr(rest, without)[0]
-            wanted[image, "probe", "pearson_centred"] = pearsonr(rest, without)[0]
+            wanted[image, source, "spearman"] = spearmanr(read, label)[0]
+            wanted[image, source, "pearson"] = pearsonr(read, label)[0]
+            wanted[image, source, "rmse"] = np.sqrt(np.mean((read - label) ** 2))
+            wanted[image, source, "spearman_centred"] = spearmanr(rest, without)[0]
+            wanted[image, source, "pearson_centred"] = pearsonr(rest, without)[0]
             wanted[image, "position", "spearman"] = spearmanr(_enlarged(position), label)[0]
             wanted[image, "ceiling", "pearson"] = pearsonr(_enlarged(_cells(labels[image])), label)[0]
     rows = pq.read_table(finished.scores).to_pylist()
@@ -151,7 +168,7 @@ def test_probe_scores_equal_straightforward_computation(
 def test_shuffled_probes_are_fitted_to_the_next_pictures_labels(
     finished: Study, pictures: dict[str, np.ndarray], session_pipeline: StableDiffusionPipeline
 ) -> None:
-    x = _activations(session_pipeline, finished)
+    x = _activations(session_pipeline, finished, "probe")
     light = {image: _cells(picture.mean(2)) for image, picture in pictures.items()}
     xs, ys = [], []
     for shard in finished.shards:

@@ -54,7 +54,7 @@ def test_score_table_holds_means_at_the_best_layer_and_last_step(study: tuple[Pa
 def test_step_table_runs_over_every_step(study: tuple[Path, Columns]) -> None:
     folder, columns = study
     rows = {(r.name, r.source, r.step): r.estimate.mean for r in step_table(read_study(folder))}
-    assert len(rows) == 3 * 4 * 4
+    assert len(rows) == 3 * 6 * 4
     for step in (1, 3):
         wanted = values(
             columns, property="saliency", layer="up.3.0", step=step, source="shuffled", metric="dice"

@@ -27,7 +27,7 @@ def test_dice_curve_is_dice_at_every_threshold(grid: tuple[int, int]) -> None:
 
 def _places() -> Places:
     layers = (Layer("a", "a", (2, 2), 3), Layer("b", "b", (2, 2), 3))
-    return Places(layers, 2, ("conditional",), (Property("saliency", True), Property("depth", False)))
+    return Places(layers, 2, ("conditional",), (Property("saliency", True), Property("depth", False)), 4)
 
 
 def test_each_place_gets_its_own_best_strength_and_threshold() -> None:
