@@ -161,6 +161,8 @@ CASES: list[Case] = [
     ("shard huge", config(run={"shard_size": 10**9}), "shard_size"),
     ("gallery negative", config(run={"gallery": -1}), "gallery = -1"),
     ("gallery huge", config(run={"gallery": 10**9}), "gallery"),
+    ("controls share negative", config(controls={"share": -0.1}), "share = -0.1"),
+    ("controls share over one", config(controls={"share": 2}), "share = 2"),
     ("device a list", config(run={"device": ["cpu"]}), "device"),
     ("toml broken", lambda at: read_config(Path(at.file("[model\n", "s.toml"))), "not valid TOML"),
     ("toml binary", lambda at: read_config(Path(at.file(b"\xff\xfe\x00", "s.toml"))), "cannot be read"),

@@ -73,6 +73,12 @@ def init(
     gallery: Annotated[
         int | None, typer.Option(help="Test pictures shown in the report.", show_default="8")
     ] = None,
+    controls: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the test pictures at whose every step the estimator looks.", show_default="0.2"
+        ),
+    ] = None,
 ) -> None:
     """Make a study folder: its config, and its pictures split by prompt into fit, calibrate and test."""
     from underpainting.cli.show import given, listed, quiet_libraries
@@ -93,6 +99,7 @@ def init(
             "watch": {"layers": listed(layers), "branches": listed(branches)},
             "labels": {"estimator": estimator, "properties": listed(properties)},
             "probes": {"strengths": listed(strengths)},
+            "controls": {"share": controls},
             "run": {"batch_size": batch_size, "shard_size": shard_size, "device": device, "gallery": gallery},
         }
     )

@@ -20,6 +20,15 @@ from rich.table import Table
 from underpainting.study.progress import Progress
 from underpainting.study.results import NAMES, Result
 
+OPPONENTS = {
+    "probe": "probe",
+    "latents:noisy": "linear, noisy latents",
+    "latents:clean": "linear, predicted clean latents",
+    "estimator:noisy": "estimator, noisy picture",
+    "estimator:scaled": "estimator, noisy picture scaled",
+    "estimator:clean": "estimator, predicted clean picture",
+}
+
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table; numbers stand to the right. A pipe gets it as wide as it needs to be."""
@@ -79,15 +88,26 @@ def results(found: Sequence[Result], json_wanted: bool) -> None:
 
 
 def emergence(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print from which step each property is there in its best layer, of an emergence table's rows."""
+    """Print an emergence table's rows of best layers.
+
+    From which step each property is there, then from which step probe and opponents reach a common bar.
+    """
+    best = {(row["property"], row["source"], row["criterion"]): row for row in rows if row["layer"] == "best"}
     columns = ["property", "emerges at step", "95 % interval", "draws that reach it"]
+    emerged = {key[0]: row for key, row in best.items() if key[1:] == ("probe", "emergence")}
+    table(columns, [[name, *_step(row), f"{row['reached']:.0%}"] for name, row in emerged.items()])
+    columns = ["property", "who reads", "at the bar from step", "95 % interval", "above the probe from", ""]
     shown = []
-    for row in rows:
-        if (row["layer"], row["source"], row["criterion"]) == ("best", "probe", "emergence"):
-            low, high = ("not reached" if row[end] is None else row[end] for end in ("low", "high"))
-            step = "not reached" if row["step"] is None else row["step"]
-            shown.append([row["property"], step, f"{low} to {high}", f"{row['reached']:.0%}"])
+    for (name, source, criterion), row in best.items():
+        if criterion == "bar" and source != "shuffled":
+            above = best.get((name, source, "overtakes"))
+            shown.append([name, OPPONENTS[source], *_step(row), *(_step(above) if above else ("-", "-"))])
     table(columns, shown)
+
+
+def _step(row: Mapping[str, Any]) -> tuple[Any, str]:
+    step, low, high = ("never" if row[key] is None else row[key] for key in ("step", "low", "high"))
+    return step, f"{low} to {high}"
 
 
 @contextmanager

@@ -40,6 +40,13 @@ class NoiseLevel:
     sigma: float
     prediction: str
 
+    @property
+    def scale(self) -> float:
+        """Standard deviation of the latents where the clean ones have 1."""
+        if self.space == "variance preserving":
+            return 1.0
+        return math.hypot(1 if self.space == "sigma" else 1 - self.sigma, self.sigma)
+
 
 def noise_level(scheduler: Any, timestep: float) -> NoiseLevel:
     """The noise level of the evaluation that a scheduler is about to step over; read it before the step.

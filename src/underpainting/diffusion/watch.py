@@ -24,6 +24,7 @@ class StepRecord:
     first: whether it is the step's first evaluation (PNDM and Heun spend more than one on a step).
     timestep: as given to the network.
     sigma: noise over signal, sqrt((1 - abar) / abar), or the flow's sigma in 0..1.
+    scale: standard deviation that the latents have at this level where clean ones have 1.
     latents [picture, channel, h, w]: before the step. network_output: same shape, after guidance.
     predicted_clean: same shape, float32, not clipped: the clean latents this evaluation points to.
     activations: layer name -> branch -> [picture, token, channel], detached, on the model's device, after
@@ -35,6 +36,7 @@ class StepRecord:
     first: bool
     timestep: float
     sigma: float
+    scale: float
     latents: torch.Tensor
     network_output: torch.Tensor
     predicted_clean: torch.Tensor
@@ -166,6 +168,7 @@ class Watch:
                     first=evaluation == 0 or self._step_of[evaluation - 1] != step,
                     timestep=self._timesteps[evaluation],
                     sigma=level.sigma,
+                    scale=level.scale,
                     latents=latents,
                     network_output=network_output,
                     predicted_clean=predicted_clean(level, latents, network_output),

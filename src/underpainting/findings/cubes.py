@@ -20,7 +20,8 @@ class Scores:
     """Scores of one branch by test picture, as arrays.
 
     `cubes[property, metric, source]` is [layer, step, picture] with step 0 holding what has no step (ceiling,
-    position) and NaN where there is no row; `prompts` [picture] numbers each picture's prompt.
+    position) and NaN where there is no row; what belongs to no layer stands in every one. `prompts` [picture]
+    numbers each picture's prompt.
     """
 
     images: tuple[str, ...]
@@ -62,7 +63,8 @@ def read_scores(path: Path, card: dict[str, Any], branch: str) -> Scores:
     prompts[of_image] = text["prompt"][1]
     prompts = np.unique(prompts, return_inverse=True)[1].astype(np.int64)
     steps = int(card["steps"])
-    known = (place >= 0) & (step <= steps)
+    everywhere = np.array([name == "" for name in text["layer"][0]])[text["layer"][1]]
+    known = ((place >= 0) | everywhere) & (step <= steps)
     cubes = {}
     for p, name in enumerate(text["property"][0]):
         of_name = known & (text["property"][1] == p)
@@ -72,7 +74,12 @@ def read_scores(path: Path, card: dict[str, Any], branch: str) -> Scores:
                 rows = np.flatnonzero(of_metric & (text["source"][1] == s))
                 if rows.size:
                     cube = np.full((len(layers), steps + 1, len(images)), np.nan)
-                    cube[place[rows], step[rows], of_image[rows]] = value[rows]
+                    for some, where in (
+                        (rows[~everywhere[rows]], None),
+                        (rows[everywhere[rows]], slice(None)),
+                    ):
+                        layer = place[some] if where is None else where
+                        cube[layer, step[some], of_image[some]] = value[some]
                     cubes[name, metric, source] = cube
     return Scores(tuple(images), prompts, layers, steps, cubes)
 

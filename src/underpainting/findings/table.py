@@ -12,15 +12,19 @@ from underpainting.findings.cubes import Scores
 from underpainting.findings.draws import Floats, cluster_draws, drawn_means
 from underpainting.findings.emergence import (
     SHARE,
+    Steps,
     at_bar,
     best_layers,
     emergence,
     of_layer,
+    overtaken,
     step_estimate,
 )
 from underpainting.records import EMERGENCE, make_table
 
-SOURCES = ("probe", "shuffled", "latents:noisy", "latents:clean")
+OF_LAYERS = ("probe", "shuffled", "latents:noisy", "latents:clean")
+OPPONENTS = ("latents:noisy", "latents:clean", "estimator:noisy", "estimator:scaled", "estimator:clean")
+ALL = tuple(dict.fromkeys(OF_LAYERS + OPPONENTS))
 BEST = "best"
 
 
@@ -29,8 +33,9 @@ def emergence_table(
 ) -> pa.Table:
     """When each property emerges, in every layer and in the one chosen on calibrate pictures.
 
-    metrics: the main metric of each property. The first row of each draw is the sample itself; the others
-    resample prompts, of test and of calibrate pictures apart.
+    metrics: the main metric of each property. Opponents that belong to no layer stand beside the best one.
+    The first row of each draw is the sample itself; the others resample prompts, of test and of calibrate
+    pictures apart.
     """
     drawn = {"test": _draws(test, 0), "calibrate": _draws(calibrate, 1)}
     rows = [
@@ -58,25 +63,28 @@ def _rows(
     share: float,
     drawn: Mapping[str, NDArray[np.int64]],
 ) -> Iterator[tuple[str, str, str, Found]]:
-    curves = {
-        source: drawn_means(test.cubes[name, metric, source][:, 1:], drawn["test"])
-        for source in SOURCES
-        if (name, metric, source) in test.cubes
-    }  # [draw, layer, step]
+    cubes = {source: test.cubes[key] for source in ALL if (key := (name, metric, source)) in test.cubes}
+    curves = {source: drawn_means(cube[:, 1:], drawn["test"]) for source, cube in cubes.items()}
     floor = drawn_means(test.cubes[name, metric, "position"][:, 0], drawn["test"])  # [draw, layer]
     chosen = best_layers(drawn_means(calibrate.cubes[name, metric, "probe"][:, 1:], drawn["calibrate"]))
     places: list[tuple[str, dict[str, Floats], Floats]] = [
-        (layer, {source: of[:, i] for source, of in curves.items()}, floor[:, i])
+        (layer, {source: of[:, i] for source, of in curves.items() if source in OF_LAYERS}, floor[:, i])
         for i, layer in enumerate(test.layers)
     ]
-    best = {source: of_layer(of, chosen) for source, of in curves.items()}
+    best = {source: of_layer(of, chosen) for source, of in curves.items()}  # [draw, step]
     places.append((BEST, best, floor[np.arange(len(floor)), chosen]))
     for layer, of, position in places:
         bar = share * of["probe"][..., -1]
         for source, curve in of.items():
-            for criterion, steps in (
-                ("emergence", emergence(curve, position, share)),
-                ("bar", at_bar(curve, bar)),
-            ):
-                found = step_estimate(int(steps[0]), steps[1:], test.steps)
-                yield layer, source, criterion, (found.step, found.low, found.high, found.reached)
+            yield layer, source, "emergence", _found(emergence(curve, position, share), test.steps)
+            yield layer, source, "bar", _found(at_bar(curve, bar), test.steps)
+    for source in OPPONENTS:
+        if source in cubes:  # on the pictures that the opponent has seen
+            shared = np.where(np.isfinite(cubes[source]), cubes["probe"], np.nan)
+            probe = of_layer(drawn_means(shared[:, 1:], drawn["test"]), chosen)
+            yield BEST, source, "overtakes", _found(overtaken(best[source], probe), test.steps)
+
+
+def _found(steps: Steps, last: int) -> Found:
+    found = step_estimate(int(steps[0]), steps[1:], last)
+    return found.step, found.low, found.high, found.reached

@@ -44,8 +44,9 @@ EMERGENCE = pa.schema(
 """One row a step from which something holds; null where it is not reached by the last step.
 
 layer: a name, or `best` for the layer chosen on calibrate pictures, chosen anew in every draw. criterion:
-`emergence` (share of the way from position alone to the last score) or `bar` (share of the probe's last
-score). low, high: 95 % interval over draws of prompts. reached: share of the draws that reach it.
+`emergence` (share of the way from position alone to the last score), `bar` (share of the probe's last score)
+or `overtakes` (an opponent's score stays above the best layer's probe's, on pictures that both have). low,
+high: 95 % interval over draws of prompts. reached: share of the draws that reach it.
 """
 
 PROMPTS = pa.schema(

@@ -78,6 +78,12 @@ class ProbesConfig(_Section):
     )
 
 
+class ControlsConfig(_Section):
+    """Share of the test pictures on which costly controls run (estimators that look at every step)."""
+
+    share: float = Field(default=0.2, ge=0, le=1)
+
+
 class RunConfig(_Section):
     """How the work is cut: pictures in a batch and in a shard, the device, pictures in the gallery."""
 
@@ -96,6 +102,7 @@ class StudyConfig(_Section):
     watch: WatchConfig = WatchConfig()
     labels: LabelsConfig = LabelsConfig()
     probes: ProbesConfig = ProbesConfig()
+    controls: ControlsConfig = ControlsConfig()
     run: RunConfig = RunConfig()
 
 

@@ -9,59 +9,40 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from underpainting.diffusion import Model, StepRecord
 from underpainting.probes import ProbeSet
 from underpainting.records import atomic_folder, remove
+from underpainting.study.film import filmed_rows, spread
 from underpainting.study.folder import Study, write_json
-from underpainting.study.making import Made, to_bytes
+from underpainting.study.making import Made
 from underpainting.study.places import Places
 from underpainting.study.prompts import PromptRow
 
-DECODED_AT_ONCE = 8
-
 
 def gallery_rows(study: Study) -> list[PromptRow]:
-    """The gallery's pictures: as many as asked for, spread evenly over the test pictures."""
-    test = [row for row, split in zip(study.rows, study.splits, strict=True) if split == "test"]
-    count = min(study.config.run.gallery, len(test))
-    return [test[i * len(test) // count] for i in range(count)]
+    """The gallery's pictures: as many as asked for, spread evenly over the filmed ones."""
+    return spread(filmed_rows(study), study.config.run.gallery)
 
 
-class Film:
-    """Latents and predicted clean latents of the gallery's pictures in a batch, step by step."""
-
-    def __init__(self, rows: Sequence[PromptRow], wanted: Sequence[PromptRow]) -> None:
-        """Keep what a batch has of the wanted pictures."""
-        self._rows = [(i, row) for i, row in enumerate(rows) if row in wanted]
-        self._kept: list[tuple[Tensor, Tensor]] = []
-
-    def look(self, record: StepRecord) -> None:
-        """Keep one step."""
-        if self._rows:
-            index = [i for i, _ in self._rows]
-            self._kept.append((record.latents[index].clone(), record.predicted_clean[index].clone()))
-
-    def develop(
-        self, model: Model, made: Made, maps: Mapping[str, Tensor], places: Places, probes: ProbeSet
-    ) -> dict[str, Tensor]:
-        """Decode what was kept: tensors `{image}/noisy`, `/clean`, `/final`, `/label/...`, `/probe/...`."""
-        tensors: dict[str, Tensor] = {}
-        branch = places.branches.index(places.main_branch)
-        grids = {layer.name: layer.grid for layer in places.layers}
-        for j, (i, row) in enumerate(self._rows):
-            for name, which in (("noisy", 0), ("clean", 1)):
-                tensors[f"{row.image}/{name}"] = _decode(
-                    model, torch.stack([step[which][j] for step in self._kept])
-                )
-            tensors[f"{row.image}/final"] = made.pictures[i].contiguous()
-            for k, found in enumerate(places.properties):
-                best = probes.best_layer(found.name)
-                read = maps[best][i, k, :, branch, 0, 0].reshape(-1, *grids[best])
-                tensors[f"{row.image}/probe/{found.name}"] = read.to(torch.float16).contiguous()
-                tensors[f"{row.image}/label/{found.name}"] = (
-                    made.labels[found.name][i].to(torch.float16).contiguous()
-                )
-        return tensors
+def gallery_tensors(
+    frames: Mapping[str, Tensor],
+    image: str,
+    i: int,
+    made: Made,
+    maps: Mapping[str, Tensor],
+    places: Places,
+    probes: ProbeSet,
+) -> dict[str, Tensor]:
+    """What is shown of a batch's `i`-th picture: `{image}/noisy`, `clean`, `final`, `label/…`, `probe/…`."""
+    branch = places.branches.index(places.main_branch)
+    grids = {layer.name: layer.grid for layer in places.watched}
+    tensors = {look: frames[look] for look in ("noisy", "clean")}
+    tensors["final"] = made.pictures[i].contiguous()
+    for k, found in enumerate(places.properties):
+        best = probes.best_layer(found.name)
+        read = maps[best][i, k, :, branch, 0, 0].reshape(-1, *grids[best])
+        tensors[f"probe/{found.name}"] = read.to(torch.float16).contiguous()
+        tensors[f"label/{found.name}"] = made.labels[found.name][i].to(torch.float16).contiguous()
+    return {f"{image}/{name}": tensor for name, tensor in tensors.items()}
 
 
 def write_gallery(study: Study, parts: Sequence[Path], probes: ProbeSet, places: Places) -> None:
@@ -94,12 +75,3 @@ def write_gallery(study: Study, parts: Sequence[Path], probes: ProbeSet, places:
     with atomic_folder(study.gallery) as folder:
         save_file(tensors, folder / "gallery.safetensors")
         write_json(folder / "gallery.json", about)
-
-
-def _decode(model: Model, latents: Tensor) -> Tensor:
-    """Latents [step, channel, h, w] to pictures uint8 [step, height, width, 3]."""
-    parts = [
-        to_bytes(model.decode(part)).permute(0, 2, 3, 1).cpu()
-        for part in torch.split(latents, DECODED_AT_ONCE)
-    ]
-    return torch.cat(parts).contiguous()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +22,14 @@ def probe_rows(scores: Scores, places: Places, pictures: Sequence[PromptRow]) ->
 
     A watched layer's rows of the latents are those of its grid.
     """
-    steps = list(range(1, places.steps + 1))
+    steps, names = list(range(1, places.steps + 1)), [layer.name for layer in places.watched]
     parts: list[tuple[Sequence[int], tuple[str, ...]]] = [(range(len(places.watched)), SOURCES)]
     parts += [(places.stand_ins(kind), (f"latents:{kind}",)) for kind in KINDS]
     return pa.concat_tables(
         _rows(
             name,
             values[:, list(layers), :, :, : len(sources)].movedim(-1, 1),
-            places,
+            names,
             pictures,
             sources,
             steps,
@@ -42,12 +42,24 @@ def probe_rows(scores: Scores, places: Places, pictures: Sequence[PromptRow]) ->
 
 def layer_rows(scores: Scores, source: str, places: Places, pictures: Sequence[PromptRow]) -> pa.Table:
     """Rows of position or ceiling, step 0 and no branch, from arrays [picture, layer]."""
+    names = [layer.name for layer in places.watched]
     return pa.concat_tables(
         _rows(
-            name, values[:, None, : len(places.watched), None, None], places, pictures, (source,), [0], ("",)
+            name, values[:, None, : len(places.watched), None, None], names, pictures, (source,), [0], ("",)
         )
         for name, values in scores.items()
     )
+
+
+def opponent_rows(scores: Mapping[str, Scores], places: Places, picture: PromptRow) -> pa.Table:
+    """Rows of one picture from arrays [step] by source and score; they belong to no layer and no branch."""
+    steps = list(range(1, places.steps + 1))
+    tables = [
+        _rows(name, values[None, None, None, :, None], [""], [picture], (source,), steps, ("",))
+        for source, of in scores.items()
+        for name, values in of.items()
+    ]
+    return pa.concat_tables([SCORES.empty_table(), *tables])
 
 
 def gather(tables: Iterable[pa.Table], path: Path) -> None:
@@ -60,7 +72,7 @@ def gather(tables: Iterable[pa.Table], path: Path) -> None:
 def _rows(
     name: str,
     values: Tensor,
-    places: Places,
+    layers: Sequence[str],
     pictures: Sequence[PromptRow],
     sources: Sequence[str],
     steps: Sequence[int],
@@ -71,7 +83,7 @@ def _rows(
     index = [axis.ravel() for axis in np.indices(values.shape)]
     columns = {
         "property": _names([found], np.zeros(values.numel(), np.int32)),
-        "layer": _names([layer.name for layer in places.watched], index[2]),
+        "layer": _names(layers, index[2]),
         "step": pa.array(np.asarray(steps, np.int16)[index[3]]),
         "branch": _names(branches, index[4]),
         "image": _names([row.image for row in pictures], index[0]),

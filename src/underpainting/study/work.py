@@ -24,6 +24,7 @@ from underpainting.probes import ProbeSet, TokenMeans
 from underpainting.records import SCORES, atomic_folder, remove, write_table
 from underpainting.study.choosing import chosen_readers, chosen_thresholds
 from underpainting.study.environment import Workshop
+from underpainting.study.film import Film, filmed_rows
 from underpainting.study.fitting import (
     Held,
     Sums,
@@ -35,8 +36,9 @@ from underpainting.study.fitting import (
     write_sums,
 )
 from underpainting.study.folder import Study
-from underpainting.study.gallery import Film, gallery_rows
+from underpainting.study.gallery import gallery_rows, gallery_tensors
 from underpainting.study.making import Batch, Look, Made, Rows, Seen, make_batch, make_sound
+from underpainting.study.opponents import estimator_rows
 from underpainting.study.places import Grid, Place, Places
 from underpainting.study.plan import Shard
 from underpainting.study.prompts import PromptRow
@@ -148,11 +150,17 @@ def _test(work: Work, shard: Shard, keeper: Keeper, aside: dict[str, str]) -> No
         shard,
         keeper,
         aside,
-        lambda rows: Filmed(Readings(places, chosen.readers, len(rows)), Film(rows, chosen.gallery)),
+        lambda rows: Filmed(Readings(places, chosen.readers, len(rows)), Film(rows, chosen.filmed)),
     ):
-        read = batch.seen.readings.maps
-        tables.append(_test_rows(batch.rows, read, batch.made.labels, places, chosen))
-        maps |= batch.seen.film.develop(work.workshop.model, batch.made, read, places, chosen.probes)
+        read, made, film = batch.seen.readings.maps, batch.made, batch.seen.film
+        tables.append(_test_rows(batch.rows, read, made.labels, places, chosen))
+        for j, (i, row) in enumerate(film.rows):
+            frames = film.develop(work.workshop.model, j)
+            labels = {name: label[i] for name, label in made.labels.items()}
+            estimator = work.workshop.estimator
+            tables.append(estimator_rows(frames, row, labels, estimator, places, chosen.positions))
+            if row in chosen.gallery:
+                maps |= gallery_tensors(frames, row.image, i, made, read, places, chosen.probes)
     write_table(keeper.folder / "rows.parquet", pa.concat_tables(tables), SCORES)
     if maps:
         save_file(maps, keeper.folder / "maps.safetensors")
@@ -188,6 +196,7 @@ class Chosen:
     mean_readings: dict[str, Tensor]
     positions: dict[Grid, TokenMeans]
     cuts: dict[str, Tensor]
+    filmed: list[PromptRow]
     gallery: list[PromptRow]
 
 
@@ -208,6 +217,7 @@ def read_chosen(study: Study, places: Places, sums: Sums) -> Chosen:
             name: torch.tensor([of[layer.name] for layer in places.layers], dtype=torch.float64)
             for name, of in card["thresholds"].items()
         },
+        filmed=filmed_rows(study),
         gallery=gallery_rows(study),
     )
 

@@ -50,6 +50,18 @@ def test_agrees_with_what_the_scheduler_returns(model: Model, scheduler: type[An
         assert record.timestep == pytest.approx(float(timestep))
 
 
+@pytest.mark.parametrize("scheduler", [LMSDiscreteScheduler, EulerDiscreteScheduler, DDIMScheduler])
+def test_scaled_latents_are_what_the_network_is_given(model: Model, scheduler: type[Any]) -> None:
+    given: list[torch.Tensor] = []
+    hook = model.pipe.unet.register_forward_pre_hook(lambda module, inputs: given.append(inputs[0]))
+    try:
+        records, _ = records_of(model, scheduler, "epsilon")
+    finally:
+        hook.remove()
+    for record, sample in zip(records, given, strict=True):
+        torch.testing.assert_close(record.latents / record.scale, sample[: len(record.latents)])
+
+
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
 @pytest.mark.parametrize("scheduler", [DPMSolverMultistepScheduler, UniPCMultistepScheduler])
 def test_agrees_with_what_a_solver_converts_to(model: Model, scheduler: type[Any], prediction: str) -> None:

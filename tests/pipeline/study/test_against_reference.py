@@ -10,6 +10,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 from PIL import Image
+from safetensors.numpy import load_file
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import average_precision_score
 
@@ -180,12 +181,37 @@ def test_shuffled_probes_are_fitted_to_the_next_pictures_labels(
     weight, _ = _ridge(
         np.concatenate(xs), np.concatenate(ys), card[f"shading/{LAYER}/{STEP}/conditional"]["strength"]
     )
-    from safetensors.numpy import load_file
-
     kept = load_file(finished.controls / "shuffled" / "probes.safetensors")[
         f"shading/{LAYER}/{STEP}/conditional"
     ][:-1]
     assert np.corrcoef(kept, weight)[0, 1] > 0.999
+
+
+def test_estimators_are_scored_on_the_picture_of_each_step(finished: Study, estimator: Any) -> None:
+    about = json.loads((finished.gallery / "gallery.json").read_text())
+    kept = load_file(finished.gallery / "gallery.safetensors")
+    table = pq.read_table(finished.scores, filters=[("layer", "==", "")]).to_pylist()
+    scores = {(r["image"], r["source"], r["property"], r["metric"], r["step"]): r["value"] for r in table}
+    assert {r["branch"] for r in table} == {""}
+    for i, picture in enumerate(about["pictures"]):
+        final = torch.from_numpy(kept[f"{i}/final"]).permute(2, 0, 1)[None] / 255
+        labels = {name: label[0].numpy() for name, label in estimator(final).items()}
+        for look in ("noisy", "clean"):
+            frames = torch.from_numpy(kept[f"{i}/{look}"]).permute(0, 3, 1, 2) / 255
+            maps = {name: read.numpy() for name, read in estimator(frames).items()}
+            for step in range(3):
+                at = (picture["image"], f"estimator:{look}")
+                read = {name: of[step].ravel() for name, of in maps.items()}
+                label = {name: of.ravel() for name, of in labels.items()}
+                assert scores[*at, "saliency", "dice", step + 1] == pytest.approx(
+                    _dice(read["saliency"] > 0, label["saliency"])
+                )
+                assert scores[*at, "depth", "spearman", step + 1] == pytest.approx(
+                    spearmanr(read["depth"], label["depth"])[0]
+                )
+                assert scores[*at, "shading", "pearson", step + 1] == pytest.approx(
+                    pearsonr(read["shading"], label["shading"])[0], abs=1e-6
+                )
 
 
 def test_position_threshold_is_the_best_on_calibrate(

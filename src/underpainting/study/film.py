@@ -1,0 +1,66 @@
+"""Some test pictures filmed: what each step shows of them, for the gallery and for estimators to look at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from underpainting.diffusion import Model, StepRecord
+from underpainting.study.folder import Study
+from underpainting.study.making import to_bytes
+from underpainting.study.prompts import PromptRow
+
+LOOKS = ("noisy", "scaled", "clean")
+DECODED_AT_ONCE = 8
+
+
+def filmed_rows(study: Study) -> list[PromptRow]:
+    """The config's share of the test pictures, and at least as many as the gallery shows, spread evenly."""
+    test = [row for row, split in zip(study.rows, study.splits, strict=True) if split == "test"]
+    config = study.config
+    wanted = max(math.ceil(config.controls.share * len(test)), config.run.gallery)
+    return spread(test, wanted)
+
+
+def spread(rows: Sequence[PromptRow], count: int) -> list[PromptRow]:
+    """As many rows as asked for, as far as there are, at even distances."""
+    count = min(count, len(rows))
+    return [rows[i * len(rows) // count] for i in range(count)]
+
+
+class Film:
+    """Latents of a batch's filmed pictures, step by step, in three looks.
+
+    `noisy` are the latents before the step, `scaled` the same brought to unit variance (in sigma space they
+    are divided by sqrt(1 + sigma^2)), `clean` the predicted clean latents.
+    """
+
+    def __init__(self, rows: Sequence[PromptRow], wanted: Sequence[PromptRow]) -> None:
+        """Film what a batch has of the wanted pictures."""
+        self.rows = [(i, row) for i, row in enumerate(rows) if row in wanted]
+        self._kept: list[tuple[Tensor, ...]] = []
+
+    def look(self, record: StepRecord) -> None:
+        """Keep one step."""
+        if self.rows:
+            index = [i for i, _ in self.rows]
+            noisy, clean = record.latents[index].clone(), record.predicted_clean[index].clone()
+            self._kept.append((noisy, noisy / record.scale, clean))
+
+    def develop(self, model: Model, j: int) -> dict[str, Tensor]:
+        """The steps of the `j`-th filmed picture, by look: uint8 [step, height, width, 3]."""
+        return {
+            look: _decode(model, torch.stack([step[k][j] for step in self._kept]))
+            for k, look in enumerate(LOOKS)
+        }
+
+
+def _decode(model: Model, latents: Tensor) -> Tensor:
+    parts = [
+        to_bytes(model.decode(part)).permute(0, 2, 3, 1).cpu()
+        for part in torch.split(latents, DECODED_AT_ONCE)
+    ]
+    return torch.cat(parts).contiguous()

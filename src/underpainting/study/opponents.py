@@ -1,0 +1,88 @@
+"""Estimators that look at the picture of each step: opponents that the probes are held against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+from torch import Tensor
+
+from underpainting.controls import position_map, without_position
+from underpainting.errors import UnsoundPictures
+from underpainting.observers.estimators import Estimator
+from underpainting.probes import (
+    Patches,
+    TokenMeans,
+    average_precision,
+    dice,
+    pearson,
+    pixel_ranks,
+    rmse,
+    spearman,
+)
+from underpainting.study.film import LOOKS
+from underpainting.study.labels import label_pictures
+from underpainting.study.places import Grid, Places
+from underpainting.study.prompts import PromptRow
+from underpainting.study.rows import opponent_rows
+from underpainting.study.scoring import Scores
+
+
+def estimator_rows(
+    frames: Mapping[str, Tensor],
+    row: PromptRow,
+    labels: Mapping[str, Tensor],
+    estimator: Estimator,
+    places: Places,
+    positions: Mapping[Grid, TokenMeans],
+) -> pa.Table:
+    """Rows `estimator:noisy`, `:scaled` and `:clean` of one picture with labels [height, width] by property.
+
+    frames: by look, uint8 [step, height, width, 3]; what is decoded is rounded as the final picture is. A
+    look at which the estimator fails has no rows.
+    """
+    scores: dict[str, Scores] = {}
+    for look in LOOKS:
+        pictures = frames[look].permute(0, 3, 1, 2).float() / 255
+        try:
+            maps = label_pictures(estimator, pictures, places.properties)
+        except UnsoundPictures:
+            continue
+        scores[f"estimator:{look}"] = map_scores(maps, labels, places, positions)
+    return opponent_rows(scores, places, row)
+
+
+def map_scores(
+    maps: Mapping[str, Tensor],
+    labels: Mapping[str, Tensor],
+    places: Places,
+    positions: Mapping[Grid, TokenMeans],
+) -> Scores:
+    """Scores [step] of full-size maps [step, height, width] against labels [height, width], pixel by pixel.
+
+    With the position mean taken out, it is the labels' on the finest grid, from map and label alike.
+    """
+    scores: Scores = {}
+    grid = max(positions, key=lambda of: of[0] * of[1])
+    for k, found in enumerate(places.properties):
+        read, label = maps[found.name], labels[found.name]
+        of, flat = _pixels(label), read.flatten(1)
+        if found.binary:
+            scores[f"{found.name}/dice"] = dice(flat > 0, of)
+            scores[f"{found.name}/average_precision"] = average_precision(flat, of)
+            continue
+        position = position_map(positions[grid])[k]
+        rest = without_position(read, position, grid).flatten(1)
+        without = _pixels(without_position(label, position, grid))
+        scores |= {
+            f"{found.name}/spearman": spearman(flat, of),
+            f"{found.name}/pearson": pearson(flat, of),
+            f"{found.name}/rmse": rmse(flat, of),
+            f"{found.name}/spearman_centred": spearman(rest, without),
+            f"{found.name}/pearson_centred": pearson(rest, without),
+        }
+    return scores
+
+
+def _pixels(label: Tensor) -> Patches:
+    return Patches.of(label, (label.shape[-2], label.shape[-1]), pixel_ranks(label))
