@@ -54,7 +54,7 @@ def watched(workshop: Workshop, batch: list[PromptRow]) -> None:
         [row.seed for row in batch],
         steps=MODEL.steps,
         guidance_scale=MODEL.guidance_scale,
-        watch=workshop.places.layers,
+        watch=workshop.places.watched,
         on_step=lambda record: None,
     )
     workshop.model.decode(denoised.latents)

@@ -40,7 +40,7 @@ def measure(
 ) -> dict[str, float]:
     """Measure speed on `pictures` to fit, agreement on `test` others, regeneration on `regenerated`."""
     workshop = still_life()
-    layers = [layer for layer in workshop.places.layers if block(layer.name) in BLOCKS]
+    layers = [layer for layer in workshop.places.watched if block(layer.name) in BLOCKS]
     fit, others = rows(pictures), rows(calibrate + test, first=pictures)
 
     known, readers = Known(layers, STEPS), dict[Place, Reader]()

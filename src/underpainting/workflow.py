@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 
 from underpainting.diffusion import Model
+from underpainting.errors import UnderpaintingError
 from underpainting.findings.cubes import read_scores
+from underpainting.findings.leads import leads_table
 from underpainting.findings.table import emergence_table
 from underpainting.observers.estimators import Estimator
-from underpainting.records import EMERGENCE, main_branch, require_whole, sealing, write_table
+from underpainting.records import EMERGENCE, LEADS, main_branch, require_whole, sealing, write_table
 from underpainting.report import write_report
-from underpainting.study.config import ModelConfig, StudyConfig
+from underpainting.study.config import ControlsConfig, ModelConfig, StudyConfig
 from underpainting.study.environment import open_workshop
 from underpainting.study.folder import Study, check_free, create_study, open_study
 from underpainting.study.progress import Progress
@@ -55,7 +57,7 @@ def run(
         workers=workers,
         max_set_aside=max_set_aside,
     )
-    if not study.emergence.is_file():
+    if not (study.emergence.is_file() and study.leads.is_file()):
         progress.phase("findings")
         write_findings(study)
     if not study.report.is_file():
@@ -65,11 +67,18 @@ def run(
 
 
 def write_findings(study: Study) -> None:
-    """Write `emergence.parquet`: from which step each property is there, in every layer, with intervals."""
+    """Write `emergence.parquet` and `leads.parquet`.
+
+    They hold from which step each property is there, in every layer, and how far ahead of each opponent the
+    probe is, with intervals.
+    """
     card = json.loads((study.probes / "card.json").read_text(encoding="utf-8"))
     branch = main_branch(card["branches"])
     test, calibrate = (read_scores(path, card, branch) for path in (study.scores, study.calibrate))
     metrics = {name: about["metric"] for name, about in card["properties"].items()}
+    layers = {name: about["best_layer"] for name, about in card["properties"].items()}
+    with sealing(study.leads) as temporary:
+        write_table(temporary, leads_table(test, metrics, layers), LEADS)
     with sealing(study.emergence) as temporary:
         write_table(temporary, emergence_table(test, calibrate, metrics), EMERGENCE)
 
@@ -89,9 +98,15 @@ def report(folder: Path) -> Path:
 DEMO = StudyConfig(model=ModelConfig(guidance_scale=3.0))
 
 
-def demo(folder: Path, progress: Progress | None = None) -> Study:
-    """The still life's study of the bundled prompts in a folder: made, run or gone on with, and reported."""
+def demo(folder: Path, progress: Progress | None = None, *, full: bool = False) -> Study:
+    """The still life's study of the bundled prompts in a folder: made, run or gone on with, and reported.
+
+    full: costly controls run on all test pictures, not on a part.
+    """
     if not (folder / "study.toml").is_file():
         check_free(folder)
-        create_study(folder, DEMO, read_prompts("stilllife"))
+        config = DEMO.model_copy(update={"controls": ControlsConfig(share=1.0)}) if full else DEMO
+        create_study(folder, config, read_prompts("stilllife"))
+    elif full and open_study(folder).config.controls.share < 1:
+        raise UnderpaintingError(f"{folder} was begun without --full; name another folder for the full demo")
     return run(folder, progress=progress)

@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
-EXAMPLES = ("underpainting demo", "underpainting demo elsewhere --json")
+EXAMPLES = ("underpainting demo", "underpainting demo elsewhere --full --json")
 
 
 def demo(
     folder: Annotated[Path, typer.Argument(help="Folder to make the study in.")] = Path("demo"),
+    full: Annotated[
+        bool, typer.Option("--full", help="Let the estimator look at every step of all test pictures.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Study the bundled still life: init, run and report in one. Again: go on, or say done."""
@@ -20,5 +23,5 @@ def demo(
     from underpainting.workflow import demo as work
 
     with progress() as shown:
-        study = work(folder, shown)
+        study = work(folder, shown, full=full)
     finish(study, json)

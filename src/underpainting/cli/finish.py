@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from underpainting.cli import show
-from underpainting.records import EMERGENCE, read_table
+from underpainting.records import EMERGENCE, LEADS, read_table
 from underpainting.study.folder import Study
 from underpainting.study.results import results
 
@@ -14,5 +14,6 @@ def finish(study: Study, json: bool) -> None:
     """Print the results, and where the report is (on stderr with JSON)."""
     show.results(results(study), json)
     if not json:
-        show.emergence(read_table(study.emergence, EMERGENCE).to_pylist())
+        leads = read_table(study.leads, LEADS).to_pylist()
+        show.emergence(read_table(study.emergence, EMERGENCE).to_pylist(), leads)
     typer.echo(f"done: {study.report}", err=json)

@@ -17,17 +17,9 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from underpainting.findings.table import READERS
 from underpainting.study.progress import Progress
 from underpainting.study.results import NAMES, Result
-
-OPPONENTS = {
-    "probe": "probe",
-    "latents:noisy": "linear, noisy latents",
-    "latents:clean": "linear, predicted clean latents",
-    "estimator:noisy": "estimator, noisy picture",
-    "estimator:scaled": "estimator, noisy picture scaled",
-    "estimator:clean": "estimator, predicted clean picture",
-}
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -87,8 +79,8 @@ def results(found: Sequence[Result], json_wanted: bool) -> None:
     )
 
 
-def emergence(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print an emergence table's rows of best layers.
+def emergence(rows: Sequence[Mapping[str, Any]], leads: Sequence[Mapping[str, Any]]) -> None:
+    """Print an emergence table's rows of best layers, and the leads.
 
     From which step each property is there, then from which step probe and opponents reach a common bar.
     """
@@ -96,12 +88,19 @@ def emergence(rows: Sequence[Mapping[str, Any]]) -> None:
     columns = ["property", "emerges at step", "95 % interval", "draws that reach it"]
     emerged = {key[0]: row for key, row in best.items() if key[1:] == ("probe", "emergence")}
     table(columns, [[name, *_step(row), f"{row['reached']:.0%}"] for name, row in emerged.items()])
-    columns = ["property", "who reads", "at the bar from step", "95 % interval", "above the probe from", ""]
+    lead = {(row["property"], row["source"]): row for row in leads}
+    columns = ["property", "who reads", "at the bar from", "95 % interval", "above the probe from"]
+    columns += ["probe ahead by", "95 % interval", "p (Holm)"]
     shown = []
-    for (name, source, criterion), row in best.items():
-        if criterion == "bar" and source != "shuffled":
-            above = best.get((name, source, "overtakes"))
-            shown.append([name, OPPONENTS[source], *_step(row), *(_step(above) if above else ("-", "-"))])
+    for name, source, criterion in best:
+        if criterion == "bar" and source in READERS:
+            above, ahead = best.get((name, source, "overtakes")), lead.get((name, source))
+            row = [name, READERS[source], *_step(best[name, source, criterion])]
+            row += [_step(above)[0] if above else "-"]
+            if ahead:
+                within = f"{ahead['low']:.1f} to {ahead['high']:.1f}"
+                row += [f"{ahead['steps']:.1f} steps", within, f"{ahead['p_holm']:.2g}"]
+            shown.append(row + ["-"] * (len(columns) - len(row)))
     table(columns, shown)
 
 

@@ -22,9 +22,19 @@ from underpainting.findings.emergence import (
 )
 from underpainting.records import EMERGENCE, make_table
 
+READERS = {
+    "probe": "probe",
+    "latents:noisy": "linear probe, noisy latents",
+    "latents:clean": "linear probe, predicted clean latents",
+    "estimator:noisy": "estimator, noisy picture",
+    "estimator:scaled": "estimator, noisy picture scaled",
+    "estimator:clean": "estimator, predicted clean picture",
+}
+"""Who reads a property, in words."""
+
+LOOKS = tuple(source for source in READERS if source.startswith("estimator:"))
 OF_LAYERS = ("probe", "shuffled", "latents:noisy", "latents:clean")
-OPPONENTS = ("latents:noisy", "latents:clean", "estimator:noisy", "estimator:scaled", "estimator:clean")
-ALL = tuple(dict.fromkeys(OF_LAYERS + OPPONENTS))
+ALL = (*OF_LAYERS, *LOOKS)
 BEST = "best"
 
 
@@ -78,8 +88,8 @@ def _rows(
         for source, curve in of.items():
             yield layer, source, "emergence", _found(emergence(curve, position, share), test.steps)
             yield layer, source, "bar", _found(at_bar(curve, bar), test.steps)
-    for source in OPPONENTS:
-        if source in cubes:  # on the pictures that the opponent has seen
+    for source in READERS:
+        if source in cubes and source != "probe":  # on the pictures that the opponent has seen
             shared = np.where(np.isfinite(cubes[source]), cubes["probe"], np.nan)
             probe = of_layer(drawn_means(shared[:, 1:], drawn["test"]), chosen)
             yield BEST, source, "overtakes", _found(overtaken(best[source], probe), test.steps)

@@ -15,6 +15,7 @@ from underpainting.records.atomic import (
 )
 from underpainting.records.tables import (
     EMERGENCE,
+    LEADS,
     PROMPTS,
     SCORES,
     main_branch,
@@ -25,6 +26,7 @@ from underpainting.records.tables import (
 
 __all__ = [
     "EMERGENCE",
+    "LEADS",
     "PROMPTS",
     "SCORES",
     "atomic_folder",

@@ -49,6 +49,27 @@ or `overtakes` (an opponent's score stays above the best layer's probe's, on pic
 high: 95 % interval over draws of prompts. reached: share of the draws that reach it.
 """
 
+LEADS = pa.schema(
+    [
+        ("property", _NAME),
+        ("layer", _NAME),
+        ("source", _NAME),
+        ("pictures", pa.int32()),
+        ("steps", pa.float64()),
+        ("low", pa.float64()),
+        ("high", pa.float64()),
+        ("ahead", pa.int32()),
+        ("behind", pa.int32()),
+        ("p", pa.float64()),
+        ("p_holm", pa.float64()),
+    ]
+)
+"""One row an opponent: by how many steps the probe is at a picture's bar before it, a mean over pictures.
+
+low, high: 95 % interval over draws of prompts. ahead, behind: prompts on which the probe is earlier, later.
+p: sign test over prompts; p_holm: adjusted over properties.
+"""
+
 PROMPTS = pa.schema(
     [
         ("image", pa.string()),

@@ -33,10 +33,10 @@ WIDTH, RIGHT, TEXT = 300.0, 8.0, 10.0
 CELLS = "cells"
 
 
-def step_figure(rows: Sequence[ScoreRow], layers: Sequence[str]) -> str:
-    """Score against step for one property: probe with its 95 % band, controls, position, ceiling.
+def step_figure(rows: Sequence[ScoreRow], layers: Sequence[str], name: str = "step") -> str:
+    """Score against step for one property: probe with its 95 % band, and whatever else the rows hold.
 
-    `rows` are one property's rows of the step table; `layers` sets the margin shared with its heat map.
+    `rows` are one property's rows of a table by step; `layers` sets the margin shared with its heat map.
     """
     height, left = 176.0, _margin(layers)
     figure, axes = _canvas(height, left, top=6.0, bottom=30.0)
@@ -57,6 +57,9 @@ def step_figure(rows: Sequence[ScoreRow], layers: Sequence[str]) -> str:
         "shuffled": (MUTED, (0, (5, 2)), 1.1),
         "latents:noisy": (MUTED, (0, (6, 2, 1, 2)), 1.1),
         "latents:clean": (MUTED, "-", 1.1),
+        "estimator:noisy": (MUTED, (0, (6, 2, 1, 2)), 1.1),
+        "estimator:scaled": (MUTED, (0, (5, 2)), 1.1),
+        "estimator:clean": (INK, "-", 1.1),
     }
     for source, (hue, dashes, weight) in styles.items():
         line = [(row.step, row.estimate.mean) for row in rows if row.source == source]
@@ -75,7 +78,7 @@ def step_figure(rows: Sequence[ScoreRow], layers: Sequence[str]) -> str:
     _step_axis(axes, len(steps))
     last = probe[-1]
     what = f"{last.name.capitalize()}: {METRICS[last.metric]} by step at {last.layer}"
-    return _svg(figure, f"step-{last.name}", f"{what}, {number(last.estimate.mean)} at the last step", [])
+    return _svg(figure, f"{name}-{last.name}", f"{what}, {number(last.estimate.mean)} at the last step", [])
 
 
 def layer_figure(table: LayerTable) -> str:

@@ -20,10 +20,12 @@ from underpainting.report.tables import (
     SOURCES,
     Property,
     ScoreRow,
+    arrivals,
     findings,
     interval,
     layer_table,
     listing,
+    look_table,
     number,
     properties,
     score_table,
@@ -35,9 +37,9 @@ from underpainting.report.tables import (
 def write_report(study_folder: str | os.PathLike[str]) -> Path:
     """Write `report/index.html` of a finished study and return its path.
 
-    Reads study.toml, environment.json, prompts.parquet, probes/card.json, scores.parquet and gallery/. The
-    same study gives the same bytes. Raises UnderpaintingError when the study is not finished or a file cannot
-    be read.
+    Reads study.toml, environment.json, prompts.parquet, probes/card.json, scores.parquet, emergence.parquet
+    and gallery/. The same study gives the same bytes. Raises UnderpaintingError when the study is not
+    finished or a file cannot be read.
     """
     folder = Path(study_folder)
     page = folder / "report" / "index.html"
@@ -58,7 +60,7 @@ def render(study: Study) -> str:
     shown = properties(study)
     rows, by_step = score_table(study), step_table(study)
     found = findings(study, rows, by_step)
-    maps = layer_table(study)
+    maps, looks = layer_table(study), look_table(study)
     return environment.get_template("report.html.j2").render(
         study=study,
         command_name=f'"{study.name}"' if " " in study.name else study.name,
@@ -79,6 +81,13 @@ def render(study: Study) -> str:
             which.name: step_figure([row for row in by_step if row.name == which.name], study.scores.layers)
             for which in shown
         },
+        look_figures={
+            which.name: step_figure(of, study.scores.layers, "looks")
+            for which in shown
+            if (of := [row for row in looks if row.name == which.name])
+        },
+        arrivals=arrivals(study),
+        looked_at=max((row.estimate.pictures for row in looks), default=0),
         layer_tables=maps,
         layer_figures={table.name: layer_figure(table) for table in maps},
         gallery=gallery_data(study),

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 
 from underpainting.errors import UnderpaintingError
 from underpainting.findings.cubes import Scores, read_scores
-from underpainting.records import PROMPTS, main_branch, read_table, sha256_file
+from underpainting.records import EMERGENCE, PROMPTS, main_branch, read_table, sha256_file
 
 HASHED = ("scores.parquet", "probes/probes.safetensors", "probes/card.json", "prompts.parquet", "study.toml")
 
@@ -39,6 +39,7 @@ class Study:
     splits: dict[str, tuple[int, int]]
     gallery: Gallery | None
     aside: dict[str, str]
+    emergence: tuple[dict[str, Any], ...]
     hashes: dict[str, str]
 
 
@@ -55,7 +56,7 @@ def read_study(folder: Path) -> Study:
             )
     card = _json(folder / "probes/card.json")
     branch = main_branch(card.get("branches") or ["conditional"])
-    environment = folder / "environment.json"
+    environment, emergence = folder / "environment.json", folder / "emergence.parquet"
     return Study(
         name=folder.resolve().name,
         settings=_toml(folder / "study.toml"),
@@ -66,6 +67,7 @@ def read_study(folder: Path) -> Study:
         splits=_splits(folder / "prompts.parquet"),
         gallery=_gallery(folder / "gallery"),
         aside={k: v for path in sorted(folder.glob("shards/*/aside.json")) for k, v in _json(path).items()},
+        emergence=tuple(read_table(emergence, EMERGENCE).to_pylist()) if emergence.is_file() else (),
         hashes={name: sha256_file(folder / name) for name in HASHED if (folder / name).is_file()},
     )
 

@@ -1,10 +1,12 @@
 """The report's tables, one function each; figures and sentences are made from these."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 
+from underpainting.findings.table import LOOKS, READERS
 from underpainting.report.intervals import Estimate, estimates
 from underpainting.report.reading import Study
 
@@ -106,6 +108,47 @@ def step_table(study: Study) -> tuple[ScoreRow, ...]:
     return tuple(rows)
 
 
+def look_table(study: Study) -> tuple[ScoreRow, ...]:
+    """Main metric by step of estimators that look at every step, and of the probe on the same pictures."""
+    rows = []
+    for found in properties(study):
+        for step in range(1, study.scores.steps + 1):
+            at = {
+                source: study.scores.at(found.name, found.metric, source, found.layer, step)
+                for source in ("probe", *LOOKS)
+            }
+            seen = np.isfinite([at[source] for source in LOOKS]).any(0)
+            at["probe"] = np.where(seen, at["probe"], np.nan)
+            if seen.any():
+                rows += _score_rows(study, found, found.metric, step, at)
+    return tuple(rows)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """From which step a reader is at the common bar, and above the probe; None is never."""
+
+    name: str
+    reader: str
+    bar: tuple[int | None, int | None, int | None]
+    above: tuple[int | None, int | None, int | None] | None
+
+
+def arrivals(study: Study) -> tuple[Arrival, ...]:
+    """When probe and opponents reach 0.9 of the probe's last score, at the emergence table's best layers."""
+    of = {
+        (row["property"], row["source"], row["criterion"]): (row["step"], row["low"], row["high"])
+        for row in study.emergence
+        if row["layer"] == "best"
+    }
+    return tuple(
+        Arrival(found.name, words, of[key], of.get((found.name, source, "overtakes")))
+        for found in properties(study)
+        for source, words in READERS.items()
+        if (key := (found.name, source, "bar")) in of
+    )
+
+
 def layer_table(study: Study) -> tuple[LayerTable, ...]:
     """Main metric of the probe by layer and step, a table a property."""
     scores = study.scores
@@ -196,10 +239,16 @@ def _rows(study: Study, found: Property, metric: str, step: int, sources: tuple[
     scores = study.scores
     at = {source: scores.at(found.name, metric, source, found.layer, step) for source in SCORED}
     at["gain"] = at["probe"] - at["position"]
-    made = estimates(np.stack([at[source] for source in sources]), scores.prompts)
+    return _score_rows(study, found, metric, step, {source: at[source] for source in sources})
+
+
+def _score_rows(
+    study: Study, found: Property, metric: str, step: int, at: Mapping[str, np.ndarray]
+) -> list[ScoreRow]:
+    made = estimates(np.stack(list(at.values())), study.scores.prompts)
     return [
         ScoreRow(found.name, found.layer, step, source, metric, estimate)
-        for source, estimate in zip(sources, made, strict=True)
+        for source, estimate in zip(at, made, strict=True)
     ]
 
 

@@ -77,8 +77,8 @@ def _choice(study: Study) -> Iterator[Damage]:
 def _results(study: Study) -> Iterator[Damage]:
     remedy = "it is put together again from the test shards"
     yield from _look(study.gallery, study.done, remedy)
-    yield from _look(study.scores, False, remedy)
-    yield from _look(study.emergence, False, remedy)
+    for path in (study.scores, study.emergence, study.leads):
+        yield from _look(path, False, remedy)
 
 
 def _look(path: Path, needed: bool, remedy: str) -> Iterator[Damage]:

@@ -114,6 +114,11 @@ class Study:
         return self.folder / "emergence.parquet"
 
     @property
+    def leads(self) -> Path:
+        """Table of how far probes are ahead of their opponents; made of the scores, and anew with them."""
+        return self.folder / "leads.parquet"
+
+    @property
     def report(self) -> Path:
         """The report's page; made of the tables, and anew with them."""
         return self.folder / "report" / "index.html"

@@ -184,6 +184,7 @@ def _gather(work: Work) -> None:
     folders = [study.shard(shard.number) for shard in study.of_split("test")]
     maps = [folder / "maps.safetensors" for folder in folders if (folder / "maps.safetensors").is_file()]
     remove(study.emergence)
+    remove(study.leads)
     remove(study.report)
     write_gallery(study, maps, work.chosen.probes, work.places)
     gather((read_table(folder / "rows.parquet", SCORES) for folder in folders), study.scores)

@@ -1,10 +1,13 @@
 """The emergence table on scores whose answer is known."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from underpainting.findings.cubes import Scores
+from underpainting.findings.cubes import Scores, read_scores
 from underpainting.findings.table import emergence_table
+from underpainting.records import SCORES, make_table, write_table
 
 
 def scores(curves: dict[str, list[float]], position: float, pictures: int = 60, seed: int = 0) -> Scores:
@@ -58,3 +61,40 @@ def test_doubt_about_the_layer_is_in_the_interval() -> None:
         r for r in rows if (r["layer"], r["source"], r["criterion"]) == ("best", "probe", "emergence")
     )
     assert (best["low"], best["high"]) == (2, 5) and best["reached"] == pytest.approx(1.0)
+
+
+def test_an_opponent_overtakes_on_the_pictures_that_it_has_seen() -> None:
+    test = scores({"a": [0.5, 0.6, 0.7, 0.8, 0.8], "b": [0.4] * 5}, 0.4)
+    seen = np.arange(60) < 30
+    test.cubes["depth", "spearman", "probe"][..., seen] -= 0.2  # the pictures seen are harder
+    opponent = np.full((2, 6, 60), np.nan)
+    opponent[:, 1:, seen] = np.array([0.1, 0.2, 0.55, 0.69, 0.69])[:, None]
+    test.cubes["depth", "spearman", "estimator:clean"] = opponent
+    calibrate = scores({"a": [0.5] * 5, "b": [0.4] * 5}, 0.4, pictures=20, seed=1)
+    rows = emergence_table(test, calibrate, {"depth": "spearman"}).to_pylist()
+    of = {(row["layer"], row["source"], row["criterion"]): row for row in rows}
+    found = of["best", "estimator:clean", "overtakes"]
+    assert (found["step"], found["low"], found["high"], found["reached"]) == (3, 3, 3, 1.0)
+    assert ("a", "estimator:clean", "bar") not in of
+    assert of["best", "estimator:clean", "bar"]["step"] == 4  # 0.9 of 0.7, the probe's last over all pictures
+
+
+def test_scores_of_no_layer_stand_in_every_layer(tmp_path: Path) -> None:
+    rows = [("up.1.0", 1, "conditional", "probe", 0.5), ("", 2, "", "estimator:noisy", 0.7)]
+    columns = {
+        "property": ["depth"] * 2,
+        "layer": [row[0] for row in rows],
+        "step": [row[1] for row in rows],
+        "branch": [row[2] for row in rows],
+        "image": ["a"] * 2,
+        "prompt": ["p"] * 2,
+        "source": [row[3] for row in rows],
+        "metric": ["spearman"] * 2,
+        "value": [row[4] for row in rows],
+    }
+    write_table(tmp_path / "scores.parquet", make_table(SCORES, columns), SCORES)
+    card = {"layers": [{"name": "up.1.0"}, {"name": "up.3.0"}], "steps": 2}
+    found = read_scores(tmp_path / "scores.parquet", card, "conditional")
+    assert [found.at("depth", "spearman", "estimator:noisy", name, 2) for name in found.layers] == [0.7, 0.7]
+    assert np.isnan(found.at("depth", "spearman", "estimator:noisy", "up.1.0", 1)).all()
+    assert found.at("depth", "spearman", "probe", "up.1.0", 1) == [0.5]

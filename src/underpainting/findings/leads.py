@@ -1,0 +1,79 @@
+"""By how many steps the probe is ahead of each opponent, picture by picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from underpainting.findings.cubes import Scores
+from underpainting.findings.draws import Floats, cluster_draws, drawn_means
+from underpainting.findings.emergence import SHARE, at_bar
+from underpainting.findings.table import READERS
+from underpainting.records import LEADS, make_table
+
+
+def leads_table(
+    test: Scores, metrics: Mapping[str, str], layers: Mapping[str, str], share: float = SHARE
+) -> pa.Table:
+    """The probe's lead over every opponent at each property's best layer.
+
+    metrics, layers: the main metric and the best layer of each property. A picture's bar is a share of its
+    own probe's last score; never at the bar counts as one step after the last.
+    """
+    rows = []
+    for source in READERS:
+        of = {
+            name: lead
+            for name, metric in metrics.items()
+            if source != "probe" and (name, metric, source) in test.cubes
+            for lead in [_leads(test, name, metric, source, layers[name], share)]
+            if np.isfinite(lead).any()
+        }
+        tests = {name: sign_test(lead, test.prompts) for name, lead in of.items()}
+        adjusted = dict(zip(of, holm([p for _, _, p in tests.values()]), strict=True))
+        for name, lead in of.items():
+            mean, low, high = _interval(lead, test.prompts)
+            pictures = int(np.isfinite(lead).sum())
+            rows.append((name, layers[name], source, pictures, mean, low, high, *tests[name], adjusted[name]))
+    columns = list(zip(*rows, strict=True)) or [()] * len(LEADS.names)
+    return make_table(LEADS, {name: list(of) for name, of in zip(LEADS.names, columns, strict=True)})
+
+
+def sign_test(lead: Floats, prompts: NDArray[np.int64]) -> tuple[int, int, float]:
+    """Prompts whose pictures' mean lead [picture] is above and below zero, and the two-sided p of it.
+
+    One sign a prompt, as pictures of one prompt are not independent; NaN and zero are left out.
+    """
+    seen = np.isfinite(lead)
+    of = [lead[seen & (prompts == prompt)].mean() for prompt in np.unique(prompts[seen])]
+    ahead, behind = int((np.array(of) > 0).sum()), int((np.array(of) < 0).sum())
+    return ahead, behind, float(binomtest(ahead, ahead + behind).pvalue) if ahead + behind else 1.0
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """P-values adjusted for their number by Holm's step-down method (Holm 1979)."""
+    order = np.argsort(p)
+    scaled = np.array(p)[order] * np.arange(len(p), 0, -1)
+    found = np.empty(len(p))
+    found[order] = np.minimum(np.maximum.accumulate(scaled), 1)
+    return [float(value) for value in found]
+
+
+def _leads(test: Scores, name: str, metric: str, source: str, layer: str, share: float) -> Floats:
+    """Steps [picture] by which the probe is at the picture's bar before an opponent; NaN where undefined."""
+    i = test.layers.index(layer)
+    probe, other = (test.cubes[name, metric, of][i, 1:].T for of in ("probe", source))
+    bar = share * probe[:, -1]
+    step, late = (np.where(s == 0, test.steps + 1, s) for s in (at_bar(probe, bar), at_bar(other, bar)))
+    defined = (bar > 0) & np.isfinite(other).any(1)
+    return np.where(defined, (late - step).astype(np.float64), np.nan)
+
+
+def _interval(lead: Floats, prompts: NDArray[np.int64]) -> tuple[float, float, float]:
+    drawn = drawn_means(lead, cluster_draws(prompts))
+    low, high = np.nanpercentile(drawn, (2.5, 97.5))
+    return float(np.nanmean(lead)), float(low), float(high)
