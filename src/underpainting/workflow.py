@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from underpainting.diffusion import Model
 from underpainting.errors import UnderpaintingError
+from underpainting.findings.compare import Compared, Side
+from underpainting.findings.compare import compare as compare_sides
 from underpainting.findings.cubes import read_scores
 from underpainting.findings.leads import leads_table
 from underpainting.findings.table import emergence_table
@@ -81,6 +84,24 @@ def write_findings(study: Study) -> None:
         write_table(temporary, leads_table(test, metrics, layers), LEADS)
     with sealing(study.emergence) as temporary:
         write_table(temporary, emergence_table(test, calibrate, metrics), EMERGENCE)
+
+
+def compare(folders: Sequence[Path]) -> list[Compared]:
+    """Set studies side by side, each under its folder's path.
+
+    Raises UnderpaintingError where one of them is not done, is damaged, or fewer than two are given.
+    """
+    if len(set(folders)) < 2:
+        raise UnderpaintingError("there is nothing to compare: give the folders of two studies or more")
+    sides = {}
+    for folder in folders:
+        study = open_study(folder)
+        for path in (study.scores, study.probes):
+            require_whole(path, f"`underpainting run {folder}` makes it")
+        card = json.loads((study.probes / "card.json").read_text(encoding="utf-8"))
+        layers = {name: about["best_layer"] for name, about in card["properties"].items()}
+        sides[str(folder)] = Side(read_scores(study.scores, card, main_branch(card["branches"])), layers)
+    return compare_sides(sides)
 
 
 def report(folder: Path) -> Path:

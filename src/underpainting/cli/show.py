@@ -17,6 +17,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from underpainting.findings.compare import Compared
 from underpainting.findings.table import READERS
 from underpainting.study.progress import Progress
 from underpainting.study.results import NAMES, Result
@@ -101,6 +102,22 @@ def emergence(rows: Sequence[Mapping[str, Any]], leads: Sequence[Mapping[str, An
                 within = f"{ahead['low']:.1f} to {ahead['high']:.1f}"
                 row += [f"{ahead['steps']:.1f} steps", within, f"{ahead['p_holm']:.2g}"]
             shown.append(row + ["-"] * (len(columns) - len(row)))
+    table(columns, shown)
+
+
+def comparison(rows: Sequence[Compared]) -> None:
+    """Print studies side by side."""
+    columns = ["property", "metric", "study", "layer", "mean", "95 % interval", "pictures"]
+    columns += ["difference", "95 % interval", "prompts shared"]
+    shown = []
+    for row in rows:
+        difference = ["-", "-", "-"]
+        if row.difference is not None:
+            within = f"{row.difference_low:.3f} to {row.difference_high:.3f}"
+            difference = [f"{row.difference:+.3f}", within, str(row.shared)]
+        within = f"{row.low:.3f} to {row.high:.3f}"
+        own = [row.property, NAMES[row.metric], row.study, row.layer, row.mean, within, row.pictures]
+        shown.append([*own, *difference])
     table(columns, shown)
 
 

@@ -21,7 +21,7 @@ class Scores:
 
     `cubes[property, metric, source]` is [layer, step, picture] with step 0 holding what has no step (ceiling,
     position) and NaN where there is no row; what belongs to no layer stands in every one. `prompts` [picture]
-    numbers each picture's prompt.
+    numbers each picture's prompt, whose text is in `texts`.
     """
 
     images: tuple[str, ...]
@@ -29,6 +29,7 @@ class Scores:
     layers: tuple[str, ...]
     steps: int
     cubes: dict[tuple[str, str, str], NDArray[np.float64]]
+    texts: tuple[str, ...] = ()
 
     def at(self, name: str, metric: str, source: str, layer: str, step: int) -> NDArray[np.float64]:
         """Values [picture] at a layer and step (any step finds what has none); NaN where there is no row."""
@@ -61,7 +62,8 @@ def read_scores(path: Path, card: dict[str, Any], branch: str) -> Scores:
     value = table["value"].to_numpy()
     prompts = np.zeros(len(images), dtype=np.int64)
     prompts[of_image] = text["prompt"][1]
-    prompts = np.unique(prompts, return_inverse=True)[1].astype(np.int64)
+    named, numbered = np.unique(prompts, return_inverse=True)
+    texts = tuple(text["prompt"][0][i] for i in named)
     steps = int(card["steps"])
     everywhere = np.array([name == "" for name in text["layer"][0]])[text["layer"][1]]
     known = ((place >= 0) | everywhere) & (step <= steps)
@@ -81,7 +83,7 @@ def read_scores(path: Path, card: dict[str, Any], branch: str) -> Scores:
                         layer = place[some] if where is None else where
                         cube[layer, step[some], of_image[some]] = value[some]
                     cubes[name, metric, source] = cube
-    return Scores(tuple(images), prompts, layers, steps, cubes)
+    return Scores(tuple(images), numbered.astype(np.int64), layers, steps, cubes, texts)
 
 
 def _codes(column: Any) -> tuple[list[str], NDArray[np.int64]]:

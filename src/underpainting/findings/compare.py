@@ -1,0 +1,93 @@
+"""Studies side by side: scores at each one's own best layers, and differences on the prompts they share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from underpainting.findings.cubes import Scores
+from underpainting.findings.draws import Floats, cluster_draws, drawn_means
+
+METRICS = ("dice", "average_precision", "spearman", "spearman_centred")
+
+
+@dataclass(frozen=True)
+class Side:
+    """One study: its test scores, and for each property the best layer."""
+
+    scores: Scores
+    layers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A study's mean score at the last step and its 95 % interval; and its difference from the first study.
+
+    The difference is of prompts' means over the prompts that both have (`shared`), with a paired interval;
+    None where they share fewer than two.
+    """
+
+    property: str
+    metric: str
+    study: str
+    layer: str
+    pictures: int
+    mean: float
+    low: float
+    high: float
+    shared: int
+    difference: float | None
+    difference_low: float | None
+    difference_high: float | None
+
+
+def compare(sides: Mapping[str, Side]) -> list[Compared]:
+    """Compare studies, property by property and metric by metric, with the first one."""
+    first = next(iter(sides.values()))
+    names = dict.fromkeys(name for side in sides.values() for name in side.layers)
+    return [
+        _compared(name, metric, study, side, first)
+        for name in names
+        for metric in METRICS
+        for study, side in sides.items()
+        if name in side.layers and (name, metric, "probe") in side.scores.cubes
+    ]
+
+
+def _compared(name: str, metric: str, study: str, side: Side, first: Side) -> Compared:
+    values = _last(side, name, metric)
+    mean, low, high = _interval(values, side.scores.prompts)
+    difference: tuple[float | None, float | None, float | None] = (None, None, None)
+    shared = 0
+    if side is not first and (name, metric, "probe") in first.scores.cubes and name in first.layers:
+        mine, other = _by_prompt(side, values), _by_prompt(first, _last(first, name, metric))
+        both = [text for text in mine if text in other]
+        shared = len(both)
+        if shared > 1:
+            change = np.array([mine[text] - other[text] for text in both])
+            difference = _interval(change, np.arange(shared))
+    pictures = int(np.isfinite(values).sum())
+    return Compared(name, metric, study, side.layers[name], pictures, mean, low, high, shared, *difference)
+
+
+def _last(side: Side, name: str, metric: str) -> Floats:
+    return side.scores.at(name, metric, "probe", side.layers[name], side.scores.steps)
+
+
+def _by_prompt(side: Side, values: Floats) -> dict[str, float]:
+    """Mean value of every prompt that has one, by the prompt's text."""
+    found = {}
+    for number, text in enumerate(side.scores.texts):
+        of = values[(side.scores.prompts == number) & np.isfinite(values)]
+        if len(of):
+            found[text] = float(of.mean())
+    return found
+
+
+def _interval(values: Floats, prompts: np.ndarray) -> tuple[float, float, float]:
+    if not np.isfinite(values).any():
+        return np.nan, np.nan, np.nan
+    low, high = np.nanpercentile(drawn_means(values, cluster_draws(prompts)), (2.5, 97.5))
+    return float(np.nanmean(values)), float(low), float(high)
