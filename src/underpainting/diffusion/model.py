@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from underpainting.diffusion.adapters import Adapter
+from underpainting.diffusion.clean import Still, noise_level
 from underpainting.diffusion.layers import Layer, known_layers, output_shapes, resolve_layers
 from underpainting.diffusion.watch import Edit, StepRecord, Stopped, Watch
 from underpainting.errors import UnderpaintingError
@@ -107,7 +108,80 @@ class Model:
         Raises UnderpaintingError for requests that cannot be met, and for a watched layer that is not called
         exactly once an evaluation, has another shape than its configuration says, or holds non-finite values.
         """
-        size = (height or self.size[0], width or self.size[1])
+        return self._run(
+            prompts,
+            seeds,
+            steps=steps,
+            guidance_scale=guidance_scale,
+            watch=watch,
+            branches=branches,
+            on_step=on_step,
+            edit=edit,
+            stop_after=stop_after,
+            size=(height or self.size[0], width or self.size[1]),
+            progress=progress,
+        )
+
+    def look(
+        self,
+        pictures: torch.Tensor,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        *,
+        steps: int = 15,
+        guidance_scale: float = 7.5,
+        watch: Sequence[str | Layer] = (),
+        branches: Sequence[str] = ("conditional",),
+        on_step: Callable[[StepRecord], None] | None = None,
+        progress: bool = False,
+    ) -> None:
+        """Show given pictures to the network at every step's noise level; nothing is denoised.
+
+        pictures [picture, 3, height, width] in 0..1: encoded, and at each step mixed with the same noise,
+        drawn for each picture from its own CPU generator. What is recorded is what `denoise` records;
+        `predicted_clean` is the network's guess of the picture. Other options and errors are those of
+        `denoise`.
+        """
+        if pictures.ndim != 4 or pictures.shape[1] != 3 or len(pictures) != len(prompts):
+            raise UnderpaintingError(
+                f"pictures are {list(pictures.shape)} for {len(prompts)} prompts: give [picture, 3, height, "
+                "width], one a prompt"
+            )
+        clean = self.encode(pictures)
+        noise = torch.stack(
+            [torch.randn(clean.shape[1:], generator=torch.Generator().manual_seed(int(s))) for s in seeds]
+        )
+        self._run(
+            prompts,
+            seeds,
+            steps=steps,
+            guidance_scale=guidance_scale,
+            watch=watch,
+            branches=branches,
+            on_step=on_step,
+            edit=None,
+            stop_after=None,
+            size=(pictures.shape[2], pictures.shape[3]),
+            progress=progress,
+            still=Still(clean, noise.to(clean)),
+        )
+
+    def _run(
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        *,
+        steps: int,
+        guidance_scale: float,
+        watch: Sequence[str | Layer],
+        branches: Sequence[str],
+        on_step: Callable[[StepRecord], None] | None,
+        edit: Edit | None,
+        stop_after: int | None,
+        size: tuple[int, int],
+        progress: bool,
+        still: Still | None = None,
+    ) -> Denoised:
         guided = self.adapter.guided(self.pipe, guidance_scale)
         _check_request(prompts, seeds, steps, branches, guided, stop_after, edit is not None and not watch)
         if size[0] % 8 or size[1] % 8:
@@ -125,6 +199,7 @@ class Model:
             on_step=on_step,
             edit=edit,
             stop_after=stop_after,
+            still=still,
         )
         bar = dict(getattr(self.pipe, "_progress_bar_config", {}))
         self.pipe.set_progress_bar_config(**{**bar, "disable": not progress})
@@ -137,6 +212,7 @@ class Model:
                     num_inference_steps=steps,
                     guidance_scale=guidance_scale,
                     generator=[torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds],
+                    latents=None if still is None else self._first(still, steps),
                     output_type="latent",
                 ).images
         except Stopped as stopped:
@@ -148,6 +224,18 @@ class Model:
         finally:
             self.pipe.set_progress_bar_config(**bar)
         return Denoised(latents, watching.evaluations)
+
+    def _first(self, still: Still, steps: int) -> torch.Tensor:
+        """What the pipeline, which scales it, is to begin with so that it begins with the picture."""
+        scheduler = self.pipe.scheduler
+        scheduler.set_timesteps(steps)
+        level = noise_level(scheduler, float(scheduler.timesteps[0]))
+        return still.at(level) / float(scheduler.init_noise_sigma)
+
+    @torch.no_grad()
+    def encode(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Clean latents [picture, channel, h, w] of pictures [picture, 3, height, width] in 0..1."""
+        return self.adapter.encode(self.pipe, pictures)
 
     @torch.no_grad()
     def decode(self, latents: torch.Tensor) -> torch.Tensor:

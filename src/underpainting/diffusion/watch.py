@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from underpainting.diffusion.clean import noise_level, predicted_clean
+from underpainting.diffusion.clean import Still, noise_level, predicted_clean
 from underpainting.diffusion.layers import Layer
 from underpainting.diffusion.schedulers import steps_of_evaluations
 from underpainting.errors import UnderpaintingError, UnsoundPictures
@@ -56,7 +56,8 @@ class Watch:
     """Context manager that hooks layers and scheduler, and takes every trace of itself off at the end.
 
     order: the branches in the order in which they stack in the network's batch. own: paths of layers whose
-    output is known not to be written to later; the output of any other module is copied.
+    output is known not to be written to later; the output of any other module is copied. still: a picture
+    whose own latents at the next level the loop goes on with, whatever the network says.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Watch:
         on_step: Callable[[StepRecord], None] | None,
         edit: Edit | None,
         stop_after: int | None,
+        still: Still | None = None,
     ) -> None:
         """Keep what to watch; nothing is hooked before `with`."""
         self.evaluations = 0
@@ -87,6 +89,7 @@ class Watch:
         self._on_step = on_step
         self._edit = edit
         self._stop_after = stop_after
+        self._still = still
         self._outputs: dict[str, torch.Tensor] = {}
         self._fired = dict.fromkeys((layer.name for layer in layers), 0)
         self._handles: list[Any] = []
@@ -181,6 +184,9 @@ class Watch:
         last = evaluation + 1 == len(self._step_of) or self._step_of[evaluation + 1] != step
         if step == self._stop_after and last:
             raise Stopped(stepped[0])
+        if self._still is not None and evaluation + 1 < len(self._step_of):
+            level = noise_level(self._scheduler, self._timesteps[evaluation + 1])
+            return (self._still.at(level).to(latents),)
         return stepped
 
     def _by_branch(self, act: torch.Tensor) -> dict[str, torch.Tensor]:

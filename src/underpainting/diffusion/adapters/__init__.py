@@ -33,6 +33,9 @@ class Adapter(Protocol):
     def example_inputs(self, pipe: Any, size: tuple[int, int]) -> dict[str, Any]:
         """Arguments of one denoiser call on the meta device, for one picture of `size` pixels."""
 
+    def encode(self, pipe: Any, pictures: torch.Tensor) -> torch.Tensor:
+        """Clean latents, scaled for the denoiser, of pictures [picture, 3, height, width] in 0..1."""
+
     def decode(self, pipe: Any, latents: torch.Tensor) -> torch.Tensor:
         """Pictures [picture, 3, height, width] in 0..1, float32, of latents."""
 

@@ -65,6 +65,14 @@ class UNetAdapter:
             "encoder_hidden_states": torch.empty((1, 77, config.cross_attention_dim), device="meta"),
         }
 
+    def encode(self, pipe: Any, pictures: torch.Tensor) -> torch.Tensor:
+        """The mean of the autoencoder's distribution."""
+        vae = pipe.vae
+        given = (pictures * 2 - 1).to(pipe._execution_device, vae.dtype)
+        mean = vae.encode(given).latent_dist.mean - (getattr(vae.config, "shift_factor", None) or 0)
+        latents: torch.Tensor = mean * vae.config.scaling_factor
+        return latents
+
     def decode(self, pipe: Any, latents: torch.Tensor) -> torch.Tensor:
         """The autoencoder's picture, as the pipeline itself would return it."""
         vae = pipe.vae
