@@ -14,11 +14,22 @@ from underpainting.findings.cubes import read_scores
 from underpainting.findings.leads import leads_table
 from underpainting.findings.table import emergence_table
 from underpainting.observers.estimators import Estimator
-from underpainting.records import EMERGENCE, LEADS, main_branch, require_whole, sealing, write_table
+from underpainting.records import (
+    EMERGENCE,
+    LEADS,
+    main_branch,
+    require_whole,
+    sealing,
+    write_bytes,
+    write_table,
+)
 from underpainting.report import write_report
+from underpainting.report.strip import strip_png
 from underpainting.study.config import ControlsConfig, ModelConfig, StudyConfig
-from underpainting.study.environment import open_workshop
+from underpainting.study.environment import open_workshop, record_environment
 from underpainting.study.folder import Study, check_free, create_study, open_study
+from underpainting.study.looking import look_at
+from underpainting.study.pictures import read_picture
 from underpainting.study.progress import Progress
 from underpainting.study.prompts import read_prompts
 from underpainting.study.run import MAX_SET_ASIDE, run_study
@@ -114,6 +125,30 @@ def report(folder: Path) -> Path:
         if path.exists():
             require_whole(path, f"`underpainting run {folder}` makes it again")
     return write_report(folder)
+
+
+def look(picture: Path, folder: Path, *, prompt: str, seed: int, out: Path) -> dict[str, list[float]]:
+    """Draw what a study's model knows of a picture at each step's noise level; scores [step] by property.
+
+    Raises UnderpaintingError where the picture cannot be read, the study is not done, or its model or
+    estimator is not the one that it was run with.
+    """
+    study = open_study(folder)
+    require_whole(study.probes, f"`underpainting run {folder}` makes it")
+    workshop = open_workshop(study.config)
+    record_environment(study, workshop)
+    looked = look_at(study, workshop, read_picture(picture, workshop.model.size), prompt, seed)
+    steps = range(study.config.model.steps)
+    pictures = {
+        "noisy": [*looked.frames["scaled"].numpy(), looked.picture.numpy()],
+        "clean guess": [*looked.frames["clean"].numpy(), looked.picture.numpy()],
+    }
+    maps, ranges = {}, {}
+    for name, label in looked.labels.items():
+        maps[name] = [*looked.readings[name].numpy(), label.numpy()]
+        ranges[name] = float(label.min()), float(label.max())
+    write_bytes(out, strip_png(pictures, maps, ranges, [*(f"step {i + 1}" for i in steps), "itself"]))
+    return looked.scores
 
 
 DEMO = StudyConfig(model=ModelConfig(guidance_scale=3.0))

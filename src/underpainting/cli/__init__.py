@@ -10,7 +10,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 import underpainting
-from underpainting.cli import compare, demo, estimate, init, layers, report, run, verify
+from underpainting.cli import compare, demo, estimate, init, layers, look, report, run, verify
 from underpainting.errors import UnderpaintingError
 
 
@@ -28,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-for command in (init, run, demo, layers, estimate, report, compare, verify):
+for command in (init, run, demo, layers, estimate, report, compare, look, verify):
     name = command.__name__.rpartition(".")[2]
     app.command(name, epilog=_examples(*command.EXAMPLES))(getattr(command, name))
 

@@ -10,7 +10,7 @@ import numpy as np
 from underpainting.findings.cubes import Scores
 from underpainting.findings.draws import Floats, cluster_draws, drawn_means
 
-METRICS = ("dice", "average_precision", "spearman", "spearman_centred")
+METRICS = ("dice", "average_precision", "spearman", "spearman_centred", "spearman_object")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-from underpainting.probes.patches import Patches, sort_tokens, tie_ends
+from underpainting.probes.patches import Patches, constant_among, sort_tokens, tie_ends
 
 BINARY = ("dice", "average_precision")
 CONTINUOUS = ("spearman", "pearson", "rmse")
@@ -43,9 +43,12 @@ def average_precision(scores: Tensor, patches: Patches) -> Tensor:
 
 def pearson(prediction: Tensor, patches: Patches) -> Tensor:
     """Linear correlation over pixels, -1..1; nan where prediction or label is constant."""
-    constant = (prediction == prediction[..., :1]).all(-1, keepdim=True)
+    if patches.count.ndim == 1:
+        constant = (prediction == prediction[..., :1]).all(-1, keepdim=True)
+    else:
+        constant = constant_among(prediction, patches.count > 0)[..., None]
     prediction = prediction.double()
-    mean = (prediction * patches.count).sum(-1, keepdim=True) / patches.count.sum()
+    mean = (prediction * patches.count).sum(-1, keepdim=True) / patches.count.sum(-1, keepdim=True)
     deviation = (prediction - mean).masked_fill(constant, 0)
     return _correlation(deviation, patches.count, patches.total, patches.scatter)
 
@@ -57,6 +60,8 @@ def spearman(prediction: Tensor, patches: Patches) -> Tensor:
     """
     if patches.rank_total is None or patches.rank_scatter is None:
         raise UnderpaintingError("Spearman needs pixel ranks; make the patches with ranks=pixel_ranks(label)")
+    if patches.count.ndim > 1:
+        prediction = prediction + torch.zeros_like(patches.count, dtype=prediction.dtype)
     ordered, order = sort_tokens(prediction)
     count = _reorder(patches.count, order)
     upto = count.cumsum(-1)
@@ -68,9 +73,9 @@ def spearman(prediction: Tensor, patches: Patches) -> Tensor:
 
 def rmse(prediction: Tensor, patches: Patches) -> Tensor:
     """Root mean square error over pixels, in the label's units."""
-    means = patches.total / patches.count
-    pixels = patches.count.sum()
-    middle = patches.total.sum(-1, keepdim=True) / pixels
+    means = patches.total / patches.count.clamp(min=1)
+    pixels = patches.count.sum(-1)
+    middle = patches.total.sum(-1, keepdim=True) / pixels[..., None]
     within = patches.scatter - (patches.count * (means - middle).square()).sum(-1)
     between = (patches.count * (prediction - means).square()).sum(-1)
     return ((between + within.clamp(min=0)) / pixels).sqrt()
@@ -99,7 +104,7 @@ def ceiling(patches: Patches, metrics: Sequence[str]) -> dict[str, Tensor]:
     average_precision: tokens in order of share, ties broken. spearman: mean ranks as prediction. The last two
     are exact for cells of one size, spearman among maps without ties.
     """
-    means = patches.total / patches.count
+    means = patches.total / patches.count.clamp(min=1)
     results = {}
     for name in metrics:
         if name == "dice":
@@ -111,7 +116,7 @@ def ceiling(patches: Patches, metrics: Sequence[str]) -> dict[str, Tensor]:
         elif name == "average_precision":
             results[name] = average_precision(means.argsort(dim=-1).argsort(dim=-1), patches)
         elif name == "spearman" and patches.rank_total is not None:
-            results[name] = spearman(patches.rank_total / patches.count, patches)
+            results[name] = spearman(patches.rank_total / patches.count.clamp(min=1), patches)
         else:
             results[name] = _OF_SCORES[_known(name)](means, patches)
     return results

@@ -19,9 +19,10 @@ Grid = tuple[int, int]
 class Patches:
     """A label's sums under each token of a grid, float64; leading dimensions [...] are pictures.
 
-    count [token] pixels; total [..., token] sum of the label; scatter [...] sum of squared deviations of the
-    label from its picture's mean; rank_total [..., token] sum of pixel ranks and rank_scatter [...] likewise,
-    or None where no ranks were given. Pixel i of H lies under token row floor(i h / H).
+    count [token] pixels, or [..., token] where only some pixels count; total [..., token] sum of the label;
+    scatter [...] sum of squared deviations of the label from its picture's mean; rank_total [..., token] sum
+    of pixel ranks and rank_scatter [...] likewise, or None where no ranks were given. Pixel i of H lies under
+    token row floor(i h / H).
     """
 
     grid: Grid
@@ -33,22 +34,33 @@ class Patches:
     rank_scatter: Tensor | None
 
     @classmethod
-    def of(cls, label: Tensor, grid: Grid, ranks: Tensor | None = None) -> Patches:
+    def of(
+        cls, label: Tensor, grid: Grid, ranks: Tensor | None = None, mask: Tensor | None = None
+    ) -> Patches:
         """Sum a label [..., height, width] under a grid (rows, columns).
 
         `ranks` is `pixel_ranks(label)`, computed once a picture and shared between grids; only Spearman needs
-        it. Raises UnderpaintingError where the grid is finer than the label.
+        it. `mask` [..., height, width], boolean, says which pixels count (all where left out; the ranks must
+        be of the same). Raises UnderpaintingError where the grid is finer than the label.
         """
         rows, columns = _membership(label, grid)
-        count = torch.outer(rows.sum(0), columns.sum(0)).flatten()
-        total, scatter = _sums(label, rows, columns)
-        ranked = (None, None) if ranks is None else _sums(ranks, rows, columns)
+        if mask is None:
+            count = torch.outer(rows.sum(0), columns.sum(0)).flatten()
+        else:
+            count = (rows.T @ mask.double() @ columns).flatten(-2)
+        total, scatter = _sums(label, rows, columns, mask)
+        ranked = (None, None) if ranks is None else _sums(ranks, rows, columns, mask)
         size = (label.shape[-2], label.shape[-1])
         return cls(grid, size, count, total, scatter, *ranked)
 
 
-def pixel_ranks(label: Tensor) -> Tensor:
-    """Average rank, from 1, of every pixel within its picture: [..., height, width] to the same, float64."""
+def pixel_ranks(label: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Average rank, from 1, of every pixel within its picture: [..., height, width] to the same, float64.
+
+    With a boolean mask, among its pixels alone; ranks of the others mean nothing.
+    """
+    if mask is not None:
+        label = label.masked_fill(~mask, torch.inf)
     values, order = sort_tokens(label.flatten(-2))
     first, last = tie_ends(values)
     ranks = torch.empty_like(values, dtype=torch.float64)
@@ -124,10 +136,25 @@ def _under(pixels: int, tokens: int, device: torch.device) -> Tensor:
     return (token[:, None] == torch.arange(tokens, device=device)).double()
 
 
-def _sums(pixels: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+def _sums(pixels: Tensor, rows: Tensor, columns: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
     """Sum under each token [..., token], and squared deviations' sum [...]: exactly 0 for a constant map."""
     pixels = pixels.double()
     flat = pixels.flatten(-2)
-    constant = (flat == flat[..., :1]).all(-1)
-    scatter = (flat - flat.mean(-1, keepdim=True)).square().sum(-1)
-    return (rows.T @ pixels @ columns).flatten(-2), scatter.masked_fill(constant, 0)
+    if mask is None:
+        constant = (flat == flat[..., :1]).all(-1)
+        scatter = (flat - flat.mean(-1, keepdim=True)).square().sum(-1)
+        return (rows.T @ pixels @ columns).flatten(-2), scatter.masked_fill(constant, 0)
+    chosen = mask.expand(pixels.shape).flatten(-2)
+    constant = constant_among(flat, chosen)
+    inside = flat.masked_fill(~chosen, 0)
+    mean = inside.sum(-1, keepdim=True) / chosen.sum(-1, keepdim=True)
+    scatter = (inside - mean).masked_fill(~chosen, 0).square().sum(-1)
+    total = rows.T @ inside.reshape(pixels.shape) @ columns
+    return total.flatten(-2), scatter.masked_fill(constant, 0)
+
+
+def constant_among(values: Tensor, chosen: Tensor) -> Tensor:
+    """Whether all chosen values [..., n] are the same, or none is chosen: [...]."""
+    low = values.masked_fill(~chosen, torch.inf).amin(-1)
+    high = values.masked_fill(~chosen, -torch.inf).amax(-1)
+    return low >= high

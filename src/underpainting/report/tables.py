@@ -12,6 +12,7 @@ from underpainting.report.reading import Study
 
 MAIN = {"dice": ("dice",), "spearman": ("spearman", "pearson")}
 FURTHER = {"dice": ("average_precision",), "spearman": ("spearman_centred", "pearson_centred")}
+PARTS = {"dice": (), "spearman": ("spearman_object", "spearman_background")}
 METRICS = {
     "dice": "Dice",
     "average_precision": "average precision",
@@ -20,6 +21,8 @@ METRICS = {
     "rmse": "RMSE",
     "spearman_centred": "rank",
     "pearson_centred": "linear",
+    "spearman_object": "on the object",
+    "spearman_background": "on the background",
 }
 SOURCES = {
     "probe": "Probe",

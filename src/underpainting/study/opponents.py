@@ -25,7 +25,7 @@ from underpainting.study.labels import label_pictures
 from underpainting.study.places import Grid, Places
 from underpainting.study.prompts import PromptRow
 from underpainting.study.rows import opponent_rows
-from underpainting.study.scoring import Scores
+from underpainting.study.scoring import OBJECT, Scores
 
 
 def estimator_rows(
@@ -81,6 +81,11 @@ def map_scores(
             f"{found.name}/spearman_centred": spearman(rest, without),
             f"{found.name}/pearson_centred": pearson(rest, without),
         }
+        if OBJECT in labels:
+            inside = labels[OBJECT] > 0
+            for part, mask in (("object", inside), ("background", ~inside)):
+                of = Patches.of(label, (label.shape[-2], label.shape[-1]), pixel_ranks(label, mask), mask)
+                scores[f"{found.name}/spearman_{part}"] = spearman(flat, of)
     return scores
 
 

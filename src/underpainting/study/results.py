@@ -29,6 +29,8 @@ NAMES = {
     "pearson": "linear",
     "spearman_centred": "rank, position out",
     "pearson_centred": "linear, position out",
+    "spearman_object": "rank, on the object",
+    "spearman_background": "rank, on the background",
 }
 
 

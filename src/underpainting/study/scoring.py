@@ -29,6 +29,9 @@ THRESHOLDS = torch.arange(-16, 145, dtype=torch.float64) / 128
 
 CENTRED = {"spearman_centred": spearman, "pearson_centred": pearson}
 
+OBJECT = "saliency"
+"""The binary property whose label parts a picture in object and background."""
+
 
 def dice_curve(scores: Tensor, patches: Patches) -> Tensor:
     """Dice of the masks `scores > threshold` for every candidate threshold: [..., token] to [..., threshold].
@@ -112,7 +115,7 @@ def test_scores(
     readings.
     """
     own = own_labels(labels)
-    patches = label_patches(own, places, 3)
+    patches, parts = label_patches(own, places, 3), part_patches(own, places, 3)
     scores: Scores = {}
     for k, found in enumerate(places.properties):
         centred = {} if found.binary else _centred_patches(own[found.name], k, positions, 3)
@@ -125,6 +128,7 @@ def test_scores(
             else:
                 rest = read - mean_readings[layer.name][k]
                 values = _raw(read, of) | {name: f(rest, centred[layer.grid]) for name, f in CENTRED.items()}
+                values |= _in_parts(read, parts, found, layer.grid)
             for metric, value in values.items():
                 by_layer.setdefault(metric, []).append(value)
         scores |= {
@@ -140,7 +144,7 @@ def position_scores(
     thresholds: Mapping[str, Tensor] | None = None,
 ) -> Scores:
     """Scores [picture, layer] of position alone; without thresholds [layer], Dice is a `curve`."""
-    patches = label_patches(labels, places, 0)
+    patches, parts = label_patches(labels, places, 0), part_patches(labels, places, 0)
     scores: Scores = {}
     for k, found in enumerate(places.properties):
         by_layer: dict[str, list[Tensor]] = {}
@@ -148,7 +152,7 @@ def position_scores(
             of = patches[found.name, layer.grid]
             read = position_map(positions[layer.grid])[k].expand(len(labels[found.name]), -1)
             if not found.binary:
-                values = _raw(read, of)
+                values = _raw(read, of) | _in_parts(read, parts, found, layer.grid)
             elif thresholds is None:
                 values = {
                     "average_precision": average_precision(read, of),
@@ -171,7 +175,7 @@ def ceiling_scores(
     labels: Mapping[str, Tensor], places: Places, positions: Mapping[Grid, TokenMeans]
 ) -> Scores:
     """Scores [picture, layer] of the best map each layer's grid could give."""
-    patches = label_patches(labels, places, 0)
+    patches, parts = label_patches(labels, places, 0), part_patches(labels, places, 0)
     scores: Scores = {}
     for k, found in enumerate(places.properties):
         of_grid = {grid: ceiling(patches[found.name, grid], found.metrics) for grid in places.grids}
@@ -179,10 +183,40 @@ def ceiling_scores(
             for grid, of in _centred_patches(labels[found.name], k, positions, 0).items():
                 best = ceiling(of, ("spearman", "pearson"))
                 of_grid[grid] |= {f"{metric}_centred": value for metric, value in best.items()}
+            for (name, part, grid), of in parts.items():
+                if name == found.name:
+                    of_grid[grid][f"spearman_{part}"] = ceiling(of, ("spearman",))["spearman"]
         for metric in of_grid[places.grids[0]]:
             values = [of_grid[layer.grid][metric] for layer in places.layers]
             scores[f"{found.name}/{metric}"] = torch.stack(values, dim=1)
     return scores
+
+
+def part_patches(
+    labels: Mapping[str, Tensor], places: Places, extra: int
+) -> dict[tuple[str, str, Grid], Patches]:
+    """As `label_patches`, of continuous properties on the object's pixels alone, and on all others."""
+    if not any(found.name == OBJECT and found.binary for found in places.properties):
+        return {}
+    patches = {}
+    inside = _spread(labels[OBJECT] > 0, extra)
+    for found in places.properties:
+        for part, mask in (("object", inside), ("background", ~inside)) if not found.binary else ():
+            label = _spread(labels[found.name], extra)
+            ranks = pixel_ranks(label, mask)
+            for grid in places.grids:
+                patches[found.name, part, grid] = Patches.of(label, grid, ranks, mask)
+    return patches
+
+
+def _in_parts(
+    read: Tensor, parts: Mapping[tuple[str, str, Grid], Patches], found: Property, grid: Grid
+) -> dict[str, Tensor]:
+    return {
+        f"spearman_{part}": spearman(read, of)
+        for (name, part, at), of in parts.items()
+        if (name, at) == (found.name, grid)
+    }
 
 
 def _raw(read: Tensor, of: Patches) -> dict[str, Tensor]:

@@ -70,6 +70,34 @@ def test_continuous_metrics_equal_scipy_on_enlarged_maps(case) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(CASES)
+def test_metrics_on_some_pixels_equal_scipy_on_those(case) -> None:
+    (size, grid), seed, tied = case
+    label, prediction = draw(size, grid, seed, tied)
+    masks = torch.rand((2, *size), generator=torch.Generator().manual_seed(seed)) < torch.tensor(
+        [0.5, 0.04]
+    ).reshape(2, 1, 1)
+    both = label.expand(2, *size)[:, None]
+    patches = Patches.of(both, grid, pixel_ranks(both, masks[:, None]), masks[:, None])
+    found = score(prediction, patches, CONTINUOUS)
+    best = ceiling(patches, ("spearman", "pearson"))
+    for k, mask in enumerate(masks.numpy()):
+        truth = label.double().numpy()[mask]
+        for step, tokens in enumerate(prediction):
+            guess = pixels(tokens, grid, size)[mask]
+            constant = len(truth) == 0 or np.ptp(guess) == 0 or np.ptp(truth) == 0
+            expected = {
+                "spearman": np.nan if constant else stats.spearmanr(guess, truth).statistic,
+                "pearson": np.nan if constant else stats.pearsonr(guess, truth).statistic,
+                "rmse": np.sqrt(np.mean((guess - truth) ** 2)) if len(truth) else np.nan,
+            }
+            for name in CONTINUOUS:
+                np.testing.assert_allclose(found[name][k, step].item(), expected[name], rtol=1e-6, atol=1e-9)
+                if name != "rmse" and not constant:
+                    assert best[name][k].item() >= expected[name] - 1e-9
+
+
+@settings(max_examples=60, deadline=None)
+@given(CASES)
 def test_binary_metrics_equal_scikit_learn_on_enlarged_maps(case) -> None:
     (size, grid), seed, tied = case
     label, prediction = draw(size, grid, seed, tied)

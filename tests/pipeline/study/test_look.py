@@ -1,0 +1,61 @@
+"""What is read of a given picture, against the network called by hand."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+from PIL import Image
+from scipy.stats import spearmanr
+
+from underpainting import workflow
+from underpainting.errors import UnderpaintingError
+from underpainting.probes import ProbeSet
+from underpainting.study.folder import Study
+
+
+def test_readings_are_those_of_the_noised_picture(
+    named_study: Callable[[str], Study], pipeline_folder: Path, tmp_path: Path
+) -> None:
+    study = named_study("looked")
+    workflow.run(study.folder)
+    levels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    picture, out = tmp_path / "picture.png", tmp_path / "drawn.png"
+    Image.fromarray(levels).save(picture)
+    scores = workflow.look(picture, study.folder, prompt="a thing", seed=5, out=out)
+    assert set(scores) == {"saliency", "depth", "shading"} and len(scores["depth"]) == 3
+    with Image.open(out) as drawn:
+        assert drawn.format == "PNG"
+
+    pipe = StableDiffusionPipeline.from_pretrained(pipeline_folder)
+    light = torch.from_numpy(levels).permute(2, 0, 1)[None] / 255
+    probes = ProbeSet.load(study.probes)
+    layer = probes.best_layer("shading")
+    path = next(x.path for x in workflow.open_workshop(study.config).places.watched if x.name == layer)
+    outputs: list[torch.Tensor] = []
+    hook = pipe.unet.get_submodule(path).register_forward_hook(lambda m, i, o: outputs.append(o))
+    text, empty = pipe.encode_prompt("a thing", "cpu", 1, True)
+    scheduler = pipe.scheduler
+    scheduler.set_timesteps(3)
+    with torch.no_grad():
+        clean = pipe.vae.encode(light * 2 - 1).latent_dist.mean * pipe.vae.config.scaling_factor
+        noise = torch.randn(clean.shape[1:], generator=torch.Generator().manual_seed(5))[None]
+        for sigma, timestep in zip(scheduler.sigmas, scheduler.timesteps, strict=False):
+            noised = scheduler.add_noise(clean, noise, timestep[None])
+            pipe.unet(torch.cat([noised] * 2) / (1 + sigma**2).sqrt(), timestep, torch.cat([empty, text]))
+    hook.remove()
+    label = light.mean(1)[0].numpy()
+    for step, activations in enumerate(outputs, start=1):
+        read = probes.at(layer, step, "conditional").apply(activations[1])
+        tokens = read[:, list(probes.properties).index("shading")].numpy()
+        side = round(len(tokens) ** 0.5)
+        enlarged = np.kron(tokens.reshape(side, side), np.ones((32 // side, 32 // side)))
+        wanted = spearmanr(enlarged.ravel(), label.ravel())[0]
+        assert scores["shading"][step - 1] == pytest.approx(wanted, abs=2e-3)
+
+    with pytest.raises(UnderpaintingError, match="it is no picture"):
+        workflow.look(study.folder / "study.toml", study.folder, prompt="", seed=0, out=out)
+    with pytest.raises(UnderpaintingError, match=r"nothing\.png cannot be read"):
+        workflow.look(tmp_path / "nothing.png", study.folder, prompt="", seed=0, out=out)
