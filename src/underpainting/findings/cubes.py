@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from underpainting.errors import UnderpaintingError
 from underpainting.records import SCORES, read_table
 
+OF_NO_STEP = ("ceiling", "position", "luminance")
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -37,7 +39,7 @@ class Scores:
         if cube is None or layer not in self.layers:
             return np.full(len(self.images), np.nan)
         row = cube[self.layers.index(layer)]
-        found: NDArray[np.float64] = row[0] if source in ("ceiling", "position") else row[step]
+        found: NDArray[np.float64] = row[0] if source in OF_NO_STEP else row[step]
         return found
 
 

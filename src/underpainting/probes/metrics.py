@@ -61,7 +61,7 @@ def spearman(prediction: Tensor, patches: Patches) -> Tensor:
     if patches.rank_total is None or patches.rank_scatter is None:
         raise UnderpaintingError("Spearman needs pixel ranks; make the patches with ranks=pixel_ranks(label)")
     if patches.count.ndim > 1:
-        prediction = prediction + torch.zeros_like(patches.count, dtype=prediction.dtype)
+        prediction, _ = torch.broadcast_tensors(prediction, patches.count)  # type: ignore[no-untyped-call]
     ordered, order = sort_tokens(prediction)
     count = _reorder(patches.count, order)
     upto = count.cumsum(-1)

@@ -13,11 +13,11 @@ from underpainting.report.figures import layer_figure, step_figure
 from underpainting.report.pictures import gallery_data
 from underpainting.report.reading import Study, read_study
 from underpainting.report.tables import (
+    BY_STEP,
     FURTHER,
     MAIN,
     METRICS,
     PARTS,
-    SCORED,
     SOURCES,
     Property,
     ScoreRow,
@@ -72,7 +72,7 @@ def render(study: Study) -> str:
         tone=lambda name: name if name in RAMP_OF else "own",
         metrics=METRICS,
         sources=SOURCES,
-        scored=[SOURCES[source] for source in SCORED[1:]],
+        scored=[SOURCES[source] for source in BY_STEP[1:]],
         main_scores=_columns(shown, rows, MAIN),
         further_scores=_columns(shown, rows, FURTHER),
         part_scores=_columns(shown, rows, PARTS),

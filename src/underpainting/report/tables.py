@@ -30,10 +30,12 @@ SOURCES = {
     "latents:noisy": "Noisy latents",
     "shuffled": "Shuffled labels",
     "position": "Position only",
+    "luminance": "Picture\u2019s luminance",
     "ceiling": "Grid\u2019s ceiling",
     "gain": "Probe over position",
 }
 SCORED = tuple(source for source in SOURCES if source != "gain")
+BY_STEP = tuple(source for source in SCORED if source != "luminance")
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def step_table(study: Study) -> tuple[ScoreRow, ...]:
     rows = []
     for found in properties(study):
         for step in range(1, study.scores.steps + 1):
-            rows += _rows(study, found, found.metric, step, SCORED)
+            rows += _rows(study, found, found.metric, step, BY_STEP)
     return tuple(rows)
 
 

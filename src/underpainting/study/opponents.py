@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pyarrow as pa
+import torch
 from torch import Tensor
 
 from underpainting.controls import position_map, without_position
@@ -26,6 +27,9 @@ from underpainting.study.places import Grid, Places
 from underpainting.study.prompts import PromptRow
 from underpainting.study.rows import opponent_rows
 from underpainting.study.scoring import OBJECT, Scores
+
+LUMINANCE = (0.2126, 0.7152, 0.0722)
+"""Of red, green and blue, on display values (ITU-R BT.709)."""
 
 
 def estimator_rows(
@@ -49,7 +53,20 @@ def estimator_rows(
         except UnsoundPictures:
             continue
         scores[f"estimator:{look}"] = map_scores(maps, labels, places, positions)
-    return opponent_rows(scores, places, row)
+    return opponent_rows(scores, range(1, places.steps + 1), row)
+
+
+def luminance_rows(
+    picture: Tensor,
+    row: PromptRow,
+    labels: Mapping[str, Tensor],
+    places: Places,
+    positions: Mapping[Grid, TokenMeans],
+) -> pa.Table:
+    """Rows `luminance` of a final picture, uint8 [height, width, 3]: what light and dark say of shading."""
+    light = (picture.float() / 255 @ torch.tensor(LUMINANCE))[None]
+    maps = {found.name: light for found in places.properties if found.name == "shading"}
+    return opponent_rows({"luminance": map_scores(maps, labels, places, positions)}, [0], row)
 
 
 def map_scores(
@@ -65,6 +82,8 @@ def map_scores(
     scores: Scores = {}
     grid = max(positions, key=lambda of: of[0] * of[1])
     for k, found in enumerate(places.properties):
+        if found.name not in maps:
+            continue
         read, label = maps[found.name], labels[found.name]
         of, flat = _pixels(label), read.flatten(1)
         if found.binary:

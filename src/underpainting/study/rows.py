@@ -51,9 +51,8 @@ def layer_rows(scores: Scores, source: str, places: Places, pictures: Sequence[P
     )
 
 
-def opponent_rows(scores: Mapping[str, Scores], places: Places, picture: PromptRow) -> pa.Table:
+def opponent_rows(scores: Mapping[str, Scores], steps: Sequence[int], picture: PromptRow) -> pa.Table:
     """Rows of one picture from arrays [step] by source and score; they belong to no layer and no branch."""
-    steps = list(range(1, places.steps + 1))
     tables = [
         _rows(name, values[None, None, None, :, None], [""], [picture], (source,), steps, ("",))
         for source, of in scores.items()

@@ -38,7 +38,7 @@ from underpainting.study.fitting import (
 from underpainting.study.folder import Study
 from underpainting.study.gallery import gallery_rows, gallery_tensors
 from underpainting.study.making import Batch, Look, Made, Rows, Seen, make_batch, make_sound
-from underpainting.study.opponents import estimator_rows
+from underpainting.study.opponents import estimator_rows, luminance_rows
 from underpainting.study.places import Grid, Place, Places
 from underpainting.study.plan import Shard
 from underpainting.study.prompts import PromptRow
@@ -154,6 +154,9 @@ def _test(work: Work, shard: Shard, keeper: Keeper, aside: dict[str, str]) -> No
     ):
         read, made, film = batch.seen.readings.maps, batch.made, batch.seen.film
         tables.append(_test_rows(batch.rows, read, made.labels, places, chosen))
+        for i, row in enumerate(batch.rows):
+            labels = {name: label[i] for name, label in made.labels.items()}
+            tables.append(luminance_rows(made.pictures[i], row, labels, places, chosen.positions))
         for j, (i, row) in enumerate(film.rows):
             frames = film.develop(work.workshop.model, j)
             labels = {name: label[i] for name, label in made.labels.items()}

@@ -191,11 +191,20 @@ def test_estimators_are_scored_on_the_picture_of_each_step(finished: Study, esti
     about = json.loads((finished.gallery / "gallery.json").read_text())
     kept = load_file(finished.gallery / "gallery.safetensors")
     table = pq.read_table(finished.scores, filters=[("layer", "==", "")]).to_pylist()
+    light = {
+        r["image"]: r["value"]
+        for r in table
+        if (r["source"], r["property"], r["metric"], r["step"]) == ("luminance", "shading", "spearman", 0)
+    }
+    assert set(light) == set(_split(finished, "test"))
     scores = {(r["image"], r["source"], r["property"], r["metric"], r["step"]): r["value"] for r in table}
     assert {r["branch"] for r in table} == {""}
     for i, picture in enumerate(about["pictures"]):
         final = torch.from_numpy(kept[f"{i}/final"]).permute(2, 0, 1)[None] / 255
         labels = {name: label[0].numpy() for name, label in estimator(final).items()}
+        grey = final[0].permute(1, 2, 0).numpy() @ [0.2126, 0.7152, 0.0722]
+        wanted = spearmanr(grey.ravel(), labels["shading"].ravel())[0]
+        assert light[picture["image"]] == pytest.approx(wanted, abs=1e-4)
         for look in ("noisy", "clean"):
             frames = torch.from_numpy(kept[f"{i}/{look}"]).permute(0, 3, 1, 2) / 255
             maps = {name: read.numpy() for name, read in estimator(frames).items()}
