@@ -28,7 +28,7 @@ from underpainting.report.strip import strip_png
 from underpainting.study.config import ControlsConfig, ModelConfig, StudyConfig
 from underpainting.study.environment import open_workshop, record_environment
 from underpainting.study.folder import Study, check_free, create_study, open_study
-from underpainting.study.looking import look_at
+from underpainting.study.looking import look_at, score_readings
 from underpainting.study.pictures import read_picture
 from underpainting.study.progress import Progress
 from underpainting.study.prompts import read_prompts
@@ -148,7 +148,7 @@ def look(picture: Path, folder: Path, *, prompt: str, seed: int, out: Path) -> d
         maps[name] = [*looked.readings[name].numpy(), label.numpy()]
         ranges[name] = float(label.min()), float(label.max())
     write_bytes(out, strip_png(pictures, maps, ranges, [*(f"step {i + 1}" for i in steps), "itself"]))
-    return looked.scores
+    return score_readings(looked.readings, looked.labels, workshop.places)
 
 
 DEMO = StudyConfig(model=ModelConfig(guidance_scale=3.0))
@@ -161,8 +161,8 @@ def demo(folder: Path, progress: Progress | None = None, *, full: bool = False) 
     """
     if not (folder / "study.toml").is_file():
         check_free(folder)
-        config = DEMO.model_copy(update={"controls": ControlsConfig(share=1.0)}) if full else DEMO
-        create_study(folder, config, read_prompts("stilllife"))
+        controls = ControlsConfig(share=1, network=True) if full else DEMO.controls
+        create_study(folder, DEMO.model_copy(update={"controls": controls}), read_prompts("stilllife"))
     elif full and open_study(folder).config.controls.share < 1:
         raise UnderpaintingError(f"{folder} was begun without --full; name another folder for the full demo")
     return run(folder, progress=progress)

@@ -12,9 +12,7 @@ EXAMPLES = ("underpainting demo", "underpainting demo elsewhere --full --json")
 
 def demo(
     folder: Annotated[Path, typer.Argument(help="Folder to make the study in.")] = Path("demo"),
-    full: Annotated[
-        bool, typer.Option("--full", help="Let the estimator look at every step of all test pictures.")
-    ] = False,
+    full: Annotated[bool, typer.Option("--full", help="Costly controls too, on all test pictures.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Study the bundled still life: init, run and report in one. Again: go on, or say done."""

@@ -73,6 +73,9 @@ def init(
     gallery: Annotated[
         int | None, typer.Option(help="Test pictures shown in the report.", show_default="8")
     ] = None,
+    network: Annotated[
+        bool, typer.Option("--network", help="Train a small network to read the latents, as an opponent.")
+    ] = False,
     controls: Annotated[
         float | None,
         typer.Option(
@@ -99,7 +102,7 @@ def init(
             "watch": {"layers": listed(layers), "branches": listed(branches)},
             "labels": {"estimator": estimator, "properties": listed(properties)},
             "probes": {"strengths": listed(strengths)},
-            "controls": {"share": controls},
+            "controls": {"share": controls, "network": network or None},
             "run": {"batch_size": batch_size, "shard_size": shard_size, "device": device, "gallery": gallery},
         }
     )

@@ -26,6 +26,8 @@ READERS = {
     "probe": "probe",
     "latents:noisy": "linear probe, noisy latents",
     "latents:clean": "linear probe, predicted clean latents",
+    "network:noisy": "small network, noisy latents",
+    "network:clean": "small network, predicted clean latents",
     "estimator:noisy": "estimator, noisy picture",
     "estimator:scaled": "estimator, noisy picture scaled",
     "estimator:clean": "estimator, predicted clean picture",
@@ -34,7 +36,7 @@ READERS = {
 
 LOOKS = tuple(source for source in READERS if source.startswith("estimator:"))
 OF_LAYERS = ("probe", "shuffled", "latents:noisy", "latents:clean")
-ALL = (*OF_LAYERS, *LOOKS)
+ALL = tuple(dict.fromkeys((*OF_LAYERS, *READERS)))
 BEST = "best"
 
 

@@ -28,6 +28,8 @@ SOURCES = {
     "probe": "Probe",
     "latents:clean": "Clean latents",
     "latents:noisy": "Noisy latents",
+    "network:clean": "Network, clean latents",
+    "network:noisy": "Network, noisy latents",
     "shuffled": "Shuffled labels",
     "position": "Position only",
     "luminance": "Picture\u2019s luminance",
@@ -35,7 +37,7 @@ SOURCES = {
     "gain": "Probe over position",
 }
 SCORED = tuple(source for source in SOURCES if source != "gain")
-BY_STEP = tuple(source for source in SCORED if source != "luminance")
+BY_STEP = tuple(source for source in SCORED if source.split(":")[0] not in ("luminance", "network"))
 
 
 @dataclass(frozen=True)

@@ -79,9 +79,12 @@ class ProbesConfig(_Section):
 
 
 class ControlsConfig(_Section):
-    """Share of the test pictures on which costly controls run (estimators that look at every step)."""
+    """Costly controls: the estimator looks at every step of a share of the test pictures; a small network is
+    trained to read the latents, or not.
+    """
 
     share: float = Field(default=0.2, ge=0, le=1)
+    network: bool = False
 
 
 class RunConfig(_Section):

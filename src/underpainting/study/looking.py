@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +16,7 @@ from underpainting.study.film import Film
 from underpainting.study.folder import Study
 from underpainting.study.labels import label_pictures
 from underpainting.study.making import to_bytes
+from underpainting.study.places import Places
 from underpainting.study.prompts import PromptRow
 
 
@@ -24,7 +26,7 @@ class Looked:
 
     picture uint8 [height, width, 3]; frames, by look, uint8 [step, height, width, 3]; by property: layers,
     labels [height, width] of the picture itself, readings [step, token row, token column] (0/1 for a binary
-    property), and scores [step] of them against the labels (Dice, or rank correlation).
+    property).
     """
 
     picture: Tensor
@@ -32,7 +34,6 @@ class Looked:
     layers: dict[str, str]
     labels: dict[str, Tensor]
     readings: dict[str, Tensor]
-    scores: dict[str, list[float]]
 
 
 def look_at(study: Study, workshop: Workshop, picture: Tensor, prompt: str, seed: int) -> Looked:
@@ -66,20 +67,13 @@ def look_at(study: Study, workshop: Workshop, picture: Tensor, prompt: str, seed
     )
     labels = label_pictures(workshop.estimator, levels.float() / 255, places.properties)
     grids = {layer.name: layer.grid for layer in places.watched}
-    readings, scores = {}, {}
+    readings = {}
     for found in places.properties:
         name, layer = found.name, layers[found.name]
         read = torch.stack(kept[name])
-        patches = Patches.of(labels[name], grids[layer], None if found.binary else pixel_ranks(labels[name]))
         if found.binary:
-            cuts = [
-                probes.entries[Key(name, layer, step, branch)].threshold for step in range(1, len(read) + 1)
-            ]
-            cut = torch.tensor(cuts, dtype=torch.float64)
-            scores[name] = score(read, patches, ["dice"], cut)["dice"].tolist()
-            read = (read > cut[:, None]).float()
-        else:
-            scores[name] = score(read, patches, ["spearman"])["spearman"].tolist()
+            cuts = [probes.entries[Key(name, layer, i + 1, branch)].threshold for i in range(len(read))]
+            read = (read > torch.tensor(cuts, dtype=torch.float64)[:, None]).float()
         readings[name] = read.reshape(-1, *grids[layer])
     return Looked(
         picture=levels[0].permute(1, 2, 0),
@@ -87,5 +81,19 @@ def look_at(study: Study, workshop: Workshop, picture: Tensor, prompt: str, seed
         layers=layers,
         labels={name: label[0] for name, label in labels.items()},
         readings=readings,
-        scores=scores,
     )
+
+
+def score_readings(
+    readings: Mapping[str, Tensor], labels: Mapping[str, Tensor], places: Places
+) -> dict[str, list[float]]:
+    """Dice or rank correlation of readings [step, row, column] with labels [height, width], by property."""
+    scores = {}
+    for found in places.properties:
+        read, label = readings[found.name], labels[found.name]
+        patches = Patches.of(
+            label, (read.shape[1], read.shape[2]), None if found.binary else pixel_ranks(label)
+        )
+        metric = "dice" if found.binary else "spearman"
+        scores[found.name] = score(read.flatten(1), patches, [metric], 0.5)[metric].tolist()
+    return scores

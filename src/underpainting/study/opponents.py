@@ -8,14 +8,16 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from underpainting.controls import position_map, without_position
+from underpainting.controls import position_map
 from underpainting.errors import UnsoundPictures
 from underpainting.observers.estimators import Estimator
 from underpainting.probes import (
     Patches,
     TokenMeans,
     average_precision,
+    cell_means,
     dice,
+    enlarge,
     pearson,
     pixel_ranks,
     rmse,
@@ -69,44 +71,59 @@ def luminance_rows(
     return opponent_rows({"luminance": map_scores(maps, labels, places, positions)}, [0], row)
 
 
+def network_rows(
+    maps: Mapping[str, Tensor],
+    row: PromptRow,
+    labels: Mapping[str, Tensor],
+    places: Places,
+    positions: Mapping[Grid, TokenMeans],
+) -> pa.Table:
+    """Rows `network:noisy`, `network:clean` of a picture's maps [step, property, h, w] by kind of latents."""
+    scores: dict[str, Scores] = {}
+    for kind, of in maps.items():
+        named = {found.name: of[:, k] for k, found in enumerate(places.properties)}
+        scores[f"network:{kind}"] = map_scores(named, labels, places, positions, threshold=0.5)
+    return opponent_rows(scores, range(1, places.steps + 1), row)
+
+
 def map_scores(
     maps: Mapping[str, Tensor],
     labels: Mapping[str, Tensor],
     places: Places,
     positions: Mapping[Grid, TokenMeans],
+    threshold: float = 0,
 ) -> Scores:
-    """Scores [step] of full-size maps [step, height, width] against labels [height, width], pixel by pixel.
+    """Scores [step] of maps [step, row, column] of any grid against labels [height, width].
 
-    With the position mean taken out, it is the labels' on the finest grid, from map and label alike.
+    With the position mean taken out, it is the labels' on the finest probed grid, from map and label alike. A
+    binary property is where its map is above the threshold.
     """
     scores: Scores = {}
-    grid = max(positions, key=lambda of: of[0] * of[1])
+    fine = max(positions, key=lambda of: of[0] * of[1])
     for k, found in enumerate(places.properties):
         if found.name not in maps:
             continue
-        read, label = maps[found.name], labels[found.name]
-        of, flat = _pixels(label), read.flatten(1)
+        label, grid = labels[found.name], (maps[found.name].shape[-2], maps[found.name].shape[-1])
+        read = maps[found.name].flatten(1)
+
+        def patches(of: Tensor, mask: Tensor | None = None, grid: Grid = grid) -> Patches:
+            return Patches.of(of, grid, pixel_ranks(of, mask), mask)
+
         if found.binary:
-            scores[f"{found.name}/dice"] = dice(flat > 0, of)
-            scores[f"{found.name}/average_precision"] = average_precision(flat, of)
+            scores[f"{found.name}/dice"] = dice(read > threshold, patches(label))
+            scores[f"{found.name}/average_precision"] = average_precision(read, patches(label))
             continue
-        position = position_map(positions[grid])[k]
-        rest = without_position(read, position, grid).flatten(1)
-        without = _pixels(without_position(label, position, grid))
+        position = enlarge(position_map(positions[fine])[k], fine, (label.shape[-2], label.shape[-1]))
+        rest, without = read - cell_means(position, grid), patches(label - position)
         scores |= {
-            f"{found.name}/spearman": spearman(flat, of),
-            f"{found.name}/pearson": pearson(flat, of),
-            f"{found.name}/rmse": rmse(flat, of),
+            f"{found.name}/spearman": spearman(read, patches(label)),
+            f"{found.name}/pearson": pearson(read, patches(label)),
+            f"{found.name}/rmse": rmse(read, patches(label)),
             f"{found.name}/spearman_centred": spearman(rest, without),
             f"{found.name}/pearson_centred": pearson(rest, without),
         }
         if OBJECT in labels:
             inside = labels[OBJECT] > 0
             for part, mask in (("object", inside), ("background", ~inside)):
-                of = Patches.of(label, (label.shape[-2], label.shape[-1]), pixel_ranks(label, mask), mask)
-                scores[f"{found.name}/spearman_{part}"] = spearman(flat, of)
+                scores[f"{found.name}/spearman_{part}"] = spearman(read, patches(label, mask))
     return scores
-
-
-def _pixels(label: Tensor) -> Patches:
-    return Patches.of(label, (label.shape[-2], label.shape[-1]), pixel_ranks(label))

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import torch
 
+from underpainting.controls import save_reader
 from underpainting.diffusion import Model
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.estimators import Estimator
@@ -31,6 +32,7 @@ from underpainting.study.executors import Make, shard_maker
 from underpainting.study.fitting import empty_sums, label_means, merge, read_sums, write_sums
 from underpainting.study.folder import Study, clear_leftovers, only_run, write_json
 from underpainting.study.gallery import write_gallery
+from underpainting.study.network import network_file, train_readers
 from underpainting.study.places import grid_name
 from underpainting.study.plan import Shard
 from underpainting.study.progress import Progress
@@ -162,8 +164,11 @@ def _choose(work: Work, shards: list[Shard]) -> None:
     watched = [layer.name for layer in places.watched]
     latents = [layer.name for layer in places.layers if layer.name not in watched]
     sets = probe_sets(work.readers, choices, places, strengths, study.config.model.name, images)
+    latent_readers = train_readers(study, places) if study.config.controls.network else {}
     remove(study.controls)
     with atomic_folder(study.controls) as folder:
+        for kind, reader in latent_readers.items():
+            save_reader(reader, folder / network_file(kind))
         sets["shuffled"].save(folder / "shuffled")
         sets["probe"].of_layers(latents).save(folder / "latents")
         means = {grid_name(grid): of for grid, of in label_means(work.sums, places).items()}

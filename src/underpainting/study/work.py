@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from underpainting.controls import KINDS, LatentReader, load_reader
 from underpainting.diffusion import StepRecord
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import ProbeSet, TokenMeans
@@ -38,7 +39,8 @@ from underpainting.study.fitting import (
 from underpainting.study.folder import Study
 from underpainting.study.gallery import gallery_rows, gallery_tensors
 from underpainting.study.making import Batch, Look, Made, Rows, Seen, make_batch, make_sound
-from underpainting.study.opponents import estimator_rows, luminance_rows
+from underpainting.study.network import LATENTS, Latents, Sketches, network_file
+from underpainting.study.opponents import estimator_rows, luminance_rows, network_rows
 from underpainting.study.places import Grid, Place, Places
 from underpainting.study.plan import Shard
 from underpainting.study.prompts import PromptRow
@@ -126,9 +128,16 @@ class Work:
 
 
 def _fit(work: Work, shard: Shard, keeper: Keeper, aside: dict[str, str]) -> None:
-    sums = empty_sums(work.places)
-    for batch in work.batches(shard, keeper, aside, lambda rows: Held(work.places)):
-        batch.seen.add_to(sums, batch.made.labels)
+    sums, network = empty_sums(work.places), work.study.config.controls.network
+    latents: dict[str, Tensor] = {}
+    for batch in work.batches(
+        shard, keeper, aside, lambda rows: Fitted(Held(work.places), Latents() if network else None)
+    ):
+        batch.seen.held.add_to(sums, batch.made.labels)
+        if batch.seen.latents:
+            latents |= {row.image: batch.seen.latents.of(i) for i, row in enumerate(batch.rows)}
+    if network:
+        save_file(latents, keeper.folder / LATENTS)
     write_sums(work.study.part(shard.number), sums)
 
 
@@ -150,13 +159,18 @@ def _test(work: Work, shard: Shard, keeper: Keeper, aside: dict[str, str]) -> No
         shard,
         keeper,
         aside,
-        lambda rows: Filmed(Readings(places, chosen.readers, len(rows)), Film(rows, chosen.filmed)),
+        lambda rows: Filmed(
+            Readings(places, chosen.readers, len(rows)),
+            Film(rows, chosen.filmed),
+            Sketches(chosen.latent_readers, places.steps),
+        ),
     ):
         read, made, film = batch.seen.readings.maps, batch.made, batch.seen.film
         tables.append(_test_rows(batch.rows, read, made.labels, places, chosen))
         for i, row in enumerate(batch.rows):
             labels = {name: label[i] for name, label in made.labels.items()}
             tables.append(luminance_rows(made.pictures[i], row, labels, places, chosen.positions))
+            tables.append(network_rows(batch.seen.sketches.of(i), row, labels, places, chosen.positions))
         for j, (i, row) in enumerate(film.rows):
             frames = film.develop(work.workshop.model, j)
             labels = {name: label[i] for name, label in made.labels.items()}
@@ -173,16 +187,32 @@ MAKERS = {"fit": _fit, "calibrate": _calibrate, "test": _test}
 
 
 @dataclass(frozen=True)
+class Fitted:
+    """Holds activations, and latents where a network is to be trained on them."""
+
+    held: Held
+    latents: Latents | None
+
+    def look(self, record: StepRecord) -> None:
+        """Hold one step."""
+        self.held.look(record)
+        if self.latents:
+            self.latents.look(record)
+
+
+@dataclass(frozen=True)
 class Filmed:
-    """Looks on with the probes, and films the gallery's pictures."""
+    """Looks on with the probes and the latents' readers, and films some of the pictures."""
 
     readings: Readings
     film: Film
+    sketches: Sketches
 
     def look(self, record: StepRecord) -> None:
         """Read and film one step."""
         self.readings.look(record)
         self.film.look(record)
+        self.sketches.look(record)
 
 
 @dataclass(frozen=True)
@@ -199,6 +229,7 @@ class Chosen:
     mean_readings: dict[str, Tensor]
     positions: dict[Grid, TokenMeans]
     cuts: dict[str, Tensor]
+    latent_readers: dict[str, LatentReader]
     filmed: list[PromptRow]
     gallery: list[PromptRow]
 
@@ -219,6 +250,10 @@ def read_chosen(study: Study, places: Places, sums: Sums) -> Chosen:
         cuts={
             name: torch.tensor([of[layer.name] for layer in places.layers], dtype=torch.float64)
             for name, of in card["thresholds"].items()
+        },
+        latent_readers={
+            kind: load_reader(study.controls / network_file(kind))
+            for kind in (KINDS if study.config.controls.network else ())
         },
         filmed=filmed_rows(study),
         gallery=gallery_rows(study),
