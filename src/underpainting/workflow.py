@@ -152,6 +152,9 @@ def look(picture: Path, folder: Path, *, prompt: str, seed: int, out: Path) -> d
 
 
 DEMO = StudyConfig(model=ModelConfig(guidance_scale=3.0))
+FULL_DEMO = DEMO.model_copy(
+    update={"controls": ControlsConfig(share=1, network=True, twins=("permuted", "fresh"))}
+)
 
 
 def demo(folder: Path, progress: Progress | None = None, *, full: bool = False) -> Study:
@@ -161,8 +164,7 @@ def demo(folder: Path, progress: Progress | None = None, *, full: bool = False) 
     """
     if not (folder / "study.toml").is_file():
         check_free(folder)
-        controls = ControlsConfig(share=1, network=True) if full else DEMO.controls
-        create_study(folder, DEMO.model_copy(update={"controls": controls}), read_prompts("stilllife"))
-    elif full and open_study(folder).config.controls.share < 1:
+        create_study(folder, FULL_DEMO if full else DEMO, read_prompts("stilllife"))
+    elif full and open_study(folder).config != FULL_DEMO:
         raise UnderpaintingError(f"{folder} was begun without --full; name another folder for the full demo")
     return run(folder, progress=progress)

@@ -73,6 +73,10 @@ def init(
     gallery: Annotated[
         int | None, typer.Option(help="Test pictures shown in the report.", show_default="8")
     ] = None,
+    twins: Annotated[
+        str | None,
+        typer.Option(help="Untrained twins to probe beside: permuted, fresh or both.", show_default="none"),
+    ] = None,
     network: Annotated[
         bool, typer.Option("--network", help="Train a small network to read the latents, as an opponent.")
     ] = False,
@@ -102,7 +106,7 @@ def init(
             "watch": {"layers": listed(layers), "branches": listed(branches)},
             "labels": {"estimator": estimator, "properties": listed(properties)},
             "probes": {"strengths": listed(strengths)},
-            "controls": {"share": controls, "network": network or None},
+            "controls": {"share": controls, "network": network or None, "twins": listed(twins)},
             "run": {"batch_size": batch_size, "shard_size": shard_size, "device": device, "gallery": gallery},
         }
     )

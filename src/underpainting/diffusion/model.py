@@ -1,7 +1,7 @@
 """A diffusion model under study: its layers, its denoising looked on at, its decoder."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -91,6 +91,7 @@ class Model:
         height: int | None = None,
         width: int | None = None,
         progress: bool = False,
+        twins: Mapping[str, torch.nn.Module] | None = None,
     ) -> Denoised:
         """Denoise one picture for each prompt and seed by the pipeline's own loop, looking on from outside.
 
@@ -103,7 +104,9 @@ class Model:
         step, activations [row, token, channel]) returns what the network goes on with, same shape, dtype and
         device; with guidance the rows are [unconditional, conditional], each in picture order; what is
         recorded is the edited output. stop_after: last step done, 1 to `steps`. height, width: pixels.
-        progress: show diffusers' progress bar.
+        progress: show diffusers' progress bar. twins: networks of the denoiser's shape, by name, that are
+        shown all that it is shown, as controls (see `underpainting.diffusion.twins.twin_of`); what they say
+        is only watched.
 
         Raises UnderpaintingError for requests that cannot be met, and for a watched layer that is not called
         exactly once an evaluation, has another shape than its configuration says, or holds non-finite values.
@@ -120,6 +123,7 @@ class Model:
             stop_after=stop_after,
             size=(height or self.size[0], width or self.size[1]),
             progress=progress,
+            twins=twins,
         )
 
     def look(
@@ -181,6 +185,7 @@ class Model:
         size: tuple[int, int],
         progress: bool,
         still: Still | None = None,
+        twins: Mapping[str, torch.nn.Module] | None = None,
     ) -> Denoised:
         guided = self.adapter.guided(self.pipe, guidance_scale)
         _check_request(prompts, seeds, steps, branches, guided, stop_after, edit is not None and not watch)
@@ -200,6 +205,7 @@ class Model:
             edit=edit,
             stop_after=stop_after,
             still=still,
+            twins=twins,
         )
         bar = dict(getattr(self.pipe, "_progress_bar_config", {}))
         self.pipe.set_progress_bar_config(**{**bar, "disable": not progress})

@@ -3,6 +3,7 @@
 A model's name may end in `:permuted` or `:fresh`, as in `load("stilllife:permuted")`.
 """
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,13 @@ def draw_weights(denoiser: torch.nn.Module, seed: int = SEED) -> None:
 
 Twin = Callable[[torch.nn.Module], None]
 TWINS: dict[str, Twin] = {"permuted": permute_weights, "fresh": draw_weights}
+
+
+def twin_of(denoiser: torch.nn.Module, kind: str) -> torch.nn.Module:
+    """A copy of a denoiser, untrained in the way that `TWINS` names."""
+    twin = copy.deepcopy(denoiser)
+    TWINS[kind](twin)
+    return twin
 
 
 def split_twin(name: str | Path) -> tuple[str | Path, Twin | None]:

@@ -1,7 +1,7 @@
 """Looking on at a denoising from outside: forward hooks, and the scheduler's `step` wrapped."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -28,7 +28,8 @@ class StepRecord:
     latents [picture, channel, h, w]: before the step. network_output: same shape, after guidance.
     predicted_clean: same shape, float32, not clipped: the clean latents this evaluation points to.
     activations: layer name -> branch -> [picture, token, channel], detached, on the model's device, after
-    any edit. They are views: a kept record keeps the whole layer's output alive.
+    any edit. They are views: a kept record keeps the whole layer's output alive. A twin's layers stand under
+    its name and theirs, such as `permuted.up.3.0`.
     """
 
     step: int
@@ -57,7 +58,8 @@ class Watch:
 
     order: the branches in the order in which they stack in the network's batch. own: paths of layers whose
     output is known not to be written to later; the output of any other module is copied. still: a picture
-    whose own latents at the next level the loop goes on with, whatever the network says.
+    whose own latents at the next level the loop goes on with, whatever the network says. twins: networks by
+    name that are called with all that the denoiser is called with, and watched at the same layers.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Watch:
         edit: Edit | None,
         stop_after: int | None,
         still: Still | None = None,
+        twins: Mapping[str, torch.nn.Module] | None = None,
     ) -> None:
         """Keep what to watch; nothing is hooked before `with`."""
         self.evaluations = 0
@@ -90,6 +93,7 @@ class Watch:
         self._edit = edit
         self._stop_after = stop_after
         self._still = still
+        self._twins = dict(twins or {})
         self._outputs: dict[str, torch.Tensor] = {}
         self._fired = dict.fromkeys((layer.name for layer in layers), 0)
         self._handles: list[Any] = []
@@ -101,6 +105,12 @@ class Watch:
         for layer in self._layers:
             module = self._denoiser.get_submodule(layer.path)
             self._handles.append(module.register_forward_hook(functools.partial(self._seen, layer)))
+        for name, twin in self._twins.items():
+            for layer in self._layers:
+                seen = functools.partial(self._seen_in_twin, name, layer)
+                self._handles.append(twin.get_submodule(layer.path).register_forward_hook(seen))
+            follow = functools.partial(_follow, twin)
+            self._handles.append(self._denoiser.register_forward_hook(follow, with_kwargs=True))
         original = self._scheduler.step
         self._before = self._scheduler.__dict__.get("step")
 
@@ -146,6 +156,11 @@ class Watch:
         if act.ndim == 4:
             edited = edited.transpose(1, 2).reshape(act.shape)
         return edited
+
+    def _seen_in_twin(
+        self, name: str, layer: Layer, module: torch.nn.Module, inputs: Any, output: Any
+    ) -> None:
+        self._outputs[f"{name}.{layer.name}"] = _as_tokens(_tensor(output, layer)).detach()
 
     @property
     def _step(self) -> int:
@@ -216,6 +231,10 @@ class Watch:
             )
             if not all(sound):
                 raise UnsoundPictures({i: reason for i, good in enumerate(sound) if not good})
+
+
+def _follow(twin: torch.nn.Module, module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+    twin(*args, **kwargs)
 
 
 def _tensor(output: Any, layer: Layer) -> torch.Tensor:

@@ -26,6 +26,8 @@ READERS = {
     "probe": "probe",
     "latents:noisy": "linear probe, noisy latents",
     "latents:clean": "linear probe, predicted clean latents",
+    "permuted": "probe, weights permuted",
+    "fresh": "probe, untrained network",
     "network:noisy": "small network, noisy latents",
     "network:clean": "small network, predicted clean latents",
     "estimator:noisy": "estimator, noisy picture",
@@ -35,7 +37,7 @@ READERS = {
 """Who reads a property, in words."""
 
 LOOKS = tuple(source for source in READERS if source.startswith("estimator:"))
-OF_LAYERS = ("probe", "shuffled", "latents:noisy", "latents:clean")
+OF_LAYERS = ("probe", "shuffled", "latents:noisy", "latents:clean", "permuted", "fresh")
 ALL = tuple(dict.fromkeys((*OF_LAYERS, *READERS)))
 BEST = "best"
 

@@ -26,6 +26,8 @@ METRICS = {
 }
 SOURCES = {
     "probe": "Probe",
+    "permuted": "Weights permuted",
+    "fresh": "Untrained network",
     "latents:clean": "Clean latents",
     "latents:noisy": "Noisy latents",
     "network:clean": "Network, clean latents",
@@ -37,7 +39,7 @@ SOURCES = {
     "gain": "Probe over position",
 }
 SCORED = tuple(source for source in SOURCES if source != "gain")
-BY_STEP = tuple(source for source in SCORED if source.split(":")[0] not in ("luminance", "network"))
+BY_STEP = ("probe", "latents:clean", "latents:noisy", "shuffled", "position", "ceiling")
 
 
 @dataclass(frozen=True)

@@ -80,11 +80,12 @@ class ProbesConfig(_Section):
 
 class ControlsConfig(_Section):
     """Costly controls: the estimator looks at every step of a share of the test pictures; a small network is
-    trained to read the latents, or not.
+    trained to read the latents, or not; untrained twins of the network are shown its own latents.
     """
 
     share: float = Field(default=0.2, ge=0, le=1)
     network: bool = False
+    twins: tuple[Literal["permuted", "fresh"], ...] = ()
 
 
 class RunConfig(_Section):

@@ -8,8 +8,10 @@ from importlib.metadata import version
 from typing import Any
 
 import torch
+from torch.nn import Module
 
 from underpainting.diffusion import Model, load, use_scheduler
+from underpainting.diffusion.twins import twin_of
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.estimators import Estimator, load_estimator
 from underpainting.records import sealing
@@ -23,11 +25,12 @@ PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "numpy")
 
 @dataclass(frozen=True)
 class Workshop:
-    """What is loaded for a study: model, estimator, and the places that are probed."""
+    """What is loaded for a study: model, its untrained twins, estimator, and the places that are probed."""
 
     model: Model
     estimator: Estimator
     places: Places
+    twins: dict[str, Module]
 
 
 def open_workshop(
@@ -48,8 +51,10 @@ def open_workshop(
     estimator = estimator or load_estimator(config.labels.estimator, device=device)
     properties = choose_properties(estimator, config.labels.properties)
     channels = model.adapter.example_inputs(model.pipe, model.size)["sample"].shape[1]
-    places = Places(layers, config.model.steps, config.watch.branches, properties, channels)
-    return Workshop(model, estimator, places)
+    kinds: tuple[str, ...] = tuple(dict.fromkeys(config.controls.twins))
+    places = Places(layers, config.model.steps, config.watch.branches, properties, channels, kinds)
+    twins = {kind: twin_of(model.adapter.denoiser(model.pipe), kind) for kind in kinds}
+    return Workshop(model, estimator, places, twins)
 
 
 def choose_device(name: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
+from torch.nn import Module
 
 from underpainting.diffusion import Model, StepRecord
 from underpainting.errors import UnsoundPictures
@@ -47,6 +48,7 @@ def make_batch(
     places: Places,
     look: Look,
     tick: Callable[[float], None],
+    twins: Mapping[str, Module] | None = None,
 ) -> Made:
     """Denoise, decode and label a batch; `look` sees every step's first evaluation, `tick` the pictures'
     progress.
@@ -68,6 +70,7 @@ def make_batch(
         watch=places.watched,
         branches=places.branches,
         on_step=on_step,
+        twins=twins,
     )
     levels = to_bytes(model.decode(denoised.latents))
     flat = levels.flatten(2)

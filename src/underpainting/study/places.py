@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 
 from torch import Tensor
 
@@ -35,7 +36,8 @@ class Property:
 class Places:
     """All that a study probes: every layer at every step in every branch, for every property.
 
-    watched: the network's layers. latent_channels: of the latents, which are probed on the same grids.
+    watched: the network's layers. latent_channels: of the latents, which are probed on the same grids. twins:
+    names of untrained networks that are probed in the same layers.
     """
 
     watched: tuple[Layer, ...]
@@ -43,17 +45,27 @@ class Places:
     branches: tuple[str, ...]
     properties: tuple[Property, ...]
     latent_channels: int
+    twins: tuple[str, ...] = ()
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
-        """The watched layers, then the latents' stand-ins for layers."""
+        """The watched layers, then their stand-ins: latents on each grid, and the twins' layers."""
         latents = (latent_layers(kind, self.grids, self.latent_channels) for kind in KINDS)
-        return self.watched + tuple(layer for of_kind in latents for layer in of_kind)
+        twins = (replace(layer, name=f"{twin}.{layer.name}") for twin in self.twins for layer in self.watched)
+        return (*self.watched, *chain.from_iterable(latents), *twins)
 
-    def stand_ins(self, kind: str) -> list[int]:
-        """For each watched layer, the index among `layers` of the latents of a kind on its grid."""
-        first = len(self.watched) + KINDS.index(kind) * len(self.grids)
-        return [first + self.grids.index(layer.grid) for layer in self.watched]
+    @cached_property
+    def stand_ins(self) -> dict[str, list[int]]:
+        """By source: for each watched layer, the index among `layers` of what stands in for it."""
+        count, first = len(self.watched), len(self.watched)
+        found = {}
+        for kind in KINDS:
+            found[f"latents:{kind}"] = [first + self.grids.index(layer.grid) for layer in self.watched]
+            first += len(self.grids)
+        for twin in self.twins:
+            found[twin] = list(range(first, first + count))
+            first += count
+        return found
 
     def __iter__(self) -> Iterator[tuple[int, int, int, Place]]:
         """Index of layer, step and branch, and the place (layer name, step from 1, branch)."""

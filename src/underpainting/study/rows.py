@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from torch import Tensor
 
-from underpainting.controls import KINDS
 from underpainting.records import SCORES, sealing
 from underpainting.study.places import SOURCES, Places
 from underpainting.study.prompts import PromptRow
@@ -18,13 +17,13 @@ from underpainting.study.scoring import Scores
 
 
 def probe_rows(scores: Scores, places: Places, pictures: Sequence[PromptRow]) -> pa.Table:
-    """Rows of probes, shuffled labels and the latents' probes, [picture, layer, step, branch, source].
+    """Rows of probes, shuffled labels and stand-ins, from arrays [picture, layer, step, branch, source].
 
-    A watched layer's rows of the latents are those of its grid.
+    A stand-in's rows are in the name of the watched layer.
     """
     steps, names = list(range(1, places.steps + 1)), [layer.name for layer in places.watched]
     parts: list[tuple[Sequence[int], tuple[str, ...]]] = [(range(len(places.watched)), SOURCES)]
-    parts += [(places.stand_ins(kind), (f"latents:{kind}",)) for kind in KINDS]
+    parts += [(layers, (source,)) for source, layers in places.stand_ins.items()]
     return pa.concat_tables(
         _rows(
             name,

@@ -111,7 +111,8 @@ class Work:
 
     def _make_batch(self, rows: Rows, look: Look) -> Made:
         model, estimator = self.workshop.model, self.workshop.estimator
-        return make_batch(model, estimator, rows, self.study.config.model, self.places, look, self.tick)
+        config, twins = self.study.config.model, self.workshop.twins
+        return make_batch(model, estimator, rows, config, self.places, look, self.tick, twins)
 
     def _hold_to_limit(self, aside: dict[str, str]) -> None:
         if not aside:

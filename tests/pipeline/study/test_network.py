@@ -27,7 +27,7 @@ def test_the_network_reads_what_the_step_has(
 ) -> None:
     monkeypatch.setattr(module, "UPDATES", 30)
     config = tiny_config(pipeline_folder).model_copy(
-        update={"controls": ControlsConfig(share=0, network=True)}
+        update={"controls": ControlsConfig(share=0, network=True, twins=("permuted",))}
     )
     study = create_study(tmp_path / "study", config, tiny_rows())
     run_study(study, estimator=estimator)
@@ -62,3 +62,14 @@ def test_the_network_reads_what_the_step_has(
                 found = scores[row.image, "network:noisy", name, "spearman", 3]
                 assert found == pytest.approx(wanted, abs=5e-3)
         assert (row.image, "network:clean", "saliency", "dice", 1) in scores
+    twin = [r for r in table if r["source"] == "permuted"]
+    assert {r["layer"] for r in twin} == {"down.0.0", "mid.0", "up.1.2", "up.3.0"}
+    of = {
+        (r["layer"], r["step"], r["branch"], r["image"], r["metric"], r["property"]): r["value"] for r in twin
+    }
+    probes = {
+        (r["layer"], r["step"], r["branch"], r["image"], r["metric"], r["property"]): r["value"]
+        for r in table
+        if r["source"] == "probe"
+    }
+    assert of.keys() == probes.keys() and of != probes
