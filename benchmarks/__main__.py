@@ -12,12 +12,13 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import demo, machine, memory, overhead, published, scoring, soak, workers
+from benchmarks import demo, machine, memory, overhead, published, scoring, soak, tables, workers
 
 RESULTS = Path(__file__).parent / "results.json"
 SCRIPTS = {
     "overhead": overhead.measure,
     "scoring": scoring.measure,
+    "tables": tables.measure,
     "published": published.measure,
     "memory": memory.measure,
     "soak": soak.measure,
