@@ -40,18 +40,18 @@ class Film:
 
     def __init__(self, rows: Sequence[PromptRow], wanted: Sequence[PromptRow]) -> None:
         """Film what a batch has of the wanted pictures."""
-        self.rows = [(i, row) for i, row in enumerate(rows) if row in wanted]
+        self.filmed = [i for i, row in enumerate(rows) if row in wanted]
         self._kept: list[tuple[Tensor, ...]] = []
 
     def look(self, record: StepRecord) -> None:
         """Keep one step."""
-        if self.rows:
-            index = [i for i, _ in self.rows]
-            noisy, clean = record.latents[index].clone(), record.predicted_clean[index].clone()
+        if self.filmed:
+            noisy, clean = (x[self.filmed].clone() for x in (record.latents, record.predicted_clean))
             self._kept.append((noisy, noisy / record.scale, clean))
 
-    def develop(self, model: Model, j: int) -> dict[str, Tensor]:
-        """The steps of the `j`-th filmed picture, by look: uint8 [step, height, width, 3]."""
+    def develop(self, model: Model, i: int) -> dict[str, Tensor]:
+        """The steps of the batch's `i`-th picture, a filmed one, by look: uint8 [step, height, width, 3]."""
+        j = self.filmed.index(i)
         return {
             look: _decode(model, torch.stack([step[k][j] for step in self._kept]))
             for k, look in enumerate(LOOKS)

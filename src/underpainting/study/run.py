@@ -162,7 +162,7 @@ def _choose(work: Work, shards: list[Shard]) -> None:
     }
     strengths = study.config.probes.strengths
     watched = [layer.name for layer in places.watched]
-    latents = [layer.name for layer in places.layers if layer.name not in watched]
+    others = [layer.name for layer in places.layers if layer.name not in watched]
     sets = probe_sets(work.readers, choices, places, strengths, study.config.model.name, images)
     latent_readers = train_readers(study, places) if study.config.controls.network else {}
     remove(study.controls)
@@ -170,7 +170,7 @@ def _choose(work: Work, shards: list[Shard]) -> None:
         for kind, reader in latent_readers.items():
             save_reader(reader, folder / network_file(kind))
         sets["shuffled"].save(folder / "shuffled")
-        sets["probe"].of_layers(latents).save(folder / "latents")
+        sets["probe"].of_layers(others).save(folder / "stand-ins")
         means = {grid_name(grid): of for grid, of in label_means(work.sums, places).items()}
         save_sums(folder / "position.safetensors", means)
         thresholds = {

@@ -172,13 +172,11 @@ def _test(work: Work, shard: Shard, keeper: Keeper, aside: dict[str, str]) -> No
             labels = {name: label[i] for name, label in made.labels.items()}
             tables.append(luminance_rows(made.pictures[i], row, labels, places, chosen.positions))
             tables.append(network_rows(batch.seen.sketches.of(i), row, labels, places, chosen.positions))
-        for j, (i, row) in enumerate(film.rows):
-            frames = film.develop(work.workshop.model, j)
-            labels = {name: label[i] for name, label in made.labels.items()}
-            estimator = work.workshop.estimator
-            tables.append(estimator_rows(frames, row, labels, estimator, places, chosen.positions))
-            if row in chosen.gallery:
-                maps |= gallery_tensors(frames, row.image, i, made, read, places, chosen.probes)
+            if i in film.filmed:
+                frames, estimator = film.develop(work.workshop.model, i), work.workshop.estimator
+                tables.append(estimator_rows(frames, row, labels, estimator, places, chosen.positions))
+                if row in chosen.gallery:
+                    maps |= gallery_tensors(frames, row.image, i, made, read, places, chosen.probes)
     write_table(keeper.folder / "rows.parquet", pa.concat_tables(tables), SCORES)
     if maps:
         save_file(maps, keeper.folder / "maps.safetensors")
@@ -238,8 +236,8 @@ class Chosen:
 def read_chosen(study: Study, places: Places, sums: Sums) -> Chosen:
     """Read the choice from the study's probes and controls."""
     probes = ProbeSet.load(study.probes)
-    latents, shuffled = (ProbeSet.load(study.controls / name) for name in ("latents", "shuffled"))
-    sets = {"probe": probes | latents, "shuffled": shuffled}
+    stand_ins, shuffled = (ProbeSet.load(study.controls / name) for name in ("stand-ins", "shuffled"))
+    sets = {"probe": probes | stand_ins, "shuffled": shuffled}
     readers = chosen_readers(sets, places)
     card = json.loads((study.controls / "position.json").read_text(encoding="utf-8"))
     return Chosen(

@@ -118,7 +118,7 @@ def test_probe_scores_equal_straightforward_computation(
     folder, layer = (
         (finished.probes, LAYER)
         if source == "probe"
-        else (finished.controls / "latents", f"latents.noisy.{GRID}x{GRID}")
+        else (finished.controls / "stand-ins", f"latents.noisy.{GRID}x{GRID}")
     )
     card = json.loads((folder / "card.json").read_text())["probes"][f"{name}/{layer}/{STEP}/conditional"]
     chosen = STRENGTHS.index(card["strength"])
