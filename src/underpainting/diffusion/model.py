@@ -243,6 +243,16 @@ class Model:
         """Clean latents [picture, channel, h, w] of pictures [picture, 3, height, width] in 0..1."""
         return self.adapter.encode(self.pipe, pictures)
 
+    @property
+    def decoder_channels(self) -> int | None:
+        """Channels of the latents' decoder's self-attention layer; None where it has none."""
+        return self.adapter.decoder_channels(self.pipe)
+
+    @torch.no_grad()
+    def decoder_tokens(self, latents: torch.Tensor) -> torch.Tensor:
+        """What that layer gives, [picture, token, channel] on the latents' grid, float32."""
+        return self.adapter.decoder_tokens(self.pipe, latents)
+
     @torch.no_grad()
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Pictures [picture, 3, height, width] in 0..1, float32, of latents [picture, channel, h, w]."""

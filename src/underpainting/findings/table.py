@@ -26,6 +26,7 @@ READERS = {
     "probe": "probe",
     "latents:noisy": "linear probe, noisy latents",
     "latents:clean": "linear probe, predicted clean latents",
+    "decoder": "probe, decoder's attention",
     "permuted": "probe, weights permuted",
     "fresh": "probe, untrained network",
     "network:noisy": "small network, noisy latents",
@@ -37,7 +38,7 @@ READERS = {
 """Who reads a property, in words."""
 
 LOOKS = tuple(source for source in READERS if source.startswith("estimator:"))
-OF_LAYERS = ("probe", "shuffled", "latents:noisy", "latents:clean", "permuted", "fresh")
+OF_LAYERS = ("probe", "shuffled", "latents:noisy", "latents:clean", "decoder", "permuted", "fresh")
 ALL = tuple(dict.fromkeys((*OF_LAYERS, *READERS)))
 BEST = "best"
 

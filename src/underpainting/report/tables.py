@@ -26,6 +26,7 @@ METRICS = {
 }
 SOURCES = {
     "probe": "Probe",
+    "decoder": "Decoder\u2019s attention",
     "permuted": "Weights permuted",
     "fresh": "Untrained network",
     "latents:clean": "Clean latents",

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.nn import Module
 
-from underpainting.diffusion import Model, load, use_scheduler
+from underpainting.diffusion import Layer, Model, load, use_scheduler
 from underpainting.diffusion.twins import twin_of
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.estimators import Estimator, load_estimator
@@ -20,6 +20,7 @@ from underpainting.study.folder import Study, read_environment, write_json
 from underpainting.study.labels import choose_properties
 from underpainting.study.places import Places
 
+DECODER = "vae.decoder.mid_block.attentions.0"
 PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "numpy")
 
 
@@ -50,9 +51,11 @@ def open_workshop(
         )
     estimator = estimator or load_estimator(config.labels.estimator, device=device)
     properties = choose_properties(estimator, config.labels.properties)
-    channels = model.adapter.example_inputs(model.pipe, model.size)["sample"].shape[1]
+    _, channels, *grid = model.adapter.example_inputs(model.pipe, model.size)["sample"].shape
+    decoder = model.decoder_channels
+    attention = Layer("decoder", DECODER, (grid[0], grid[1]), decoder) if decoder else None
     kinds: tuple[str, ...] = tuple(dict.fromkeys(config.controls.twins))
-    places = Places(layers, config.model.steps, config.watch.branches, properties, channels, kinds)
+    places = Places(layers, config.model.steps, config.watch.branches, properties, channels, attention, kinds)
     twins = {kind: twin_of(model.adapter.denoiser(model.pipe), kind) for kind in kinds}
     return Workshop(model, estimator, places, twins)
 

@@ -59,6 +59,9 @@ def make_batch(
 
     def on_step(record: StepRecord) -> None:
         if record.first:
+            if places.decoder:
+                tokens = model.decoder_tokens(record.latents)
+                record.activations[places.decoder.name] = dict.fromkeys(places.branches, tokens)
             look(record)
             tick(len(rows) / config.steps)
 

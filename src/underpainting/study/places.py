@@ -36,8 +36,9 @@ class Property:
 class Places:
     """All that a study probes: every layer at every step in every branch, for every property.
 
-    watched: the network's layers. latent_channels: of the latents, which are probed on the same grids. twins:
-    names of untrained networks that are probed in the same layers.
+    watched: the network's layers. latent_channels: of the latents, which are probed on the same grids.
+    decoder: the latents' decoder's self-attention. twins: names of untrained networks that are probed in the
+    same layers.
     """
 
     watched: tuple[Layer, ...]
@@ -45,14 +46,16 @@ class Places:
     branches: tuple[str, ...]
     properties: tuple[Property, ...]
     latent_channels: int
+    decoder: Layer | None = None
     twins: tuple[str, ...] = ()
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
-        """The watched layers, then their stand-ins: latents on each grid, and the twins' layers."""
+        """The watched layers, then their stand-ins: latents on each grid, decoder, twins' layers."""
         latents = (latent_layers(kind, self.grids, self.latent_channels) for kind in KINDS)
         twins = (replace(layer, name=f"{twin}.{layer.name}") for twin in self.twins for layer in self.watched)
-        return (*self.watched, *chain.from_iterable(latents), *twins)
+        decoder = (self.decoder,) if self.decoder else ()
+        return (*self.watched, *chain.from_iterable(latents), *decoder, *twins)
 
     @cached_property
     def stand_ins(self) -> dict[str, list[int]]:
@@ -62,6 +65,9 @@ class Places:
         for kind in KINDS:
             found[f"latents:{kind}"] = [first + self.grids.index(layer.grid) for layer in self.watched]
             first += len(self.grids)
+        if self.decoder:
+            found["decoder"] = [first] * count
+            first += 1
         for twin in self.twins:
             found[twin] = list(range(first, first + count))
             first += count
@@ -76,8 +82,9 @@ class Places:
 
     @property
     def grids(self) -> tuple[Grid, ...]:
-        """Distinct grids, in order of the watched layers."""
-        return tuple(dict.fromkeys(layer.grid for layer in self.watched))
+        """Distinct grids, in order of the watched layers; the decoder's last."""
+        layers = (*self.watched, self.decoder) if self.decoder else self.watched
+        return tuple(dict.fromkeys(layer.grid for layer in layers))
 
     @property
     def main_branch(self) -> str:

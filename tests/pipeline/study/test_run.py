@@ -133,7 +133,7 @@ def test_tables_hold_the_test_pictures_and_all_sources(finished: Study) -> None:
     assert len(set(keys)) == len(keys)
     places = 4 * 3 * 2
     looks = 2 * 3 * 3 * (2 + 7 + 7)  # filmed pictures, looks, steps
-    of_picture = 4 * places * (2 + 7 + 7) + 4 * (2 + 5 + 5) + 4 * (2 + 7 + 7) + 7  # 7: shading by luminance
+    of_picture = 5 * places * (2 + 7 + 7) + 4 * (2 + 5 + 5) + 4 * (2 + 7 + 7) + 7  # 7: shading by luminance
     assert len(rows) == len(test) * of_picture + looks
     calibrate = {
         row.image for row, split in zip(finished.rows, finished.splits, strict=True) if split == "calibrate"

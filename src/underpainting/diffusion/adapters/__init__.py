@@ -36,6 +36,12 @@ class Adapter(Protocol):
     def encode(self, pipe: Any, pictures: torch.Tensor) -> torch.Tensor:
         """Clean latents, scaled for the denoiser, of pictures [picture, 3, height, width] in 0..1."""
 
+    def decoder_channels(self, pipe: Any) -> int | None:
+        """Channels of the decoder's one self-attention layer; None where it has none."""
+
+    def decoder_tokens(self, pipe: Any, latents: torch.Tensor) -> torch.Tensor:
+        """Output [picture, token, channel] of that layer, on the latents' grid, for latents as they come."""
+
     def decode(self, pipe: Any, latents: torch.Tensor) -> torch.Tensor:
         """Pictures [picture, 3, height, width] in 0..1, float32, of latents."""
 

@@ -73,6 +73,27 @@ class UNetAdapter:
         latents: torch.Tensor = mean * vae.config.scaling_factor
         return latents
 
+    def decoder_channels(self, pipe: Any) -> int | None:
+        """Those of the autoencoder's deepest block, where it attends."""
+        attends = any(part is not None for part in pipe.vae.decoder.mid_block.attentions)
+        return int(pipe.vae.config.block_out_channels[-1]) if attends else None
+
+    def decoder_tokens(self, pipe: Any, latents: torch.Tensor) -> torch.Tensor:
+        """The output of `to_out.0` in the decoder's middle block, on the latents' own grid."""
+        vae = pipe.vae
+        given = latents.to(pipe._execution_device, vae.dtype) / vae.config.scaling_factor
+        if getattr(vae.config, "shift_factor", None):
+            given = given + vae.config.shift_factor
+        middle, seen = vae.decoder.mid_block, []
+        hook = middle.attentions[0].to_out[0].register_forward_hook(lambda module, x, out: seen.append(out))
+        try:
+            x = vae.decoder.conv_in(given if vae.post_quant_conv is None else vae.post_quant_conv(given))
+            middle.attentions[0](middle.resnets[0](x, None))
+        finally:
+            hook.remove()
+        tokens: torch.Tensor = seen[0]
+        return tokens.float()
+
     def decode(self, pipe: Any, latents: torch.Tensor) -> torch.Tensor:
         """The autoencoder's picture, as the pipeline itself would return it."""
         vae = pipe.vae
