@@ -20,14 +20,14 @@ RUN += "from pathlib import Path; from underpainting import workflow; "
 RUN += "workflow.run(Path(sys.argv[1]), workers=int(sys.argv[2]))"
 
 
-def measure(pictures: int = 128) -> dict[str, float]:
+def measure(pictures: int = 240) -> dict[str, float]:
     """Measure two_workers_speedup."""
     walls, shown = {}, []
     with TemporaryDirectory() as name:
         for workers in (1, 2):
             folder = Path(name) / str(workers)
             init = ["init", str(folder), "--prompts", "stilllife", "--limit", str(pictures)]
-            options = ["--guidance-scale", "3", "--shard-size", "8"]
+            options = ["--guidance-scale", "3", "--shard-size", "5"]
             subprocess.run([sys.executable, "-m", "underpainting.cli", *init, *options], check=True)
             command = [sys.executable, "-c", RUN, str(folder), str(workers)]
             walls[workers] = seconds(lambda command=command: subprocess.run(command, check=True))

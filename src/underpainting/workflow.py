@@ -88,8 +88,10 @@ def write_findings(study: Study) -> None:
     """
     card = json.loads((study.probes / "card.json").read_text(encoding="utf-8"))
     branch = main_branch(card["branches"])
-    test, calibrate = (read_scores(path, card, branch) for path in (study.scores, study.calibrate))
     metrics = {name: about["metric"] for name, about in card["properties"].items()}
+    test, calibrate = (
+        read_scores(path, card, branch, set(metrics.values())) for path in (study.scores, study.calibrate)
+    )
     layers = {name: about["best_layer"] for name, about in card["properties"].items()}
     with sealing(study.leads) as temporary:
         write_table(temporary, leads_table(test, metrics, layers), LEADS)

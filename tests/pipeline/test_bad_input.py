@@ -163,6 +163,8 @@ CASES: list[Case] = [
     ("gallery huge", config(run={"gallery": 10**9}), "gallery"),
     ("controls share negative", config(controls={"share": -0.1}), "share = -0.1"),
     ("controls share over one", config(controls={"share": 2}), "share = 2"),
+    ("twin unknown", config(controls={"twins": ["brother"]}), "'permuted'"),
+    ("network not yes or no", config(controls={"network": "perhaps"}), "network"),
     ("device a list", config(run={"device": ["cpu"]}), "device"),
     ("toml broken", lambda at: read_config(Path(at.file("[model\n", "s.toml"))), "not valid TOML"),
     ("toml binary", lambda at: read_config(Path(at.file(b"\xff\xfe\x00", "s.toml"))), "cannot be read"),

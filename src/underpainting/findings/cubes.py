@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from underpainting.errors import UnderpaintingError
-from underpainting.records import SCORES, read_table
+from underpainting.records import SCORES, read_parts
 
 OF_NO_STEP = ("ceiling", "position", "luminance")
 
@@ -43,51 +43,79 @@ class Scores:
         return found
 
 
-def read_scores(path: Path, card: dict[str, Any], branch: str) -> Scores:
+def read_scores(
+    path: Path, card: dict[str, Any], branch: str, metrics: Collection[str] | None = None
+) -> Scores:
     """Scores of `branch` (and of rows with no branch) as cubes over the card's layers and steps.
 
-    Raises UnderpaintingError when the file is not a table of scores or holds none for the branch.
+    metrics: those that are wanted, or all. The file is read a part at a time. Raises UnderpaintingError when
+    it is not a table of scores or holds none for the branch.
     """
-    table = read_table(path, SCORES)
-    table = table.filter(pc.is_in(table["branch"].cast(pa.string()), pa.array([branch, ""])))
-    if not table.num_rows:
+    layers, steps = tuple(layer["name"] for layer in card["layers"]), int(card["steps"])
+    images: dict[str, int] = {}
+    prompts: dict[str, int] = {}
+    prompt_of: dict[int, int] = {}
+    for part in read_parts(path, SCORES, ("branch", "metric", "image", "prompt")):
+        rows = _wanted(part, branch, metrics)
+        image, prompt = _numbered(part["image"], images, rows), _numbered(part["prompt"], prompts, rows)
+        of_image = np.full(len(images), UNKNOWN)
+        of_image[image] = prompt
+        prompt_of |= {int(i): int(of_image[i]) for i in np.flatnonzero(of_image != UNKNOWN)}
+    if not images:
         raise UnderpaintingError(f"{path} holds no scores for branch {branch}; run the study again")
-    text = {
-        name: _codes(table[name]) for name in ("property", "layer", "image", "prompt", "source", "metric")
-    }
-    layers = tuple(layer["name"] for layer in card["layers"])
-    images, of_image = text["image"]
-    place = np.array([layers.index(name) if name in layers else -1 for name in text["layer"][0]])[
-        text["layer"][1]
-    ]
-    step = table["step"].to_numpy().astype(np.int64)
-    value = table["value"].to_numpy()
-    prompts = np.zeros(len(images), dtype=np.int64)
-    prompts[of_image] = text["prompt"][1]
-    named, numbered = np.unique(prompts, return_inverse=True)
-    texts = tuple(text["prompt"][0][i] for i in named)
-    steps = int(card["steps"])
-    everywhere = np.array([name == "" for name in text["layer"][0]])[text["layer"][1]]
-    known = ((place >= 0) | everywhere) & (step <= steps)
-    cubes = {}
-    for p, name in enumerate(text["property"][0]):
-        of_name = known & (text["property"][1] == p)
-        for m, metric in enumerate(text["metric"][0]):
-            of_metric = of_name & (text["metric"][1] == m)
-            for s, source in enumerate(text["source"][0]):
-                rows = np.flatnonzero(of_metric & (text["source"][1] == s))
-                if rows.size:
-                    cube = np.full((len(layers), steps + 1, len(images)), np.nan)
-                    for some, where in (
-                        (rows[~everywhere[rows]], None),
-                        (rows[everywhere[rows]], slice(None)),
-                    ):
-                        layer = place[some] if where is None else where
-                        cube[layer, step[some], of_image[some]] = value[some]
-                    cubes[name, metric, source] = cube
-    return Scores(tuple(images), numbered.astype(np.int64), layers, steps, cubes, texts)
+    places = {name: i for i, name in enumerate(layers)} | {"": EVERYWHERE}
+    cubes: dict[tuple[str, str, str], NDArray[np.float64]] = {}
+    for part in read_parts(path, SCORES, SCORES.names):
+        rows = _wanted(part, branch, metrics)
+        place, step = _coded(part["layer"], places)[rows], part["step"].to_numpy()[rows].astype(np.int64)
+        image, value = _numbered(part["image"], images, rows), part["value"].to_numpy()[rows]
+        names = [_words(part[name]) for name in ("property", "metric", "source")]
+        code = np.ravel_multi_index(
+            tuple(index[rows] for _, index in names), tuple(len(words) for words, _ in names)
+        )
+        code[(place == UNKNOWN) | (step > steps)] = UNKNOWN
+        for number in np.unique(code[code != UNKNOWN]):
+            of = np.flatnonzero(code == number)
+            where = np.unravel_index(number, tuple(len(words) for words, _ in names))
+            name, metric, source = (words[i] for (words, _), i in zip(names, where, strict=True))
+            everywhere = bool(place[of[0]] == EVERYWHERE)
+            if (name, metric, source) not in cubes:
+                shape = (1 if everywhere else len(layers), steps + 1, len(images))
+                cubes[name, metric, source] = np.full(shape, np.nan)
+            at = 0 if everywhere else place[of]
+            cubes[name, metric, source][at, step[of], image[of]] = value[of]
+    whole = {key: np.broadcast_to(cube, (len(layers), *cube.shape[1:])) for key, cube in cubes.items()}
+    numbers = np.array([prompt_of[i] for i in range(len(images))], dtype=np.int64)
+    return Scores(tuple(images), numbers, layers, steps, whole, tuple(prompts))
 
 
-def _codes(column: Any) -> tuple[list[str], NDArray[np.int64]]:
-    encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
+EVERYWHERE, UNKNOWN = -1, -2
+
+
+def _wanted(part: pa.Table, branch: str, metrics: Collection[str] | None) -> NDArray[np.int64]:
+    """Numbers of the rows of a branch, or of none, with one of the metrics."""
+    wanted = _coded(part["branch"], {branch: 0, "": 0}) == 0
+    if metrics is not None:
+        wanted &= _coded(part["metric"], dict.fromkeys(metrics, 0)) == 0
+    return np.flatnonzero(wanted)
+
+
+def _words(column: Any) -> tuple[list[str], NDArray[np.int64]]:
+    """Distinct words, and each row's place among them."""
+    encoded = column.unify_dictionaries().combine_chunks()
     return encoded.dictionary.to_pylist(), encoded.indices.to_numpy().astype(np.int64)
+
+
+def _coded(column: Any, codes: Mapping[str, int]) -> NDArray[np.int64]:
+    """Each row's code; UNKNOWN for words without one."""
+    words, index = _words(column)
+    return np.array([codes.get(word, UNKNOWN) for word in words], dtype=np.int64)[index]
+
+
+def _numbered(column: Any, known: dict[str, int], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number of the rows' words among the known ones, which new words join."""
+    words, index = _words(column)
+    index = index[rows]
+    for i in np.flatnonzero(np.bincount(index, minlength=len(words))):
+        known.setdefault(words[i], len(known))
+    return np.array([known.get(word, UNKNOWN) for word in words], dtype=np.int64)[index]

@@ -20,6 +20,7 @@ from underpainting.records.tables import (
     SCORES,
     main_branch,
     make_table,
+    read_parts,
     read_table,
     write_table,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "find_fault",
     "main_branch",
     "make_table",
+    "read_parts",
     "read_table",
     "remove",
     "replacing",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from underpainting.errors import UnderpaintingError
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
+PART = 1 << 18  # rows read at a time
 
 SCORES = pa.schema(
     [
@@ -131,10 +132,26 @@ def read_table(
         table = pq.read_table(path, columns=names, filters=filters, partitioning=None)
         return table.select(names).cast(pa.schema([schema.field(name) for name in names]))
     except (OSError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0]
-        raise UnderpaintingError(
-            f"{path} cannot be read as a table ({reason}); run the study again"
-        ) from error
+        raise UnderpaintingError(_unreadable(path, error)) from error
+
+
+def read_parts(path: Path, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Columns of a table, a part of bounded size at a time. Raises as `read_table`."""
+    names = [name for name in schema.names if name in columns]
+    kept = pa.schema([schema.field(name) for name in names])
+    try:
+        _check_names(schema, pq.read_schema(path).names, str(path))
+        with pq.ParquetFile(
+            path, read_dictionary=[x.name for x in kept if pa.types.is_dictionary(x.type)]
+        ) as file:
+            for batch in file.iter_batches(PART, columns=names):
+                yield pa.Table.from_batches([batch]).select(names).cast(kept)
+    except (OSError, pa.ArrowException) as error:
+        raise UnderpaintingError(_unreadable(path, error)) from error
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    return f"{path} cannot be read as a table ({str(error).splitlines()[0]}); run the study again"
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
