@@ -26,6 +26,7 @@ from underpainting.records import (
 from underpainting.report import write_report
 from underpainting.report.strip import strip_png
 from underpainting.study.config import ControlsConfig, ModelConfig, StudyConfig
+from underpainting.study.deeper import Deeper, deeper_probes
 from underpainting.study.environment import open_workshop, record_environment
 from underpainting.study.folder import Study, check_free, create_study, open_study
 from underpainting.study.looking import look_at, score_readings
@@ -151,6 +152,18 @@ def look(picture: Path, folder: Path, *, prompt: str, seed: int, out: Path) -> d
         ranges[name] = float(label.min()), float(label.max())
     write_bytes(out, strip_png(pictures, maps, ranges, [*(f"step {i + 1}" for i in steps), "itself"]))
     return score_readings(looked.readings, looked.labels, workshop.places)
+
+
+def nonlinear(folder: Path, pictures: int, progress: Progress | None = None) -> list[Deeper]:
+    """Train non-linear probes beside a study's own; see `deeper_probes`.
+
+    Raises UnderpaintingError where the study is not done or what it was run with is not there.
+    """
+    study = open_study(folder)
+    require_whole(study.probes, f"`underpainting run {folder}` makes it")
+    workshop = open_workshop(study.config)
+    record_environment(study, workshop)
+    return deeper_probes(study, workshop, pictures, progress or Progress())
 
 
 DEMO = StudyConfig(model=ModelConfig(guidance_scale=3.0))

@@ -10,7 +10,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 import underpainting
-from underpainting.cli import compare, demo, estimate, init, layers, look, report, run, verify
+from underpainting.cli import compare, demo, estimate, init, layers, look, nonlinear, report, run, verify
 from underpainting.errors import UnderpaintingError
 
 
@@ -28,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-for command in (init, run, demo, layers, estimate, report, compare, look, verify):
+for command in (init, run, demo, layers, estimate, report, compare, look, nonlinear, verify):
     name = command.__name__.rpartition(".")[2]
     app.command(name, epilog=_examples(*command.EXAMPLES))(getattr(command, name))
 

@@ -14,6 +14,7 @@ from underpainting.probes.metrics import (
     spearman,
 )
 from underpainting.probes.moments import Moments, TokenMeans, load_sums, moments_bytes, save_sums
+from underpainting.probes.nonlinear import TwoLayerProbe, train_two_layer_probe
 from underpainting.probes.patches import Patches, cell_means, enlarge, pixel_ranks
 from underpainting.probes.probe import Best, Entry, FittedProbe, Key, Probe, ProbeLayer, ProbeSet, fit
 from underpainting.probes.solve import Solution, discriminant, ridge
@@ -32,6 +33,7 @@ __all__ = [
     "ProbeSet",
     "Solution",
     "TokenMeans",
+    "TwoLayerProbe",
     "average_precision",
     "best_threshold",
     "ceiling",
@@ -51,4 +53,5 @@ __all__ = [
     "score",
     "spearman",
     "train_gradient_probe",
+    "train_two_layer_probe",
 ]

@@ -4,15 +4,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 from PIL import Image
 from scipy.stats import spearmanr
 
+from benchmarks.faults import contents
 from underpainting import workflow
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import ProbeSet
+from underpainting.study.film import spread
 from underpainting.study.folder import Study
 
 
@@ -59,3 +62,26 @@ def test_readings_are_those_of_the_noised_picture(
         workflow.look(study.folder / "study.toml", study.folder, prompt="", seed=0, out=out)
     with pytest.raises(UnderpaintingError, match=r"nothing\.png cannot be read"):
         workflow.look(tmp_path / "nothing.png", study.folder, prompt="", seed=0, out=out)
+
+
+def test_non_linear_probes_stand_beside_the_studys_own(named_study: Callable[[str], Study]) -> None:
+    study = named_study("deeper")
+    workflow.run(study.folder)
+    before = contents(study.folder)
+    rows = workflow.nonlinear(study.folder, pictures=6)
+    assert contents(study.folder) == before
+    assert [(row.property, row.step) for row in rows] == [
+        (name, step) for name in ("saliency", "depth", "shading") for step in (1, 3)
+    ]
+    assert all(row.fit == 6 and row.test == 3 and row.low <= row.gain <= row.high for row in rows)
+    scores = pq.read_table(study.scores).to_pylist()
+    test = spread([row for row, of in zip(study.rows, study.splits, strict=True) if of == "test"], 3)
+    for row in rows:
+        mine = [
+            r["value"]
+            for r in scores
+            if (r["property"], r["layer"], r["step"], r["branch"], r["source"], r["metric"])
+            == (row.property, row.layer, row.step, "conditional", "probe", row.metric)
+            and r["image"] in {of.image for of in test}
+        ]
+        assert row.solved == pytest.approx(np.mean(mine), abs=2e-2)

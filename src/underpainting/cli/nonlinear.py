@@ -1,0 +1,41 @@
+"""`underpainting nonlinear`: non-linear probes beside a study's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLES = ("underpainting nonlinear demo", "underpainting nonlinear demo --pictures 120 --json")
+
+
+def nonlinear(
+    folder: Annotated[Path, typer.Argument(help="Folder of a study that is done.")],
+    pictures: Annotated[int, typer.Option(min=4, help="Fit pictures to train on; half as many test.")] = 60,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Ask whether a linear probe reads all there is: train two-layer probes on the same activations.
+
+    Some of the study's pictures are made again, the best layers captured at steps 1, 3, 8 and 15, and two
+    probes trained by gradient descent on each: the published linear one, and one of two layers. The study is
+    not changed.
+    """
+    from dataclasses import asdict
+
+    from underpainting.cli.show import as_json, progress, table
+    from underpainting.study.results import NAMES
+    from underpainting.workflow import nonlinear as work
+
+    with progress() as shown:
+        found = work(folder, pictures, shown)
+    if json:
+        as_json([asdict(row) for row in found])
+        return
+    columns = ["property", "layer", "step", "metric", "solved", "by gradient", "two layers", "gain"]
+    columns.append("95 % interval")
+    rows = []
+    for r in found:
+        row = [r.property, r.layer, r.step, NAMES[r.metric], r.solved, r.gradient, r.two_layer, r.gain]
+        rows.append([*row, f"{r.low:.3f} to {r.high:.3f}"])
+    table(columns, rows)
