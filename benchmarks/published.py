@@ -118,10 +118,10 @@ def show_costs(
 
     again: evaluations and seconds of the regeneration that was run. training: probes and seconds likewise.
     """
-    blocks = len({block(layer.name) for layer in places.layers})
+    blocks = len({block(layer.name) for layer in places.watched})
     anew = evaluations(pictures, blocks, places.steps, len(places.properties))
     run = iterations(pictures, training[0])
-    every = iterations(pictures, len(places.layers) * places.steps * len(places.properties))
+    every = iterations(pictures, len(places.watched) * places.steps * len(places.properties))
     regeneration, trained = again[1] / again[0] * anew, training[1] / run * every
     own = pictures * places.steps
     table(

@@ -18,8 +18,9 @@ def nonlinear(
     """Ask whether a linear probe reads all there is: train two-layer probes on the same activations.
 
     Some of the study's pictures are made again, the best layers captured at steps 1, 3, 8 and 15, and two
-    probes trained by gradient descent on each: the published linear one, and one of two layers. The study is
-    not changed.
+    probes trained by gradient descent on each: the published linear one, and one of two layers. Beside them
+    stands a linear probe of the last layer of every block at once, on the finest grid. The study is not
+    changed.
     """
     from dataclasses import asdict
 
@@ -33,9 +34,9 @@ def nonlinear(
         as_json([asdict(row) for row in found])
         return
     columns = ["property", "layer", "step", "metric", "solved", "by gradient", "two layers", "gain"]
-    columns.append("95 % interval")
+    columns += ["95 % interval", "ceiling", "stacked", "its ceiling"]
     rows = []
     for r in found:
         row = [r.property, r.layer, r.step, NAMES[r.metric], r.solved, r.gradient, r.two_layer, r.gain]
-        rows.append([*row, f"{r.low:.3f} to {r.high:.3f}"])
+        rows.append([*row, f"{r.low:.3f} to {r.high:.3f}", r.ceiling, r.stacked, r.stacked_ceiling])
     table(columns, rows)

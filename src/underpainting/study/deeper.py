@@ -1,22 +1,28 @@
-"""Non-linear and gradient-trained probes beside a study's own, on activations captured for the purpose."""
+"""Non-linear, gradient-trained and stacked probes beside a study's own, on activations captured for them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from underpainting.diffusion import StepRecord
+from underpainting.diffusion import Layer, StepRecord
 from underpainting.findings.draws import cluster_draws, drawn_means
 from underpainting.probes import (
+    Moments,
     Patches,
+    Probe,
     ProbeSet,
     average_precision,
+    ceiling,
     cell_means,
+    enlarge,
     gradient_scores,
     pixel_ranks,
+    ridge,
     spearman,
     train_gradient_probe,
     train_two_layer_probe,
@@ -27,7 +33,7 @@ from underpainting.study.environment import Workshop
 from underpainting.study.film import spread
 from underpainting.study.folder import Study
 from underpainting.study.making import make_batch
-from underpainting.study.places import Place, Property
+from underpainting.study.places import Grid, Place, Places, Property
 from underpainting.study.progress import Progress
 from underpainting.study.prompts import PromptRow
 from underpainting.study.shards import set_aside
@@ -37,10 +43,12 @@ STEPS = (1, 3, 8, 15)
 
 @dataclass(frozen=True)
 class Deeper:
-    """Mean scores over test pictures of three probes of one place, and what the second layer adds.
+    """Mean scores over test pictures of the probes of one place, and what the second layer adds.
 
     solved: the study's own, from all fit pictures; gradient: the published linear probe; two_layer: the
-    non-linear one; both trained on `fit` of them. gain: two_layer less solved, with its 95 % interval.
+    non-linear one; stacked: a linear one of the last layer of every block side by side on the finest grid.
+    All but the first are trained on `fit` pictures. gain: two_layer less solved, with its 95 % interval.
+    ceiling, stacked_ceiling: the best that the layer's grid, and the finest, could give.
     """
 
     property: str
@@ -52,6 +60,9 @@ class Deeper:
     solved: float
     gradient: float
     two_layer: float
+    stacked: float
+    ceiling: float
+    stacked_ceiling: float
     gain: float
     low: float
     high: float
@@ -60,6 +71,7 @@ class Deeper:
 @dataclass(frozen=True)
 class _Captured:
     activations: dict[Place, Tensor]  # [picture, token, channel], float16
+    stacked: dict[int, Tensor]  # by step, [picture, token of the finest grid, channel], float16
     labels: dict[str, Tensor]  # [picture, height, width]
 
 
@@ -88,7 +100,7 @@ def deeper_probes(study: Study, workshop: Workshop, pictures: int, progress: Pro
     }
     prompts = np.unique([row.prompt for row in rows["test"]], return_inverse=True)[1]
     return [
-        _compare(made, probes, found, places[found.name, step], prompts)
+        _compare(study, made, probes, found, places[found.name, step], prompts, workshop.places)
         for found in workshop.places.properties
         for step in steps
     ]
@@ -98,12 +110,17 @@ def _capture(
     study: Study, workshop: Workshop, rows: list[PromptRow], places: set[Place], progress: Progress
 ) -> _Captured:
     kept: dict[Place, list[Tensor]] = {place: [] for place in places}
+    stacked: dict[int, list[Tensor]] = {step: [] for _, step, _ in places}
+    layers = stack_layers(workshop.places)
     labels: dict[str, list[Tensor]] = {}
 
     def look(record: StepRecord) -> None:
         for layer, step, branch in places:
             if step == record.step:
                 kept[layer, step, branch].append(record.activations[layer][branch].half().cpu())
+        if record.step in stacked:
+            branch = next(branch for _, _, branch in places)
+            stacked[record.step].append(stack(record, layers, branch).half().cpu())
 
     size = study.config.run.batch_size
     for start in range(0, len(rows), size):
@@ -121,15 +138,60 @@ def _capture(
             labels.setdefault(name, []).append(label)
     return _Captured(
         {place: torch.cat(of) for place, of in kept.items()},
+        {step: torch.cat(of) for step, of in stacked.items()},
         {name: torch.cat(of) for name, of in labels.items()},
     )
 
 
+def stack_layers(places: Places) -> list[Layer]:
+    """The last watched layer of every block."""
+    return list({layer.name.rpartition(".")[0]: layer for layer in places.watched}.values())
+
+
+def stack(record: StepRecord, layers: Sequence[Layer], branch: str) -> Tensor:
+    """Their activations side by side on the finest of their grids: [picture, token, channels of all]."""
+    fine = finest(layers)
+    parts = [enlarge(record.activations[x.name][branch].mT, x.grid, fine).flatten(-2).mT for x in layers]
+    return torch.cat(parts, dim=-1)
+
+
+def finest(layers: Sequence[Layer]) -> Grid:
+    """The finest of some layers' grids."""
+    return max((layer.grid for layer in layers), key=lambda grid: grid[0] * grid[1])
+
+
+def solve_stacked(x: Tensor, labels: Tensor, grid: Grid, binary: bool, strengths: Sequence[float]) -> Probe:
+    """A ridge probe of activations [picture, token, channel], its strength chosen on their last fifth."""
+    held = max(1, len(x) // 5)
+    moments = Moments(x.shape[2], 1)
+    for part, label in zip(torch.split(x[:-held], 16), torch.split(labels[:-held], 16), strict=True):
+        moments.update(part.float(), cell_means(label, grid)[..., None])
+    solution = ridge(moments, strengths)
+    every = Probe(solution.weight[..., 0].T.float(), solution.bias[:, 0].float(), tuple(map(str, strengths)))
+    read = every.apply(x[-held:].float()).movedim(-1, 0)
+    quality = _judge(read, labels[-held:], grid, binary).nanmean(-1)
+    best = int(quality.nan_to_num(-1).argmax())
+    return Probe(every.weight[:, [best]], every.bias[[best]], ("stacked",))
+
+
+def _judge(read: Tensor, labels: Tensor, grid: Grid, binary: bool) -> Tensor:
+    patches = Patches.of(labels, grid, None if binary else pixel_ranks(labels))
+    return average_precision(read, patches) if binary else spearman(read, patches)
+
+
 def _compare(
-    made: dict[str, _Captured], probes: ProbeSet, found: Property, place: Place, prompts: np.ndarray
+    study: Study,
+    made: dict[str, _Captured],
+    probes: ProbeSet,
+    found: Property,
+    place: Place,
+    prompts: np.ndarray,
+    places: Places,
 ) -> Deeper:
-    grid = next(layer.grid for layer in probes.layers if layer.name == place[0])
-    x, y = (made["fit"].activations[place], made["fit"].labels[found.name])
+    layer, step, _ = place
+    grid = next(known.grid for known in places.watched if known.name == layer)
+    fine = finest(stack_layers(places))
+    x, y = made["fit"].activations[place], made["fit"].labels[found.name]
     test, label = made["test"].activations[place].float(), made["test"].labels[found.name]
     solved = probes.at(*place)
     kind: Kind = "saliency" if found.binary else "depth" if found.name == "depth" else "shading"
@@ -138,21 +200,25 @@ def _compare(
         "gradient": gradient_scores(train_gradient_probe(x, y, kind, grid=grid), test),
         "two_layer": train_two_layer_probe(x, cell_means(y, grid), found.binary)(test),
     }
-    patches = Patches.of(label, grid, None if found.binary else pixel_ranks(label))
-    judge = average_precision if found.binary else spearman
-    scores = {name: judge(read, patches).numpy() for name, read in readings.items()}
+    scores = {name: _judge(read, label, grid, found.binary).numpy() for name, read in readings.items()}
+    stacked = solve_stacked(
+        made["fit"].stacked[step], y, fine, found.binary, study.config.probes.strengths
+    ).apply(made["test"].stacked[step].float())[..., 0]
+    scores["stacked"] = _judge(stacked, label, fine, found.binary).numpy()
+    metric = "average_precision" if found.binary else "spearman"
+    for name, of in (("ceiling", grid), ("stacked_ceiling", fine)):
+        patches = Patches.of(label, of, None if found.binary else pixel_ranks(label))
+        scores[name] = ceiling(patches, (metric,))[metric].numpy()
     gain = scores["two_layer"] - scores["solved"]
     low, high = np.nanpercentile(drawn_means(gain, cluster_draws(prompts)), (2.5, 97.5))
-    means = {name: float(np.nanmean(of)) for name, of in scores.items()}
-    metric = "average_precision" if found.binary else "spearman"
     return Deeper(
         property=found.name,
-        layer=place[0],
-        step=place[1],
+        layer=layer,
+        step=step,
         metric=metric,
         fit=len(x),
         test=len(test),
-        **means,
+        **{name: float(np.nanmean(of)) for name, of in scores.items()},
         gain=float(np.nanmean(gain)),
         low=float(low),
         high=float(high),

@@ -73,6 +73,9 @@ def test_non_linear_probes_stand_beside_the_studys_own(named_study: Callable[[st
     assert [(row.property, row.step) for row in rows] == [
         (name, step) for name in ("saliency", "depth", "shading") for step in (1, 3)
     ]
+    assert all(
+        row.ceiling <= row.stacked_ceiling + 1e-9 and row.stacked <= row.stacked_ceiling for row in rows
+    )
     assert all(row.fit == 6 and row.test == 3 and row.low <= row.gain <= row.high for row in rows)
     scores = pq.read_table(study.scores).to_pylist()
     test = spread([row for row, of in zip(study.rows, study.splits, strict=True) if of == "test"], 3)
