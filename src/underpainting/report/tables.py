@@ -179,6 +179,7 @@ def layer_table(study: Study) -> tuple[LayerTable, ...]:
 def findings(study: Study, table: tuple[ScoreRow, ...], by_step: tuple[ScoreRow, ...]) -> tuple[Finding, ...]:
     """One finding a property from the score and step tables, in words that the intervals allow."""
     found = []
+    first_at_bar = {(row.name, row.reader): row.bar[0] for row in arrivals(study)}
     for which in properties(study):
         mine = {(row.source, row.metric): row for row in table if row.name == which.name}
         if ("probe", which.metric) not in mine:
@@ -202,6 +203,7 @@ def findings(study: Study, table: tuple[ScoreRow, ...], by_step: tuple[ScoreRow,
             sentences.append(f"Shuffled labels give {number(shuffled)}; {last}.")
         else:
             sentences.append(f"{last[0].upper()}{last[1:]}.")
+        sentences += _who_is_later(which.name, first_at_bar)
         found.append(Finding(which.name, probe, tuple(sentences)))
     return tuple(found)
 
@@ -260,6 +262,21 @@ def _score_rows(
         ScoreRow(found.name, found.layer, step, source, metric, estimate)
         for source, estimate in zip(at, made, strict=True)
     ]
+
+
+def _who_is_later(name: str, first_at_bar: Mapping[tuple[str, str], int | None]) -> list[str]:
+    """From when the probe is at its bar, and which readers are there later, and which are not."""
+    mine = first_at_bar.get((name, READERS["probe"]))
+    others = {reader: step for (of, reader), step in first_at_bar.items() if of == name}
+    others.pop(READERS["probe"], None)
+    if mine is None or not others:
+        return []
+    later = [reader for reader, step in others.items() if step is None or step > mine]
+    level = [reader for reader in others if reader not in later]
+    sentences = [f"It stays at 0.9 of its last score from step {mine} on."]
+    sentences += [f"There later than it: {'; '.join(later)}."] if later else []
+    sentences += [f"Not later: {'; '.join(level)}."] if level else []
+    return sentences
 
 
 def _against_position(gain: Estimate) -> str:

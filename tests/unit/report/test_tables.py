@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +131,24 @@ def test_numbers_are_written_for_reading() -> None:
     assert number(float("nan")) == "\u2014"
     assert interval(Estimate(0.5, 0.1, -0.25, 0.75, 4)) == "\u22120.25 to 0.75"
     assert interval(Estimate(0.5, np.nan, np.nan, np.nan, 1)) == ""
+
+
+def test_sentences_say_who_is_later(study: tuple[Path, Columns]) -> None:
+    read = read_study(study[0])
+    bars = {"probe": 3, "latents:clean": 3, "latents:noisy": 4, "estimator:clean": None, "shuffled": None}
+    rows = tuple(
+        {"property": "depth", "layer": "best", "source": source, "criterion": "bar", "step": step}
+        | {"low": None, "high": None}
+        for source, step in bars.items()
+    )
+    known = replace(read, emergence=rows)
+    depth = next(
+        finding
+        for finding in findings(known, score_table(known), step_table(known))
+        if finding.name == "depth"
+    )
+    assert depth.sentences[-3:] == (
+        "It stays at 0.9 of its last score from step 3 on.",
+        "There later than it: linear probe, noisy latents; estimator, predicted clean picture.",
+        "Not later: linear probe, predicted clean latents.",
+    )
