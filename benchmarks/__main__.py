@@ -16,14 +16,14 @@ from benchmarks import demo, machine, memory, overhead, published, scoring, soak
 
 RESULTS = Path(__file__).parent / "results.json"
 SCRIPTS = {
+    "demo": demo.measure,
     "overhead": overhead.measure,
     "scoring": scoring.measure,
     "tables": tables.measure,
     "published": published.measure,
     "memory": memory.measure,
-    "soak": soak.measure,
     "workers": workers.measure,
-    "demo": demo.measure,
+    "soak": soak.measure,
 }
 
 

@@ -20,7 +20,7 @@ RUN += "from pathlib import Path; from underpainting import workflow; "
 RUN += "workflow.run(Path(sys.argv[1]), workers=int(sys.argv[2]))"
 
 
-def measure(pictures: int = 240) -> dict[str, float]:
+def measure(pictures: int = 160) -> dict[str, float]:
     """Measure two_workers_speedup."""
     walls, shown = {}, []
     with TemporaryDirectory() as name:
