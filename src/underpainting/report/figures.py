@@ -56,7 +56,7 @@ def step_figure(rows: Sequence[ScoreRow], layers: Sequence[str], name: str = "st
         "position": (MUTED, (0, (1, 1.6)), 1.4),
         "shuffled": (MUTED, (0, (5, 2)), 1.1),
         "latents:noisy": (MUTED, (0, (6, 2, 1, 2)), 1.1),
-        "latents:clean": (MUTED, "-", 1.1),
+        "latents:clean": (MUTED, (0, (6, 2, 1, 2, 1, 2)), 1.1),
         "estimator:noisy": (MUTED, (0, (6, 2, 1, 2)), 1.1),
         "estimator:scaled": (MUTED, (0, (5, 2)), 1.1),
         "estimator:clean": (INK, "-", 1.1),

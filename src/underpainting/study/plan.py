@@ -29,11 +29,11 @@ def plan_shards(
     """Cut pictures into shards, fit first, then calibrate, then test, keeping their order within a split.
 
     A split's last batch takes in a picture that would stand alone, so that labels can be shuffled in every
-    batch.
+    batch. A calibrate shard is one batch: it keeps scores at every strength and threshold.
     """
     shards: list[Shard] = []
-    per_shard = max(1, shard_size // batch_size)
     for split in SPLITS:
+        per_shard = 1 if split == "calibrate" else max(1, shard_size // batch_size)
         batches = _batches([row for row, of in zip(rows, splits, strict=True) if of == split], batch_size)
         for start in range(0, len(batches), per_shard):
             shards.append(Shard(len(shards), split, tuple(batches[start : start + per_shard])))
