@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from underpainting.errors import UnderpaintingError
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
-PART = 1 << 18  # rows read at a time
+PART = 1 << 16  # rows read at a time
 
 SCORES = pa.schema(
     [
