@@ -26,7 +26,6 @@ from underpainting.records import (
 from underpainting.report import write_report
 from underpainting.report.strip import strip_png
 from underpainting.study.config import ControlsConfig, ModelConfig, StudyConfig
-from underpainting.study.deeper import Deeper, deeper_probes
 from underpainting.study.environment import open_workshop, record_environment
 from underpainting.study.folder import Study, check_free, create_study, open_study
 from underpainting.study.looking import look_at, score_readings
@@ -34,6 +33,7 @@ from underpainting.study.pictures import read_picture
 from underpainting.study.progress import Progress
 from underpainting.study.prompts import read_prompts
 from underpainting.study.run import MAX_SET_ASIDE, run_study
+from underpainting.uses.deeper import Deeper, deeper_probes
 
 
 def init(folder: Path, config: StudyConfig) -> Study:

@@ -1,0 +1,1 @@
+"""What a finished study is good for."""
