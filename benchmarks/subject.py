@@ -41,8 +41,7 @@ def batches(items: Sequence[T], size: int = BATCH) -> Iterator[Sequence[T]]:
 
 def make(workshop: Workshop, batch: Sequence[PromptRow], look: Look) -> Made:
     """Denoise, decode and label a batch as a study does."""
-    model, estimator, places = workshop.model, workshop.estimator, workshop.places
-    return make_batch(model, estimator, batch, MODEL, places, look, lambda pictures: None)
+    return make_batch(workshop, batch, MODEL, look, lambda pictures: None)
 
 
 def bare(workshop: Workshop, batch: Sequence[PromptRow]) -> None:

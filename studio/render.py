@@ -334,6 +334,8 @@ def position(out: Path, fit: int = 400, test: int = 200) -> dict[str, float]:
         plain = small[:fit].mean(axis=0)
         for kind, mean in (("", plain), (", mirrored too", (plain + plain[:, ::-1]) / 2)):
             found[name + kind] = float(np.mean([spearmanr(mean.ravel(), m.ravel())[0] for m in small[fit:]]))
+    beside = (load(out)["ids"] > COMPANION).any(axis=(1, 2))
+    print(f"a second object is in {beside.mean():.2f} of {len(beside)} scenes")
     for name, value in found.items():
         print(f"position alone predicts {name}: mean Spearman {value:.3f} over {test} scenes")
     return found

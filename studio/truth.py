@@ -16,12 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from studio.autoencoder import to_input
 from studio.data import load_pictures
-from underpainting.study.environment import open_workshop, record_environment
-from underpainting.study.folder import open_study
 from underpainting.study.labels import label_pictures
 from underpainting.study.looking import look_at, score_readings
+from underpainting.workflow import reopen
 
 OUT = Path(__file__).parent / "truth.json"
 
@@ -33,15 +31,13 @@ def main() -> None:
     cli.add_argument("--pictures", type=int, default=40)
     cli.add_argument("--out", type=Path, default=OUT)
     args = cli.parse_args()
-    study = open_study(args.study)
-    workshop = open_workshop(study.config)
-    record_environment(study, workshop)
+    study, workshop = reopen(args.study)
     places, data = workshop.places, load_pictures(held_out=True)
     some = np.arange(0, len(data), 4)[: args.pictures]  # one colouring a scene
     scores: dict[str, dict[str, list[list[float]]]] = {"truth": {}, "estimator": {}}
     estimator: dict[str, dict[str, list[float]]] = {"render": {}, "autoencoded": {}}
     for i in some:
-        picture = ((to_input(torch.from_numpy(data.picture[i : i + 1])) + 1) / 2)[0]
+        picture = torch.from_numpy(data.picture[i]).permute(2, 0, 1) / 255
         truth = true_maps(data.mask[data.scene[i]], data.depth[data.scene[i]], data.shading[data.scene[i]])
         looked = look_at(study, workshop, picture, data.prompt[i], seed=int(i))
         for against, labels in (("truth", truth), ("estimator", looked.labels)):

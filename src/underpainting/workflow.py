@@ -26,7 +26,7 @@ from underpainting.records import (
 from underpainting.report import write_report
 from underpainting.report.strip import strip_png
 from underpainting.study.config import ControlsConfig, ModelConfig, StudyConfig
-from underpainting.study.environment import open_workshop, record_environment
+from underpainting.study.environment import Workshop, open_workshop, record_environment
 from underpainting.study.folder import Study, check_free, create_study, open_study
 from underpainting.study.looking import look_at, score_readings
 from underpainting.study.pictures import read_picture
@@ -130,16 +130,25 @@ def report(folder: Path) -> Path:
     return write_report(folder)
 
 
+def reopen(folder: Path) -> tuple[Study, Workshop]:
+    """A study that has its probes, with all that it was run with.
+
+    Raises UnderpaintingError where it has none, or where model or estimator are not there or not the same.
+    """
+    study = open_study(folder)
+    require_whole(study.probes, f"`underpainting run {folder}` makes it")
+    workshop = open_workshop(study.config)
+    record_environment(study, workshop)
+    return study, workshop
+
+
 def look(picture: Path, folder: Path, *, prompt: str, seed: int, out: Path) -> dict[str, list[float]]:
     """Draw what a study's model knows of a picture at each step's noise level; scores [step] by property.
 
     Raises UnderpaintingError where the picture cannot be read, the study is not done, or its model or
     estimator is not the one that it was run with.
     """
-    study = open_study(folder)
-    require_whole(study.probes, f"`underpainting run {folder}` makes it")
-    workshop = open_workshop(study.config)
-    record_environment(study, workshop)
+    study, workshop = reopen(folder)
     looked = look_at(study, workshop, read_picture(picture, workshop.model.size), prompt, seed)
     steps = range(study.config.model.steps)
     pictures = {
@@ -159,10 +168,7 @@ def nonlinear(folder: Path, pictures: int, progress: Progress | None = None) -> 
 
     Raises UnderpaintingError where the study is not done or what it was run with is not there.
     """
-    study = open_study(folder)
-    require_whole(study.probes, f"`underpainting run {folder}` makes it")
-    workshop = open_workshop(study.config)
-    record_environment(study, workshop)
+    study, workshop = reopen(folder)
     return deeper_probes(study, workshop, pictures, progress or Progress())
 
 

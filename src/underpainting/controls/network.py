@@ -62,10 +62,9 @@ def train_reader(latents: Tensor, labels: Tensor, binary: Sequence[bool], seed: 
     Adam with a cosine to zero on random pictures at random steps: the same reader for the same data, threads
     and machine.
     """
-    state = torch.get_rng_state()
-    torch.manual_seed(seed)
-    reader = LatentReader(latents.shape[2], binary)
-    torch.set_rng_state(state)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        reader = LatentReader(latents.shape[2], binary)
     rng = torch.Generator().manual_seed(seed)
     reader.mean.copy_(labels.mean((0, 2, 3)))
     reader.spread.copy_(labels.std((0, 2, 3)).clamp(min=1e-6))

@@ -92,6 +92,7 @@ class Model:
         width: int | None = None,
         progress: bool = False,
         twins: Mapping[str, torch.nn.Module] | None = None,
+        still: Still | None = None,
     ) -> Denoised:
         """Denoise one picture for each prompt and seed by the pipeline's own loop, looking on from outside.
 
@@ -106,87 +107,12 @@ class Model:
         recorded is the edited output. stop_after: last step done, 1 to `steps`. height, width: pixels.
         progress: show diffusers' progress bar. twins: networks of the denoiser's shape, by name, that are
         shown all that it is shown, as controls (see `underpainting.diffusion.twins.twin_of`); what they say
-        is only watched.
+        is only watched. still: a picture that every step sees noised to its level, see `look`.
 
         Raises UnderpaintingError for requests that cannot be met, and for a watched layer that is not called
         exactly once an evaluation, has another shape than its configuration says, or holds non-finite values.
         """
-        return self._run(
-            prompts,
-            seeds,
-            steps=steps,
-            guidance_scale=guidance_scale,
-            watch=watch,
-            branches=branches,
-            on_step=on_step,
-            edit=edit,
-            stop_after=stop_after,
-            size=(height or self.size[0], width or self.size[1]),
-            progress=progress,
-            twins=twins,
-        )
-
-    def look(
-        self,
-        pictures: torch.Tensor,
-        prompts: Sequence[str],
-        seeds: Sequence[int],
-        *,
-        steps: int = 15,
-        guidance_scale: float = 7.5,
-        watch: Sequence[str | Layer] = (),
-        branches: Sequence[str] = ("conditional",),
-        on_step: Callable[[StepRecord], None] | None = None,
-        progress: bool = False,
-    ) -> None:
-        """Show given pictures to the network at every step's noise level; nothing is denoised.
-
-        pictures [picture, 3, height, width] in 0..1: encoded, and at each step mixed with the same noise,
-        drawn for each picture from its own CPU generator. What is recorded is what `denoise` records;
-        `predicted_clean` is the network's guess of the picture. Other options and errors are those of
-        `denoise`.
-        """
-        if pictures.ndim != 4 or pictures.shape[1] != 3 or len(pictures) != len(prompts):
-            raise UnderpaintingError(
-                f"pictures are {list(pictures.shape)} for {len(prompts)} prompts: give [picture, 3, height, "
-                "width], one a prompt"
-            )
-        clean = self.encode(pictures)
-        noise = torch.stack(
-            [torch.randn(clean.shape[1:], generator=torch.Generator().manual_seed(int(s))) for s in seeds]
-        )
-        self._run(
-            prompts,
-            seeds,
-            steps=steps,
-            guidance_scale=guidance_scale,
-            watch=watch,
-            branches=branches,
-            on_step=on_step,
-            edit=None,
-            stop_after=None,
-            size=(pictures.shape[2], pictures.shape[3]),
-            progress=progress,
-            still=Still(clean, noise.to(clean)),
-        )
-
-    def _run(
-        self,
-        prompts: Sequence[str],
-        seeds: Sequence[int],
-        *,
-        steps: int,
-        guidance_scale: float,
-        watch: Sequence[str | Layer],
-        branches: Sequence[str],
-        on_step: Callable[[StepRecord], None] | None,
-        edit: Edit | None,
-        stop_after: int | None,
-        size: tuple[int, int],
-        progress: bool,
-        still: Still | None = None,
-        twins: Mapping[str, torch.nn.Module] | None = None,
-    ) -> Denoised:
+        size = (height or self.size[0], width or self.size[1])
         guided = self.adapter.guided(self.pipe, guidance_scale)
         _check_request(prompts, seeds, steps, branches, guided, stop_after, edit is not None and not watch)
         if size[0] % 8 or size[1] % 8:
@@ -230,6 +156,49 @@ class Model:
         finally:
             self.pipe.set_progress_bar_config(**bar)
         return Denoised(latents, watching.evaluations)
+
+    def look(
+        self,
+        pictures: torch.Tensor,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        *,
+        steps: int = 15,
+        guidance_scale: float = 7.5,
+        watch: Sequence[str | Layer] = (),
+        branches: Sequence[str] = ("conditional",),
+        on_step: Callable[[StepRecord], None] | None = None,
+        progress: bool = False,
+    ) -> None:
+        """Show given pictures to the network at every step's noise level; nothing is denoised.
+
+        pictures [picture, 3, height, width] in 0..1: encoded, and at each step mixed with the same noise,
+        drawn for each picture from its own CPU generator. What is recorded is what `denoise` records;
+        `predicted_clean` is the network's guess of the picture. Other options and errors are those of
+        `denoise`.
+        """
+        if pictures.ndim != 4 or pictures.shape[1] != 3 or len(pictures) != len(prompts):
+            raise UnderpaintingError(
+                f"pictures are {list(pictures.shape)} for {len(prompts)} prompts: give [picture, 3, height, "
+                "width], one a prompt"
+            )
+        clean = self.encode(pictures)
+        noise = torch.stack(
+            [torch.randn(clean.shape[1:], generator=torch.Generator().manual_seed(int(s))) for s in seeds]
+        )
+        self.denoise(
+            prompts,
+            seeds,
+            steps=steps,
+            guidance_scale=guidance_scale,
+            watch=watch,
+            branches=branches,
+            on_step=on_step,
+            height=pictures.shape[2],
+            width=pictures.shape[3],
+            progress=progress,
+            still=Still(clean, noise.to(clean)),
+        )
 
     def _first(self, still: Still, steps: int) -> torch.Tensor:
         """What the pipeline, which scales it, is to begin with so that it begins with the picture."""

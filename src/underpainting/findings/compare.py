@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from underpainting.findings.cubes import Scores
-from underpainting.findings.draws import Floats, cluster_draws, drawn_means
+from underpainting.findings.draws import Floats, mean_interval
 
 METRICS = ("dice", "average_precision", "spearman", "spearman_centred", "spearman_object")
 
@@ -58,7 +58,7 @@ def compare(sides: Mapping[str, Side]) -> list[Compared]:
 
 def _compared(name: str, metric: str, study: str, side: Side, first: Side) -> Compared:
     values = _last(side, name, metric)
-    mean, low, high = _interval(values, side.scores.prompts)
+    mean, low, high = mean_interval(values, side.scores.prompts)
     difference: tuple[float | None, float | None, float | None] = (None, None, None)
     shared = 0
     if side is not first and (name, metric, "probe") in first.scores.cubes and name in first.layers:
@@ -67,7 +67,7 @@ def _compared(name: str, metric: str, study: str, side: Side, first: Side) -> Co
         shared = len(both)
         if shared > 1:
             change = np.array([mine[text] - other[text] for text in both])
-            difference = _interval(change, np.arange(shared))
+            difference = mean_interval(change, np.arange(shared))
     pictures = int(np.isfinite(values).sum())
     return Compared(name, metric, study, side.layers[name], pictures, mean, low, high, shared, *difference)
 
@@ -84,10 +84,3 @@ def _by_prompt(side: Side, values: Floats) -> dict[str, float]:
         if len(of):
             found[text] = float(of.mean())
     return found
-
-
-def _interval(values: Floats, prompts: np.ndarray) -> tuple[float, float, float]:
-    if not np.isfinite(values).any():
-        return np.nan, np.nan, np.nan
-    low, high = np.nanpercentile(drawn_means(values, cluster_draws(prompts)), (2.5, 97.5))
-    return float(np.nanmean(values)), float(low), float(high)

@@ -15,6 +15,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.records import SCORES, read_parts
 
 OF_NO_STEP = ("ceiling", "position", "luminance")
+EVERYWHERE, UNKNOWN = -1, -2
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,6 @@ def read_scores(
     whole = {key: np.broadcast_to(cube, (len(layers), *cube.shape[1:])) for key, cube in cubes.items()}
     numbers = np.array([prompt_of[i] for i in range(len(images))], dtype=np.int64)
     return Scores(tuple(images), numbers, layers, steps, whole, tuple(prompts))
-
-
-EVERYWHERE, UNKNOWN = -1, -2
 
 
 def _wanted(part: pa.Table, branch: str, metrics: Collection[str] | None) -> NDArray[np.int64]:

@@ -20,6 +20,14 @@ def cluster_draws(prompts: NDArray[np.int64], count: int = DRAWS, seed: int = 0)
     return times[:, member].astype(np.int64)
 
 
+def mean_interval(values: Floats, prompts: NDArray[np.int64]) -> tuple[float, float, float]:
+    """Mean of values [picture] and its 95 % interval over draws of prompts; NaN values are left out."""
+    if not np.isfinite(values).any():
+        return np.nan, np.nan, np.nan
+    low, high = np.nanpercentile(drawn_means(values, cluster_draws(prompts)), (2.5, 97.5))
+    return float(np.nanmean(values)), float(low), float(high)
+
+
 def drawn_means(values: Floats, draws: NDArray[np.int64]) -> Floats:
     """Mean over pictures in every draw: [..., picture] and [draw, picture] to [draw, ...].
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from underpainting.findings.cubes import Scores
-from underpainting.findings.draws import Floats, cluster_draws, drawn_means
+from underpainting.findings.draws import Floats, mean_interval
 from underpainting.findings.emergence import SHARE, at_bar
 from underpainting.findings.table import READERS
 from underpainting.records import LEADS, make_table
@@ -36,7 +36,7 @@ def leads_table(
         tests = {name: sign_test(lead, test.prompts) for name, lead in of.items()}
         adjusted = dict(zip(of, holm([p for _, _, p in tests.values()]), strict=True))
         for name, lead in of.items():
-            mean, low, high = _interval(lead, test.prompts)
+            mean, low, high = mean_interval(lead, test.prompts)
             pictures = int(np.isfinite(lead).sum())
             rows.append((name, layers[name], source, pictures, mean, low, high, *tests[name], adjusted[name]))
     columns = list(zip(*rows, strict=True)) or [()] * len(LEADS.names)
@@ -71,9 +71,3 @@ def _leads(test: Scores, name: str, metric: str, source: str, layer: str, share:
     step, late = (np.where(s == 0, test.steps + 1, s) for s in (at_bar(probe, bar), at_bar(other, bar)))
     defined = (bar > 0) & np.isfinite(other).any(1)
     return np.where(defined, (late - step).astype(np.float64), np.nan)
-
-
-def _interval(lead: Floats, prompts: NDArray[np.int64]) -> tuple[float, float, float]:
-    drawn = drawn_means(lead, cluster_draws(prompts))
-    low, high = np.nanpercentile(drawn, (2.5, 97.5))
-    return float(np.nanmean(lead)), float(low), float(high)

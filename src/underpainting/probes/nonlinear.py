@@ -42,22 +42,21 @@ def train_two_layer_probe(
     for others, as the published linear probes were trained (Chen, Viegas and Wattenberg 2023).
     """
     flat = activations.float().flatten(0, 1)
-    state = torch.get_rng_state()
-    torch.manual_seed(seed)
-    probe = TwoLayerProbe(flat.mean(0), flat.std(0).clamp(min=1e-6))
-    torch.set_rng_state(state)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        probe = TwoLayerProbe(flat.mean(0), flat.std(0).clamp(min=1e-6))
     target = labels.float() if binary else (labels - labels.mean()) / labels.std()
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.Adam(probe.parameters(), lr=lr)
+    loss = binary_cross_entropy_with_logits if binary else huber_loss
     rounds = epochs * -(-len(activations) // batch)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, rounds)
     with full_float32(activations.device):
         for _ in range(epochs):
             for chosen in torch.split(torch.randperm(len(activations), generator=generator), batch):
                 read = probe(activations[chosen])
-                lossy = binary_cross_entropy_with_logits if binary else huber_loss
                 optimiser.zero_grad()
-                lossy(read, target[chosen]).backward()  # type: ignore[no-untyped-call]
+                loss(read, target[chosen]).backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
                 schedule.step()
     return probe.eval().requires_grad_(False)

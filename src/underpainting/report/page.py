@@ -61,7 +61,7 @@ def render(study: Study) -> str:
     shown = properties(study)
     rows, by_step = score_table(study), step_table(study)
     found = findings(study, rows, by_step)
-    scored = {row.source for row in rows if row.estimate.pictures}
+    present = {row.source for row in rows if row.estimate.pictures}
     maps, looks = layer_table(study), look_table(study)
     return environment.get_template("report.html.j2").render(
         study=study,
@@ -72,7 +72,7 @@ def render(study: Study) -> str:
         properties=shown,
         tone=lambda name: name if name in RAMP_OF else "own",
         metrics=METRICS,
-        sources={k: words for k, words in SOURCES.items() if k in scored},
+        sources={k: words for k, words in SOURCES.items() if k in present},
         scored=[SOURCES[source] for source in BY_STEP[1:]],
         main_scores=_columns(shown, rows, MAIN),
         further_scores=_columns(shown, rows, FURTHER),

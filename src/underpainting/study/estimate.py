@@ -112,14 +112,6 @@ def _seconds_a_picture(study: Study, workshop: Workshop) -> float:
     sums = empty_sums(workshop.places)
     held = Held(workshop.places)
     start = time.perf_counter()
-    made = make_batch(
-        workshop.model,
-        workshop.estimator,
-        rows,
-        study.config.model,
-        workshop.places,
-        held.look,
-        lambda _: None,
-    )
+    made = make_batch(workshop, rows, study.config.model, held.look, lambda _: None)
     held.add_to(sums, made.labels)
     return (time.perf_counter() - start) / len(rows)

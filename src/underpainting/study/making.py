@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
-from torch.nn import Module
 
-from underpainting.diffusion import Model, StepRecord
+from underpainting.diffusion import StepRecord
 from underpainting.errors import UnsoundPictures
-from underpainting.observers.estimators import Estimator
 from underpainting.study.config import ModelConfig
+from underpainting.study.environment import Workshop
 from underpainting.study.labels import label_pictures
-from underpainting.study.places import Places
 from underpainting.study.prompts import PromptRow
 
 Look = Callable[[StepRecord], None]
@@ -41,14 +39,11 @@ class Made:
 
 
 def make_batch(
-    model: Model,
-    estimator: Estimator,
+    workshop: Workshop,
     rows: Sequence[PromptRow],
     config: ModelConfig,
-    places: Places,
     look: Look,
     tick: Callable[[float], None],
-    twins: Mapping[str, Module] | None = None,
 ) -> Made:
     """Denoise, decode and label a batch; `look` sees every step's first evaluation, `tick` the pictures'
     progress.
@@ -56,6 +51,8 @@ def make_batch(
     Labels are of the pictures as kept, rounded to 8 bits. Raises UnsoundPictures where activations are not
     finite, a picture is of one colour (black, say), or the estimator fails on one.
     """
+
+    model, places = workshop.model, workshop.places
 
     def on_step(record: StepRecord) -> None:
         if record.first:
@@ -73,13 +70,13 @@ def make_batch(
         watch=places.watched,
         branches=places.branches,
         on_step=on_step,
-        twins=twins,
+        twins=workshop.twins,
     )
     levels = to_bytes(model.decode(denoised.latents))
     flat = levels.flatten(2)
     if plain := (flat == flat[:, :, :1]).all((1, 2)).nonzero().flatten().tolist():
         raise UnsoundPictures(dict.fromkeys(plain, "the picture is of one colour"))
-    labels = label_pictures(estimator, levels.float() / 255, places.properties)
+    labels = label_pictures(workshop.estimator, levels.float() / 255, places.properties)
     return Made(levels.permute(0, 2, 3, 1).cpu(), labels)
 
 

@@ -22,6 +22,12 @@ def network_file(kind: str) -> str:
     return f"network-{kind}.safetensors"
 
 
+def unit_latents(record: StepRecord, kind: str) -> Tensor:
+    """A kind of a step's latents at unit scale, [picture, channel, h, w] on the CPU."""
+    latents = record.latents.float() / record.scale if kind == "noisy" else record.predicted_clean
+    return latents.cpu()
+
+
 class Latents:
     """A batch's latents at every step, at unit scale: `noisy` before the step, `clean` predicted."""
 
@@ -31,8 +37,7 @@ class Latents:
 
     def look(self, record: StepRecord) -> None:
         """Keep one step."""
-        both = torch.stack([record.latents.float() / record.scale, record.predicted_clean], dim=1)
-        self._kept.append(both.to("cpu", torch.float16))
+        self._kept.append(torch.stack([unit_latents(record, kind) for kind in KINDS], dim=1).half())
 
     def of(self, i: int) -> Tensor:
         """One picture's: [kind, step, channel, h, w], float16."""
@@ -72,9 +77,8 @@ class Sketches:
 
     def look(self, record: StepRecord) -> None:
         """Read one step."""
-        given = {"noisy": record.latents.float() / record.scale, "clean": record.predicted_clean}
         for kind, reader in self._readers.items():
-            latents = given[kind].cpu()
+            latents = unit_latents(record, kind)
             share = torch.full((len(latents),), record.step / self._steps)
             self._maps[kind].append(reader(latents, share))
 

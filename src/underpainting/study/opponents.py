@@ -25,7 +25,7 @@ from underpainting.probes import (
 )
 from underpainting.study.film import LOOKS
 from underpainting.study.labels import label_pictures
-from underpainting.study.places import Grid, Places
+from underpainting.study.places import Grid, Places, finest
 from underpainting.study.prompts import PromptRow
 from underpainting.study.rows import opponent_rows
 from underpainting.study.scoring import OBJECT, Scores
@@ -99,7 +99,7 @@ def map_scores(
     binary property is where its map is above the threshold.
     """
     scores: Scores = {}
-    fine = max(positions, key=lambda of: of[0] * of[1])
+    fine = finest(positions)
     for k, found in enumerate(places.properties):
         if found.name not in maps:
             continue
@@ -109,16 +109,17 @@ def map_scores(
         def patches(of: Tensor, mask: Tensor | None = None, grid: Grid = grid) -> Patches:
             return Patches.of(of, grid, pixel_ranks(of, mask), mask)
 
+        whole = patches(label)
         if found.binary:
-            scores[f"{found.name}/dice"] = dice(read > threshold, patches(label))
-            scores[f"{found.name}/average_precision"] = average_precision(read, patches(label))
+            scores[f"{found.name}/dice"] = dice(read > threshold, whole)
+            scores[f"{found.name}/average_precision"] = average_precision(read, whole)
             continue
         position = enlarge(position_map(positions[fine])[k], fine, (label.shape[-2], label.shape[-1]))
         rest, without = read - cell_means(position, grid), patches(label - position)
         scores |= {
-            f"{found.name}/spearman": spearman(read, patches(label)),
-            f"{found.name}/pearson": pearson(read, patches(label)),
-            f"{found.name}/rmse": rmse(read, patches(label)),
+            f"{found.name}/spearman": spearman(read, whole),
+            f"{found.name}/pearson": pearson(read, whole),
+            f"{found.name}/rmse": rmse(read, whole),
             f"{found.name}/spearman_centred": spearman(rest, without),
             f"{found.name}/pearson_centred": pearson(rest, without),
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -95,6 +95,11 @@ class Places:
 def activations(record: StepRecord, layer: Layer, branch: str) -> Tensor:
     """What is read at a layer, or at a stand-in: [picture, token, channel]."""
     return record.activations[layer.name][branch] if layer.path else latent_tokens(record, layer)
+
+
+def finest(grids: Iterable[Grid]) -> Grid:
+    """The grid of the most tokens."""
+    return max(grids, key=lambda grid: grid[0] * grid[1])
 
 
 def grid_name(grid: Grid) -> str:

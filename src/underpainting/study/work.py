@@ -110,9 +110,7 @@ class Work:
                 yield batch
 
     def _make_batch(self, rows: Rows, look: Look) -> Made:
-        model, estimator = self.workshop.model, self.workshop.estimator
-        config, twins = self.study.config.model, self.workshop.twins
-        return make_batch(model, estimator, rows, config, self.places, look, self.tick, twins)
+        return make_batch(self.workshop, rows, self.study.config.model, look, self.tick)
 
     def _hold_to_limit(self, aside: dict[str, str]) -> None:
         if not aside:

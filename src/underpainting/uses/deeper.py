@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from underpainting.diffusion import Layer, StepRecord
-from underpainting.findings.draws import cluster_draws, drawn_means
+from underpainting.findings.draws import mean_interval
 from underpainting.probes import (
     Moments,
     Patches,
@@ -33,7 +33,7 @@ from underpainting.study.environment import Workshop
 from underpainting.study.film import spread
 from underpainting.study.folder import Study
 from underpainting.study.making import make_batch
-from underpainting.study.places import Grid, Place, Places, Property
+from underpainting.study.places import Grid, Place, Places, Property, finest
 from underpainting.study.progress import Progress
 from underpainting.study.prompts import PromptRow
 from underpainting.study.shards import set_aside
@@ -111,29 +111,20 @@ def _capture(
 ) -> _Captured:
     kept: dict[Place, list[Tensor]] = {place: [] for place in places}
     stacked: dict[int, list[Tensor]] = {step: [] for _, step, _ in places}
-    layers = stack_layers(workshop.places)
+    layers, (branch,) = stack_layers(workshop.places), {branch for _, _, branch in places}
     labels: dict[str, list[Tensor]] = {}
 
     def look(record: StepRecord) -> None:
-        for layer, step, branch in places:
+        for layer, step, _ in places:
             if step == record.step:
                 kept[layer, step, branch].append(record.activations[layer][branch].half().cpu())
         if record.step in stacked:
-            branch = next(branch for _, _, branch in places)
             stacked[record.step].append(stack(record, layers, branch).half().cpu())
 
     size = study.config.run.batch_size
     for start in range(0, len(rows), size):
         batch = rows[start : start + size]
-        made = make_batch(
-            workshop.model,
-            workshop.estimator,
-            batch,
-            study.config.model,
-            workshop.places,
-            look,
-            progress.advance,
-        )
+        made = make_batch(workshop, batch, study.config.model, look, progress.advance)
         for name, label in made.labels.items():
             labels.setdefault(name, []).append(label)
     return _Captured(
@@ -150,14 +141,9 @@ def stack_layers(places: Places) -> list[Layer]:
 
 def stack(record: StepRecord, layers: Sequence[Layer], branch: str) -> Tensor:
     """Their activations side by side on the finest of their grids: [picture, token, channels of all]."""
-    fine = finest(layers)
+    fine = finest(layer.grid for layer in layers)
     parts = [enlarge(record.activations[x.name][branch].mT, x.grid, fine).flatten(-2).mT for x in layers]
     return torch.cat(parts, dim=-1)
-
-
-def finest(layers: Sequence[Layer]) -> Grid:
-    """The finest of some layers' grids."""
-    return max((layer.grid for layer in layers), key=lambda grid: grid[0] * grid[1])
 
 
 def solve_stacked(x: Tensor, labels: Tensor, grid: Grid, binary: bool, strengths: Sequence[float]) -> Probe:
@@ -190,7 +176,7 @@ def _compare(
 ) -> Deeper:
     layer, step, _ = place
     grid = next(known.grid for known in places.watched if known.name == layer)
-    fine = finest(stack_layers(places))
+    fine = finest(layer.grid for layer in stack_layers(places))
     x, y = made["fit"].activations[place], made["fit"].labels[found.name]
     test, label = made["test"].activations[place].float(), made["test"].labels[found.name]
     solved = probes.at(*place)
@@ -210,7 +196,7 @@ def _compare(
         patches = Patches.of(label, of, None if found.binary else pixel_ranks(label))
         scores[name] = ceiling(patches, (metric,))[metric].numpy()
     gain = scores["two_layer"] - scores["solved"]
-    low, high = np.nanpercentile(drawn_means(gain, cluster_draws(prompts)), (2.5, 97.5))
+    mean, low, high = mean_interval(gain, prompts)
     return Deeper(
         property=found.name,
         layer=layer,
@@ -219,7 +205,7 @@ def _compare(
         fit=len(x),
         test=len(test),
         **{name: float(np.nanmean(of)) for name, of in scores.items()},
-        gain=float(np.nanmean(gain)),
-        low=float(low),
-        high=float(high),
+        gain=mean,
+        low=low,
+        high=high,
     )

@@ -14,6 +14,8 @@ from tests.pipeline.study.conftest import tiny_config, tiny_rows
 from underpainting.controls import load_reader
 from underpainting.controls import network as module
 from underpainting.study.config import ControlsConfig
+from underpainting.study.environment import open_workshop
+from underpainting.study.estimate import estimate
 from underpainting.study.folder import create_study
 from underpainting.study.run import run_study
 
@@ -30,6 +32,8 @@ def test_the_network_reads_what_the_step_has(
         update={"controls": ControlsConfig(share=0, network=True, twins=("permuted",))}
     )
     study = create_study(tmp_path / "study", config, tiny_rows())
+    cost = estimate(study, open_workshop(config, estimator=estimator))
+    assert cost.seconds is not None and cost.seconds > 0  # the twins were shown what they are to be shown
     run_study(study, estimator=estimator)
     table = pq.read_table(study.scores).to_pylist()
     scores = {(r["image"], r["source"], r["property"], r["metric"], r["step"]): r["value"] for r in table}
