@@ -27,7 +27,7 @@ def measure(pictures: int = 160) -> dict[str, float]:
         for workers in (1, 2):
             folder = Path(name) / str(workers)
             init = ["init", str(folder), "--prompts", "stilllife", "--limit", str(pictures)]
-            options = ["--guidance-scale", "3", "--shard-size", "5"]
+            options = ["--guidance-scale", "3", "--batch-size", "4", "--shard-size", "4"]
             subprocess.run([sys.executable, "-m", "underpainting.cli", *init, *options], check=True)
             command = [sys.executable, "-c", RUN, str(folder), str(workers)]
             walls[workers] = seconds(lambda command=command: subprocess.run(command, check=True))

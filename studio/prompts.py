@@ -36,12 +36,13 @@ def main() -> None:
     cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     cli.add_argument("--count", type=int, default=240)
     cli.add_argument("--seed", type=int, default=1)
+    cli.add_argument("--held-out", action="store_true", help="pairs of class and colour kept from training")
     cli.add_argument("--out", type=Path, default=stilllife.folder() / "prompts.csv")
     args = cli.parse_args()
     with args.out.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["prompt", "seed"])
-        table.writerows(row[:2] for row in draw(args.count, args.seed))
+        table.writerows(row[:2] for row in draw(args.count, args.seed, args.held_out))
 
 
 if __name__ == "__main__":

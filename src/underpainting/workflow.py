@@ -34,6 +34,7 @@ from underpainting.study.progress import Progress
 from underpainting.study.prompts import read_prompts
 from underpainting.study.run import MAX_SET_ASIDE, run_study
 from underpainting.uses.deeper import Deeper, deeper_probes
+from underpainting.uses.transfer import Transferred, leave_out, other_prompts
 
 
 def init(folder: Path, config: StudyConfig) -> Study:
@@ -172,9 +173,32 @@ def nonlinear(folder: Path, pictures: int, progress: Progress | None = None) -> 
     return deeper_probes(study, workshop, pictures, progress or Progress())
 
 
+def transfer(
+    folder: Path, *, words: Sequence[str] = (), prompts: str | None = None, progress: Progress | None = None
+) -> list[Transferred]:
+    """Ask whether a study's probes carry over: to words left out of fitting, and to the prompts of a file.
+
+    Raises UnderpaintingError where neither is given, the study is not done, a word is in no prompt, or the
+    file cannot be read.
+    """
+    words = tuple(dict.fromkeys(words))
+    if not words and prompts is None:
+        raise UnderpaintingError("nothing to carry over to: give words to leave out, or a file of prompts")
+    progress, study = progress or Progress(), open_study(folder)
+    rows = None if prompts is None else read_prompts(prompts)
+    require_whole(study.scores, f"`underpainting run {folder}` makes it")
+    study, workshop = reopen(folder)
+    found = leave_out(study, workshop, words, progress) if words else []
+    if rows and prompts is not None:
+        card = json.loads((study.probes / "card.json").read_text(encoding="utf-8"))
+        tested = read_scores(study.scores, card, main_branch(card["branches"]))
+        found += other_prompts(study, workshop, rows, prompts, tested, progress)
+    return found
+
+
 DEMO = StudyConfig(model=ModelConfig(guidance_scale=3.0))
 FULL_DEMO = DEMO.model_copy(
-    update={"controls": ControlsConfig(share=1, network=True, twins=("permuted", "fresh"))}
+    update={"controls": ControlsConfig(share=1, network=True, twins=("permuted", "fresh", "permuted-own"))}
 )
 
 

@@ -10,7 +10,19 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 import underpainting
-from underpainting.cli import compare, demo, estimate, init, layers, look, nonlinear, report, run, verify
+from underpainting.cli import (
+    compare,
+    demo,
+    estimate,
+    init,
+    layers,
+    look,
+    nonlinear,
+    report,
+    run,
+    transfer,
+    verify,
+)
 from underpainting.errors import UnderpaintingError
 
 
@@ -28,7 +40,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-for command in (init, run, demo, layers, estimate, report, compare, look, nonlinear, verify):
+for command in (init, run, demo, layers, estimate, report, compare, look, nonlinear, transfer, verify):
     name = command.__name__.rpartition(".")[2]
     app.command(name, epilog=_examples(*command.EXAMPLES))(getattr(command, name))
 

@@ -75,7 +75,10 @@ def init(
     ] = None,
     twins: Annotated[
         str | None,
-        typer.Option(help="Untrained twins to probe beside: permuted, fresh or both.", show_default="none"),
+        typer.Option(
+            help="Untrained twins to probe beside: permuted, fresh, permuted-own, fresh-own.",
+            show_default="none",
+        ),
     ] = None,
     network: Annotated[
         bool, typer.Option("--network", help="Train a small network to read the latents, as an opponent.")

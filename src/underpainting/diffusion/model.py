@@ -157,6 +157,10 @@ class Model:
             self.pipe.set_progress_bar_config(**bar)
         return Denoised(latents, watching.evaluations)
 
+    def with_denoiser(self, denoiser: torch.nn.Module) -> "Model":
+        """The same pipeline with another network of the denoiser's shape; this model is as it was."""
+        return Model(self.adapter.with_denoiser(self.pipe, denoiser), self.adapter, self.name)
+
     def look(
         self,
         pictures: torch.Tensor,

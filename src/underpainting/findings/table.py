@@ -29,6 +29,8 @@ READERS = {
     "decoder": "probe, decoder's attention",
     "permuted": "probe, weights permuted",
     "fresh": "probe, untrained network",
+    "permuted-own": "probe, weights permuted, own trajectory",
+    "fresh-own": "probe, untrained network, own trajectory",
     "network:noisy": "small network, noisy latents",
     "network:clean": "small network, predicted clean latents",
     "estimator:noisy": "estimator, noisy picture",
@@ -38,7 +40,7 @@ READERS = {
 """Who reads a property, in words."""
 
 LOOKS = tuple(source for source in READERS if source.startswith("estimator:"))
-OF_LAYERS = ("probe", "shuffled", "latents:noisy", "latents:clean", "decoder", "permuted", "fresh")
+OF_LAYERS = (*(of for of in READERS if of.partition(":")[0] not in ("network", "estimator")), "shuffled")
 ALL = tuple(dict.fromkeys((*OF_LAYERS, *READERS)))
 BEST = "best"
 

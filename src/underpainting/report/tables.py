@@ -29,6 +29,8 @@ SOURCES = {
     "decoder": "Decoder\u2019s attention",
     "permuted": "Weights permuted",
     "fresh": "Untrained network",
+    "permuted-own": "Weights permuted, own trajectory",
+    "fresh-own": "Untrained network, own trajectory",
     "latents:clean": "Clean latents",
     "latents:noisy": "Noisy latents",
     "network:clean": "Network, clean latents",

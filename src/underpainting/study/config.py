@@ -80,12 +80,13 @@ class ProbesConfig(_Section):
 
 class ControlsConfig(_Section):
     """Costly controls: the estimator looks at every step of a share of the test pictures; a small network is
-    trained to read the latents, or not; untrained twins of the network are shown its own latents.
+    trained to read the latents, or not; untrained twins of the network are shown its own latents, or (`-own`)
+    denoise by themselves from the same noise.
     """
 
     share: float = Field(default=0.2, ge=0, le=1)
     network: bool = False
-    twins: tuple[Literal["permuted", "fresh"], ...] = ()
+    twins: tuple[Literal["permuted", "fresh", "permuted-own", "fresh-own"], ...] = ()
 
 
 class RunConfig(_Section):

@@ -21,17 +21,23 @@ from underpainting.study.labels import choose_properties
 from underpainting.study.places import Places
 
 DECODER = "vae.decoder.mid_block.attentions.0"
+OWN = "-own"
 PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "numpy")
 
 
 @dataclass(frozen=True)
 class Workshop:
-    """What is loaded for a study: model, its untrained twins, estimator, and the places that are probed."""
+    """What is loaded for a study: model, estimator, and the places that are probed.
+
+    twins: untrained networks that are shown what the model's is shown. strays: models with such a network,
+    that denoise by themselves.
+    """
 
     model: Model
     estimator: Estimator
     places: Places
     twins: dict[str, Module]
+    strays: dict[str, Model]
 
 
 def open_workshop(
@@ -56,8 +62,10 @@ def open_workshop(
     attention = Layer("decoder", DECODER, (grid[0], grid[1]), decoder) if decoder else None
     kinds: tuple[str, ...] = tuple(dict.fromkeys(config.controls.twins))
     places = Places(layers, config.model.steps, config.watch.branches, properties, channels, attention, kinds)
-    twins = {kind: twin_of(model.adapter.denoiser(model.pipe), kind) for kind in kinds}
-    return Workshop(model, estimator, places, twins)
+    networks = {kind: twin_of(model.adapter.denoiser(model.pipe), kind.removesuffix(OWN)) for kind in kinds}
+    twins = {kind: network for kind, network in networks.items() if not kind.endswith(OWN)}
+    strays = {kind: model.with_denoiser(networks[kind]) for kind in kinds if kind.endswith(OWN)}
+    return Workshop(model, estimator, places, twins, strays)
 
 
 def choose_device(name: str) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
+from torch.nn import Module
 
-from underpainting.diffusion import StepRecord
+from underpainting.diffusion import Denoised, Model, StepRecord
 from underpainting.errors import UnsoundPictures
 from underpainting.study.config import ModelConfig
 from underpainting.study.environment import Workshop
 from underpainting.study.labels import label_pictures
+from underpainting.study.places import Places
 from underpainting.study.prompts import PromptRow
 
 Look = Callable[[StepRecord], None]
@@ -53,16 +55,37 @@ def make_batch(
     """
 
     model, places = workshop.model, workshop.places
+    strays = {name: _trajectory(stray, rows, config, places) for name, stray in workshop.strays.items()}
 
     def on_step(record: StepRecord) -> None:
         if record.first:
+            for name, steps in strays.items():
+                of = steps[record.step - 1]
+                record.activations.update({f"{name}.{layer}": branches for layer, branches in of.items()})
             if places.decoder:
                 tokens = model.decoder_tokens(record.latents)
                 record.activations[places.decoder.name] = dict.fromkeys(places.branches, tokens)
             look(record)
             tick(len(rows) / config.steps)
 
-    denoised = model.denoise(
+    denoised = _denoise(model, rows, config, places, on_step, workshop.twins)
+    levels = to_bytes(model.decode(denoised.latents))
+    flat = levels.flatten(2)
+    if plain := (flat == flat[:, :, :1]).all((1, 2)).nonzero().flatten().tolist():
+        raise UnsoundPictures(dict.fromkeys(plain, "the picture is of one colour"))
+    labels = label_pictures(workshop.estimator, levels.float() / 255, places.properties)
+    return Made(levels.permute(0, 2, 3, 1).cpu(), labels)
+
+
+def _denoise(
+    model: Model,
+    rows: Sequence[PromptRow],
+    config: ModelConfig,
+    places: Places,
+    on_step: Look,
+    twins: Mapping[str, Module] | None = None,
+) -> Denoised:
+    return model.denoise(
         [row.prompt for row in rows],
         [row.seed for row in rows],
         steps=config.steps,
@@ -70,14 +93,27 @@ def make_batch(
         watch=places.watched,
         branches=places.branches,
         on_step=on_step,
-        twins=workshop.twins,
+        twins=twins,
     )
-    levels = to_bytes(model.decode(denoised.latents))
-    flat = levels.flatten(2)
-    if plain := (flat == flat[:, :, :1]).all((1, 2)).nonzero().flatten().tolist():
-        raise UnsoundPictures(dict.fromkeys(plain, "the picture is of one colour"))
-    labels = label_pictures(workshop.estimator, levels.float() / 255, places.properties)
-    return Made(levels.permute(0, 2, 3, 1).cpu(), labels)
+
+
+def _trajectory(
+    model: Model, rows: Sequence[PromptRow], config: ModelConfig, places: Places
+) -> list[dict[str, dict[str, Tensor]]]:
+    """By step, activations by layer and branch of a network that denoises by itself from the rows' noise."""
+    steps: list[dict[str, dict[str, Tensor]]] = []
+
+    def on_step(record: StepRecord) -> None:
+        if record.first:
+            steps.append(
+                {
+                    layer: {branch: x.clone() for branch, x in of.items()}
+                    for layer, of in record.activations.items()
+                }
+            )
+
+    _denoise(model, rows, config, places, on_step)
+    return steps
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,29 +17,32 @@ from underpainting.probes import (
     Patches,
     Probe,
     ProbeSet,
-    average_precision,
     ceiling,
     cell_means,
     enlarge,
     gradient_scores,
     pixel_ranks,
     ridge,
-    spearman,
     train_gradient_probe,
     train_two_layer_probe,
 )
 from underpainting.probes.gradient import Kind
-from underpainting.records import main_branch
 from underpainting.study.environment import Workshop
 from underpainting.study.film import spread
 from underpainting.study.folder import Study
-from underpainting.study.making import make_batch
 from underpainting.study.places import Grid, Place, Places, Property, finest
 from underpainting.study.progress import Progress
-from underpainting.study.prompts import PromptRow
-from underpainting.study.shards import set_aside
+from underpainting.uses.capture import (
+    Captured,
+    best_places,
+    capture,
+    judge,
+    judging_metric,
+    sound_rows,
+    view_of,
+)
 
-STEPS = (1, 3, 8, 15)
+STACKED = "stacked"
 
 
 @dataclass(frozen=True)
@@ -68,70 +72,25 @@ class Deeper:
     high: float
 
 
-@dataclass(frozen=True)
-class _Captured:
-    activations: dict[Place, Tensor]  # [picture, token, channel], float16
-    stacked: dict[int, Tensor]  # by step, [picture, token of the finest grid, channel], float16
-    labels: dict[str, Tensor]  # [picture, height, width]
-
-
 def deeper_probes(study: Study, workshop: Workshop, pictures: int, progress: Progress) -> list[Deeper]:
     """Capture the best layers at steps 1, 3, 8 and 15 (as far as there are) and train on them.
 
     pictures: of the fit pictures, spread evenly, and half as many of the test pictures.
     """
     probes = ProbeSet.load(study.probes)
-    branch = main_branch(probes.branches)
-    steps = [step for step in STEPS if step <= probes.steps]
-    places = {
-        (found.name, step): (probes.best_layer(found.name), step, branch)
-        for found in workshop.places.properties
-        for step in steps
+    places = best_places(probes, workshop.places.properties)
+    layers = stack_layers(workshop.places)
+    views = {place: view_of(place) for _, place in places}
+    for _, (_, step, branch) in places:
+        views[STACKED, step, branch] = partial(stack, layers=layers, branch=branch)
+    rows = {
+        "fit": spread(sound_rows(study, "fit"), pictures),
+        "test": spread(sound_rows(study, "test"), -(-pictures // 2)),
     }
-    unsound = set_aside(study.shard(shard.number) for shard in study.shards)
-    sound = {
-        split: [row for shard in study.of_split(split) for row in shard.pictures if row.image not in unsound]
-        for split in ("fit", "test")
-    }
-    rows = {"fit": spread(sound["fit"], pictures), "test": spread(sound["test"], -(-pictures // 2))}
     progress.start(sum(map(len, rows.values())), 0)
-    made = {
-        split: _capture(study, workshop, of, set(places.values()), progress) for split, of in rows.items()
-    }
+    made = {split: capture(study, workshop, of, views, progress) for split, of in rows.items()}
     prompts = np.unique([row.prompt for row in rows["test"]], return_inverse=True)[1]
-    return [
-        _compare(study, made, probes, found, places[found.name, step], prompts, workshop.places)
-        for found in workshop.places.properties
-        for step in steps
-    ]
-
-
-def _capture(
-    study: Study, workshop: Workshop, rows: list[PromptRow], places: set[Place], progress: Progress
-) -> _Captured:
-    kept: dict[Place, list[Tensor]] = {place: [] for place in places}
-    stacked: dict[int, list[Tensor]] = {step: [] for _, step, _ in places}
-    layers, (branch,) = stack_layers(workshop.places), {branch for _, _, branch in places}
-    labels: dict[str, list[Tensor]] = {}
-
-    def look(record: StepRecord) -> None:
-        for layer, step, _ in places:
-            if step == record.step:
-                kept[layer, step, branch].append(record.activations[layer][branch].half().cpu())
-        if record.step in stacked:
-            stacked[record.step].append(stack(record, layers, branch).half().cpu())
-
-    size = study.config.run.batch_size
-    for start in range(0, len(rows), size):
-        batch = rows[start : start + size]
-        made = make_batch(workshop, batch, study.config.model, look, progress.advance)
-        for name, label in made.labels.items():
-            labels.setdefault(name, []).append(label)
-    return _Captured(
-        {place: torch.cat(of) for place, of in kept.items()},
-        {step: torch.cat(of) for step, of in stacked.items()},
-        {name: torch.cat(of) for name, of in labels.items()},
-    )
+    return [_compare(study, made, probes, found, place, prompts, workshop.places) for found, place in places]
 
 
 def stack_layers(places: Places) -> list[Layer]:
@@ -146,7 +105,9 @@ def stack(record: StepRecord, layers: Sequence[Layer], branch: str) -> Tensor:
     return torch.cat(parts, dim=-1)
 
 
-def solve_stacked(x: Tensor, labels: Tensor, grid: Grid, binary: bool, strengths: Sequence[float]) -> Probe:
+def solve_stacked(
+    x: Tensor, labels: Tensor, grid: Grid, found: Property, strengths: Sequence[float]
+) -> Probe:
     """A ridge probe of activations [picture, token, channel], its strength chosen on their last fifth."""
     held = max(1, len(x) // 5)
     moments = Moments(x.shape[2], 1)
@@ -155,26 +116,21 @@ def solve_stacked(x: Tensor, labels: Tensor, grid: Grid, binary: bool, strengths
     solution = ridge(moments, strengths)
     every = Probe(solution.weight[..., 0].T.float(), solution.bias[:, 0].float(), tuple(map(str, strengths)))
     read = every.apply(x[-held:].float()).movedim(-1, 0)
-    quality = _judge(read, labels[-held:], grid, binary).nanmean(-1)
+    quality = judge(read, labels[-held:], grid, found).nanmean(-1)
     best = int(quality.nan_to_num(-1).argmax())
     return Probe(every.weight[:, [best]], every.bias[[best]], ("stacked",))
 
 
-def _judge(read: Tensor, labels: Tensor, grid: Grid, binary: bool) -> Tensor:
-    patches = Patches.of(labels, grid, None if binary else pixel_ranks(labels))
-    return average_precision(read, patches) if binary else spearman(read, patches)
-
-
 def _compare(
     study: Study,
-    made: dict[str, _Captured],
+    made: dict[str, Captured],
     probes: ProbeSet,
     found: Property,
     place: Place,
     prompts: np.ndarray,
     places: Places,
 ) -> Deeper:
-    layer, step, _ = place
+    layer, step, branch = place
     grid = next(known.grid for known in places.watched if known.name == layer)
     fine = finest(layer.grid for layer in stack_layers(places))
     x, y = made["fit"].activations[place], made["fit"].labels[found.name]
@@ -186,12 +142,12 @@ def _compare(
         "gradient": gradient_scores(train_gradient_probe(x, y, kind, grid=grid), test),
         "two_layer": train_two_layer_probe(x, cell_means(y, grid), found.binary)(test),
     }
-    scores = {name: _judge(read, label, grid, found.binary).numpy() for name, read in readings.items()}
-    stacked = solve_stacked(
-        made["fit"].stacked[step], y, fine, found.binary, study.config.probes.strengths
-    ).apply(made["test"].stacked[step].float())[..., 0]
-    scores["stacked"] = _judge(stacked, label, fine, found.binary).numpy()
-    metric = "average_precision" if found.binary else "spearman"
+    scores = {name: judge(read, label, grid, found).numpy() for name, read in readings.items()}
+    wide, wide_test = (made[split].activations[STACKED, step, branch] for split in ("fit", "test"))
+    solver = solve_stacked(wide, y, fine, found, study.config.probes.strengths)
+    stacked = solver.apply(wide_test.float())[..., 0]
+    scores["stacked"] = judge(stacked, label, fine, found).numpy()
+    metric = judging_metric(found)
     for name, of in (("ceiling", grid), ("stacked_ceiling", fine)):
         patches = Patches.of(label, of, None if found.binary else pixel_ranks(label))
         scores[name] = ceiling(patches, (metric,))[metric].numpy()

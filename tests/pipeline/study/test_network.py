@@ -29,7 +29,7 @@ def test_the_network_reads_what_the_step_has(
 ) -> None:
     monkeypatch.setattr(module, "UPDATES", 30)
     config = tiny_config(pipeline_folder).model_copy(
-        update={"controls": ControlsConfig(share=0, network=True, twins=("permuted",))}
+        update={"controls": ControlsConfig(share=0, network=True, twins=("permuted", "permuted-own"))}
     )
     study = create_study(tmp_path / "study", config, tiny_rows())
     cost = estimate(study, open_workshop(config, estimator=estimator))
@@ -77,3 +77,12 @@ def test_the_network_reads_what_the_step_has(
         if r["source"] == "probe"
     }
     assert of.keys() == probes.keys() and of != probes
+    own = [r for r in table if r["source"] == "permuted-own"]
+    alone = {
+        (r["layer"], r["step"], r["branch"], r["image"], r["metric"], r["property"]): r["value"] for r in own
+    }
+    assert alone.keys() == of.keys()
+    for key, value in alone.items():  # both begin with the same noise, and then part
+        if key[1] == 1:
+            assert np.isclose(value, of[key], atol=1e-3, equal_nan=True)
+    assert any(abs(alone[key] - of[key]) > 1e-3 for key in alone if key[1] == 3)

@@ -21,6 +21,9 @@ class Adapter(Protocol):
     def denoiser(self, pipe: Any) -> torch.nn.Module:
         """The network that is called at every step."""
 
+    def with_denoiser(self, pipe: Any, denoiser: torch.nn.Module) -> Any:
+        """A pipeline of the same parts but for that network."""
+
     def default_size(self, pipe: Any) -> tuple[int, int]:
         """Picture size (height, width) in pixels when none is asked for."""
 

@@ -1,5 +1,6 @@
 """Stable Diffusion's family: a U-Net with cross-attention, latents of a variational autoencoder."""
 
+import copy
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,12 @@ class UNetAdapter:
         """The U-Net."""
         unet: torch.nn.Module = pipe.unet
         return unet
+
+    def with_denoiser(self, pipe: Any, denoiser: torch.nn.Module) -> Any:
+        """The same pipeline, shallowly copied, with another U-Net."""
+        other = copy.copy(pipe)
+        other.unet = denoiser
+        return other
 
     def default_size(self, pipe: Any) -> tuple[int, int]:
         """The U-Net's sample size times the autoencoder's factor."""

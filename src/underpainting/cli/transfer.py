@@ -1,0 +1,49 @@
+"""`underpainting transfer`: do a study's probes carry over?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLES = (
+    "underpainting transfer demo --leave-out mug,car,lemon",
+    "underpainting transfer demo --prompts unseen.csv --json",
+)
+
+
+def transfer(
+    folder: Annotated[Path, typer.Argument(help="Folder of a study that is done.")],
+    leave_out: Annotated[
+        str | None, typer.Option(help="Words whose prompts are left out of fitting, each in turn.")
+    ] = None,
+    prompts: Annotated[
+        str | None, typer.Option(help="CSV or Parquet of other prompts to read with the study's probes.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Ask whether probes read what they were never fitted to: words left out, or other prompts.
+
+    With --leave-out, pictures are made again and probes fitted without the prompts that have the word, then
+    scored on test pictures that do, beside probes of all fit pictures. With --prompts, the study's own probes
+    are scored on new pictures, beside their scores on the study's test pictures. At the best layers, steps
+    1, 3, 8 and 15. The study is not changed.
+    """
+    from dataclasses import asdict
+
+    from underpainting.cli.show import as_json, listed, progress, table
+    from underpainting.study.results import NAMES
+    from underpainting.workflow import transfer as work
+
+    with progress() as shown:
+        found = work(folder, words=listed(leave_out) or (), prompts=prompts, progress=shown)
+    if json:
+        as_json([asdict(row) for row in found])
+        return
+    columns = ["property", "layer", "step", "metric", "unlike", "pictures", "score", "known", "difference"]
+    rows: list[list[object]] = []
+    for r in found:
+        row = [r.property, r.layer, r.step, NAMES[r.metric], r.unlike, r.pictures, r.score, r.known]
+        rows.append([*row, r.difference, f"{r.low:.3f} to {r.high:.3f}"])
+    table([*columns, "95 % interval"], rows)
