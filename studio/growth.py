@@ -24,6 +24,7 @@ from underpainting.study.config import ControlsConfig, ModelConfig, PromptsConfi
 
 TABLES = Path(__file__).parent / "scores"
 KEYS = ["property", "layer", "step", "branch", "source", "metric"]
+WORDED = set(KEYS) - {"step"}
 SHOWN = {"saliency": "dice", "depth": "spearman", "shading": "spearman"}
 WORDS = {"dice": "Dice", "spearman": "rank correlation"}
 
@@ -31,7 +32,10 @@ WORDS = {"dice": "Dice", "spearman": "rank correlation"}
 def means(scores: pa.Table) -> pa.Table:
     """A study's scores, meant over pictures."""
     sound = scores.filter(pc.is_finite(scores["value"]))
-    table = sound.group_by(KEYS).aggregate([("value", "mean"), ("value", "stddev"), ("value", "count")])
+    plain = sound.cast(
+        pa.schema([(x.name, pa.string() if x.name in WORDED else x.type) for x in sound.schema])
+    )
+    table = plain.group_by(KEYS).aggregate([("value", "mean"), ("value", "stddev"), ("value", "count")])
     return table.sort_by([(key, "ascending") for key in KEYS])
 
 
