@@ -79,7 +79,7 @@ def test_metrics_on_some_pixels_equal_scipy_on_those(case) -> None:
     both = label.expand(2, *size)[:, None]
     patches = Patches.of(both, grid, pixel_ranks(both, masks[:, None]), masks[:, None])
     found = score(prediction, patches, CONTINUOUS)
-    best = ceiling(patches, ("spearman", "pearson"))
+    best = ceiling(patches, ("pearson",))
     for k, mask in enumerate(masks.numpy()):
         truth = label.double().numpy()[mask]
         for step, tokens in enumerate(prediction):
@@ -92,7 +92,7 @@ def test_metrics_on_some_pixels_equal_scipy_on_those(case) -> None:
             }
             for name in CONTINUOUS:
                 np.testing.assert_allclose(found[name][k, step].item(), expected[name], rtol=1e-6, atol=1e-9)
-                if name != "rmse" and not constant:
+                if name == "pearson" and not constant:  # cells differ in size: the rank ceiling is not exact
                     assert best[name][k].item() >= expected[name] - 1e-9
 
 
