@@ -19,12 +19,12 @@ import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 
 from underpainting import workflow
+from underpainting.records import plain_schema
 from underpainting.report.colours import colour, ramp_name
 from underpainting.study.config import ControlsConfig, ModelConfig, PromptsConfig, RunConfig, StudyConfig
 
 TABLES = Path(__file__).parent / "scores"
 KEYS = ["property", "layer", "step", "branch", "source", "metric"]
-WORDED = set(KEYS) - {"step"}
 SHOWN = {"saliency": "dice", "depth": "spearman", "shading": "spearman"}
 WORDS = {"dice": "Dice", "spearman": "rank correlation"}
 
@@ -32,9 +32,7 @@ WORDS = {"dice": "Dice", "spearman": "rank correlation"}
 def means(scores: pa.Table) -> pa.Table:
     """A study's scores, meant over pictures."""
     sound = scores.filter(pc.is_finite(scores["value"]))
-    plain = sound.cast(
-        pa.schema([(x.name, pa.string() if x.name in WORDED else x.type) for x in sound.schema])
-    )
+    plain = sound.cast(plain_schema(sound.schema))
     table = plain.group_by(KEYS).aggregate([("value", "mean"), ("value", "stddev"), ("value", "count")])
     return table.sort_by([(key, "ascending") for key in KEYS])
 

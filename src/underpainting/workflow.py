@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from underpainting.diffusion import Model
 from underpainting.errors import UnderpaintingError
 from underpainting.findings.compare import Compared, Side
 from underpainting.findings.compare import compare as compare_sides
-from underpainting.findings.cubes import read_scores
+from underpainting.findings.cubes import Scores, read_scores
 from underpainting.findings.leads import leads_table
 from underpainting.findings.table import emergence_table
 from underpainting.observers.estimators import Estimator
@@ -88,7 +89,7 @@ def write_findings(study: Study) -> None:
     They hold from which step each property is there, in every layer, and how far ahead of each opponent the
     probe is, with intervals.
     """
-    card = json.loads((study.probes / "card.json").read_text(encoding="utf-8"))
+    card = _card(study)
     branch = main_branch(card["branches"])
     metrics = {name: about["metric"] for name, about in card["properties"].items()}
     test, calibrate = (
@@ -113,10 +114,19 @@ def compare(folders: Sequence[Path]) -> list[Compared]:
         study = open_study(folder)
         for path in (study.scores, study.probes):
             require_whole(path, f"`underpainting run {folder}` makes it")
-        card = json.loads((study.probes / "card.json").read_text(encoding="utf-8"))
-        layers = {name: about["best_layer"] for name, about in card["properties"].items()}
-        sides[str(folder)] = Side(read_scores(study.scores, card, main_branch(card["branches"])), layers)
+        layers = {name: about["best_layer"] for name, about in _card(study)["properties"].items()}
+        sides[str(folder)] = Side(_test_scores(study), layers)
     return compare_sides(sides)
+
+
+def _card(study: Study) -> dict[str, Any]:
+    card: dict[str, Any] = json.loads((study.probes / "card.json").read_text(encoding="utf-8"))
+    return card
+
+
+def _test_scores(study: Study) -> Scores:
+    card = _card(study)
+    return read_scores(study.scores, card, main_branch(card["branches"]))
 
 
 def report(folder: Path) -> Path:
@@ -184,15 +194,13 @@ def transfer(
     words = tuple(dict.fromkeys(words))
     if not words and prompts is None:
         raise UnderpaintingError("nothing to carry over to: give words to leave out, or a file of prompts")
-    progress, study = progress or Progress(), open_study(folder)
-    rows = None if prompts is None else read_prompts(prompts)
-    require_whole(study.scores, f"`underpainting run {folder}` makes it")
+    progress = progress or Progress()
+    others = {} if prompts is None else {prompts: read_prompts(prompts)}
     study, workshop = reopen(folder)
+    require_whole(study.scores, f"`underpainting run {folder}` makes it")
     found = leave_out(study, workshop, words, progress) if words else []
-    if rows and prompts is not None:
-        card = json.loads((study.probes / "card.json").read_text(encoding="utf-8"))
-        tested = read_scores(study.scores, card, main_branch(card["branches"]))
-        found += other_prompts(study, workshop, rows, prompts, tested, progress)
+    for name, rows in others.items():
+        found += other_prompts(study, workshop, rows, name, _test_scores(study), progress)
     return found
 
 

@@ -110,10 +110,9 @@ def write_table(path: Path, table: pa.Table, schema: pa.Schema) -> None:
     where columns or types are not the schema's.
     """
     _check_names(schema, table.column_names, str(path))
-    plain = pa.schema([(field.name, _plain(field.type)) for field in schema])
     try:
         # Through plain strings in one chunk, so that dictionaries are in order of first appearance.
-        whole = table.select(schema.names).cast(plain).combine_chunks().cast(schema)
+        whole = table.select(schema.names).cast(plain_schema(schema)).combine_chunks().cast(schema)
     except pa.ArrowException as error:
         raise UnderpaintingError(f"{path}: columns are not of the schema's types ({error})") from error
     pq.write_table(whole, path, compression="zstd")
@@ -148,6 +147,11 @@ def read_parts(path: Path, schema: pa.Schema, columns: Sequence[str]) -> Iterato
                 yield pa.Table.from_batches([batch]).select(names).cast(kept)
     except (OSError, pa.ArrowException) as error:
         raise UnderpaintingError(_unreadable(path, error)) from error
+
+
+def plain_schema(schema: pa.Schema) -> pa.Schema:
+    """A schema with strings in place of dictionaries, which some of pyarrow's functions do not take."""
+    return pa.schema([(field.name, _plain(field.type)) for field in schema])
 
 
 def _unreadable(path: Path, error: Exception) -> str:

@@ -66,7 +66,6 @@ def look_at(study: Study, workshop: Workshop, picture: Tensor, prompt: str, seed
         on_step=on_step,
     )
     labels = label_pictures(workshop.estimator, levels.float() / 255, places.properties)
-    grids = {layer.name: layer.grid for layer in places.watched}
     readings = {}
     for found in places.properties:
         name, layer = found.name, layers[found.name]
@@ -74,7 +73,7 @@ def look_at(study: Study, workshop: Workshop, picture: Tensor, prompt: str, seed
         if found.binary:
             cuts = [probes.entries[Key(name, layer, i + 1, branch)].threshold for i in range(len(read))]
             read = (read > torch.tensor(cuts, dtype=torch.float64)[:, None]).float()
-        readings[name] = read.reshape(-1, *grids[layer])
+        readings[name] = read.reshape(-1, *places.grid_of(layer))
     return Looked(
         picture=levels[0].permute(1, 2, 0),
         frames=film.develop(workshop.model, 0),

@@ -55,13 +55,12 @@ def make_batch(
     """
 
     model, places = workshop.model, workshop.places
-    strays = {name: _trajectory(stray, rows, config, places) for name, stray in workshop.strays.items()}
+    strays = [_trajectory(name, stray, rows, config, places) for name, stray in workshop.strays.items()]
 
     def on_step(record: StepRecord) -> None:
         if record.first:
-            for name, steps in strays.items():
-                of = steps[record.step - 1]
-                record.activations.update({f"{name}.{layer}": branches for layer, branches in of.items()})
+            for steps in strays:
+                record.activations.update(steps[record.step - 1])
             if places.decoder:
                 tokens = model.decoder_tokens(record.latents)
                 record.activations[places.decoder.name] = dict.fromkeys(places.branches, tokens)
@@ -98,16 +97,16 @@ def _denoise(
 
 
 def _trajectory(
-    model: Model, rows: Sequence[PromptRow], config: ModelConfig, places: Places
+    name: str, model: Model, rows: Sequence[PromptRow], config: ModelConfig, places: Places
 ) -> list[dict[str, dict[str, Tensor]]]:
-    """By step, activations by layer and branch of a network that denoises by itself from the rows' noise."""
+    """By step, activations of a network that denoises by itself from the rows' noise, as a twin's stand."""
     steps: list[dict[str, dict[str, Tensor]]] = []
 
     def on_step(record: StepRecord) -> None:
         if record.first:
             steps.append(
                 {
-                    layer: {branch: x.clone() for branch, x in of.items()}
+                    f"{name}.{layer}": {branch: x.clone() for branch, x in of.items()}
                     for layer, of in record.activations.items()
                 }
             )

@@ -86,6 +86,10 @@ class Places:
         layers = (*self.watched, self.decoder) if self.decoder else self.watched
         return tuple(dict.fromkeys(layer.grid for layer in layers))
 
+    def grid_of(self, name: str) -> Grid:
+        """The grid of a watched layer."""
+        return next(layer.grid for layer in self.watched if layer.name == name)
+
     @property
     def main_branch(self) -> str:
         """The branch that best layers are chosen on."""

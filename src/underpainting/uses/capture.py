@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from underpainting.diffusion import StepRecord
-from underpainting.probes import Patches, ProbeSet, average_precision, pixel_ranks, spearman
+from underpainting.probes import (
+    Moments,
+    Patches,
+    ProbeSet,
+    average_precision,
+    cell_means,
+    pixel_ranks,
+    spearman,
+)
 from underpainting.records import main_branch
 from underpainting.study.environment import Workshop
 from underpainting.study.folder import Study
@@ -21,6 +31,8 @@ from underpainting.study.shards import set_aside
 
 STEPS = (1, 3, 8, 15)
 """Steps that are kept, as far as a study has them."""
+
+CHUNK = 16  # pictures that moments take at once
 
 View = Callable[[StepRecord], Tensor]
 """What is kept of a step: [picture, token, channel]."""
@@ -41,7 +53,8 @@ def capture(
     views: Mapping[Place, View],
     progress: Progress,
 ) -> Captured:
-    """Make pictures as the study makes them, and keep each view at its place's step."""
+    """Make pictures as the study makes them, but for its twins, and keep each view at its place's step."""
+    workshop = replace(workshop, twins={}, strays={})
     kept: dict[Place, list[Tensor]] = {place: [] for place in views}
     labels: dict[str, list[Tensor]] = {}
 
@@ -83,6 +96,19 @@ def sound_rows(study: Study, split: str) -> list[PromptRow]:
     """A split's pictures that were not set aside."""
     aside = set_aside(study.shard(shard.number) for shard in study.shards)
     return [row for shard in study.of_split(split) for row in shard.pictures if row.image not in aside]
+
+
+def prompt_numbers(rows: Sequence[PromptRow]) -> NDArray[np.int64]:
+    """The number of each picture's prompt."""
+    return np.unique([row.prompt for row in rows], return_inverse=True)[1]
+
+
+def moments_of(x: Tensor, labels: Tensor, grid: Grid) -> Moments:
+    """Moments of activations [picture, token, channel] and labels [picture, height, width]."""
+    moments = Moments(x.shape[2], 1)
+    for part, label in zip(torch.split(x, CHUNK), torch.split(labels, CHUNK), strict=True):
+        moments.update(part.float(), cell_means(label, grid)[..., None])
+    return moments
 
 
 def judging_metric(found: Property) -> str:

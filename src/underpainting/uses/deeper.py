@@ -13,7 +13,6 @@ from torch import Tensor
 from underpainting.diffusion import Layer, StepRecord
 from underpainting.findings.draws import mean_interval
 from underpainting.probes import (
-    Moments,
     Patches,
     Probe,
     ProbeSet,
@@ -38,6 +37,8 @@ from underpainting.uses.capture import (
     capture,
     judge,
     judging_metric,
+    moments_of,
+    prompt_numbers,
     sound_rows,
     view_of,
 )
@@ -89,7 +90,7 @@ def deeper_probes(study: Study, workshop: Workshop, pictures: int, progress: Pro
     }
     progress.start(sum(map(len, rows.values())), 0)
     made = {split: capture(study, workshop, of, views, progress) for split, of in rows.items()}
-    prompts = np.unique([row.prompt for row in rows["test"]], return_inverse=True)[1]
+    prompts = prompt_numbers(rows["test"])
     return [_compare(study, made, probes, found, place, prompts, workshop.places) for found, place in places]
 
 
@@ -110,10 +111,7 @@ def solve_stacked(
 ) -> Probe:
     """A ridge probe of activations [picture, token, channel], its strength chosen on their last fifth."""
     held = max(1, len(x) // 5)
-    moments = Moments(x.shape[2], 1)
-    for part, label in zip(torch.split(x[:-held], 16), torch.split(labels[:-held], 16), strict=True):
-        moments.update(part.float(), cell_means(label, grid)[..., None])
-    solution = ridge(moments, strengths)
+    solution = ridge(moments_of(x[:-held], labels[:-held], grid), strengths)
     every = Probe(solution.weight[..., 0].T.float(), solution.bias[:, 0].float(), tuple(map(str, strengths)))
     read = every.apply(x[-held:].float()).movedim(-1, 0)
     quality = judge(read, labels[-held:], grid, found).nanmean(-1)
@@ -131,7 +129,7 @@ def _compare(
     places: Places,
 ) -> Deeper:
     layer, step, branch = place
-    grid = next(known.grid for known in places.watched if known.name == layer)
+    grid = places.grid_of(layer)
     fine = finest(layer.grid for layer in stack_layers(places))
     x, y = made["fit"].activations[place], made["fit"].labels[found.name]
     test, label = made["test"].activations[place].float(), made["test"].labels[found.name]

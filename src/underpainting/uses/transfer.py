@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
 from underpainting.findings.cubes import Scores
 from underpainting.findings.draws import Floats, cluster_draws, drawn_means, mean_interval
-from underpainting.probes import Key, Moments, Probe, ProbeSet, cell_means, ridge
+from underpainting.probes import Key, Moments, Probe, ProbeSet, ridge
 from underpainting.study.environment import Workshop
 from underpainting.study.folder import Study
-from underpainting.study.places import Place, Places, Property
 from underpainting.study.progress import Progress
 from underpainting.study.prompts import PromptRow
 from underpainting.uses.capture import (
-    Captured,
     best_places,
     capture,
     judge,
     judging_metric,
+    moments_of,
+    prompt_numbers,
     sound_rows,
     view_of,
 )
@@ -78,18 +76,22 @@ def leave_out(
     places = best_places(probes, workshop.places.properties)
     views = {place: view_of(place) for _, place in places}
     progress.start(sum(map(len, rows.values())), 0)
-    made = {split: capture(study, workshop, of, views, progress) for split, of in rows.items()}
-    prompts = np.unique([row.prompt for row in rows["test"]], return_inverse=True)[1]
+    fit, test = (capture(study, workshop, rows[split], views, progress) for split in ("fit", "test"))
+    prompts = prompt_numbers(rows["test"])
+    groups = {word: has["fit"] == word for word in dict.fromkeys(has["fit"].tolist())}
     carried = []
     for found, place in places:
-        of_place = _OfPlace(
-            made, place, found, workshop.places, probes.entries[Key(found.name, *place)].strength
-        )
-        groups = of_place.moments(has["fit"])
-        known = of_place.scores(list(groups.values()))
+        grid, strength = workshop.places.grid_of(place[0]), probes.entries[Key(found.name, *place)].strength
+        x, label = test.activations[place].float(), test.labels[found.name]
+        sums = {
+            word: moments_of(fit.activations[place][of], fit.labels[found.name][of], grid)
+            for word, of in groups.items()
+        }
+        known = judge(_probe(list(sums.values()), strength).apply(x)[..., 0], label, grid, found).numpy()
         without = np.full(len(known), np.nan)
         for word in words:
-            read = of_place.scores([of for other, of in groups.items() if other != word])
+            probe = _probe([of for other, of in sums.items() if other != word], strength)
+            read = judge(probe.apply(x)[..., 0], label, grid, found).numpy()
             without[tested == word] = read[tested == word]
         for unlike in (*words, ALL):
             here = (tested == unlike) | (unlike == ALL)
@@ -111,14 +113,13 @@ def other_prompts(
     places = best_places(probes, workshop.places.properties)
     progress.start(len(rows), 0)
     made = capture(study, workshop, rows, {place: view_of(place) for _, place in places}, progress)
-    prompts = np.unique([row.prompt for row in rows], return_inverse=True)[1]
+    prompts = prompt_numbers(rows)
     carried = []
     for found, place in places:
         probe, metric = probes.at(*place), judging_metric(found)
         read = probe.apply(made.activations[place].float())[..., probe.properties.index(found.name)]
-        scores: Floats = (
-            judge(read, made.labels[found.name], _grid(workshop.places, place), found).double().numpy()
-        )
+        grid = workshop.places.grid_of(place[0])
+        scores: Floats = judge(read, made.labels[found.name], grid, found).numpy()
         known = tested.at(found.name, metric, "probe", place[0], place[1])
         low, high = _unpaired(scores, prompts, known, tested.prompts)
         pair = float(np.nanmean(scores)), float(np.nanmean(known))
@@ -133,48 +134,13 @@ def word_of(prompt: str, words: Sequence[str]) -> str:
     return next((word for word in words if word.lower() in present), NO_WORD)
 
 
-class _OfPlace:
-    """Probes of one property at one place, from captured activations."""
-
-    def __init__(
-        self,
-        made: Mapping[str, Captured],
-        place: Place,
-        found: Property,
-        places: Places,
-        strength: float,
-    ) -> None:
-        self._made, self._place, self._found, self._strength = made, place, found, strength
-        self._grid = _grid(places, place)
-
-    def moments(self, groups: NDArray[np.str_]) -> dict[str, Moments]:
-        """Moments of each group of the fit pictures."""
-        x, y = self._made["fit"].activations[self._place], self._made["fit"].labels[self._found.name]
-        sums = {}
-        for group in dict.fromkeys(groups.tolist()):
-            sums[group] = Moments(x.shape[-1], 1)
-            for i in np.flatnonzero(groups == group):
-                sums[group].update(x[i : i + 1].float(), cell_means(y[i : i + 1], self._grid)[..., None])
-        return sums
-
-    def scores(self, parts: Sequence[Moments]) -> Floats:
-        """Scores [picture] of the test pictures by the probe of these sums together."""
-        solution = ridge(reduce(_joined, parts, Moments(parts[0].channels, 1)), [self._strength])
-        probe = Probe(solution.weight[0].float(), solution.bias[0].float(), (self._found.name,))
-        read: Tensor = probe.apply(self._made["test"].activations[self._place].float())[..., 0]
-        scores: Floats = (
-            judge(read, self._made["test"].labels[self._found.name], self._grid, self._found).double().numpy()
-        )
-        return scores
-
-
-def _joined(total: Moments, part: Moments) -> Moments:
-    total.merge(part)
-    return total
-
-
-def _grid(places: Places, place: Place) -> tuple[int, int]:
-    return next(layer.grid for layer in places.watched if layer.name == place[0])
+def _probe(parts: Sequence[Moments], strength: float) -> Probe:
+    """The ridge probe of some groups' moments together."""
+    total = Moments(parts[0].channels, parts[0].targets)
+    for part in parts:
+        total.merge(part)
+    solution = ridge(total, [strength])
+    return Probe(solution.weight[0].float(), solution.bias[0].float(), ("refitted",))
 
 
 def _unpaired(
