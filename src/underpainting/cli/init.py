@@ -61,6 +61,9 @@ def init(
             help="Properties to look for, with commas between.", show_default="all of the estimator's"
         ),
     ] = None,
+    classifier: Annotated[
+        str | None, typer.Option(help="What says what pictures show, step by step.", show_default="none")
+    ] = None,
     strengths: Annotated[
         str | None,
         typer.Option(help="Ridge strengths to choose from.", show_default="0.0001,0.001,0.01,0.1,1"),
@@ -107,7 +110,11 @@ def init(
             "prompts": {"file": prompts, "limit": limit},
             "split": {"fit": fit, "calibrate": calibrate, "test": test, "seed": seed},
             "watch": {"layers": listed(layers), "branches": listed(branches)},
-            "labels": {"estimator": estimator, "properties": listed(properties)},
+            "labels": {
+                "estimator": estimator,
+                "properties": listed(properties),
+                "classifier": classifier,
+            },
             "probes": {"strengths": listed(strengths)},
             "controls": {"share": controls, "network": network or None, "twins": listed(twins)},
             "run": {"batch_size": batch_size, "shard_size": shard_size, "device": device, "gallery": gallery},

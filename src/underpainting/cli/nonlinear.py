@@ -24,7 +24,7 @@ def nonlinear(
     """
     from dataclasses import asdict
 
-    from underpainting.cli.show import as_json, progress, table
+    from underpainting.cli.show import as_json, interval, progress, table
     from underpainting.study.results import NAMES
     from underpainting.workflow import nonlinear as work
 
@@ -38,5 +38,5 @@ def nonlinear(
     rows = []
     for r in found:
         row = [r.property, r.layer, r.step, NAMES[r.metric], r.solved, r.gradient, r.two_layer, r.gain]
-        rows.append([*row, f"{r.low:.3f} to {r.high:.3f}", r.ceiling, r.stacked, r.stacked_ceiling])
+        rows.append([*row, interval(r.low, r.high), r.ceiling, r.stacked, r.stacked_ceiling])
     table(columns, rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import warnings
@@ -35,8 +36,15 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 def as_json(data: object) -> None:
-    """Print JSON."""
-    typer.echo(json.dumps(data, indent=1, ensure_ascii=False))
+    """Print JSON; what is not defined is null."""
+    typer.echo(json.dumps(_defined(data), indent=1, ensure_ascii=False))
+
+
+def interval(low: float | None, high: float | None, digits: int = 3) -> str:
+    """An interval for reading; a dash where there is none."""
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return "-"
+    return f"{low:.{digits}f} to {high:.{digits}f}"
 
 
 def results(found: Sequence[Result], json_wanted: bool) -> None:
@@ -99,7 +107,7 @@ def emergence(rows: Sequence[Mapping[str, Any]], leads: Sequence[Mapping[str, An
             row = [name, READERS[source], *_step(best[name, source, criterion])]
             row += [_step(above)[0] if above else "-"]
             if ahead:
-                within = f"{ahead['low']:.1f} to {ahead['high']:.1f}"
+                within = interval(ahead["low"], ahead["high"], 1)
                 row += [f"{ahead['steps']:.1f} steps", within, f"{ahead['p_holm']:.2g}"]
             shown.append(row + ["-"] * (len(columns) - len(row)))
     table(columns, shown)
@@ -113,9 +121,9 @@ def comparison(rows: Sequence[Compared]) -> None:
     for row in rows:
         difference = ["-", "-", "-"]
         if row.difference is not None:
-            within = f"{row.difference_low:.3f} to {row.difference_high:.3f}"
+            within = interval(row.difference_low, row.difference_high)
             difference = [f"{row.difference:+.3f}", within, str(row.shared)]
-        within = f"{row.low:.3f} to {row.high:.3f}"
+        within = interval(row.low, row.high)
         own = [row.property, NAMES[row.metric], row.study, row.layer, row.mean, within, row.pictures]
         shown.append([*own, *difference])
     table(columns, shown)
@@ -213,7 +221,15 @@ class _Drawn(_Plain):
         self._bar.console.print(f"underpainting: {line}", markup=False, highlight=False)
 
 
+def _defined(data: object) -> object:
+    if isinstance(data, dict):
+        return {key: _defined(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_defined(value) for value in data]
+    return None if isinstance(data, float) and math.isnan(data) else data
+
+
 def _cell(value: object) -> str:
-    if value is None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return "-"
     return f"{value:.3f}" if isinstance(value, float) else str(value)

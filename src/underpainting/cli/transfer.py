@@ -32,7 +32,7 @@ def transfer(
     """
     from dataclasses import asdict
 
-    from underpainting.cli.show import as_json, listed, progress, table
+    from underpainting.cli.show import as_json, interval, listed, progress, table
     from underpainting.study.results import NAMES
     from underpainting.workflow import transfer as work
 
@@ -45,5 +45,5 @@ def transfer(
     rows: list[list[object]] = []
     for r in found:
         row = [r.property, r.layer, r.step, NAMES[r.metric], r.unlike, r.pictures, r.score, r.known]
-        rows.append([*row, r.difference, f"{r.low:.3f} to {r.high:.3f}"])
+        rows.append([*row, r.difference, interval(r.low, r.high)])
     table([*columns, "95 % interval"], rows)

@@ -21,11 +21,18 @@ def cluster_draws(prompts: NDArray[np.int64], count: int = DRAWS, seed: int = 0)
 
 
 def mean_interval(values: Floats, prompts: NDArray[np.int64]) -> tuple[float, float, float]:
-    """Mean of values [picture] and its 95 % interval over draws of prompts; NaN values are left out."""
-    if not np.isfinite(values).any():
+    """Mean of values [picture] and its 95 % interval over draws of prompts; NaN values are left out.
+
+    Of fewer than two prompts there is a mean, but no interval (NaN).
+    """
+    seen = np.isfinite(values)
+    if not seen.any():
         return np.nan, np.nan, np.nan
+    mean = float(values[seen].mean())
+    if len(np.unique(prompts[seen])) < 2:
+        return mean, np.nan, np.nan
     low, high = np.nanpercentile(drawn_means(values, cluster_draws(prompts)), (2.5, 97.5))
-    return float(np.nanmean(values)), float(low), float(high)
+    return mean, float(low), float(high)
 
 
 def drawn_means(values: Floats, draws: NDArray[np.int64]) -> Floats:

@@ -14,6 +14,7 @@ from underpainting.records.atomic import (
     write_bytes,
 )
 from underpainting.records.tables import (
+    CLASSIFICATION,
     EMERGENCE,
     LEADS,
     PROMPTS,
@@ -27,6 +28,7 @@ from underpainting.records.tables import (
 )
 
 __all__ = [
+    "CLASSIFICATION",
     "EMERGENCE",
     "LEADS",
     "PROMPTS",

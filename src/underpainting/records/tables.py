@@ -71,6 +71,24 @@ low, high: 95 % interval over draws of prompts. ahead, behind: prompts on which 
 p: sign test over prompts; p_holm: adjusted over properties.
 """
 
+CLASSIFICATION = pa.schema(
+    [
+        ("image", _NAME),
+        ("prompt", _NAME),
+        ("picture", _NAME),
+        ("step", pa.int16()),
+        ("rank", pa.int16()),
+        ("class", _NAME),
+        ("probability", pa.float64()),
+    ]
+)
+"""One row a class that a classifier sees in a picture, its rank from 1.
+
+picture: `noisy` (decoded latents before the step), `clean` (decoded predicted clean latents), `final` or
+`photograph`; step counts from 1 (0: of no step). Of each picture there are the five first classes, those that
+are first in any picture of the same image, and the right ones.
+"""
+
 PROMPTS = pa.schema(
     [
         ("image", pa.string()),

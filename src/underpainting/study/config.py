@@ -64,10 +64,14 @@ class WatchConfig(_Section):
 
 
 class LabelsConfig(_Section):
-    """The estimator that labels final pictures, and which of its properties (none named: all)."""
+    """The estimator that labels final pictures, and which of its properties (none named: all).
+
+    A classifier, where there is one, says what pictures show at every step.
+    """
 
     estimator: str = "stilllife"
     properties: tuple[str, ...] = ()
+    classifier: str | None = None
 
 
 class ProbesConfig(_Section):

@@ -77,6 +77,7 @@ def _choice(study: Study) -> Iterator[Damage]:
 def _results(study: Study) -> Iterator[Damage]:
     remedy = "it is put together again from the test shards"
     yield from _look(study.gallery, study.done, remedy)
+    yield from _look(study.classification, study.done and study.config.labels.classifier is not None, remedy)
     for path in (study.scores, study.emergence, study.leads):
         yield from _look(path, False, remedy)
 

@@ -13,6 +13,7 @@ from torch.nn import Module
 from underpainting.diffusion import Layer, Model, load, use_scheduler
 from underpainting.diffusion.twins import twin_of
 from underpainting.errors import UnderpaintingError
+from underpainting.observers.classifiers import Classifier, load_classifier
 from underpainting.observers.estimators import Estimator, load_estimator
 from underpainting.records import sealing
 from underpainting.study.config import StudyConfig
@@ -35,6 +36,7 @@ class Workshop:
 
     model: Model
     estimator: Estimator
+    classifier: Classifier | None
     places: Places
     twins: dict[str, Module]
     strays: dict[str, Model]
@@ -56,6 +58,8 @@ def open_workshop(
             "[watch] branches: unconditional does not exist without guidance; raise guidance_scale above 1"
         )
     estimator = estimator or load_estimator(config.labels.estimator, device=device)
+    named = config.labels.classifier
+    classifier = None if named is None else load_classifier(named, device=device)
     properties = choose_properties(estimator, config.labels.properties)
     _, channels, *grid = model.adapter.example_inputs(model.pipe, model.size)["sample"].shape
     decoder = model.decoder_channels
@@ -65,7 +69,7 @@ def open_workshop(
     networks = {kind: twin_of(model.adapter.denoiser(model.pipe), kind.removesuffix(OWN)) for kind in kinds}
     twins = {kind: network for kind, network in networks.items() if not kind.endswith(OWN)}
     strays = {kind: model.with_denoiser(networks[kind]) for kind in kinds if kind.endswith(OWN)}
-    return Workshop(model, estimator, places, twins, strays)
+    return Workshop(model, estimator, classifier, places, twins, strays)
 
 
 def choose_device(name: str) -> str:
@@ -89,8 +93,8 @@ def record_environment(study: Study, workshop: Workshop) -> list[str]:
         with sealing(study.environment) as temporary:
             write_json(temporary, present)
         return []
-    for part in ("model", "estimator"):
-        if recorded.get(part) != present[part]:
+    for part in ("model", "estimator", "classifier"):
+        if recorded.get(part) != present.get(part):
             raise UnderpaintingError(
                 f"the {part} is not the one that {study.folder} was begun with (weights or settings differ); "
                 "bring the former back, or init another folder"
@@ -111,6 +115,7 @@ def record_environment(study: Study, workshop: Workshop) -> list[str]:
 def _environment(study: Study, workshop: Workshop) -> dict[str, Any]:
     model, estimator = workshop.model, workshop.estimator
     device = next(iter(model.adapter.denoiser(model.pipe).parameters())).device
+    observers = {"estimator": estimator, "classifier": workshop.classifier}
     return {
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
@@ -121,9 +126,10 @@ def _environment(study: Study, workshop: Workshop) -> dict[str, Any]:
             "scheduler": model.scheduler_name,
             "fingerprint": model.fingerprint(),
         },
-        "estimator": {
-            "name": estimator.name,
-            "fingerprint": estimator.fingerprint,
+        **{
+            part: {"name": observer.name, "fingerprint": observer.fingerprint}
+            for part, observer in observers.items()
+            if observer
         },
         "config": study.config.model_dump(mode="json", exclude_none=True),
     }

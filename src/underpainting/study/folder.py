@@ -109,6 +109,11 @@ class Study:
         return self.probes, self.controls, self.calibrate
 
     @property
+    def classification(self) -> Path:
+        """Table of what the classifier sees in test pictures; it is there with the scores if there is one."""
+        return self.folder / "classification.parquet"
+
+    @property
     def emergence(self) -> Path:
         """Table of the steps from which properties are there; made of the scores, and anew with them."""
         return self.folder / "emergence.parquet"

@@ -60,9 +60,17 @@ def opponent_rows(scores: Mapping[str, Scores], steps: Sequence[int], picture: P
     return pa.concat_tables([SCORES.empty_table(), *tables])
 
 
-def gather(tables: Iterable[pa.Table], path: Path) -> None:
-    """Put score tables together in one sealed file, one of them in memory at a time."""
-    with sealing(path) as temporary, pq.ParquetWriter(temporary, SCORES, compression="zstd") as writer:
+def class_probe_rows(right: Tensor, places: Places, pictures: Sequence[PromptRow]) -> pa.Table:
+    """Rows of whether class probes are right, from [picture, layer, step, branch] of 0 and 1."""
+    names, steps = [layer.name for layer in places.watched], range(1, places.steps + 1)
+    return _rows(
+        "class/accuracy", right[:, None].float(), names, pictures, ("probe",), steps, places.branches
+    )
+
+
+def gather(tables: Iterable[pa.Table], path: Path, schema: pa.Schema = SCORES) -> None:
+    """Put tables together in one sealed file, one of them in memory at a time."""
+    with sealing(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
         for table in tables:
             writer.write_table(table)
 

@@ -17,7 +17,7 @@ from underpainting.diffusion import Model
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.estimators import Estimator
 from underpainting.probes import save_sums
-from underpainting.records import SCORES, atomic_folder, read_table, remove
+from underpainting.records import CLASSIFICATION, SCORES, atomic_folder, read_table, remove
 from underpainting.study.choosing import (
     choose,
     choose_position,
@@ -26,6 +26,7 @@ from underpainting.study.choosing import (
     position_chosen,
     probe_sets,
 )
+from underpainting.study.classes import CLASSES, calibrate_class_scores, fit_class_probes
 from underpainting.study.damage import find_damage, repair
 from underpainting.study.environment import open_workshop, record_environment
 from underpainting.study.executors import Make, shard_maker
@@ -143,6 +144,8 @@ def _choose(work: Work, shards: list[Shard]) -> None:
         raise UnderpaintingError(
             "every calibrate picture was set aside; give more pictures or a larger share"
         )
+    strengths, classifier = study.config.probes.strengths, work.workshop.classifier
+    class_probes = fit_class_probes(study, places, classifier.classes, strengths) if classifier else None
     choices = choose(mean_scores(read_scores(part, "probe") for part in parts), places)
     cuts = choose_position(mean_scores(read_scores(part, "position") for part in parts), places)
 
@@ -153,6 +156,8 @@ def _choose(work: Work, shards: list[Shard]) -> None:
             position = position_chosen(read_scores(part, "position"), cuts)
             yield layer_rows(position, "position", places, rows)
             yield layer_rows(read_scores(part, "ceiling"), "ceiling", places, rows)
+        if class_probes and classifier:
+            yield calibrate_class_scores(class_probes, study, places, classifier.classes)
 
     remove(study.calibrate)
     gather(tables(), study.calibrate)
@@ -160,7 +165,6 @@ def _choose(work: Work, shards: list[Shard]) -> None:
         split: sum(row.image not in aside for shard in study.of_split(split) for row in shard.pictures)
         for split in ("fit", "calibrate")
     }
-    strengths = study.config.probes.strengths
     watched = [layer.name for layer in places.watched]
     others = [layer.name for layer in places.layers if layer.name not in watched]
     sets = probe_sets(work.readers, choices, places, strengths, study.config.model.name, images)
@@ -169,6 +173,8 @@ def _choose(work: Work, shards: list[Shard]) -> None:
     with atomic_folder(study.controls) as folder:
         for kind, reader in latent_readers.items():
             save_reader(reader, folder / network_file(kind))
+        if class_probes:
+            class_probes.save(folder)
         sets["shuffled"].save(folder / "shuffled")
         sets["probe"].of_layers(others).save(folder / "stand-ins")
         means = {grid_name(grid): of for grid, of in label_means(work.sums, places).items()}
@@ -192,4 +198,7 @@ def _gather(work: Work) -> None:
     remove(study.leads)
     remove(study.report)
     write_gallery(study, maps, work.chosen.probes, work.places)
+    if work.workshop.classifier:
+        seen = (read_table(folder / CLASSES, CLASSIFICATION) for folder in folders)
+        gather(seen, study.classification, CLASSIFICATION)
     gather((read_table(folder / "rows.parquet", SCORES) for folder in folders), study.scores)

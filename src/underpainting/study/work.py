@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import pyarrow as pa
@@ -21,9 +21,21 @@ from torch import Tensor
 from underpainting.controls import KINDS, LatentReader, load_reader
 from underpainting.diffusion import StepRecord
 from underpainting.errors import UnderpaintingError
+from underpainting.observers.classifiers import Classifier
+from underpainting.observers.classifiers.names import right_classes
 from underpainting.probes import ProbeSet, TokenMeans
-from underpainting.records import SCORES, atomic_folder, remove, write_table
+from underpainting.records import CLASSIFICATION, SCORES, atomic_folder, remove, write_table
 from underpainting.study.choosing import chosen_readers, chosen_thresholds
+from underpainting.study.classes import (
+    CLASSES,
+    POOLED,
+    ClassProbes,
+    Pooled,
+    class_scores,
+    classification_rows,
+    classify,
+    load_class_probes,
+)
 from underpainting.study.environment import Workshop
 from underpainting.study.film import Film, filmed_rows
 from underpainting.study.fitting import (
@@ -88,6 +100,10 @@ class Work:
         """What test pictures are read with, once the choice is made."""
         return read_chosen(self.study, self.places, self.sums)
 
+    def pool(self) -> Pooled | None:
+        """What pools a batch's activations, where classes are read off them."""
+        return Pooled(self.places) if self.workshop.classifier else None
+
     def make(self, shard: Shard) -> None:
         """Make a shard, in place of what may be left of it."""
         folder = self.study.shard(shard.number)
@@ -129,30 +145,44 @@ class Work:
 def _fit(work: Work, shard: Shard, keeper: Keeper, aside: dict[str, str]) -> None:
     sums, network = empty_sums(work.places), work.study.config.controls.network
     latents: dict[str, Tensor] = {}
+    pooled: dict[str, Tensor] = {}
     for batch in work.batches(
-        shard, keeper, aside, lambda rows: Fitted(Held(work.places), Latents() if network else None)
+        shard,
+        keeper,
+        aside,
+        lambda rows: Fitted(Held(work.places), Latents() if network else None, work.pool()),
     ):
         batch.seen.held.add_to(sums, batch.made.labels)
+        pooled |= _kept(batch.seen.pooled, batch.rows)
         if batch.seen.latents:
             latents |= {row.image: batch.seen.latents.of(i) for i, row in enumerate(batch.rows)}
     if network:
         save_file(latents, keeper.folder / LATENTS)
+    if work.workshop.classifier:
+        save_file(pooled, keeper.folder / POOLED)
     write_sums(work.study.part(shard.number), sums)
 
 
 def _calibrate(work: Work, shard: Shard, keeper: Keeper, aside: dict[str, str]) -> None:
     places, positions = work.places, label_means(work.sums, work.places)
     scores: dict[str, list[Scores]] = {"probe": [], "position": [], "ceiling": []}
-    for batch in work.batches(shard, keeper, aside, lambda rows: Readings(places, work.readers, len(rows))):
+    pooled: dict[str, Tensor] = {}
+    for batch in work.batches(
+        shard, keeper, aside, lambda rows: Calibrated(Readings(places, work.readers, len(rows)), work.pool())
+    ):
         labels = batch.made.labels
-        scores["probe"].append(calibrate_scores(batch.seen.maps, labels, places))
+        pooled |= _kept(batch.seen.pooled, batch.rows)
+        scores["probe"].append(calibrate_scores(batch.seen.readings.maps, labels, places))
         scores["position"].append(position_scores(labels, places, positions))
         scores["ceiling"].append(ceiling_scores(labels, places, positions))
+    if work.workshop.classifier:
+        save_file(pooled, keeper.folder / POOLED)
     write_scores(work.study.part(shard.number), {source: join_scores(of) for source, of in scores.items()})
 
 
 def _test(work: Work, shard: Shard, keeper: Keeper, aside: dict[str, str]) -> None:
     places, chosen = work.places, work.chosen
+    classifier, classes = work.workshop.classifier, [CLASSIFICATION.empty_table()]
     tables, maps = [SCORES.empty_table()], dict[str, Tensor]()
     for batch in work.batches(
         shard,
@@ -162,54 +192,85 @@ def _test(work: Work, shard: Shard, keeper: Keeper, aside: dict[str, str]) -> No
             Readings(places, chosen.readers, len(rows)),
             Film(rows, chosen.filmed),
             Sketches(chosen.latent_readers, places.steps),
+            work.pool() if chosen.class_probes else None,
         ),
     ):
         read, made, film = batch.seen.readings.maps, batch.made, batch.seen.film
         tables.append(_test_rows(batch.rows, read, made.labels, places, chosen))
+        if chosen.class_probes and classifier and batch.seen.pooled:
+            pooled, probes = batch.seen.pooled.by_layer, chosen.class_probes
+            tables.append(class_scores(probes, pooled, batch.rows, places, classifier.classes))
         for i, row in enumerate(batch.rows):
+            shown = {"final": made.pictures[i][None]}
             labels = {name: label[i] for name, label in made.labels.items()}
             tables.append(luminance_rows(made.pictures[i], row, labels, places, chosen.positions))
             tables.append(network_rows(batch.seen.sketches.of(i), row, labels, places, chosen.positions))
             if i in film.filmed:
                 frames, estimator = film.develop(work.workshop.model, i), work.workshop.estimator
                 tables.append(estimator_rows(frames, row, labels, estimator, places, chosen.positions))
+                shown |= {look: frames[look] for look in ("noisy", "clean")}
                 if row in chosen.gallery:
                     maps |= gallery_tensors(frames, row.image, i, made, read, places, chosen.probes)
+            if classifier:
+                classes.append(_class_rows(classifier, shown, row))
     write_table(keeper.folder / "rows.parquet", pa.concat_tables(tables), SCORES)
+    if classifier:
+        write_table(keeper.folder / CLASSES, pa.concat_tables(classes), CLASSIFICATION)
     if maps:
         save_file(maps, keeper.folder / "maps.safetensors")
+
+
+def _class_rows(classifier: Classifier, shown: Mapping[str, Tensor], row: PromptRow) -> pa.Table:
+    seen = {picture: classify(classifier, frames) for picture, frames in shown.items()}
+    right = right_classes(row.prompt, classifier.classes)
+    return classification_rows(seen, row, classifier.classes, right)
+
+
+def _kept(pooled: Pooled | None, rows: Rows) -> dict[str, Tensor]:
+    if pooled is None:
+        return {}
+    return {name: x for i, row in enumerate(rows) for name, x in pooled.of(i, row.image).items()}
 
 
 MAKERS = {"fit": _fit, "calibrate": _calibrate, "test": _test}
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """Holds activations, and latents where a network is to be trained on them."""
-
-    held: Held
-    latents: Latents | None
+class _Together:
+    """Several observers as one; what is None does not look."""
 
     def look(self, record: StepRecord) -> None:
-        """Hold one step."""
-        self.held.look(record)
-        if self.latents:
-            self.latents.look(record)
+        """See one step, each in turn."""
+        for field in fields(self):
+            if observer := getattr(self, field.name):
+                observer.look(record)
 
 
 @dataclass(frozen=True)
-class Filmed:
+class Fitted(_Together):
+    """Holds activations; latents where a network is to be trained on them; means where classes are read."""
+
+    held: Held
+    latents: Latents | None
+    pooled: Pooled | None
+
+
+@dataclass(frozen=True)
+class Calibrated(_Together):
+    """Looks on with probes of every strength; holds means where classes are read."""
+
+    readings: Readings
+    pooled: Pooled | None
+
+
+@dataclass(frozen=True)
+class Filmed(_Together):
     """Looks on with the probes and the latents' readers, and films some of the pictures."""
 
     readings: Readings
     film: Film
     sketches: Sketches
-
-    def look(self, record: StepRecord) -> None:
-        """Read and film one step."""
-        self.readings.look(record)
-        self.film.look(record)
-        self.sketches.look(record)
+    pooled: Pooled | None
 
 
 @dataclass(frozen=True)
@@ -227,6 +288,7 @@ class Chosen:
     positions: dict[Grid, TokenMeans]
     cuts: dict[str, Tensor]
     latent_readers: dict[str, LatentReader]
+    class_probes: ClassProbes | None
     filmed: list[PromptRow]
     gallery: list[PromptRow]
 
@@ -252,6 +314,7 @@ def read_chosen(study: Study, places: Places, sums: Sums) -> Chosen:
             kind: load_reader(study.controls / network_file(kind))
             for kind in (KINDS if study.config.controls.network else ())
         },
+        class_probes=load_class_probes(study.controls),
         filmed=filmed_rows(study),
         gallery=gallery_rows(study),
     )

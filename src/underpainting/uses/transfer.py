@@ -146,7 +146,9 @@ def _probe(parts: Sequence[Moments], strength: float) -> Probe:
 def _unpaired(
     one: Floats, its_prompts: NDArray[np.int64], other: Floats, other_prompts: NDArray[np.int64]
 ) -> tuple[float, float]:
-    """95 % interval of the difference of two means of other pictures, each drawn by prompt."""
+    """95 % interval of the difference of two means of other pictures, each drawn by prompt; NaN from one."""
+    if min(len(np.unique(its_prompts)), len(np.unique(other_prompts))) < 2:
+        return np.nan, np.nan
     drawn = [
         drawn_means(values, cluster_draws(prompts, seed=seed))
         for seed, (values, prompts) in enumerate([(one, its_prompts), (other, other_prompts)])

@@ -9,7 +9,12 @@ from torch import Tensor
 
 from underpainting import stilllife
 from underpainting.errors import UnderpaintingError
+from underpainting.observers.classifiers.hub import load_hub
 from underpainting.observers.classifiers.small import SmallClassifier
+from underpainting.observers.classifiers.timm import load_timm
+from underpainting.observers.classifiers.vgg16 import load_vgg16
+from underpainting.observers.files import read_config
+from underpainting.observers.own import import_own
 
 __all__ = ["Classifier", "SmallClassifier", "load_classifier"]
 
@@ -38,16 +43,36 @@ class Classifier(Protocol):
 
 
 def load_classifier(name: str | Path, *, device: str | torch.device | None = None) -> Classifier:
-    """A classifier by name (`stilllife`) or by the folder it was saved in.
+    """A classifier by name or by the folder it was saved in.
 
-    Raises UnderpaintingError where there is no such classifier.
+    name: `stilllife`; `vgg16` (torchvision's weights where torch keeps them) or a file `vgg16-HASH.pth`;
+    `timm:NAME`; the name of a classifier on the hub (`OWNER/NAME`, by transformers); a folder that this
+    package, timm or transformers saved; or `module:Class` of one's own.
+
+    Raises UnderpaintingError where there is no such classifier, or what it needs is missing.
     """
+    path, text = Path(name), str(name)
     if name == "stilllife":
         return SmallClassifier.from_pretrained(
             stilllife.folder() / "classifier", name="stilllife", device=device
         )
-    if Path(name).is_dir():
-        return SmallClassifier.from_pretrained(Path(name), device=device)
+    if name == "vgg16" or (path.is_file() and path.suffix == ".pth"):
+        return load_vgg16(None if name == "vgg16" else path, device=device)
+    if path.is_dir():
+        config = read_config(path)
+        if "pretrained_cfg" in config:
+            return load_timm(path.name, folder=path, device=device)
+        if "model_type" in config:
+            return load_hub(path, device=device)
+        return SmallClassifier.from_pretrained(path, device=device)
+    if text.startswith("timm:"):
+        return load_timm(text.removeprefix("timm:"), device=device)
+    if ":" in text:
+        own: Classifier = import_own("classifier", text)
+        return own
+    if text.count("/") == 1:
+        return load_hub(text, device=device)
     raise UnderpaintingError(
-        f"no classifier {str(name)!r}: give 'stilllife' or a folder saved by SmallClassifier"
+        f"no classifier {text!r}: give 'stilllife', 'vgg16', 'timm:NAME', 'OWNER/NAME' on the hub, a folder "
+        "that one was saved in, or 'module:Class'"
     )

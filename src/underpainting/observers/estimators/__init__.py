@@ -1,7 +1,6 @@
 """Estimators: models that map pictures to the maps of properties."""
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +10,7 @@ from torch import Tensor
 from underpainting import stilllife
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.estimators.small import SmallEstimator
+from underpainting.observers.own import import_own
 
 __all__ = ["Estimator", "SmallEstimator", "load_estimator"]
 
@@ -51,18 +51,10 @@ def load_estimator(name: str | Path, *, device: str | torch.device | None = None
             stilllife.folder() / "estimator", name="stilllife", device=device
         )
     if isinstance(name, str) and ":" in name and not Path(name).exists():
-        return _own(name)
+        own: Estimator = import_own("estimator", name)
+        return own
     if Path(name).is_dir():
         return SmallEstimator.from_pretrained(Path(name), device=device)
     raise UnderpaintingError(
         f"no estimator {str(name)!r}: give 'stilllife', a folder saved by SmallEstimator, or 'module:Class'"
     )
-
-
-def _own(reference: str) -> Estimator:
-    module, _, attribute = reference.partition(":")
-    try:
-        made: Estimator = getattr(import_module(module), attribute)()
-    except (ImportError, AttributeError) as error:
-        raise UnderpaintingError(f"estimator {reference!r} cannot be imported: {error}") from None
-    return made
