@@ -11,6 +11,7 @@ from typer.exceptions import Abort, TyperException
 
 import underpainting
 from underpainting.cli import (
+    classify,
     compare,
     demo,
     estimate,
@@ -40,7 +41,20 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-for command in (init, run, demo, layers, estimate, report, compare, look, nonlinear, transfer, verify):
+for command in (
+    init,
+    run,
+    demo,
+    layers,
+    estimate,
+    report,
+    classify,
+    compare,
+    look,
+    nonlinear,
+    transfer,
+    verify,
+):
     name = command.__name__.rpartition(".")[2]
     app.command(name, epilog=_examples(*command.EXAMPLES))(getattr(command, name))
 

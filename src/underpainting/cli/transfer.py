@@ -10,6 +10,7 @@ import typer
 EXAMPLES = (
     "underpainting transfer demo --leave-out mug,car,lemon",
     "underpainting transfer demo --prompts unseen.csv --json",
+    "underpainting transfer demo --empty-prompt",
 )
 
 
@@ -21,14 +22,18 @@ def transfer(
     prompts: Annotated[
         str | None, typer.Option(help="CSV or Parquet of other prompts to read with the study's probes.")
     ] = None,
+    empty_prompt: Annotated[
+        bool, typer.Option("--empty-prompt", help="Read pictures of the test seeds made from no prompt.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Ask whether probes read what they were never fitted to: words left out, or other prompts.
 
     With --leave-out, pictures are made again and probes fitted without the prompts that have the word, then
     scored on test pictures that do, beside probes of all fit pictures. With --prompts, the study's own probes
-    are scored on new pictures, beside their scores on the study's test pictures. At the best layers, steps
-    1, 3, 8 and 15. The study is not changed.
+    are scored on new pictures, beside their scores on the study's test pictures; with --empty-prompt, on
+    pictures that the same seeds give without a prompt. At the best layers, steps 1, 3, 8 and 15. The study is
+    not changed.
     """
     from dataclasses import asdict
 
@@ -37,7 +42,8 @@ def transfer(
     from underpainting.workflow import transfer as work
 
     with progress() as shown:
-        found = work(folder, words=listed(leave_out) or (), prompts=prompts, progress=shown)
+        words = listed(leave_out) or ()
+        found = work(folder, words=words, prompts=prompts, empty_prompt=empty_prompt, progress=shown)
     if json:
         as_json([asdict(row) for row in found])
         return

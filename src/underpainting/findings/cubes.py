@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.records import SCORES, read_parts
 
 OF_NO_STEP = ("ceiling", "position", "luminance")
+UNCONDITIONAL = "unconditional"
 EVERYWHERE, UNKNOWN = -1, -2
 
 
@@ -49,9 +50,24 @@ def read_scores(
 ) -> Scores:
     """Scores of `branch` (and of rows with no branch) as cubes over the card's layers and steps.
 
-    metrics: those that are wanted, or all. The file is read a part at a time. Raises UnderpaintingError when
-    it is not a table of scores or holds none for the branch.
+    Where the unconditional branch was watched too, its probes' scores are beside them, as of the source
+    `unconditional`. metrics: those that are wanted, or all. The file is read a part at a time. Raises
+    UnderpaintingError when it is not a table of scores or holds none for the branch.
     """
+    scores = _read_branch(path, card, branch, metrics)
+    if branch == UNCONDITIONAL or UNCONDITIONAL not in card.get("branches", ()):
+        return scores
+    beside = _read_branch(path, card, UNCONDITIONAL, metrics)
+    order = [beside.images.index(image) for image in scores.images]
+    own = {
+        (name, metric, UNCONDITIONAL): cube[:, :, order]
+        for (name, metric, source), cube in beside.cubes.items()
+        if source == "probe"
+    }
+    return replace(scores, cubes=scores.cubes | own)
+
+
+def _read_branch(path: Path, card: dict[str, Any], branch: str, metrics: Collection[str] | None) -> Scores:
     layers, steps = tuple(layer["name"] for layer in card["layers"]), int(card["steps"])
     images: dict[str, int] = {}
     prompts: dict[str, int] = {}

@@ -24,6 +24,7 @@ from underpainting.records import EMERGENCE, make_table
 
 READERS = {
     "probe": "probe",
+    "unconditional": "probe, unconditional branch",
     "latents:noisy": "linear probe, noisy latents",
     "latents:clean": "linear probe, predicted clean latents",
     "decoder": "probe, decoder's attention",

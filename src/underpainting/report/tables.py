@@ -26,6 +26,7 @@ METRICS = {
 }
 SOURCES = {
     "probe": "Probe",
+    "unconditional": "Unconditional branch",
     "decoder": "Decoder\u2019s attention",
     "permuted": "Weights permuted",
     "fresh": "Untrained network",

@@ -35,9 +35,12 @@ def classify(classifier: Classifier, frames: Tensor) -> Tensor:
 
 
 def classification_rows(
-    seen: Mapping[str, Tensor], row: PromptRow, classes: Sequence[str], right: Sequence[int]
+    seen: Mapping[str, Tensor], image: str, prompt: str, classes: Sequence[str], right: Sequence[int]
 ) -> pa.Table:
-    """Rows of one image from probabilities [step, class] by picture (`noisy`, `clean`, or one of no step)."""
+    """Rows of one image from probabilities [step, class] by picture (`noisy`, `clean`, or one of no step).
+
+    right: indices of the right classes.
+    """
     kept = torch.zeros(len(classes), dtype=torch.bool)
     kept[list(right)] = True
     for probabilities in seen.values():
@@ -50,7 +53,7 @@ def classification_rows(
             for rank, number in enumerate(order.tolist(), start=1):
                 if rank <= TOP or kept[number]:
                     step, value = i + 1 if stepped else 0, float(of[number])
-                    values = (row.image, row.prompt, picture, step, rank, classes[number], value)
+                    values = (image, prompt, picture, step, rank, classes[number], value)
                     for name, held in zip(columns, values, strict=True):
                         columns[name].append(held)
     return make_table(CLASSIFICATION, columns)

@@ -17,11 +17,19 @@ def read_picture(path: Path, size: tuple[int, int]) -> Tensor:
 
     Raises UnderpaintingError where it is missing or no picture.
     """
+    fitted = ImageOps.fit(_open(path), (size[1], size[0]), Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.array(fitted)).permute(2, 0, 1).float() / 255
+
+
+def read_frame(path: Path) -> Tensor:
+    """A picture file as it is, uint8 [height, width, 3]. Raises as `read_picture`."""
+    return torch.from_numpy(np.array(_open(path)))
+
+
+def _open(path: Path) -> Image.Image:
     try:
         with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
+            return ImageOps.exif_transpose(image).convert("RGB")
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         reason = "it is no picture" if isinstance(error, UnidentifiedImageError) else str(error)
         raise UnderpaintingError(f"{path} cannot be read ({reason}); give a PNG, JPEG or WEBP file") from None
-    fitted = ImageOps.fit(upright, (size[1], size[0]), Image.Resampling.LANCZOS)
-    return torch.from_numpy(np.array(fitted)).permute(2, 0, 1).float() / 255

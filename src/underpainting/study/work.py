@@ -223,7 +223,7 @@ def _test(work: Work, shard: Shard, keeper: Keeper, aside: dict[str, str]) -> No
 def _class_rows(classifier: Classifier, shown: Mapping[str, Tensor], row: PromptRow) -> pa.Table:
     seen = {picture: classify(classifier, frames) for picture, frames in shown.items()}
     right = right_classes(row.prompt, classifier.classes)
-    return classification_rows(seen, row, classifier.classes, right)
+    return classification_rows(seen, row.image, row.prompt, classifier.classes, right)
 
 
 def _kept(pooled: Pooled | None, rows: Rows) -> dict[str, Tensor]:

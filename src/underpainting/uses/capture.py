@@ -99,8 +99,8 @@ def sound_rows(study: Study, split: str) -> list[PromptRow]:
 
 
 def prompt_numbers(rows: Sequence[PromptRow]) -> NDArray[np.int64]:
-    """The number of each picture's prompt."""
-    return np.unique([row.prompt for row in rows], return_inverse=True)[1]
+    """The number of each picture's prompt; pictures of no prompt are each on their own."""
+    return np.unique([row.prompt or row.image for row in rows], return_inverse=True)[1]
 
 
 def moments_of(x: Tensor, labels: Tensor, grid: Grid) -> Moments:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from scipy.stats import spearmanr
 from benchmarks.faults import contents
 from tests.pipeline.study.conftest import tiny_rows
 from underpainting import workflow
+from underpainting.diffusion import Model
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import Key, ProbeSet
 from underpainting.study.environment import open_workshop
@@ -98,6 +100,23 @@ def test_what_cannot_be_carried_over(done: Study) -> None:
         workflow.transfer(done.folder, words=["thing"])
     with pytest.raises(UnderpaintingError, match="nothing to carry over to"):
         workflow.transfer(done.folder)
+
+
+def test_pictures_of_no_prompt_have_the_test_seeds(done: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, denoise = [], Model.denoise
+
+    def watched(self: Model, prompts: list[str], seeds: list[int], **options: Any) -> Any:
+        asked.extend(zip(prompts, seeds, strict=True))
+        return denoise(self, prompts, seeds, **options)
+
+    monkeypatch.setattr(Model, "denoise", watched)
+    found = workflow.transfer(done.folder, empty_prompt=True)
+    seeds = [row.seed for row, split in zip(done.rows, done.splits, strict=True) if split == "test"]
+    assert sorted(asked) == [("", seed) for seed in sorted(seeds)]
+    assert {row.unlike for row in found} == {"empty prompt"} and {row.pictures for row in found} == {
+        len(seeds)
+    }
+    assert all(row.low < row.difference < row.high for row in found if np.isfinite(row.difference))
 
 
 def test_a_word_is_a_whole_word_in_any_case() -> None:

@@ -94,6 +94,26 @@ def test_other_branches_are_not_mixed_in(study: tuple[Path, Columns], tmp_path: 
     assert (other.at(*at) == 9.0).all()
 
 
+def test_the_unconditional_branch_stands_beside(study: tuple[Path, Columns], tmp_path: Path) -> None:
+    folder, columns = study
+    card = json.loads((folder / "probes/card.json").read_text(encoding="utf-8"))
+    at = [i for i, branch in enumerate(columns["branch"]) if branch == "conditional"][::-1]
+    both = {name: [*column, *(column[i] for i in at)] for name, column in columns.items()}
+    count = len(columns["value"])
+    both["branch"][count:] = ["unconditional"] * len(at)
+    both["value"][count:] = [columns["value"][i] + 1 for i in at]
+    write_table(tmp_path / "scores.parquet", make_table(SCORES, both), SCORES)
+    card["branches"] = ["conditional", "unconditional"]
+    found = read_scores(tmp_path / "scores.parquet", card, "conditional")
+    for name, metric, source in list(found.cubes):
+        if source == "probe":
+            beside = found.cubes[name, metric, "unconditional"]
+            np.testing.assert_allclose(beside, found.cubes[name, metric, "probe"] + 1)
+    card["branches"] = ["conditional"]
+    alone = read_scores(folder / "scores.parquet", card, "conditional")
+    assert "unconditional" not in {source for *_, source in alone.cubes}
+
+
 def test_properties_come_in_one_order(study: tuple[Path, Columns]) -> None:
     assert [p.name for p in properties(read_study(study[0]))] == ["saliency", "depth", "shading"]
 

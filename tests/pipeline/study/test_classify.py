@@ -1,0 +1,168 @@
+"""Classifying from the command line: folders of steps, photographs, a prompt, a study."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from tests.pipeline.study.conftest import LightEstimator, tiny_config
+from underpainting.cli import main
+from underpainting.diffusion import load
+from underpainting.errors import UnderpaintingError
+from underpainting.records import CLASSIFICATION, read_table
+from underpainting.study.folder import create_study
+from underpainting.study.prompts import PromptRow
+from underpainting.study.run import run_study
+from underpainting.uses.classify import read_shown
+from underpainting.workflow import classify
+
+REDS = """
+class Reds:
+    name, fingerprint, classes = "reds", "1", ("lemon", "mug, cup")
+
+    def __call__(self, pictures):
+        red = pictures[:, 0].mean((1, 2))
+        import torch
+        return torch.stack([1 - red, red], dim=1)
+"""
+
+
+@pytest.fixture(autouse=True)
+def reds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A classifier that says how red a picture is: half red is half a mug."""
+    (tmp_path / "classifier_of_reds.py").write_text(REDS)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return "classifier_of_reds:Reds"
+
+
+def paint(path: Path, red: int, side: int = 16) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    picture = np.zeros((side, side, 3), np.uint8)
+    picture[..., 0] = red
+    Image.fromarray(picture).save(path)
+    return path
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as left:
+        main(["classify", *arguments])
+    return int(str(left.value.code))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_folder_of_steps(first: int, tmp_path: Path, reds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    levels = [0, 100, 200, 150, 240, 250, 255, 20, 200, 255, 250, 252]
+    for i, red in enumerate(levels):
+        paint(tmp_path / "steps" / f"prompt_3_seed_8_step_{i + first}.png", red)
+    options = ("--classifier", reds, "--class", "cup", "--out", "found", "--json")
+    assert run("steps", *options) == 0
+    found = json.loads(capsys.readouterr().out)
+    (row,) = found["recognised"]
+    assert (row["image"], row["picture"], row["right"]) == ("prompt_3_seed_8", "noisy", "mug, cup")
+    assert (row["first"], row["sure"]) == (9, 10)  # steps count from 1, and 10 comes after 9
+    table = read_table(tmp_path / "found" / "classification.parquet", CLASSIFICATION).to_pylist()
+    mugs = {of["step"]: of["probability"] for of in table if of["class"] == "mug, cup"}
+    assert list(mugs.values()) == pytest.approx([red / 255 for red in levels])
+    with Image.open(tmp_path / "found" / "prompt_3_seed_8-noisy.png") as figure:
+        assert figure.width > 1000
+    assert b"mug" in (tmp_path / "found" / "prompt_3_seed_8-noisy.svg").read_bytes()
+
+
+def test_folders_that_cannot_be_steps(tmp_path: Path) -> None:
+    for step in (0, 1, 3):
+        paint(tmp_path / "gap" / f"a_step_{step}.png", 9)
+    with pytest.raises(UnderpaintingError, match="a has no step 2"):
+        read_shown([tmp_path / "gap"])
+    paint(tmp_path / "late" / "a_step_2.png", 9)
+    with pytest.raises(UnderpaintingError, match="begin at 2; they count from 0 or 1"):
+        read_shown([tmp_path / "late"])
+    paint(tmp_path / "sizes" / "a_step_0.png", 9), paint(tmp_path / "sizes" / "a_step_1.png", 9, side=8)
+    with pytest.raises(UnderpaintingError, match="differ in size"):
+        read_shown([tmp_path / "sizes"])
+    (tmp_path / "none").mkdir()
+    with pytest.raises(UnderpaintingError, match="holds no pictures"):
+        read_shown([tmp_path / "none"])
+
+
+def test_a_made_picture_beside_photographs(
+    tmp_path: Path, reds: str, pipeline_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photographs = [str(paint(tmp_path / f"{red}.png", red)) for red in (250, 30)]
+    options = ["--prompt", "a cup", "--seed", "4", "--model", str(pipeline_folder), "--steps", "3"]
+    assert run(*photographs, *options, "--classifier", reds, "--class", "mug") == 0
+    assert "0.98" in capsys.readouterr().out
+    table = read_table(tmp_path / "classification" / "classification.parquet", CLASSIFICATION).to_pylist()
+    mugs = {
+        (row["picture"], row["step"], row["image"]): row["probability"]
+        for row in table
+        if row["class"] == "mug, cup"
+    }
+    assert mugs["photograph", 0, photographs[0]] == pytest.approx(250 / 255)
+    model = load(pipeline_folder, device="cpu")
+    seen: list[torch.Tensor] = []
+    made = model.denoise(["a cup"], [4], steps=3, on_step=lambda record: seen.append(record.latents.clone()))
+    latents = {("final", 0): made.latents, **{("noisy", i + 1): x for i, x in enumerate(seen)}}
+    for place, of in latents.items():
+        red = float((model.decode(of) * 255).round()[0, 0].mean()) / 255
+        assert mugs[(*place, "prompt_0_seed_4")] == pytest.approx(red, abs=1e-4)
+
+
+def test_a_studys_own_classifier_and_another(
+    tmp_path: Path, reds: str, pipeline_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tiny_config(pipeline_folder)
+    named = config.labels.model_copy(update={"classifier": reds})
+    rows = [PromptRow(f"a {'lemon' if i % 3 else 'cup'} number {i % 10}", 100 + i, i % 10) for i in range(14)]
+    study = create_study(tmp_path / "named", config.model_copy(update={"labels": named}), rows)
+    run_study(study, estimator=LightEstimator())
+    assert run("named", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    finals = read_table(study.classification, CLASSIFICATION).to_pylist()
+    right = {row.image: "mug, cup" if "cup" in row.prompt else "lemon" for row in rows}
+    share = np.mean(
+        [
+            row["class"] == right[row["image"]]
+            for row in finals
+            if (row["picture"], row["rank"]) == ("final", 1)
+        ]
+    )
+    accuracy = {(row["picture"], row["step"]): row["accuracy"] for row in found["accuracy"]}
+    assert accuracy["final", 0] == pytest.approx(share)
+    assert {step for picture, step in accuracy if picture == "probe"} == {1, 2, 3}
+    assert found["class_probe"] in ("down.0.0", "mid.0", "up.1.2", "up.3.0")
+    assert run("named") == 0
+    assert "class probe at" in capsys.readouterr().out
+
+    # With a classifier named, the pictures that lie on disk are classified: the same ones, the same answers.
+    seen = classify([study.folder], classifier=reds, out=tmp_path / "again")
+    again = read_table(tmp_path / "again" / "classification.parquet", CLASSIFICATION).to_pylist()
+    whole = {(row["image"], row["picture"], row["step"], row["class"]): row["probability"] for row in finals}
+    assert all(
+        whole[row["image"], row["picture"], row["step"], row["class"]] == pytest.approx(row["probability"])
+        for row in again
+    )
+    gallery = load_file(study.gallery / "gallery.safetensors")
+    assert sum(of.picture == "clean" for of in seen) == sum(name.endswith("/clean") for name in gallery)
+
+
+def test_what_is_wrong_is_said(
+    tmp_path: Path, reds: str, finished: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photograph = str(paint(tmp_path / "one.png", 9))
+    for arguments, line in (
+        ((), "nothing to classify: give pictures, a folder of them, a study, or --prompt"),
+        ((photograph, "--classifier", reds, "--class", "cupp"), "no class 'cupp'; nearest are cup"),
+        ((photograph, "--classifier", "vgg17"), "no classifier 'vgg17'"),
+        ((str(tmp_path / "two.png"), "--classifier", reds), "two.png cannot be read"),
+        ((str(finished.folder),), "was made without a classifier; name one by --classifier"),
+    ):
+        assert run(*arguments) == 2
+        written = capsys.readouterr().err.strip().splitlines()
+        assert len(written) == 1 and line in written[0]
+    assert run(photograph, "--classifier", reds) == 0
+    assert "no match" in capsys.readouterr().out
