@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -17,19 +18,24 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from underpainting.findings.classification import Accuracy, Calibration, Recognised, Seen
 from underpainting.report.colours import colour, ramp_name
+from underpainting.report.recognition import draw_curves
 from underpainting.report.tables import METRICS, LayerTable, ScoreRow, number
 
 # Colours that stand for CSS variables until the SVG is written.
 INK, MUTED, RULE, TONE, PAPER = "#010101", "#020202", "#030303", "#040404", "#050505"
+LINES = ("#060606", "#070707", "#080808", "#090909", "#0a0a0a", "#0b0b0b")
 VARIABLES = {
     INK: "var(--ink)",
     MUTED: "var(--muted)",
     RULE: "var(--rule)",
     TONE: "var(--tone)",
     PAPER: "var(--paper)",
+    **{hue: f"var(--line-{number})" for number, hue in enumerate(LINES, start=1)},
 }
 WIDTH, RIGHT, TEXT = 300.0, 8.0, 10.0
+WIDE, WIDE_LEFT, WIDE_RIGHT = 920.0, 46.0, 130.0
 CELLS = "cells"
 
 
@@ -131,6 +137,90 @@ def layer_figure(table: LayerTable) -> str:
         f"{table.name.capitalize()}: {METRICS[table.metric]} by layer and step; best layer {table.best_layer}"
     )
     return _svg(figure, f"layers-{table.name}", label, titles)
+
+
+def accuracy_figure(rows: Sequence[Accuracy]) -> str:
+    """Accuracy by step: the class probe with its band, the classifier on clean and on noisy pictures."""
+    figure, axes = _canvas(176.0, 30.0, top=6.0, bottom=30.0)
+    styles: dict[str, dict[str, Any]] = {
+        "noisy": {"color": MUTED, "lw": 1.3, "ls": (0, (5, 2))},
+        "clean": {"color": INK, "lw": 1.3},
+        "probe": {"color": TONE, "lw": 2.2, "marker": "o", "ms": 3.4},
+    }
+    for picture, style in styles.items():
+        mine = [row for row in rows if row.picture == picture and row.step > 0]
+        steps = [row.step for row in mine]
+        if picture == "probe" and len(steps) > 1:
+            band = [row.low for row in mine], [row.high for row in mine]
+            axes.fill_between(steps, *band, color=TONE, alpha=0.22, lw=0)
+        axes.plot(steps, [row.accuracy for row in mine], **style)
+    _share_axis(axes)
+    _step_axis(axes, max((row.step for row in rows), default=1))
+    return _svg(figure, "accuracy", "Share of pictures whose class is right, by step", [])
+
+
+def recognised_figure(rows: Sequence[Recognised], steps: int) -> str:
+    """Share of pictures recognised for good at each step, and never: noisy ones hollow, clean ones full."""
+    figure, axes = _canvas(176.0, 30.0, top=6.0, bottom=30.0)
+    styles: dict[str, dict[str, Any]] = {
+        "noisy": {"facecolor": "none", "edgecolor": INK, "linewidth": 0.8},
+        "clean": {"facecolor": TONE, "linewidth": 0},
+    }
+    for (picture, style), side in zip(styles.items(), (-0.2, 0.2), strict=True):
+        first = [row.first or steps + 2 for row in rows if row.picture == picture]
+        places = [*range(1, steps + 1), steps + 2]
+        shares = [first.count(step) / max(1, len(first)) for step in places]
+        axes.bar([place + side for place in places], shares, 0.36, **style)
+    _share_axis(axes)
+    _step_axis(axes, steps)
+    axes.set_xlim(0.3, steps + 2.7)
+    ticks = [*axes.get_xticks(), steps + 2]
+    axes.set_xticks(ticks, [*(f"{tick:.0f}" for tick in ticks[:-1]), "never"])
+    return _svg(
+        figure, "recognised", "Share of pictures by the step from which the right class stays first", []
+    )
+
+
+def calibration_figure(rows: Sequence[Calibration]) -> str:
+    """Share right against probability of the first class: clean pictures full, noisy ones hollow."""
+    figure, axes = _canvas(176.0, 30.0, top=6.0, bottom=30.0)
+    axes.plot([0, 1], [0, 1], color=MUTED, lw=0.9, ls=(0, (1, 1.6)))
+    for picture, style in (
+        ("noisy", {"color": MUTED, "marker": "o", "mfc": PAPER, "ls": (0, (5, 2))}),
+        ("clean", {"color": INK, "marker": "o"}),
+        ("final", {"color": TONE, "marker": "s"}),
+    ):
+        mine = [row for row in rows if row.picture == picture]
+        points = [row.probability for row in mine], [row.accuracy for row in mine]
+        axes.plot(*points, lw=1.2, ms=3.4, **style)
+    _share_axis(axes)
+    axes.set_xlim(0, 1.02)
+    axes.set_xticks([0, 0.5, 1])
+    axes.tick_params(axis="x", length=0, pad=4, labelcolor=MUTED)
+    axes.set_xlabel("probability of the first class", color=MUTED, fontsize=TEXT, labelpad=2)
+    return _svg(figure, "calibration", "Share of right answers against the probability given", [])
+
+
+def curves_figure(seen: Seen) -> str:
+    """One picture's probabilities by step, wide; the pictures of the steps stand above its columns."""
+    height = 190.0
+    figure = Figure(figsize=(WIDE / 72, height / 72))
+    figure.patch.set_visible(False)
+    box = WIDE_LEFT / WIDE, 34 / height, (WIDE - WIDE_LEFT - WIDE_RIGHT) / WIDE, (height - 44) / height
+    axes = figure.add_axes(box)
+    axes.patch.set_visible(False)
+    with rc_context({"font.size": 12}):
+        draw_curves(axes, seen, ink=INK, muted=MUTED, rule=RULE, hues=LINES)
+    label = f"{seen.prompt}, {seen.picture} pictures: probability of each leading class by step"
+    return _svg(figure, f"curves-{seen.image}-{seen.picture}", label, [])
+
+
+def _share_axis(axes: Axes) -> None:
+    axes.set_ylim(0, 1.02)
+    axes.set_yticks(np.arange(6) / 5)
+    axes.yaxis.set_major_formatter(lambda value, _: number(value, 1))
+    axes.grid(axis="y", color=RULE, linewidth=0.6)
+    axes.tick_params(axis="y", length=0, labelcolor=MUTED)
 
 
 def _canvas(height: float, left: float, *, top: float, bottom: float) -> tuple[Figure, Axes]:

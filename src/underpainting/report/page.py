@@ -7,14 +7,23 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from underpainting.findings.classification import accuracies, calibration, recognised
 from underpainting.records import write_bytes
 from underpainting.report.colours import RAMP_OF
-from underpainting.report.figures import layer_figure, step_figure
+from underpainting.report.figures import (
+    accuracy_figure,
+    calibration_figure,
+    curves_figure,
+    layer_figure,
+    recognised_figure,
+    step_figure,
+)
 from underpainting.report.pictures import gallery_data
 from underpainting.report.reading import Study, read_study
 from underpainting.report.tables import (
     BY_STEP,
     FURTHER,
+    LOOKED_AT,
     MAIN,
     METRICS,
     PARTS,
@@ -29,6 +38,7 @@ from underpainting.report.tables import (
     look_table,
     number,
     properties,
+    recognition_sentences,
     score_table,
     step_table,
     summary,
@@ -38,9 +48,9 @@ from underpainting.report.tables import (
 def write_report(study_folder: str | os.PathLike[str]) -> Path:
     """Write `report/index.html` of a finished study and return its path.
 
-    Reads study.toml, environment.json, prompts.parquet, probes/card.json, scores.parquet, emergence.parquet
-    and gallery/. The same study gives the same bytes. Raises UnderpaintingError when the study is not
-    finished or a file cannot be read.
+    Reads study.toml, environment.json, prompts.parquet, probes/card.json, gallery/ and the tables. The same
+    study gives the same bytes. Raises UnderpaintingError when the study is not finished or a file cannot be
+    read.
     """
     folder = Path(study_folder)
     page = folder / "report" / "index.html"
@@ -62,7 +72,7 @@ def render(study: Study) -> str:
     rows, by_step = score_table(study), step_table(study)
     found = findings(study, rows, by_step)
     present = {row.source for row in rows if row.estimate.pictures}
-    maps, looks = layer_table(study), look_table(study)
+    maps, looks, gallery = layer_table(study), look_table(study), gallery_data(study)
     return environment.get_template("report.html.j2").render(
         study=study,
         command_name=f'"{study.name}"' if " " in study.name else study.name,
@@ -93,10 +103,47 @@ def render(study: Study) -> str:
         looked_at=max((row.estimate.pictures for row in looks), default=0),
         layer_tables=maps,
         layer_figures={table.name: layer_figure(table) for table in maps},
-        gallery=gallery_data(study),
+        gallery=gallery,
+        recognition=_recognition(study, [entry["image"] for entry in gallery]),
         settings=_flat(study.settings),
         environment=_flat(study.environment),
     )
+
+
+def _recognition(study: Study, shown: list[str]) -> dict[str, Any] | None:
+    """What the page says and draws of classification; None where there is none.
+
+    shown: the gallery's images.
+    """
+    known = [of for of in study.seen if of.right]
+    if not known:
+        return None
+    rows, (layer, probe) = recognised(known), study.class_probe
+    accuracy, reliability = [*probe, *accuracies(known)], calibration(known)
+    films = []
+    for at, image in enumerate(shown):
+        mine = [of for of in known if of.image == image and of.steps[0] > 0]
+        steps = {row.picture: row.first or "never" for row in rows if row.image == image}
+        if mine:
+            words = "; ".join(f"{LOOKED_AT[look]} from step {step}" for look, step in steps.items())
+            parts = [
+                {"look": of.picture, "caption": LOOKED_AT[of.picture], "figure": curves_figure(of)}
+                for of in mine
+            ]
+            films.append({"at": at, "prompt": mine[0].prompt, "words": words, "parts": parts})
+    readers = {"probe": f"class probe at {layer}", **LOOKED_AT}
+    return {
+        "classifier": study.settings.get("labels", {}).get("classifier", ""),
+        "filmed": len({row.image for row in rows}),
+        "layer": layer,
+        "sentences": recognition_sentences(rows, accuracy, layer),
+        "accuracies": accuracy,
+        "readers": readers,
+        "accuracy_figure": accuracy_figure(accuracy),
+        "recognised_figure": recognised_figure(rows, study.scores.steps),
+        "calibration_figure": calibration_figure(reliability),
+        "films": films,
+    }
 
 
 def _facts(study: Study) -> list[tuple[str, str]]:

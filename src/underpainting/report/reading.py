@@ -12,8 +12,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from underpainting.errors import UnderpaintingError
+from underpainting.findings.classification import ACCURACY, Accuracy, Seen, probe_accuracies, read_seen
 from underpainting.findings.cubes import Scores, read_scores
-from underpainting.records import EMERGENCE, PROMPTS, main_branch, read_table, sha256_file
+from underpainting.records import CLASSIFICATION, EMERGENCE, PROMPTS, main_branch, read_table, sha256_file
 
 HASHED = ("scores.parquet", "probes/probes.safetensors", "probes/card.json", "prompts.parquet", "study.toml")
 
@@ -28,7 +29,11 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Study:
-    """Everything a report shows of a study, read once; `aside` says why pictures were set aside, by image."""
+    """Everything a report shows of a study, read once; `aside` says why pictures were set aside, by image.
+
+    seen: what a classifier saw in test pictures; class_probe: the layer of the best class probe, and that
+    one's accuracy by step. Both are empty where the study has no classifier.
+    """
 
     name: str
     settings: dict[str, Any]
@@ -40,6 +45,8 @@ class Study:
     gallery: Gallery | None
     aside: dict[str, str]
     emergence: tuple[dict[str, Any], ...]
+    seen: tuple[Seen, ...]
+    class_probe: tuple[str, tuple[Accuracy, ...]]
     hashes: dict[str, str]
 
 
@@ -57,17 +64,24 @@ def read_study(folder: Path) -> Study:
     card = _json(folder / "probes/card.json")
     branch = main_branch(card.get("branches") or ["conditional"])
     environment, emergence = folder / "environment.json", folder / "emergence.parquet"
+    scores = read_scores(folder / "scores.parquet", card, branch)
+    seen, calibrate = folder / "classification.parquet", folder / "calibrate.parquet"
+    class_probe = "", list[Accuracy]()
+    if seen.is_file() and calibrate.is_file():
+        class_probe = probe_accuracies(scores, read_scores(calibrate, card, branch, {ACCURACY}))
     return Study(
         name=folder.resolve().name,
         settings=_toml(folder / "study.toml"),
         environment=_json(environment) if environment.is_file() else {},
         card=card,
         branch=branch,
-        scores=read_scores(folder / "scores.parquet", card, branch),
+        scores=scores,
         splits=_splits(folder / "prompts.parquet"),
         gallery=_gallery(folder / "gallery"),
         aside={k: v for path in sorted(folder.glob("shards/*/aside.json")) for k, v in _json(path).items()},
         emergence=tuple(read_table(emergence, EMERGENCE).to_pylist()) if emergence.is_file() else (),
+        seen=tuple(read_seen(read_table(seen, CLASSIFICATION))) if seen.is_file() else (),
+        class_probe=(class_probe[0], tuple(class_probe[1])),
         hashes={name: sha256_file(folder / name) for name in HASHED if (folder / name).is_file()},
     )
 

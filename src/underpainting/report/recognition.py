@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -20,13 +21,21 @@ CELL, LEFT, RIGHT, GAP = 0.78, 0.6, 1.5, 0.04  # inches
 PAPER, INK, MUTED, RULE = "#ffffff", "#1c1b19", "#6b6963", "#d8d5cf"
 
 
-def draw_curves(axes: Axes, seen: Seen, ink: str, muted: str, rule: str) -> None:
+def draw_curves(
+    axes: Axes,
+    seen: Seen,
+    *,
+    ink: str = INK,
+    muted: str = MUTED,
+    rule: str = RULE,
+    hues: Sequence[str] = HUES,
+) -> None:
     """Probability against step of every class that is ever first, named where its line ends."""
     shown = sorted(leaders(seen), key=lambda name: name not in seen.right)
     ends = []
     for number, name in enumerate(shown):
         curve, right = seen.probabilities[:, seen.classes.index(name)], name in seen.right
-        hue = HUES[number % len(HUES)]
+        hue = hues[number % len(hues)]
         axes.plot(
             seen.steps, curve, color=hue, lw=2.4 if right else 1.3, marker="o" if right else None, ms=3.4
         )
@@ -63,7 +72,7 @@ def recognition_file(seen: Seen, frames: NDArray[np.uint8], kind: Literal["png",
             axes.set_axis_off()
             axes.imshow(frame, interpolation="antialiased")
         axes = figure.add_axes((LEFT / width, 0.55 / height, steps * CELL / width, (bottom - 0.7) / height))
-        draw_curves(axes, seen, INK, MUTED, RULE)
+        draw_curves(axes, seen)
         out = io.BytesIO()
         nothing = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
         figure.savefig(out, format=kind, metadata=nothing)

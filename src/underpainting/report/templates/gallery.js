@@ -78,6 +78,14 @@
     }
     event.preventDefault();
   });
+  document.querySelectorAll(".strip").forEach((strip) => {
+    pictures[strip.dataset.picture][strip.dataset.look].forEach((source, step) => {
+      const frame = new Image();
+      frame.src = source;
+      frame.alt = `Step ${step + 1}`;
+      strip.append(frame);
+    });
+  });
   viewer.querySelectorAll("[hidden]").forEach((part) => { part.hidden = false; });
   show();
 })();
