@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from underpainting.findings.classification import accuracies, calibration, recognised
 from underpainting.records import write_bytes
 from underpainting.report.colours import RAMP_OF
+from underpainting.report.conclusions import RIVALS, against, conclusions
 from underpainting.report.figures import (
     accuracy_figure,
     calibration_figure,
@@ -72,6 +73,7 @@ def render(study: Study) -> str:
     rows, by_step = score_table(study), step_table(study)
     found = findings(study, rows, by_step)
     present = {row.source for row in rows if row.estimate.pictures}
+    differences = against(study)
     maps, looks, gallery = layer_table(study), look_table(study), gallery_data(study)
     return environment.get_template("report.html.j2").render(
         study=study,
@@ -100,6 +102,10 @@ def render(study: Study) -> str:
             if (of := [row for row in looks if row.name == which.name])
         },
         arrivals=arrivals(study),
+        conclusions=conclusions(study, differences),
+        against=differences,
+        rivals=RIVALS,
+        leads=study.leads,
         looked_at=max((row.estimate.pictures for row in looks), default=0),
         layer_tables=maps,
         layer_figures={table.name: layer_figure(table) for table in maps},

@@ -14,7 +14,15 @@ from safetensors.numpy import load_file
 from underpainting.errors import UnderpaintingError
 from underpainting.findings.classification import ACCURACY, Accuracy, Seen, probe_accuracies, read_seen
 from underpainting.findings.cubes import Scores, read_scores
-from underpainting.records import CLASSIFICATION, EMERGENCE, PROMPTS, main_branch, read_table, sha256_file
+from underpainting.records import (
+    CLASSIFICATION,
+    EMERGENCE,
+    LEADS,
+    PROMPTS,
+    main_branch,
+    read_table,
+    sha256_file,
+)
 
 HASHED = ("scores.parquet", "probes/probes.safetensors", "probes/card.json", "prompts.parquet", "study.toml")
 
@@ -45,6 +53,7 @@ class Study:
     gallery: Gallery | None
     aside: dict[str, str]
     emergence: tuple[dict[str, Any], ...]
+    leads: tuple[dict[str, Any], ...]
     seen: tuple[Seen, ...]
     class_probe: tuple[str, tuple[Accuracy, ...]]
     hashes: dict[str, str]
@@ -65,6 +74,7 @@ def read_study(folder: Path) -> Study:
     branch = main_branch(card.get("branches") or ["conditional"])
     environment, emergence = folder / "environment.json", folder / "emergence.parquet"
     scores = read_scores(folder / "scores.parquet", card, branch)
+    leads = folder / "leads.parquet"
     seen, calibrate = folder / "classification.parquet", folder / "calibrate.parquet"
     class_probe = "", list[Accuracy]()
     if seen.is_file() and calibrate.is_file():
@@ -80,6 +90,7 @@ def read_study(folder: Path) -> Study:
         gallery=_gallery(folder / "gallery"),
         aside={k: v for path in sorted(folder.glob("shards/*/aside.json")) for k, v in _json(path).items()},
         emergence=tuple(read_table(emergence, EMERGENCE).to_pylist()) if emergence.is_file() else (),
+        leads=tuple(read_table(leads, LEADS).to_pylist()) if leads.is_file() else (),
         seen=tuple(read_seen(read_table(seen, CLASSIFICATION))) if seen.is_file() else (),
         class_probe=(class_probe[0], tuple(class_probe[1])),
         hashes={name: sha256_file(folder / name) for name in HASHED if (folder / name).is_file()},

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from underpainting.records import PROMPTS, SCORES, make_table, write_table
+from underpainting.records import CLASSIFICATION, PROMPTS, SCORES, make_table, write_table
 
 PARTS = [("down", (0, 1, 2), 2), ("mid", (None,), 1), ("up", (1, 2, 3), 3)]
 GRIDS = {"down.0": 16, "down.1": 8, "down.2": 4, "mid": 2, "up.1": 4, "up.2": 8, "up.3": 16}
@@ -52,7 +52,8 @@ def make_study(
         f'[model]\nname = "stilllife"\nscheduler = "lms"\nsteps = {steps}\nguidance_scale = 7.5\n\n'
         '[prompts]\nfile = "prompts.csv"\n\n[split]\nfit = 0.6\ncalibrate = 0.15\ntest = 0.25\nseed = 0\n\n'
         '[watch]\nlayers = ["self-attention"]\nbranches = ["conditional"]\n\n'
-        '[labels]\nestimator = "stilllife"\nproperties = ["saliency", "depth", "shading"]\n\n'
+        '[labels]\nestimator = "stilllife"\nproperties = ["saliency", "depth", "shading"]\n'
+        'classifier = "stilllife"\n\n'
         "[probes]\nstrengths = [0.0001, 0.001, 0.01, 0.1, 1.0]\n\n"
         f'[run]\nbatch_size = 8\nshard_size = 24\ndevice = "cpu"\ngallery = {pictures}\n',
         encoding="utf-8",
@@ -83,6 +84,7 @@ def make_study(
     scores = _scores(rng, layers, steps, columns["image"][: len(test)], columns["prompt"][: len(test)])
     write_table(folder / "scores.parquet", make_table(SCORES, scores), SCORES)
 
+    _classify(rng, folder, columns["image"][: len(test)], columns["prompt"][: len(test)], steps)
     best = {"saliency": "up.3.0", "depth": "up.3.1", "shading": "up.2.2"}
     card = {
         "properties": {
@@ -151,6 +153,25 @@ def _scores(
                     rows += [(*what, 0, "", "position", position), (*what, 0, "", "ceiling", ceiling * share)]
     names = ("property", "layer", "image", "prompt", "metric", "step", "branch", "source", "value")
     return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+
+
+def _classify(
+    rng: np.random.Generator, folder: Path, images: list[str], prompts: list[str], steps: int
+) -> None:
+    """Classifications that become right with time, and class probes' scores among the others."""
+    names = ("lemon", "mug", "armchair", "orange")
+    rows: list[tuple[Any, ...]] = []
+    for image, prompt in zip(images, prompts, strict=True):
+        right = next(i for i, name in enumerate(names) if name in prompt.split(" by ")[0])
+        for look, offset in (("noisy", -1.5), ("clean", 0.0), ("final", 3.0)):
+            for step in range(1, steps + 1) if look != "final" else (0,):
+                logits = rng.normal(0, 0.6, len(names))
+                logits[right] += offset + 3.0 * step / steps
+                of = np.exp(logits) / np.exp(logits).sum()
+                order = np.argsort(-of)
+                rows += [(image, prompt, look, step, r + 1, names[i], of[i]) for r, i in enumerate(order)]
+    table = {name: list(of) for name, of in zip(CLASSIFICATION.names, zip(*rows, strict=True), strict=True)}
+    write_table(folder / "classification.parquet", make_table(CLASSIFICATION, table), CLASSIFICATION)
 
 
 def _picture(rng: np.random.Generator, i: int, steps: int, side: int) -> dict[str, np.ndarray]:
