@@ -127,7 +127,7 @@ def _verdict(here: Sequence[Against]) -> str:
         )
     return (
         "No reader that was fitted to the step\u2019s latents, and no untrained network, does as well: this "
-        "is held in the trained network\u2019s activations, beyond what its input or random features of it give."
+        "is held in the trained network\u2019s activations, beyond what its input or random features give."
     )
 
 

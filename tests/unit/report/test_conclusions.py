@@ -23,17 +23,7 @@ def study(**levels: tuple[float, float]) -> Study:
             cube[0, 0] = cube[0, 1]
         cubes["depth", "spearman", source.replace("__", ":").replace("_own", "-own")] = cube
     names = tuple(map(str, range(pictures)))
-    rows: list[dict[str, Any]] = [
-        {
-            "property": "depth",
-            "layer": "best",
-            "source": "probe",
-            "criterion": "bar",
-            "step": 1,
-            "low": 1,
-            "high": 2,
-        }
-    ]
+    bar = {"property": "depth", "layer": "best", "source": "probe", "criterion": "bar"}
     return Study(
         name="study",
         settings={},
