@@ -30,7 +30,7 @@ from underpainting.records import (
     write_bytes,
     write_table,
 )
-from underpainting.report import write_report
+from underpainting.report import write_figures, write_report
 from underpainting.report.recognition import recognition_file
 from underpainting.report.strip import strip_png
 from underpainting.study.config import ControlsConfig, LabelsConfig, ModelConfig, StudyConfig
@@ -138,16 +138,16 @@ def _test_scores(study: Study) -> Scores:
     return read_scores(study.scores, card, main_branch(card["branches"]))
 
 
-def report(folder: Path) -> Path:
-    """Write the report of a study that is done, and return its path.
+def report(folder: Path, *, figures: bool = False) -> list[Path]:
+    """Write the report of a study that is done, and its figures and tables as files; return what was written.
 
     Raises UnderpaintingError where the study is not done, or what is shown is damaged.
     """
     study = open_study(folder)
-    for path in (study.scores, study.probes, study.gallery):
+    for path in (study.scores, study.probes, study.gallery, study.classification):
         if path.exists():
             require_whole(path, f"`underpainting run {folder}` makes it again")
-    return write_report(folder)
+    return [write_report(folder), *([write_figures(folder)] if figures else [])]
 
 
 def reopen(folder: Path) -> tuple[Study, Workshop]:

@@ -1,5 +1,6 @@
 """The one-file report: tables in, HTML out."""
 
+from underpainting.report.export import write_figures
 from underpainting.report.page import write_report
 
-__all__ = ["write_report"]
+__all__ = ["write_figures", "write_report"]

@@ -1,4 +1,4 @@
-"""Figures from tables, as inline SVG whose colours are the page's own (CSS variables), light or dark.
+"""Figures from tables, in the page's own colours (CSS variables, light or dark) or in a palette for files.
 
 Both kinds share their width and left margin, so that steps line up when one stands above the other.
 """
@@ -6,9 +6,10 @@ Both kinds share their width and left margin, so that steps line up when one sta
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib import rc_context
@@ -23,29 +24,101 @@ from underpainting.report.colours import colour, ramp_name
 from underpainting.report.recognition import draw_curves
 from underpainting.report.tables import METRICS, LayerTable, ScoreRow, number
 
-# Colours that stand for CSS variables until the SVG is written.
-INK, MUTED, RULE, TONE, PAPER = "#010101", "#020202", "#030303", "#040404", "#050505"
-LINES = ("#060606", "#070707", "#080808", "#090909", "#0a0a0a", "#0b0b0b")
-VARIABLES = {
-    INK: "var(--ink)",
-    MUTED: "var(--muted)",
-    RULE: "var(--rule)",
-    TONE: "var(--tone)",
-    PAPER: "var(--paper)",
-    **{hue: f"var(--line-{number})" for number, hue in enumerate(LINES, start=1)},
-}
 WIDTH, RIGHT, TEXT = 300.0, 8.0, 10.0
 WIDE, WIDE_LEFT, WIDE_RIGHT = 920.0, 46.0, 130.0
 CELLS = "cells"
 
 
-def step_figure(rows: Sequence[ScoreRow], layers: Sequence[str], name: str = "step") -> str:
+@dataclass(frozen=True)
+class Palette:
+    """Colours of a figure: text, secondary text, thin lines, the property's own, the ground, and curves."""
+
+    ink: str
+    muted: str
+    rule: str
+    tone: str
+    paper: str
+    lines: tuple[str, ...]
+
+
+PAGE = Palette(
+    "#010101",
+    "#020202",
+    "#030303",
+    "#040404",
+    "#050505",
+    ("#060606", "#070707", "#080808", "#090909", "#0a0a0a", "#0b0b0b"),
+)
+"""Colours that stand for the page's CSS variables until the SVG is written."""
+
+VARIABLES = {
+    PAGE.ink: "var(--ink)",
+    PAGE.muted: "var(--muted)",
+    PAGE.rule: "var(--rule)",
+    PAGE.tone: "var(--tone)",
+    PAGE.paper: "var(--paper)",
+    **{hue: f"var(--line-{number})" for number, hue in enumerate(PAGE.lines, start=1)},
+}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure with its name (unique on a page), what it shows in words, and tooltips of its cells."""
+
+    figure: Figure
+    name: str
+    label: str
+    titles: Sequence[str] = ()
+
+    def inline(self) -> str:
+        """The figure, drawn in `PAGE`, as an SVG element.
+
+        It has no size of its own, unique ids, CSS variables for colours, and a tooltip a cell.
+        """
+        _same_text(self.figure)
+        out = io.StringIO()
+        with rc_context({"svg.fonttype": "none", "svg.hashsalt": self.name}):
+            nothing = {"Date": None, "Creator": None}
+            FigureCanvasSVG(self.figure).print_figure(out, format="svg", metadata=nothing)
+        svg = out.getvalue()
+        svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+        if self.titles:
+            before, cells, after = _split(svg, f'<g id="{CELLS}">', "</g>")
+            words = iter(self.titles)
+            cells = re.sub(
+                r"<path([^>]*)/>", lambda m: f"<path{m[1]}><title>{escape(next(words))}</title></path>", cells
+            )
+            svg = before + cells + after
+        used = set(re.findall(r'(?:url\(#|href="#)([^")]+)', svg))
+        svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{self.name}-{m[1]}"' if m[1] in used else "", svg)
+        svg = re.sub(r'(url\(#|href="#)', rf"\g<1>{self.name}-", svg)
+        for stand_in, variable in VARIABLES.items():
+            svg = svg.replace(stand_in, variable)
+        _, box, drawing = _split(svg, 'viewBox="', '"')
+        links = 'xmlns:xlink="http://www.w3.org/1999/xlink"'
+        head = f'<svg {links} {box} role="img" aria-label="{escape(self.label)}">'
+        return re.sub(r"\n\s*", "\n", head + drawing[drawing.index(">") + 1 :]).strip()
+
+    def saved(self, kind: Literal["png", "svg"], paper: str) -> bytes:
+        """The figure as a file of its own, on a ground."""
+        _same_text(self.figure)
+        self.figure.patch.set_visible(True)
+        out = io.BytesIO()
+        nothing = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
+        with rc_context({"svg.fonttype": "none", "svg.hashsalt": self.name}):
+            self.figure.savefig(out, format=kind, dpi=200, facecolor=paper, metadata=nothing)
+        return out.getvalue()
+
+
+def step_figure(
+    rows: Sequence[ScoreRow], layers: Sequence[str], name: str = "step", palette: Palette = PAGE
+) -> Drawing:
     """Score against step for one property: probe with its 95 % band, and whatever else the rows hold.
 
     `rows` are one property's rows of a table by step; `layers` sets the margin shared with its heat map.
     """
     height, left = 176.0, _margin(layers)
-    figure, axes = _canvas(height, left, top=6.0, bottom=30.0)
+    figure, axes = _canvas(height, left, palette, top=6.0, bottom=30.0)
     probe = [row for row in rows if row.source == "probe"]
     steps = [row.step for row in probe]
     if len(steps) > 1:
@@ -53,25 +126,30 @@ def step_figure(rows: Sequence[ScoreRow], layers: Sequence[str], name: str = "st
             steps,
             [r.estimate.low for r in probe],
             [r.estimate.high for r in probe],
-            color=TONE,
+            color=palette.tone,
             alpha=0.22,
             lw=0,
         )
     styles = {
-        "ceiling": (INK, "-", 0.8),
-        "position": (MUTED, (0, (1, 1.6)), 1.4),
-        "shuffled": (MUTED, (0, (5, 2)), 1.1),
-        "latents:noisy": (MUTED, (0, (6, 2, 1, 2)), 1.1),
-        "latents:clean": (MUTED, (0, (6, 2, 1, 2, 1, 2)), 1.1),
-        "estimator:noisy": (MUTED, (0, (6, 2, 1, 2)), 1.1),
-        "estimator:scaled": (MUTED, (0, (5, 2)), 1.1),
-        "estimator:clean": (INK, "-", 1.1),
+        "ceiling": (palette.ink, "-", 0.8),
+        "position": (palette.muted, (0, (1, 1.6)), 1.4),
+        "shuffled": (palette.muted, (0, (5, 2)), 1.1),
+        "latents:noisy": (palette.muted, (0, (6, 2, 1, 2)), 1.1),
+        "latents:clean": (palette.muted, (0, (6, 2, 1, 2, 1, 2)), 1.1),
+        "estimator:noisy": (palette.muted, (0, (6, 2, 1, 2)), 1.1),
+        "estimator:scaled": (palette.muted, (0, (5, 2)), 1.1),
+        "estimator:clean": (palette.ink, "-", 1.1),
     }
     for source, (hue, dashes, weight) in styles.items():
         line = [(row.step, row.estimate.mean) for row in rows if row.source == source]
         axes.plot([x for x, _ in line], [y for _, y in line], color=hue, linestyle=dashes, linewidth=weight)
     axes.plot(
-        steps, [row.estimate.mean for row in probe], color=TONE, linewidth=2.2, marker="o", markersize=3.4
+        steps,
+        [row.estimate.mean for row in probe],
+        color=palette.tone,
+        linewidth=2.2,
+        marker="o",
+        markersize=3.4,
     )
     shown = np.array([[row.estimate.mean, row.estimate.low] for row in rows])
     lowest = float(np.nanmin(shown)) if np.isfinite(shown).any() else 0.0
@@ -79,15 +157,15 @@ def step_figure(rows: Sequence[ScoreRow], layers: Sequence[str], name: str = "st
     axes.set_ylim(bottom, 1.02)
     axes.set_yticks(np.arange(round(bottom * 5), 6) / 5)
     axes.yaxis.set_major_formatter(lambda value, _: number(value, 1))
-    axes.grid(axis="y", color=RULE, linewidth=0.6)
-    axes.tick_params(axis="y", length=0, labelcolor=MUTED)
-    _step_axis(axes, len(steps))
+    axes.grid(axis="y", color=palette.rule, linewidth=0.6)
+    axes.tick_params(axis="y", length=0, labelcolor=palette.muted)
+    _step_axis(axes, len(steps), palette)
     last = probe[-1]
     what = f"{last.name.capitalize()}: {METRICS[last.metric]} by step at {last.layer}"
-    return _svg(figure, f"{name}-{last.name}", f"{what}, {number(last.estimate.mean)} at the last step", [])
+    return Drawing(figure, f"{name}-{last.name}", f"{what}, {number(last.estimate.mean)} at the last step")
 
 
-def layer_figure(table: LayerTable) -> str:
+def layer_figure(table: LayerTable, palette: Palette = PAGE) -> Drawing:
     """Heat map of the probe's score, layer by step, in network order, with the best layer outlined.
 
     The key under it marks what position alone and the grid's ceiling score at the best layer.
@@ -101,21 +179,21 @@ def layer_figure(table: LayerTable) -> str:
     span = float(place[-1]) + 1
     left = _margin(table.layers)
     height = 6.0 + row * span + 86.0
-    figure, axes = _canvas(height, left, top=6.0, bottom=80.0)
+    figure, axes = _canvas(height, left, palette, top=6.0, bottom=80.0)
     low, high = _range(means)
     name = ramp_name(table.name)
     corners, fills, titles = [], [], []
     for i, j in np.ndindex(count, steps):
         value, x, y = float(means[i, j]), j + 0.54, float(place[i]) + 0.04
         corners.append([(x, y), (x + 0.92, y), (x + 0.92, y + 0.92), (x, y + 0.92)])
-        fills.append(colour(name, (value - low) / (high - low)) if np.isfinite(value) else RULE)
+        fills.append(colour(name, (value - low) / (high - low)) if np.isfinite(value) else palette.rule)
         titles.append(f"{table.layers[i]}, step {j + 1}: {number(value)}")
     cells = PolyCollection(corners, facecolors=fills, linewidths=0, clip_on=False)
     cells.set_gid(CELLS)
     axes.add_collection(cells, autolim=False)
     if table.best_layer in table.layers:
         at = place[table.layers.index(table.best_layer)]
-        for edge, weight in ((PAPER, 3.4), (INK, 1.2)):
+        for edge, weight in ((palette.paper, 3.4), (palette.ink, 1.2)):
             axes.add_patch(
                 Rectangle(
                     (0.5, at), steps, 1, facecolor="none", edgecolor=edge, linewidth=weight, clip_on=False
@@ -128,80 +206,80 @@ def layer_figure(table: LayerTable) -> str:
     axes.tick_params(axis="y", length=0, pad=4)
     for i, words in zip(shown, axes.get_yticklabels(), strict=True):
         best = table.layers[i] == table.best_layer
-        words.set_color(INK if best else MUTED)
+        words.set_color(palette.ink if best else palette.muted)
         words.set_fontweight("bold" if best else "normal")
-    _step_axis(axes, steps)
+    _step_axis(axes, steps, palette)
     axes.spines["bottom"].set_visible(False)
-    _key(figure, table, (low, high), left, height)
+    _key(figure, table, (low, high), left, height, palette)
     label = (
         f"{table.name.capitalize()}: {METRICS[table.metric]} by layer and step; best layer {table.best_layer}"
     )
-    return _svg(figure, f"layers-{table.name}", label, titles)
+    return Drawing(figure, f"layers-{table.name}", label, titles)
 
 
-def accuracy_figure(rows: Sequence[Accuracy]) -> str:
+def accuracy_figure(rows: Sequence[Accuracy], palette: Palette = PAGE) -> Drawing:
     """Accuracy by step: the class probe with its band, the classifier on clean and on noisy pictures."""
-    figure, axes = _canvas(176.0, 30.0, top=6.0, bottom=30.0)
+    figure, axes = _canvas(176.0, 30.0, palette, top=6.0, bottom=30.0)
     styles: dict[str, dict[str, Any]] = {
-        "noisy": {"color": MUTED, "lw": 1.3, "ls": (0, (5, 2))},
-        "clean": {"color": INK, "lw": 1.3},
-        "probe": {"color": TONE, "lw": 2.2, "marker": "o", "ms": 3.4},
+        "noisy": {"color": palette.muted, "lw": 1.3, "ls": (0, (5, 2))},
+        "clean": {"color": palette.ink, "lw": 1.3},
+        "probe": {"color": palette.tone, "lw": 2.2, "marker": "o", "ms": 3.4},
     }
     for picture, style in styles.items():
         mine = [row for row in rows if row.picture == picture and row.step > 0]
         steps = [row.step for row in mine]
         if picture == "probe" and len(steps) > 1:
             band = [row.low for row in mine], [row.high for row in mine]
-            axes.fill_between(steps, *band, color=TONE, alpha=0.22, lw=0)
+            axes.fill_between(steps, *band, color=palette.tone, alpha=0.22, lw=0)
         axes.plot(steps, [row.accuracy for row in mine], **style)
-    _share_axis(axes)
-    _step_axis(axes, max((row.step for row in rows), default=1))
-    return _svg(figure, "accuracy", "Share of pictures whose class is right, by step", [])
+    _share_axis(axes, palette)
+    _step_axis(axes, max((row.step for row in rows), default=1), palette)
+    return Drawing(figure, "accuracy", "Share of pictures whose class is right, by step")
 
 
-def recognised_figure(rows: Sequence[Recognised], steps: int) -> str:
+def recognised_figure(rows: Sequence[Recognised], steps: int, palette: Palette = PAGE) -> Drawing:
     """Share of pictures recognised for good at each step, and never: noisy ones hollow, clean ones full."""
-    figure, axes = _canvas(176.0, 30.0, top=6.0, bottom=30.0)
+    figure, axes = _canvas(176.0, 30.0, palette, top=6.0, bottom=30.0)
     styles: dict[str, dict[str, Any]] = {
-        "noisy": {"facecolor": "none", "edgecolor": INK, "linewidth": 0.8},
-        "clean": {"facecolor": TONE, "linewidth": 0},
+        "noisy": {"facecolor": "none", "edgecolor": palette.ink, "linewidth": 0.8},
+        "clean": {"facecolor": palette.tone, "linewidth": 0},
     }
     for (picture, style), side in zip(styles.items(), (-0.2, 0.2), strict=True):
         first = [row.first or steps + 2 for row in rows if row.picture == picture]
         places = [*range(1, steps + 1), steps + 2]
         shares = [first.count(step) / max(1, len(first)) for step in places]
         axes.bar([place + side for place in places], shares, 0.36, **style)
-    _share_axis(axes)
-    _step_axis(axes, steps)
+    _share_axis(axes, palette)
+    _step_axis(axes, steps, palette)
     axes.set_xlim(0.3, steps + 2.7)
     ticks = [*axes.get_xticks(), steps + 2]
     axes.set_xticks(ticks, [*(f"{tick:.0f}" for tick in ticks[:-1]), "never"])
-    return _svg(
+    return Drawing(
         figure, "recognised", "Share of pictures by the step from which the right class stays first", []
     )
 
 
-def calibration_figure(rows: Sequence[Calibration]) -> str:
+def calibration_figure(rows: Sequence[Calibration], palette: Palette = PAGE) -> Drawing:
     """Share right against probability of the first class: clean pictures full, noisy ones hollow."""
-    figure, axes = _canvas(176.0, 30.0, top=6.0, bottom=30.0)
-    axes.plot([0, 1], [0, 1], color=MUTED, lw=0.9, ls=(0, (1, 1.6)))
+    figure, axes = _canvas(176.0, 30.0, palette, top=6.0, bottom=30.0)
+    axes.plot([0, 1], [0, 1], color=palette.muted, lw=0.9, ls=(0, (1, 1.6)))
     for picture, style in (
-        ("noisy", {"color": MUTED, "marker": "o", "mfc": PAPER, "ls": (0, (5, 2))}),
-        ("clean", {"color": INK, "marker": "o"}),
-        ("final", {"color": TONE, "marker": "s"}),
+        ("noisy", {"color": palette.muted, "marker": "o", "mfc": palette.paper, "ls": (0, (5, 2))}),
+        ("clean", {"color": palette.ink, "marker": "o"}),
+        ("final", {"color": palette.tone, "marker": "s"}),
     ):
         mine = [row for row in rows if row.picture == picture]
         points = [row.probability for row in mine], [row.accuracy for row in mine]
         axes.plot(*points, lw=1.2, ms=3.4, **style)
-    _share_axis(axes)
+    _share_axis(axes, palette)
     axes.set_xlim(0, 1.02)
     axes.set_xticks([0, 0.5, 1])
-    axes.tick_params(axis="x", length=0, pad=4, labelcolor=MUTED)
-    axes.set_xlabel("probability of the first class", color=MUTED, fontsize=TEXT, labelpad=2)
-    return _svg(figure, "calibration", "Share of right answers against the probability given", [])
+    axes.tick_params(axis="x", length=0, pad=4, labelcolor=palette.muted)
+    axes.set_xlabel("probability of the first class", color=palette.muted, fontsize=TEXT, labelpad=2)
+    return Drawing(figure, "calibration", "Share of right answers against the probability given")
 
 
-def curves_figure(seen: Seen) -> str:
+def curves_figure(seen: Seen, palette: Palette = PAGE) -> Drawing:
     """One picture's probabilities by step, wide; the pictures of the steps stand above its columns."""
     height = 190.0
     figure = Figure(figsize=(WIDE / 72, height / 72))
@@ -210,20 +288,22 @@ def curves_figure(seen: Seen) -> str:
     axes = figure.add_axes(box)
     axes.patch.set_visible(False)
     with rc_context({"font.size": 12}):
-        draw_curves(axes, seen, ink=INK, muted=MUTED, rule=RULE, hues=LINES)
+        draw_curves(axes, seen, ink=palette.ink, muted=palette.muted, rule=palette.rule, hues=palette.lines)
     label = f"{seen.prompt}, {seen.picture} pictures: probability of each leading class by step"
-    return _svg(figure, f"curves-{seen.image}-{seen.picture}", label, [])
+    return Drawing(figure, f"curves-{seen.image}-{seen.picture}", label)
 
 
-def _share_axis(axes: Axes) -> None:
+def _share_axis(axes: Axes, palette: Palette) -> None:
     axes.set_ylim(0, 1.02)
     axes.set_yticks(np.arange(6) / 5)
     axes.yaxis.set_major_formatter(lambda value, _: number(value, 1))
-    axes.grid(axis="y", color=RULE, linewidth=0.6)
-    axes.tick_params(axis="y", length=0, labelcolor=MUTED)
+    axes.grid(axis="y", color=palette.rule, linewidth=0.6)
+    axes.tick_params(axis="y", length=0, labelcolor=palette.muted)
 
 
-def _canvas(height: float, left: float, *, top: float, bottom: float) -> tuple[Figure, Axes]:
+def _canvas(
+    height: float, left: float, palette: Palette, *, top: float, bottom: float
+) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(WIDTH / 72, height / 72))
     figure.patch.set_visible(False)
     box = (left / WIDTH, bottom / height, (WIDTH - left - RIGHT) / WIDTH, (height - top - bottom) / height)
@@ -232,22 +312,29 @@ def _canvas(height: float, left: float, *, top: float, bottom: float) -> tuple[F
     axes.set_axisbelow(True)
     for side, spine in axes.spines.items():
         spine.set_visible(side == "bottom")
-        spine.set_color(RULE)
+        spine.set_color(palette.rule)
     return figure, axes
 
 
-def _step_axis(axes: Axes, steps: int) -> None:
+def _step_axis(axes: Axes, steps: int, palette: Palette) -> None:
     stride = next(s for s in (1, 2, 5, 10, 20, 50, 100, 200, steps) if steps / s <= 5)
     ticks = [1, *(t for t in range(stride, steps + 1, stride) if t > 1 + stride / 2)]
     if steps > 1 and ticks[-1] != steps:
         ticks = [*(t for t in ticks if steps - t > stride / 2), steps]
     axes.set_xlim(0.5, steps + 0.5)
     axes.set_xticks(ticks)
-    axes.tick_params(axis="x", length=0, pad=4, labelcolor=MUTED)
-    axes.set_xlabel("step", color=MUTED, fontsize=TEXT, labelpad=2)
+    axes.tick_params(axis="x", length=0, pad=4, labelcolor=palette.muted)
+    axes.set_xlabel("step", color=palette.muted, fontsize=TEXT, labelpad=2)
 
 
-def _key(figure: Figure, table: LayerTable, ends: tuple[float, float], left: float, height: float) -> None:
+def _key(
+    figure: Figure,
+    table: LayerTable,
+    ends: tuple[float, float],
+    left: float,
+    height: float,
+    palette: Palette,
+) -> None:
     low, high = ends
     key = figure.add_axes((left / WIDTH, 26 / height, (WIDTH - left - RIGHT) / WIDTH, 8 / height))
     key.patch.set_visible(False)
@@ -263,7 +350,7 @@ def _key(figure: Figure, table: LayerTable, ends: tuple[float, float], left: flo
     key.set_yticks([])
     key.set_xticks([low, (low + high) / 2, high])
     key.xaxis.set_major_formatter(lambda value, _: number(value, 2))
-    key.tick_params(axis="x", length=0, pad=3, labelcolor=MUTED)
+    key.tick_params(axis="x", length=0, pad=3, labelcolor=palette.muted)
     first, _, last = key.get_xticklabels()
     first.set_horizontalalignment("left")
     last.set_horizontalalignment("right")
@@ -271,8 +358,8 @@ def _key(figure: Figure, table: LayerTable, ends: tuple[float, float], left: flo
         if low <= value <= high:
             share = (value - low) / (high - low)
             side = "left" if share < 0.12 else "right" if share > 0.88 else "center"
-            key.plot([value, value], [-0.25, 1.55], color=INK, linewidth=1.1, clip_on=False)
-            key.text(value, 1.75, text, ha=side, va="bottom", fontsize=TEXT - 1, color=INK)
+            key.plot([value, value], [-0.25, 1.55], color=palette.ink, linewidth=1.1, clip_on=False)
+            key.text(value, 1.75, text, ha=side, va="bottom", fontsize=TEXT - 1, color=palette.ink)
 
 
 def _range(means: np.ndarray) -> tuple[float, float]:
@@ -292,32 +379,10 @@ def _short(name: str) -> str:
     return name if len(name) <= 24 else f"{name[:9]}\u2026{name[-14:]}"
 
 
-def _svg(figure: Figure, name: str, label: str, titles: Sequence[str]) -> str:
-    """Write a figure as an SVG element: no size of its own, unique ids, CSS variables, a tooltip a cell."""
+def _same_text(figure: Figure) -> None:
     for axes in figure.axes:
         for text in (*axes.get_xticklabels(), *axes.get_yticklabels()):
             text.set_fontsize(TEXT)
-    out = io.StringIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
-        FigureCanvasSVG(figure).print_figure(out, format="svg", metadata={"Date": None, "Creator": None})
-    svg = out.getvalue()
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
-    if titles:
-        before, cells, after = _split(svg, f'<g id="{CELLS}">', "</g>")
-        words = iter(titles)
-        cells = re.sub(
-            r"<path([^>]*)/>", lambda m: f"<path{m[1]}><title>{escape(next(words))}</title></path>", cells
-        )
-        svg = before + cells + after
-    used = set(re.findall(r'(?:url\(#|href="#)([^")]+)', svg))
-    svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", svg)
-    svg = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", svg)
-    for stand_in, variable in VARIABLES.items():
-        svg = svg.replace(stand_in, variable)
-    _, box, drawing = _split(svg, 'viewBox="', '"')
-    links = 'xmlns:xlink="http://www.w3.org/1999/xlink"'
-    head = f'<svg {links} {box} role="img" aria-label="{escape(label)}">'
-    return re.sub(r"\n\s*", "\n", head + drawing[drawing.index(">") + 1 :]).strip()
 
 
 def _split(text: str, start: str, end: str) -> tuple[str, str, str]:

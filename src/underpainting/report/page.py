@@ -93,11 +93,13 @@ def render(study: Study) -> str:
         cells={(row.name, row.metric, row.source): row.estimate for row in rows},
         step_rows=by_step,
         step_figures={
-            which.name: step_figure([row for row in by_step if row.name == which.name], study.scores.layers)
+            which.name: step_figure(
+                [row for row in by_step if row.name == which.name], study.scores.layers
+            ).inline()
             for which in shown
         },
         look_figures={
-            which.name: step_figure(of, study.scores.layers, "looks")
+            which.name: step_figure(of, study.scores.layers, "looks").inline()
             for which in shown
             if (of := [row for row in looks if row.name == which.name])
         },
@@ -108,7 +110,7 @@ def render(study: Study) -> str:
         leads=study.leads,
         looked_at=max((row.estimate.pictures for row in looks), default=0),
         layer_tables=maps,
-        layer_figures={table.name: layer_figure(table) for table in maps},
+        layer_figures={table.name: layer_figure(table).inline() for table in maps},
         gallery=gallery,
         recognition=_recognition(study, [entry["image"] for entry in gallery]),
         settings=_flat(study.settings),
@@ -133,7 +135,7 @@ def _recognition(study: Study, shown: list[str]) -> dict[str, Any] | None:
         if mine:
             words = "; ".join(f"{LOOKED_AT[look]} from step {step}" for look, step in steps.items())
             parts = [
-                {"look": of.picture, "caption": LOOKED_AT[of.picture], "figure": curves_figure(of)}
+                {"look": of.picture, "caption": LOOKED_AT[of.picture], "figure": curves_figure(of).inline()}
                 for of in mine
             ]
             films.append({"at": at, "prompt": mine[0].prompt, "words": words, "parts": parts})
@@ -145,9 +147,9 @@ def _recognition(study: Study, shown: list[str]) -> dict[str, Any] | None:
         "sentences": recognition_sentences(rows, accuracy, layer),
         "accuracies": accuracy,
         "readers": readers,
-        "accuracy_figure": accuracy_figure(accuracy),
-        "recognised_figure": recognised_figure(rows, study.scores.steps),
-        "calibration_figure": calibration_figure(reliability),
+        "accuracy_figure": accuracy_figure(accuracy).inline(),
+        "recognised_figure": recognised_figure(rows, study.scores.steps).inline(),
+        "calibration_figure": calibration_figure(reliability).inline(),
         "films": films,
     }
 

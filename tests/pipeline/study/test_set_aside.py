@@ -91,7 +91,7 @@ def test_one_picture_that_the_estimator_fails_on(
     assert {(r.images, r.set_aside) for r in results(study)} == {
         (len(images(study, "test")) - 2 * (split == "test"), 2 * (split == "test"))
     }
-    assert "2 pictures (1: the estimator fails" in report(study.folder).read_text()
+    assert "2 pictures (1: the estimator fails" in report(study.folder)[0].read_text()
 
 
 def test_without_calibrate_pictures_there_is_no_choice(

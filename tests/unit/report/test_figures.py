@@ -36,16 +36,18 @@ def table(count: int, steps: int, name: str = "depth") -> LayerTable:
 
 def test_every_cell_says_its_layer_step_and_value(study: tuple[Path, dict[str, Any]]) -> None:
     found = layer_table(read_study(study[0]))[1]
-    titles = [t.text for t in parse(layer_figure(found)).iter(f"{SVG}title")]
+    titles = [t.text for t in parse(layer_figure(found).inline()).iter(f"{SVG}title")]
     assert len(titles) == 16 * 4
     assert f"mid.0, step 2: {number(found.means[6][1])}" in titles
 
 
 def test_figures_take_the_colours_of_the_page_and_share_no_ids(study: tuple[Path, dict[str, Any]]) -> None:
     read = read_study(study[0])
-    made = [layer_figure(t) for t in layer_table(read)]
+    made = [layer_figure(t).inline() for t in layer_table(read)]
     by_step = step_table(read)
-    made += [step_figure([r for r in by_step if r.name == t.name], t.layers) for t in layer_table(read)]
+    made += [
+        step_figure([r for r in by_step if r.name == t.name], t.layers).inline() for t in layer_table(read)
+    ]
     ids = [i for svg in made for i in re.findall(r' id="([^"]+)"', svg)]
     assert len(ids) == len(set(ids))
     for svg in made:
@@ -60,7 +62,7 @@ def test_figures_take_the_colours_of_the_page_and_share_no_ids(study: tuple[Path
 @pytest.mark.parametrize(("count", "steps"), [(1, 1), (3, 2), (16, 15), (57, 30)])
 def test_text_stays_inside_and_apart(count: int, steps: int) -> None:
     made = table(count, steps)
-    for svg in (layer_figure(made), step_figure(rows(steps, 0.7), made.layers)):
+    for svg in (layer_figure(made).inline(), step_figure(rows(steps, 0.7), made.layers).inline()):
         root = parse(svg)
         _, _, width, height = map(float, root.attrib["viewBox"].split())
         ticks = []
@@ -90,7 +92,7 @@ def _by_line(ticks: list[tuple[int, float, float]]) -> list[tuple[int, list[tupl
 
 
 def test_scores_below_zero_and_missing_ones_are_drawn() -> None:
-    low = parse(step_figure(rows(3, -0.1), ("up.3.0",)))
+    low = parse(step_figure(rows(3, -0.1), ("up.3.0",)).inline())
     assert any(text.text == "\u22120.6" for text in low.iter(f"{SVG}text"))
     holes = LayerTable("gloss", "spearman", "a", ("a", "b"), ((np.nan, 0.2),) * 2, np.nan, np.nan)
-    assert "a, step 1: \u2014" in layer_figure(holes)
+    assert "a, step 1: \u2014" in layer_figure(holes).inline()

@@ -1,0 +1,60 @@
+"""Figures and tables as files: they hold what the page shows."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from underpainting.report import write_figures
+from underpainting.report.figures import VARIABLES
+from underpainting.report.reading import read_study
+from underpainting.report.tables import look_table, score_table, step_table
+
+
+@pytest.fixture(scope="module")
+def folder(study: tuple[Path, dict[str, Any]]) -> Path:
+    return write_figures(study[0])
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+
+
+def test_every_figure_is_there_three_times(folder: Path) -> None:
+    figures = {path.stem for path in folder.glob("*.svg")}
+    assert figures == {path.stem for path in folder.glob("*.png")}
+    assert figures <= {path.stem for path in folder.glob("*.csv")}
+    of_property = ("by-step", "by-layer")
+    names = {f"{kind}-{name}" for kind in of_property for name in ("saliency", "depth", "shading")}
+    assert names | {"accuracy", "recognised", "calibration"} <= figures
+    assert sum(name.startswith("classes-") for name in figures) == 2 * 2
+
+
+def test_tables_hold_the_pages_numbers(study: tuple[Path, dict[str, Any]], folder: Path) -> None:
+    made = read_study(study[0])
+    rows = read(folder / "scores.csv")
+    for row, found in zip(score_table(made), rows, strict=True):
+        assert (found["property"], found["source"], found["metric"]) == (row.name, row.source, row.metric)
+        assert np.array_equal(float(found["mean"]), row.estimate.mean, equal_nan=True)
+        assert np.array_equal(float(found["high"]), row.estimate.high, equal_nan=True)
+    mine = [row for row in step_table(made) if row.name == "depth"]
+    means = [float(row["mean"]) for row in read(folder / "by-step-depth.csv")]
+    np.testing.assert_array_equal(means, [row.estimate.mean for row in mine])
+    assert not look_table(made) and not (folder / "looks-depth.csv").exists()
+
+
+def test_files_stand_alone_in_print_colours(folder: Path) -> None:
+    for path in folder.glob("*.svg"):
+        text = path.read_text(encoding="utf-8")
+        ElementTree.fromstring(text)
+        assert "var(--" not in text and not any(stand_in in text for stand_in in VARIABLES)
+    for path in folder.glob("*.png"):
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("RGBA"))
+        assert (pixels[..., 3] == 255).all() and (pixels[0, 0] == 255).all()
+        assert len(np.unique(pixels.reshape(-1, 4), axis=0)) > 20
