@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from underpainting.probes import ProbeSet
 from underpainting.records import atomic_folder, remove
@@ -17,6 +18,8 @@ from underpainting.study.making import Made
 from underpainting.study.places import Places
 from underpainting.study.prompts import PromptRow
 
+MAP_SIDE = 128
+
 
 def gallery_rows(study: Study) -> list[PromptRow]:
     """The gallery's pictures: as many as asked for, spread evenly over the filmed ones."""
@@ -25,6 +28,7 @@ def gallery_rows(study: Study) -> list[PromptRow]:
 
 def gallery_tensors(
     frames: Mapping[str, Tensor],
+    estimated: Mapping[str, Tensor],
     image: str,
     i: int,
     made: Made,
@@ -32,7 +36,11 @@ def gallery_tensors(
     places: Places,
     probes: ProbeSet,
 ) -> dict[str, Tensor]:
-    """What is shown of a batch's `i`-th picture: `{image}/noisy`, `clean`, `final`, `label/…`, `probe/…`."""
+    """What is shown of a batch's `i`-th picture.
+
+    That is `{image}/noisy`, `clean`, `final`, and of each property `label/…`, `probe/…` and `estimator/…`:
+    what the estimator sees in the noisy pictures, `estimated` [step, height, width], at most `MAP_SIDE` wide.
+    """
     branch = places.branches.index(places.main_branch)
     grids = {layer.name: layer.grid for layer in places.watched}
     tensors = {look: frames[look] for look in ("noisy", "clean")}
@@ -42,7 +50,14 @@ def gallery_tensors(
         read = maps[best][i, k, :, branch, 0, 0].reshape(-1, *grids[best])
         tensors[f"probe/{found.name}"] = read.to(torch.float16).contiguous()
         tensors[f"label/{found.name}"] = made.labels[found.name][i].to(torch.float16).contiguous()
+        if found.name in estimated:
+            tensors[f"estimator/{found.name}"] = _small(estimated[found.name]).to(torch.float16)
     return {f"{image}/{name}": tensor for name, tensor in tensors.items()}
+
+
+def _small(maps: Tensor) -> Tensor:
+    times = max(1, -(-max(maps.shape[-2:]) // MAP_SIDE))
+    return avg_pool2d(maps[:, None], times, ceil_mode=True)[:, 0].contiguous()
 
 
 def write_gallery(study: Study, parts: Sequence[Path], probes: ProbeSet, places: Places) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import pyarrow as pa
 import torch
@@ -34,27 +35,34 @@ LUMINANCE = (0.2126, 0.7152, 0.0722)
 """Of red, green and blue, on display values (ITU-R BT.709)."""
 
 
+Looks = dict[str, dict[str, Tensor]]
+"""An estimator's maps [step, height, width] by look and property."""
+
+
+def look_at_steps(frames: Mapping[str, Tensor], estimator: Estimator, places: Places) -> Looks:
+    """What the estimator sees in every step's picture of one image; a look at which it fails is left out.
+
+    frames: by look, uint8 [step, height, width, 3]; what is decoded is rounded as the final picture is.
+    """
+    seen: Looks = {}
+    for look in LOOKS:
+        pictures = frames[look].permute(0, 3, 1, 2).float() / 255
+        with suppress(UnsoundPictures):
+            seen[look] = label_pictures(estimator, pictures, places.properties)
+    return seen
+
+
 def estimator_rows(
-    frames: Mapping[str, Tensor],
+    seen: Looks,
     row: PromptRow,
     labels: Mapping[str, Tensor],
-    estimator: Estimator,
     places: Places,
     positions: Mapping[Grid, TokenMeans],
 ) -> pa.Table:
-    """Rows `estimator:noisy`, `:scaled` and `:clean` of one picture with labels [height, width] by property.
-
-    frames: by look, uint8 [step, height, width, 3]; what is decoded is rounded as the final picture is. A
-    look at which the estimator fails has no rows.
-    """
-    scores: dict[str, Scores] = {}
-    for look in LOOKS:
-        pictures = frames[look].permute(0, 3, 1, 2).float() / 255
-        try:
-            maps = label_pictures(estimator, pictures, places.properties)
-        except UnsoundPictures:
-            continue
-        scores[f"estimator:{look}"] = map_scores(maps, labels, places, positions)
+    """Rows `estimator:noisy`, `:scaled`, `:clean` of one picture with labels [height, width] by property."""
+    scores = {
+        f"estimator:{look}": map_scores(maps, labels, places, positions) for look, maps in seen.items()
+    }
     return opponent_rows(scores, range(1, places.steps + 1), row)
 
 

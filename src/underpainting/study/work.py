@@ -52,7 +52,7 @@ from underpainting.study.folder import Study
 from underpainting.study.gallery import gallery_rows, gallery_tensors
 from underpainting.study.making import Batch, Look, Made, Rows, Seen, make_batch, make_sound
 from underpainting.study.network import LATENTS, Latents, Sketches, network_file
-from underpainting.study.opponents import estimator_rows, luminance_rows, network_rows
+from underpainting.study.opponents import estimator_rows, look_at_steps, luminance_rows, network_rows
 from underpainting.study.places import Grid, Place, Places
 from underpainting.study.plan import Shard
 from underpainting.study.prompts import PromptRow
@@ -206,11 +206,13 @@ def _test(work: Work, shard: Shard, keeper: Keeper, aside: dict[str, str]) -> No
             tables.append(luminance_rows(made.pictures[i], row, labels, places, chosen.positions))
             tables.append(network_rows(batch.seen.sketches.of(i), row, labels, places, chosen.positions))
             if i in film.filmed:
-                frames, estimator = film.develop(work.workshop.model, i), work.workshop.estimator
-                tables.append(estimator_rows(frames, row, labels, estimator, places, chosen.positions))
+                frames = film.develop(work.workshop.model, i)
+                looks = look_at_steps(frames, work.workshop.estimator, places)
+                tables.append(estimator_rows(looks, row, labels, places, chosen.positions))
                 shown |= {look: frames[look] for look in ("noisy", "clean")}
                 if row in chosen.gallery:
-                    maps |= gallery_tensors(frames, row.image, i, made, read, places, chosen.probes)
+                    noisy, sets = looks.get("noisy", {}), chosen.probes
+                    maps |= gallery_tensors(frames, noisy, row.image, i, made, read, places, sets)
             if classifier:
                 classes.append(_class_rows(classifier, shown, row))
     write_table(keeper.folder / "rows.parquet", pa.concat_tables(tables), SCORES)
