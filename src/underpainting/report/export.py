@@ -18,6 +18,7 @@ from underpainting.report.figures import (
     accuracy_figure,
     calibration_figure,
     layer_figure,
+    network_figure,
     recognised_figure,
     step_figure,
 )
@@ -88,6 +89,12 @@ def _exported(study: Study) -> Iterator[Exported]:
                     for layer, means in zip(table.layers, table.means, strict=True)
                 ]
                 yield Exported(f"by-layer-{which.name}", cells, layer_figure(table, palette))
+    best = {which.name: which.layer for which in properties(study)}
+    about = [
+        {"layer": of["name"], "rows": of["grid"][0], "columns": of["grid"][1], "channels": of["channels"]}
+        for of in study.card["layers"]
+    ]
+    yield Exported("network", about, network_figure(study.card["layers"], best, PRINT))
     differences = [
         {"property": row.name, "control": row.rival, "step": row.step, **asdict(row.difference)}
         for row in against(study)

@@ -4,8 +4,9 @@ Both kinds share their width and left margin, so that steps line up when one sta
 """
 
 import io
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
@@ -215,6 +216,45 @@ def layer_figure(table: LayerTable, palette: Palette = PAGE) -> Drawing:
         f"{table.name.capitalize()}: {METRICS[table.metric]} by layer and step; best layer {table.best_layer}"
     )
     return Drawing(figure, f"layers-{table.name}", label, titles)
+
+
+def network_figure(
+    layers: Sequence[Mapping[str, Any]], best: Mapping[str, str], palette: Palette = PAGE
+) -> Drawing:
+    """The watched layers from the network's input to its output, as tall as their grids have tokens (log).
+
+    layers: name, grid and channels of each; best: by property, the layer whose probe is best.
+    """
+    height, left = 200.0, 14.0
+    figure = Figure(figsize=(WIDE / 72, height / 72))
+    figure.patch.set_visible(False)
+    axes = figure.add_axes((left / WIDE, 0.0, (WIDE - 2 * left) / WIDE, 1.0))
+    axes.set_axis_off()
+    most = max(math.prod(layer["grid"]) for layer in layers)
+    parts = [str(layer["name"]).split(".")[0] for layer in layers]
+    middle = np.arange(len(layers)) + 0.5 * np.cumsum([0, *(a != b for a, b in pairwise(parts))])
+    span, upright = float(middle[-1]) + 1, len(layers) > 20
+    for layer, x in zip(layers, middle, strict=True):
+        rows, columns = layer["grid"]
+        tall = 0.12 + 0.5 * math.log2(1 + rows * columns) / math.log2(1 + most)
+        of = [name for name, where in best.items() if where == layer["name"]]
+        edge, weight = (palette.ink, 1.6) if of else (palette.rule, 1.0)
+        box = Rectangle((x - 0.44, 0.56 - tall / 2), 0.88, tall, facecolor="none")
+        box.set(edgecolor=edge, linewidth=weight)
+        axes.add_patch(box)
+        if not upright:
+            for number, words in enumerate((f"{rows}\u00d7{columns}", f"{layer['channels']}")):
+                y = 0.59 - 0.07 * number
+                axes.text(x, y, words, ha="center", va="center", fontsize=TEXT, color=palette.muted)
+        turn = {"rotation": 90, "va": "top"} if upright else {"va": "center"}
+        name = _short(str(layer["name"]))
+        axes.text(x, 0.15, name, ha="center", fontsize=TEXT, color=palette.ink, **turn)
+        style: dict[str, Any] = {"fontsize": TEXT, "color": palette.ink, "weight": "bold"}
+        axes.text(x, 0.05, "\n".join(of), ha="center", va="center", **style)
+    axes.set_xlim(-0.6, span - 0.4)
+    axes.set_ylim(0, 1)
+    label = f"The {len(layers)} watched layers, their grids and channels; best layers of each property named"
+    return Drawing(figure, "network", label)
 
 
 def accuracy_figure(rows: Sequence[Accuracy], palette: Palette = PAGE) -> Drawing:

@@ -16,6 +16,7 @@ from underpainting.report.figures import (
     calibration_figure,
     curves_figure,
     layer_figure,
+    network_figure,
     recognised_figure,
     step_figure,
 )
@@ -109,6 +110,7 @@ def render(study: Study) -> str:
         rivals=RIVALS,
         leads=study.leads,
         looked_at=max((row.estimate.pictures for row in looks), default=0),
+        network=network_figure(study.card["layers"], {of.name: of.layer for of in shown}).inline(),
         layer_tables=maps,
         layer_figures={table.name: layer_figure(table).inline() for table in maps},
         gallery=gallery,

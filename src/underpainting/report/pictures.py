@@ -20,9 +20,10 @@ def gallery_data(study: Study) -> list[dict[str, Any]]:
     """What the page shows of each gallery picture, as data addresses by step.
 
     Each entry has `image`, `prompt`, `seed`, `size` [width, height], `steps`, `final`, `noisy` and `clean`
-    [step], and `maps`: for each property its name, layer, `label`, `probe` [step] and `scores` [step] as
-    text. Pictures are WEBP, at most 256 px on a side and smaller where all would pass `BUDGET`
-    characters; maps are PNG.
+    [step], and `maps`: for each property its name, layer, `label`, `probe` [step], `estimator` [step] (in the
+    noisy pictures, where it was kept) and `scores` [step] as text; and, where depth is read, `relief`.
+    Pictures are WEBP, at most 256 px on a side and smaller where all would pass `BUDGET` characters; maps are
+    PNG.
     """
     if study.gallery is None:
         return []
@@ -49,6 +50,7 @@ def gallery_data(study: Study) -> list[dict[str, Any]]:
                 "noisy": shown[f"{i}/noisy"],
                 "clean": shown[f"{i}/clean"],
                 "maps": [m for m in maps if m],
+                **_relief(kept, i),
             }
         )
     return entries
@@ -64,22 +66,38 @@ def _maps(study: Study, kept: Gallery, i: int, about: dict[str, Any], found: Pro
     if probe is None or label is None:
         return {}
     probe, label = probe.astype(np.float32), label.astype(np.float32)
+    estimated = kept.arrays.get(f"{i}/estimator/{found.name}", np.empty(0)).astype(np.float32)
     if found.kind == "dice":
         cuts = np.asarray(kept.about["thresholds"][found.name], dtype=np.float32)
         frames = [_mask(scores > cut, found.name) for scores, cut in zip(probe, cuts, strict=True)]
         target = _mask(label > 0.5, found.name)
+        seen = [_mask(values > 0.5, found.name) for values in estimated]
     else:
         ends = float(label.min()), float(label.max())
         frames = [_tinted(values, ends, found.name) for values in probe]
         target = _tinted(label, ends, found.name)
+        seen = [_tinted(values, ends, found.name) for values in estimated]
     return {
         "name": found.name,
         "layer": found.layer,
         "metric": METRICS[found.metric],
         "label": target,
         "probe": frames,
+        **({"estimator": seen} if seen else {}),
         "scores": _scores(study, found, str(about.get("image", "")), len(frames)),
     }
+
+
+def _relief(kept: Gallery, i: int) -> dict[str, Any]:
+    """The probe's depth at each step as bytes [grid row, grid column]: the label's range is 0 to 255."""
+    probe, label = (kept.arrays.get(f"{i}/{kind}/depth") for kind in ("probe", "label"))
+    if probe is None or label is None:
+        return {}
+    low, high = float(label.min()), float(label.max())
+    share = np.clip((probe.astype(np.float32) - low) / max(high - low, 1e-6), 0, 1)
+    levels = np.round(np.nan_to_num(share) * 255).astype(np.uint8)
+    steps = [base64.b64encode(of.tobytes()).decode() for of in levels]
+    return {"relief": {"grid": list(probe.shape[1:]), "steps": steps}}
 
 
 def _scores(study: Study, found: Property, image: str, steps: int) -> list[str]:

@@ -60,9 +60,7 @@ def estimator_rows(
     positions: Mapping[Grid, TokenMeans],
 ) -> pa.Table:
     """Rows `estimator:noisy`, `:scaled`, `:clean` of one picture with labels [height, width] by property."""
-    scores = {
-        f"estimator:{look}": map_scores(maps, labels, places, positions) for look, maps in seen.items()
-    }
+    scores = {f"estimator:{look}": map_scores(maps, labels, places, positions) for look, maps in seen.items()}
     return opponent_rows(scores, range(1, places.steps + 1), row)
 
 

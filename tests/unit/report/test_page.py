@@ -126,6 +126,43 @@ def test_gallery_shows_the_kept_maps(study: tuple[Path, dict[str, Any]], html: s
     assert saliency["scores"][1] == f"{columns['value'][at[0]]:.2f}"
 
 
+def test_gallery_holds_what_relief_and_steps_are_drawn_from(
+    study: tuple[Path, dict[str, Any]], html: str
+) -> None:
+    arrays = load_file(study[0] / "gallery/gallery.safetensors")
+    first, second = gallery(html)
+    for at, entry in enumerate((first, second)):
+        rows, columns = entry["relief"]["grid"]
+        label = arrays[f"{at}/label/depth"].astype(np.float64)
+        for step, text in enumerate(entry["relief"]["steps"]):
+            levels = np.frombuffer(base64.b64decode(text), np.uint8).reshape(rows, columns) / 255
+            read = arrays[f"{at}/probe/depth"][step].astype(np.float64)
+            share = np.clip((read - label.min()) / np.ptp(label), 0, 1)
+            assert np.abs(levels - share).max() < 0.01
+    assert all(len(of["estimator"]) == 4 for of in first["maps"])
+    mask = (decoded(first["maps"][0]["estimator"][3]) == ramp("verdaccio")[226]).all(axis=-1)
+    assert (mask == (arrays["0/estimator/saliency"][3] > 0.5)).all()
+    assert not any("estimator" in of for of in second["maps"])
+
+
+def test_page_names_the_best_layers_in_the_network(html: str) -> None:
+    drawn = html.split('class="film network"')[1].split("</figure>")[0]
+    words = re.findall(r">([^<>]+)</text>", drawn)
+    assert [word for word in words if word.startswith(("down", "mid", "up"))] == [
+        *(f"down.{i}.{j}" for i in range(3) for j in range(2)),
+        "mid.0",
+        *(f"up.{i}.{j}" for i in (1, 2, 3) for j in range(3)),
+    ]
+    assert {"saliency", "depth", "shading"} <= set(words)
+
+
+def test_page_says_when_pictures_are_recognised(html: str) -> None:
+    section = html.split('id="recognised"')[1].split("</section>")[0]
+    assert "the right class is first for good from step" in section
+    assert section.count('class="strip"') == 2 * 2  # gallery pictures, looks
+    assert "lemon (right)" in section or "mug (right)" in section
+
+
 def test_pictures_shrink_to_the_budget(
     own_study: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

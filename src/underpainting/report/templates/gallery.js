@@ -31,6 +31,7 @@
     slider.setAttribute("aria-valuetext", words);
     slider.style.setProperty("--share", (frame / Math.max(1, picture.steps.length - 1)) * 100 + "%");
     thumbs.forEach((thumb, k) => thumb.setAttribute("aria-pressed", String(k === current)));
+    document.dispatchEvent(new CustomEvent("gallery", { detail: { picture: current, frame } }));
   }
 
   function stop() {
