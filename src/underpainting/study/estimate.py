@@ -73,6 +73,9 @@ def estimate(study: Study, workshop: Workshop, *, measure_time: bool = True) -> 
     shown = len(gallery_rows(study)) * height * width * 3 * (2 * steps + 1)
     disk = len(study.rows) * picture + 2 * totals + 2 * images["test"] * rows * BYTES_OF_ROW + 2 * shown
     disk += images["calibrate"] * (rows * BYTES_OF_ROW + curves / batch)
+    if config.labels.classifier:
+        means = sum(layer.channels for layer in places.watched) * branches * steps * 2
+        disk += (images["fit"] + images["calibrate"]) * means
     done = sum(len(shard.pictures) for shard in study.shards if study.is_whole(shard))
     left = len(study.rows) - done
     seconds = _seconds_a_picture(study, workshop) * left if measure_time else None

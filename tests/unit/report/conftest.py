@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from underpainting.records import CLASSIFICATION, PROMPTS, SCORES, make_table, write_table
+from underpainting.findings.cubes import read_scores
+from underpainting.findings.leads import leads_table
+from underpainting.findings.table import emergence_table
+from underpainting.records import CLASSIFICATION, EMERGENCE, LEADS, PROMPTS, SCORES, make_table, write_table
 
 PARTS = [("down", (0, 1, 2), 2), ("mid", (None,), 1), ("up", (1, 2, 3), 3)]
 GRIDS = {"down.0": 16, "down.1": 8, "down.2": 4, "mid": 2, "up.1": 4, "up.2": 8, "up.3": 16}
@@ -105,6 +108,11 @@ def make_study(
     (folder / "probes/card.json").write_text(json.dumps(card), encoding="utf-8")
     save_file({"none": np.zeros(1, dtype=np.float32)}, folder / "probes/probes.safetensors")
 
+    known = read_scores(folder / "scores.parquet", card, "conditional")
+    main = {name: about["metric"] for name, about in card["properties"].items()}
+    write_table(folder / "emergence.parquet", emergence_table(known, known, main), EMERGENCE)
+    write_table(folder / "leads.parquet", leads_table(known, main, best), LEADS)
+
     arrays: dict[str, np.ndarray] = {}
     for i in range(pictures):
         arrays |= _picture(rng, i, steps, side)
@@ -148,6 +156,11 @@ def _scores(
                     rows += [(*what, s, "conditional", "probe", v) for s, v in zip(at, probe, strict=True)]
                     rows += [
                         (*what, s, "conditional", "shuffled", v) for s, v in zip(at, shuffled, strict=True)
+                    ]
+                    latents = floor - drop + 0.5 * (top - floor) * rise + noise[:steps]
+                    rows += [
+                        (*what, s, "conditional", "latents:noisy", v)
+                        for s, v in zip(at, latents, strict=True)
                     ]
                     position = np.nan if metric.endswith("centred") else floor + noise[-2]
                     rows += [(*what, 0, "", "position", position), (*what, 0, "", "ceiling", ceiling * share)]

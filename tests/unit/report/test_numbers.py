@@ -1,0 +1,183 @@
+"""Every number on the page is read back and held against the tables that it was made of."""
+
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from underpainting.findings.classification import accuracies
+from underpainting.report import write_report
+from underpainting.report.conclusions import RIVALS, against
+from underpainting.report.reading import Study, read_study
+from underpainting.report.tables import (
+    METRICS,
+    SOURCES,
+    arrivals,
+    findings,
+    interval,
+    layer_table,
+    number,
+    score_table,
+    step_table,
+)
+
+Rows = list[list[str]]
+
+
+class Tables(HTMLParser):
+    """Texts of every table's cells, by its caption, and of the findings' headlines."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by_caption: dict[str, Rows] = {}
+        self.headlines: list[str] = []
+        self._rows: Rows = []
+        self._caption, self._inside = "", list[str]()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "table":
+            self._rows, self._caption = [], ""
+        elif tag == "tr":
+            self._rows.append([])
+        elif tag in ("td", "th"):
+            self._rows[-1].append("")
+        if tag in ("caption", "td", "th") or (tag == "span" and dict(attrs).get("class") == "big"):
+            self._inside.append("big" if tag == "span" else tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "table":
+            self.by_caption[" ".join(self._caption.split())] = [
+                [" ".join(cell.split()) for cell in row] for row in self._rows
+            ]
+        if self._inside and (self._inside[-1] == tag or (tag == "span" and self._inside[-1] == "big")):
+            self._inside.pop()
+
+    def handle_data(self, data: str) -> None:
+        where = self._inside[-1] if self._inside else ""
+        if where == "caption":
+            self._caption += data
+        elif where in ("td", "th"):
+            self._rows[-1][-1] += data
+        elif where == "big":
+            self.headlines.append(data)
+
+
+@pytest.fixture(scope="module")
+def made(study: tuple[Path, dict[str, Any]]) -> tuple[Study, Tables]:
+    page = Tables()
+    page.feed(write_report(study[0]).read_text(encoding="utf-8"))
+    return read_study(study[0]), page
+
+
+def rows(page: Tables, caption: str) -> Rows:
+    (found,) = [of for words, of in page.by_caption.items() if words.startswith(caption)]
+    return [row for row in found if row]
+
+
+def test_scores(made: tuple[Study, Tables]) -> None:
+    study, page = made
+    table = score_table(study)
+    expected = [
+        [
+            row.name,
+            row.metric,
+            SOURCES[row.source].lower(),
+            *(number(getattr(row.estimate, of), 3) for of in ("mean", "error", "low", "high")),
+            str(row.estimate.pictures),
+        ]
+        for row in table
+        if row.estimate.pictures
+    ]
+    assert rows(page, "Mean over test pictures, standard error")[1:] == expected
+    cells = {(row.name, row.metric, row.source): row.estimate for row in table}
+    shown = rows(page, "Agreement with the labels, whole picture")
+    both = ("spearman", "pearson")
+    columns = [("saliency", "dice"), *((name, metric) for name in ("depth", "shading") for metric in both)]
+    words = {value: source for source, value in SOURCES.items()}
+    assert len(shown) > 5
+    for row in shown[2:]:
+        for (name, metric), cell in zip(columns, row[1:], strict=True):
+            estimate = cells[name, metric, words[row[0]]]
+            assert cell == f"{number(estimate.mean)} {interval(estimate)}".strip()
+    told = findings(study, table, step_table(study))
+    assert page.headlines == [number(found.row.estimate.mean) for found in told]
+
+
+def test_steps_and_layers(made: tuple[Study, Tables]) -> None:
+    study, page = made
+    for found in layer_table(study):
+        (shown,) = [
+            [row for row in of if row]
+            for words, of in page.by_caption.items()
+            if words.startswith(f"{found.name.capitalize()}: mean {METRICS[found.metric]}")
+            and words.endswith("interval")
+        ]
+        by_step = [row for row in step_table(study) if row.name == found.name]
+        for at, row in enumerate(shown[1:], start=1):
+            mine = [of for of in by_step if of.step == at]
+            texts = [number(of.estimate.mean, 3) for of in mine]
+            assert row == [str(at), texts[0], interval(mine[0].estimate, 3), *texts[1:]]
+        expected = [
+            [name, *(number(value) for value in of)]
+            for name, of in zip(found.layers, found.means, strict=True)
+        ]
+        (layers,) = [
+            of
+            for words, of in page.by_caption.items()
+            if words.startswith(found.name.capitalize()) and words.endswith("columns are steps")
+        ]
+        assert [row for row in layers if row][1:] == expected
+
+
+def test_arrivals_differences_and_leads(made: tuple[Study, Tables]) -> None:
+    study, page = made
+
+    def steps(of: tuple[int | None, int | None, int | None] | None) -> list[str]:
+        if of is None:
+            return ["", ""]
+        first, low, high = (str(step or "never") for step in of)
+        return [first, f"{low} to {high}"]
+
+    expected = [[row.name, row.reader, *steps(row.bar), *steps(row.above)] for row in arrivals(study)]
+    assert len(expected) == 3 * 2 and rows(page, "First step at the common bar")[1:] == expected
+    expected = [
+        [
+            row.name,
+            RIVALS[row.rival],
+            str(row.step),
+            number(row.difference.mean, 3),
+            interval(row.difference, 3),
+            str(row.difference.pictures),
+        ]
+        for row in against(study)
+    ]
+    assert rows(page, "The probe\u2019s score less the control\u2019s")[1:] == expected
+    expected = [
+        [
+            row["property"],
+            RIVALS[row["source"]],
+            number(row["steps"], 1),
+            f"{number(row['low'], 1)} to {number(row['high'], 1)}",
+            str(row["ahead"]),
+            str(row["behind"]),
+            f"{row['p_holm']:.2g}",
+        ]
+        for row in study.leads
+    ]
+    assert len(expected) == 3 and rows(page, "Steps by which the probe is at")[1:] == expected
+
+
+def test_recognition(made: tuple[Study, Tables]) -> None:
+    study, page = made
+    shown = rows(page, "Share of pictures whose first class is right")[1:]
+    expected = [
+        [
+            str(row.step or "\u2014"),
+            str(row.pictures),
+            number(row.accuracy, 3),
+            f"{number(row.low, 3)} to {number(row.high, 3)}",
+        ]
+        for row in accuracies(study.seen)
+    ]
+    assert [row[1:] for row in shown] == expected and len(expected) == 2 * 4 + 1
