@@ -33,7 +33,7 @@ from underpainting.records import (
 from underpainting.report import write_figures, write_report
 from underpainting.report.recognition import recognition_file
 from underpainting.report.strip import strip_png
-from underpainting.study.config import ControlsConfig, LabelsConfig, ModelConfig, StudyConfig
+from underpainting.study.config import ControlsConfig, LabelsConfig, ModelConfig, StudyConfig, WatchConfig
 from underpainting.study.environment import Workshop, choose_device, open_workshop, record_environment
 from underpainting.study.folder import Study, check_free, create_study, open_study
 from underpainting.study.looking import look_at, score_readings
@@ -291,7 +291,12 @@ def classification(folder: Path, right: Sequence[str] = ()) -> tuple[list[Seen],
 
 DEMO = StudyConfig(model=ModelConfig(guidance_scale=3.0), labels=LabelsConfig(classifier="stilllife"))
 FULL_DEMO = DEMO.model_copy(
-    update={"controls": ControlsConfig(share=1, network=True, twins=("permuted", "fresh", "permuted-own"))}
+    update={
+        "watch": WatchConfig(branches=("conditional", "unconditional")),
+        "controls": ControlsConfig(
+            share=1, network=True, twins=("permuted", "fresh", "permuted-own", "fresh-own")
+        ),
+    }
 )
 
 

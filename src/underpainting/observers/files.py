@@ -55,3 +55,12 @@ def load_weights(model: nn.Module, folder: Path) -> str:
         reason = " ".join(str(error).split())[:160]
         raise UnderpaintingError(f"{path} does not fit its configuration: {reason}") from None
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def fingerprint(network: nn.Module) -> str:
+    """SHA-256 of the names and bytes of a network's weights."""
+    digest = hashlib.sha256()
+    for name, of in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(of.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -24,7 +24,15 @@ from underpainting.report.figures import (
 )
 from underpainting.report.reading import Study, read_study
 from underpainting.report.recognition import recognition_file
-from underpainting.report.tables import ScoreRow, layer_table, look_table, properties, score_table, step_table
+from underpainting.report.tables import (
+    ScoreRow,
+    layer_table,
+    look_table,
+    network_table,
+    properties,
+    score_table,
+    step_table,
+)
 
 Kind = Literal["png", "svg"]
 TONES = {"saliency": "#37765a", "depth": "#9a5a22", "shading": "#56606e"}
@@ -74,11 +82,12 @@ def write_figures(study_folder: Path) -> Path:
 
 
 def _exported(study: Study) -> Iterator[Exported]:
-    layers, by_step, looks = study.scores.layers, step_table(study), look_table(study)
+    layers, by_step = study.scores.layers, step_table(study)
+    looks, networks = look_table(study), network_table(study)
     yield Exported("scores", [_flat(row) for row in score_table(study)])
     for which in properties(study):
         palette = replace(PRINT, tone=TONES.get(which.name, PRINT.tone))
-        for name, rows in (("by-step", by_step), ("looks", looks)):
+        for name, rows in (("by-step", by_step), ("looks", looks), ("networks", networks)):
             if mine := [row for row in rows if row.name == which.name]:
                 drawing = step_figure(mine, layers, name, palette)
                 yield Exported(f"{name}-{which.name}", [_flat(row) for row in mine], drawing)

@@ -140,6 +140,14 @@ def step_figure(
         "estimator:noisy": (palette.muted, (0, (6, 2, 1, 2)), 1.1),
         "estimator:scaled": (palette.muted, (0, (5, 2)), 1.1),
         "estimator:clean": (palette.ink, "-", 1.1),
+        "unconditional": (palette.tone, (0, (3, 1.5)), 1.4),
+        "network:clean": (palette.ink, "-", 1.1),
+        "network:noisy": (palette.ink, (0, (5, 2)), 1.1),
+        "decoder": (palette.ink, (0, (1, 1.6)), 1.4),
+        "permuted": (palette.muted, "-", 1.1),
+        "fresh": (palette.muted, (0, (5, 2)), 1.1),
+        "permuted-own": (palette.muted, (0, (6, 2, 1, 2)), 1.1),
+        "fresh-own": (palette.muted, (0, (1, 1.6)), 1.4),
     }
     for source, (hue, dashes, weight) in styles.items():
         line = [(row.step, row.estimate.mean) for row in rows if row.source == source]

@@ -28,6 +28,7 @@ from underpainting.report.tables import (
     LOOKED_AT,
     MAIN,
     METRICS,
+    NETWORKS,
     PARTS,
     SOURCES,
     Property,
@@ -38,6 +39,7 @@ from underpainting.report.tables import (
     layer_table,
     listing,
     look_table,
+    network_table,
     number,
     properties,
     recognition_sentences,
@@ -45,6 +47,18 @@ from underpainting.report.tables import (
     step_table,
     summary,
 )
+
+STROKES = {
+    "unconditional": 'stroke="var(--tone)" stroke-width="1.8" stroke-dasharray="4 2"',
+    "network:clean": 'stroke="var(--ink)" stroke-width="1.5"',
+    "network:noisy": 'stroke="var(--ink)" stroke-width="1.5" stroke-dasharray="7 3"',
+    "decoder": 'stroke="var(--ink)" stroke-width="1.8" stroke-dasharray="2 2.4"',
+    "permuted": 'stroke="var(--muted)" stroke-width="1.5"',
+    "fresh": 'stroke="var(--muted)" stroke-width="1.5" stroke-dasharray="7 3"',
+    "permuted-own": 'stroke="var(--muted)" stroke-width="1.5" stroke-dasharray="8 2.5 1.5 2.5"',
+    "fresh-own": 'stroke="var(--muted)" stroke-width="1.8" stroke-dasharray="2 2.4"',
+}
+"""The legend's lines of other networks, as `step_figure` draws them."""
 
 
 def write_report(study_folder: str | os.PathLike[str]) -> Path:
@@ -74,7 +88,7 @@ def render(study: Study) -> str:
     rows, by_step = score_table(study), step_table(study)
     found = findings(study, rows, by_step)
     present = {row.source for row in rows if row.estimate.pictures}
-    differences = against(study)
+    differences, networks = against(study), network_table(study)
     maps, looks, gallery = layer_table(study), look_table(study), gallery_data(study)
     return environment.get_template("report.html.j2").render(
         study=study,
@@ -104,6 +118,14 @@ def render(study: Study) -> str:
             for which in shown
             if (of := [row for row in looks if row.name == which.name])
         },
+        network_figures={
+            which.name: step_figure(of, study.scores.layers, "networks").inline()
+            for which in shown
+            if (of := [row for row in networks if row.name == which.name])
+        },
+        all_sources=SOURCES,
+        strokes=STROKES,
+        networks=[source for source in NETWORKS if any(row.source == source for row in networks)],
         arrivals=arrivals(study),
         conclusions=conclusions(study, differences),
         against=differences,

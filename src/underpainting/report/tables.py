@@ -45,6 +45,16 @@ SOURCES = {
 }
 SCORED = tuple(source for source in SOURCES if source != "gain")
 BY_STEP = ("probe", "latents:clean", "latents:noisy", "shuffled", "position", "ceiling")
+NETWORKS = (
+    "unconditional",
+    "network:clean",
+    "network:noisy",
+    "decoder",
+    "permuted",
+    "fresh",
+    "permuted-own",
+    "fresh-own",
+)
 
 
 @dataclass(frozen=True)
@@ -135,6 +145,16 @@ def look_table(study: Study) -> tuple[ScoreRow, ...]:
             at["probe"] = np.where(seen, at["probe"], np.nan)
             if seen.any():
                 rows += _score_rows(study, found, found.metric, step, at)
+    return tuple(rows)
+
+
+def network_table(study: Study) -> tuple[ScoreRow, ...]:
+    """Main metric at the best layer by step of the probe, and of the same read off other networks."""
+    rows = []
+    for found in properties(study):
+        present = [of for of in NETWORKS if (found.name, found.metric, of) in study.scores.cubes]
+        for step in range(1, study.scores.steps + 1) if present else ():
+            rows += _rows(study, found, found.metric, step, ("probe", *present))
     return tuple(rows)
 
 

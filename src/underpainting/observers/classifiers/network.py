@@ -1,10 +1,11 @@
 """Any network that gives logits of classes, as a classifier."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
+
+from underpainting.observers.files import fingerprint
 
 Prepare = Callable[[Tensor], Tensor]
 
@@ -28,7 +29,7 @@ class NetworkClassifier:
         self.device = torch.device(device or "cpu")
         self.network = network.to(self.device).eval().requires_grad_(False)
         self.prepare, self.classes, self.name = prepare, tuple(classes), name
-        self.fingerprint = _fingerprint(network)
+        self.fingerprint = fingerprint(network)
 
     @torch.no_grad()
     def __call__(self, pictures: Tensor) -> Tensor:
@@ -37,10 +38,3 @@ class NetworkClassifier:
         logits: Tensor = found if isinstance(found, Tensor) else found.logits
         return logits.float().softmax(1)
 
-
-def _fingerprint(network: nn.Module) -> str:
-    digest = hashlib.sha256()
-    for name, of in sorted(network.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(of.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return digest.hexdigest()

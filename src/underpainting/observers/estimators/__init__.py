@@ -9,10 +9,13 @@ from torch import Tensor
 
 from underpainting import stilllife
 from underpainting.errors import UnderpaintingError
+from underpainting.observers.estimators.depth import ANYTHING, HYBRID, MIDAS, DepthEstimator, load_depth
+from underpainting.observers.estimators.joined import JoinedEstimator
 from underpainting.observers.estimators.small import SmallEstimator
+from underpainting.observers.files import read_config
 from underpainting.observers.own import import_own
 
-__all__ = ["Estimator", "SmallEstimator", "load_estimator"]
+__all__ = ["DepthEstimator", "Estimator", "JoinedEstimator", "SmallEstimator", "load_estimator"]
 
 
 class Estimator(Protocol):
@@ -41,20 +44,36 @@ class Estimator(Protocol):
         ...
 
 
-def load_estimator(name: str | Path, *, device: str | torch.device | None = None) -> Estimator:
-    """An estimator by name (`stilllife`), by the folder it was saved in, or as `module:Class` of one's own.
+CHECKPOINTS = (MIDAS, HYBRID, ANYTHING)
 
-    Raises UnderpaintingError where there is no such estimator.
+
+def load_estimator(name: str | Path, *, device: str | torch.device | None = None) -> Estimator:
+    """An estimator by name, by the folder it was saved in, or as `module:Class` of one's own.
+
+    name: `stilllife`; `midas` (DPT-Large), `midas-hybrid`, `depth-anything`; a folder that this package or
+    transformers saved; several of different properties with commas between. Weights are looked for in the
+    hub's cache and never downloaded.
+
+    Raises UnderpaintingError where there is no such estimator, or its weights are missing.
     """
+    path, text = Path(name), str(name)
     if name == "stilllife":
         return SmallEstimator.from_pretrained(
             stilllife.folder() / "estimator", name="stilllife", device=device
         )
-    if isinstance(name, str) and ":" in name and not Path(name).exists():
-        own: Estimator = import_own("estimator", name)
+    if path.is_dir():
+        if "model_type" in read_config(path):
+            return load_depth(path, device=device)
+        return SmallEstimator.from_pretrained(path, device=device)
+    for checkpoint in CHECKPOINTS:
+        if text == checkpoint.observer:
+            return load_depth(checkpoint, device=device)
+    if "," in text:
+        return JoinedEstimator([load_estimator(part.strip(), device=device) for part in text.split(",")])
+    if ":" in text:
+        own: Estimator = import_own("estimator", text)
         return own
-    if Path(name).is_dir():
-        return SmallEstimator.from_pretrained(Path(name), device=device)
+    known = ", ".join(["'stilllife'", *(repr(checkpoint.observer) for checkpoint in CHECKPOINTS)])
     raise UnderpaintingError(
-        f"no estimator {str(name)!r}: give 'stilllife', a folder saved by SmallEstimator, or 'module:Class'"
+        f"no estimator {text!r}: give {known}, a folder that one was saved in, or 'module:Class'"
     )

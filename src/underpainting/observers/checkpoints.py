@@ -1,0 +1,45 @@
+"""Weights that observers need: where they are looked for, and how to get them. Nothing is ever downloaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from underpainting.errors import UnderpaintingError
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Weights on the Hugging Face hub: whose, where, how large (bytes), under which licence."""
+
+    observer: str
+    repository: str
+    size: int
+    licence: str
+
+    @property
+    def command(self) -> str:
+        """What fetches it."""
+        return f"hf download {self.repository}"
+
+
+def find(checkpoint: Checkpoint) -> Path | None:
+    """The folder that holds a checkpoint in the hub's cache, or None."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(checkpoint.repository, local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None
+
+
+def of_hub(checkpoint: Checkpoint) -> Path:
+    """As `find`. Raises UnderpaintingError where there is none, with the command that gets it."""
+    folder = find(checkpoint)
+    if folder is None:
+        raise UnderpaintingError(
+            f"no weights of {checkpoint.observer!r} ({checkpoint.repository}) in the hub's cache: fetch them "
+            f"({checkpoint.size / 1e9:.1f} GB, {checkpoint.licence}) by `{checkpoint.command}`"
+        )
+    return folder
