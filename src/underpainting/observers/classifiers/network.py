@@ -37,4 +37,3 @@ class NetworkClassifier:
         found = self.network(self.prepare(pictures.to(self.device, torch.float32)))
         logits: Tensor = found if isinstance(found, Tensor) else found.logits
         return logits.float().softmax(1)
-

@@ -46,9 +46,7 @@ class DepthEstimator:
         return {"depth": resized[:, 0]}
 
 
-def load_depth(
-    source: Checkpoint | Path, *, device: str | torch.device | None = None
-) -> DepthEstimator:
+def load_depth(source: Checkpoint | Path, *, device: str | torch.device | None = None) -> DepthEstimator:
     """A depth estimator from the hub's cache or from a folder that transformers saved. Nothing is downloaded.
 
     Raises UnderpaintingError where the weights are missing, damaged or of another kind.
