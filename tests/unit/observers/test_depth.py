@@ -60,7 +60,7 @@ def test_batches_are_their_pictures(folder: Path) -> None:
     pictures = torch.cat([photograph(of[:128, :128]) for of in (data.astronaut(), data.coffee())])
     both = estimator(pictures)["depth"]
     alone = torch.cat([estimator(picture[None])["depth"] for picture in pictures])
-    assert torch.allclose(both, alone, atol=1e-4)
+    assert torch.allclose(both, alone, rtol=1e-4, atol=1e-4 * float(alone.std()))
 
 
 def test_random_state_is_the_callers(folder: Path) -> None:
