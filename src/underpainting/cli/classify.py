@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from underpainting.findings.classification import Accuracy, Seen
+    from underpainting.findings.classification import Accuracy
 
 EXAMPLES = (
     "underpainting classify demo",
@@ -17,8 +16,6 @@ EXAMPLES = (
     "underpainting classify steps/ --classifier vgg16 --class lemon",
     'underpainting classify photo-1.jpg photo-2.jpg --prompt "a lemon" --class lemon',
 )
-SHOWN_WHOLE = 4
-PLACES = ("first", "second", "third", "fourth", "fifth")
 
 
 def classify(
@@ -55,6 +52,7 @@ def classify(
     """
     from dataclasses import asdict
 
+    from underpainting.cli.recognition import recognition
     from underpainting.cli.show import as_json, listed, quiet_libraries
     from underpainting.findings.classification import accuracies, calibration, recognised
     from underpainting.study.config import ModelConfig
@@ -81,62 +79,5 @@ def classify(
         }
         as_json({"class_probe": layer, **{name: [asdict(row) for row in of] for name, of in parts.items()}})
     else:
-        _print(seen, layer, probe)
+        recognition(seen, layer, probe)
     typer.echo(f"done: {done}", err=json)
-
-
-def _print(seen: Sequence[Seen], layer: str, probe: Sequence[Accuracy]) -> None:
-    import numpy as np
-
-    from underpainting.cli.show import interval, table
-    from underpainting.findings.classification import (
-        accuracies,
-        calibration,
-        calibration_error,
-        recognised,
-    )
-
-    unnamed = dict.fromkeys(of.image for of in seen if not of.right)
-    if unnamed:
-        typer.echo(f"no match: the prompts of {len(unnamed)} pictures name no class; give it by --class")
-    few = not probe and len({of.image for of in seen}) <= SHOWN_WHOLE
-    for of in seen if few else ():
-        typer.echo(f"\n{of.prompt or of.image}: {of.picture}")
-        lines = []
-        for step, best in zip(of.steps, of.best, strict=True):
-            named = [f"{name.split(',')[0]} {value:.2f}" for name, value in best]
-            lines.append([step or "-", *named, *["-"] * (len(PLACES) - len(named))])
-        table(["step", *PLACES], lines)
-    found = recognised(seen)
-    if few and found:
-        columns = ["image", "picture", "right", "first from step", "above 90 % from step", "last"]
-        table(
-            columns,
-            [[r.image, r.picture, r.right, r.first or "never", r.sure or "never", r.last] for r in found],
-        )
-    if few:
-        return
-    shares = {(row.picture, row.step): row for row in [*accuracies(seen), *probe]}
-    kinds = list(dict.fromkeys(picture for picture, step in shares if step))
-    words = {"noisy": "noisy pictures", "clean": "clean predictions", "probe": f"class probe at {layer}"}
-    columns = ["step"] + [part for kind in kinds for part in (words[kind], "95 % interval")]
-    rows: list[list[object]] = []
-    for step in sorted({step for _, step in shares if step}):
-        of_step = [shares[kind, step] for kind in kinds if (kind, step) in shares]
-        rows.append([step, *(part for r in of_step for part in (r.accuracy, interval(r.low, r.high)))])
-    table(columns, rows)
-    columns = ["picture", "images", "first from step (median)", "quartiles", "never", "calibration error"]
-    rows = []
-    for kind in kinds[: len(kinds) - bool(probe)]:
-        first = [r.first or np.inf for r in found if r.picture == kind]
-        low, middle, high = np.percentile(first, (25, 50, 75), method="inverted_cdf")
-        error = calibration_error([row for row in calibration(seen) if row.picture == kind])
-        named = [f"{value:.0f}" if np.isfinite(value) else "never" for value in (middle, low, high)]
-        never = sum(value == np.inf for value in first)
-        rows.append([words[kind], len(first), named[0], f"{named[1]} to {named[2]}", never, error])
-    table(columns, rows)
-    for picture in ("final", "photograph"):
-        if (picture, 0) in shares:
-            row = shares[picture, 0]
-            within = interval(row.low, row.high)
-            typer.echo(f"{picture} pictures: {row.accuracy:.3f} of {row.pictures} right ({within})")

@@ -7,25 +7,16 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from underpainting.findings.classification import accuracies, calibration, recognised
 from underpainting.records import write_bytes
 from underpainting.report.colours import RAMP_OF
 from underpainting.report.conclusions import RIVALS, against, conclusions
-from underpainting.report.figures import (
-    accuracy_figure,
-    calibration_figure,
-    curves_figure,
-    layer_figure,
-    network_figure,
-    recognised_figure,
-    step_figure,
-)
+from underpainting.report.figures import layer_figure, network_figure, step_figure
 from underpainting.report.pictures import gallery_data
 from underpainting.report.reading import Study, read_study
+from underpainting.report.recognised import recognition_section
 from underpainting.report.tables import (
     BY_STEP,
     FURTHER,
-    LOOKED_AT,
     MAIN,
     METRICS,
     NETWORKS,
@@ -42,7 +33,6 @@ from underpainting.report.tables import (
     network_table,
     number,
     properties,
-    recognition_sentences,
     score_table,
     step_table,
     summary,
@@ -136,46 +126,10 @@ def render(study: Study) -> str:
         layer_tables=maps,
         layer_figures={table.name: layer_figure(table).inline() for table in maps},
         gallery=gallery,
-        recognition=_recognition(study, [entry["image"] for entry in gallery]),
+        recognition=recognition_section(study, [entry["image"] for entry in gallery]),
         settings=_flat(study.settings),
         environment=_flat(study.environment),
     )
-
-
-def _recognition(study: Study, shown: list[str]) -> dict[str, Any] | None:
-    """What the page says and draws of classification; None where there is none.
-
-    shown: the gallery's images.
-    """
-    known = [of for of in study.seen if of.right]
-    if not known:
-        return None
-    rows, (layer, probe) = recognised(known), study.class_probe
-    accuracy, reliability = [*probe, *accuracies(known)], calibration(known)
-    films = []
-    for at, image in enumerate(shown):
-        mine = [of for of in known if of.image == image and of.steps[0] > 0]
-        steps = {row.picture: row.first or "never" for row in rows if row.image == image}
-        if mine:
-            words = "; ".join(f"{LOOKED_AT[look]} from step {step}" for look, step in steps.items())
-            parts = [
-                {"look": of.picture, "caption": LOOKED_AT[of.picture], "figure": curves_figure(of).inline()}
-                for of in mine
-            ]
-            films.append({"at": at, "prompt": mine[0].prompt, "words": words, "parts": parts})
-    readers = {"probe": f"class probe at {layer}", **LOOKED_AT}
-    return {
-        "classifier": study.settings.get("labels", {}).get("classifier", ""),
-        "filmed": len({row.image for row in rows}),
-        "layer": layer,
-        "sentences": recognition_sentences(rows, accuracy, layer),
-        "accuracies": accuracy,
-        "readers": readers,
-        "accuracy_figure": accuracy_figure(accuracy).inline(),
-        "recognised_figure": recognised_figure(rows, study.scores.steps).inline(),
-        "calibration_figure": calibration_figure(reliability).inline(),
-        "films": films,
-    }
 
 
 def _facts(study: Study) -> list[tuple[str, str]]:

@@ -1,12 +1,11 @@
 """The report's tables, one function each; figures and sentences are made from these."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 
-from underpainting.findings.classification import Accuracy, Recognised
 from underpainting.findings.table import LOOKS, READERS
 from underpainting.report.intervals import Estimate, estimates
 from underpainting.report.reading import Study
@@ -246,36 +245,6 @@ def summary(table: tuple[ScoreRow, ...], found: tuple[Finding, ...]) -> str:
     last = found[0].row.step
     reads = f"one linear map per token reads {listed} off the denoiser\u2019s activations"
     return f"At step {last} of {last}, {reads}."
-
-
-LOOKED_AT = {
-    "noisy": "noisy pictures",
-    "clean": "predicted clean pictures",
-    "final": "finished pictures",
-}
-
-
-def recognition_sentences(
-    rows: Sequence[Recognised], accuracy: Sequence[Accuracy], layer: str
-) -> tuple[str, ...]:
-    """When the right class is there, in words: by the classifier in each look, and by the class probe."""
-    sentences = []
-    for look in ("noisy", "clean"):
-        first = [row.first or np.inf for row in rows if row.picture == look]
-        if first:
-            median = np.percentile(first, 50, method="inverted_cdf")
-            never = sum(value == np.inf for value in first)
-            when = f"from step {median:.0f}" if np.isfinite(median) else "never"
-            more = f"; in {never} of {len(first)} it never is" if never else ""
-            sentences.append(f"On {LOOKED_AT[look]} the right class is first for good {when} (median){more}.")
-    probe = [row for row in accuracy if row.picture == "probe"]
-    if probe:
-        begin, end = (f"{round(100 * row.accuracy)}\u00a0%" for row in (probe[0], probe[-1]))
-        sentences.append(
-            f"A linear probe of the mean activation at {layer} names it for {begin} of the test pictures at "
-            f"step 1 and for {end} at the last; the prompt, which the network is told, may be all it reads."
-        )
-    return tuple(sentences)
 
 
 def number(value: float, digits: int = 2) -> str:
