@@ -138,8 +138,10 @@ def _test_scores(study: Study) -> Scores:
     return read_scores(study.scores, card, main_branch(card["branches"]))
 
 
-def report(folder: Path, *, figures: bool = False) -> list[Path]:
+def report(folder: Path, *, figures: bool = False, growth: Path | None = None) -> list[Path]:
     """Write the report of a study that is done, and its figures and tables as files; return what was written.
+
+    growth: folder of studies of the model's checkpoints, each named by how much training that had.
 
     Raises UnderpaintingError where the study is not done, or what is shown is damaged.
     """
@@ -147,7 +149,7 @@ def report(folder: Path, *, figures: bool = False) -> list[Path]:
     for path in (study.scores, study.probes, study.gallery, study.classification):
         if path.exists():
             require_whole(path, f"`underpainting run {folder}` makes it again")
-    return [write_report(folder), *([write_figures(folder)] if figures else [])]
+    return [write_report(folder, growth), *([write_figures(folder, growth)] if figures else [])]
 
 
 def reopen(folder: Path) -> tuple[Study, Workshop]:

@@ -7,7 +7,11 @@ from typing import Annotated
 
 import typer
 
-EXAMPLES = ("underpainting report STUDY", "underpainting report STUDY --figures")
+EXAMPLES = (
+    "underpainting report STUDY",
+    "underpainting report STUDY --figures",
+    "underpainting report STUDY --growth CHECKPOINTS",
+)
 
 
 def report(
@@ -15,9 +19,15 @@ def report(
     figures: Annotated[
         bool, typer.Option("--figures", help="Every figure as SVG and PNG, its table as CSV beside it, too.")
     ] = False,
+    growth: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of studies of the model's checkpoints, each named by how much training it had."
+        ),
+    ] = None,
 ) -> None:
     """Write the report of a study that is done, one self-contained HTML file."""
     from underpainting.workflow import report as work
 
-    for written in work(folder, figures=figures):
+    for written in work(folder, figures=figures, growth=growth):
         typer.echo(f"done: {written}")

@@ -17,6 +17,7 @@ from underpainting.report.figures import (
     Palette,
     accuracy_figure,
     calibration_figure,
+    growth_figure,
     layer_figure,
     network_figure,
     recognised_figure,
@@ -56,12 +57,12 @@ class Exported:
     drawing: Drawing | None = None
 
 
-def write_figures(study_folder: Path) -> Path:
+def write_figures(study_folder: Path, growth: Path | None = None) -> Path:
     """Write every figure of a finished study's report as SVG and PNG, its table as CSV beside it.
 
-    Returns the folder, `report/figures`. Raises UnderpaintingError as `write_report`.
+    growth: as `write_report`. Returns the folder, `report/figures`. Raises UnderpaintingError as that does.
     """
-    study, folder = read_study(study_folder), study_folder / "report" / "figures"
+    study, folder = read_study(study_folder, growth), study_folder / "report" / "figures"
     for exported in _exported(study):
         _write_csv(folder / f"{exported.name}.csv", exported.rows)
         for kind in get_args(Kind) if exported.drawing else ():
@@ -98,6 +99,9 @@ def _exported(study: Study) -> Iterator[Exported]:
                     for layer, means in zip(table.layers, table.means, strict=True)
                 ]
                 yield Exported(f"by-layer-{which.name}", cells, layer_figure(table, palette))
+        if grown := [row for row in study.growth if row.property == which.name]:
+            rows_of = [asdict(row) for row in grown]
+            yield Exported(f"growth-{which.name}", rows_of, growth_figure(grown, palette))
     best = {which.name: which.layer for which in properties(study)}
     about = [
         {"layer": of["name"], "rows": of["grid"][0], "columns": of["grid"][1], "channels": of["channels"]}

@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from underpainting.findings.classification import Accuracy, Calibration, Recognised, Seen
+from underpainting.findings.growth import Grown
 from underpainting.report.colours import colour, ramp_name
 from underpainting.report.recognition import draw_curves
 from underpainting.report.tables import METRICS, LayerTable, ScoreRow, number
@@ -224,6 +225,25 @@ def layer_figure(table: LayerTable, palette: Palette = PAGE) -> Drawing:
         f"{table.name.capitalize()}: {METRICS[table.metric]} by layer and step; best layer {table.best_layer}"
     )
     return Drawing(figure, f"layers-{table.name}", label, titles)
+
+
+def growth_figure(rows: Sequence[Grown], palette: Palette = PAGE) -> Drawing:
+    """One property's last score over training: probe with its 95 % band, position alone, the ceiling."""
+    figure, axes = _canvas(176.0, 30.0, palette, top=6.0, bottom=30.0)
+    seen = [row.seen for row in rows]
+    band = [row.low for row in rows], [row.high for row in rows]
+    axes.fill_between(seen, *band, color=palette.tone, alpha=0.22, lw=0)
+    axes.plot(seen, [row.ceiling for row in rows], color=palette.ink, lw=0.8)
+    axes.plot(seen, [row.position for row in rows], color=palette.muted, lw=1.4, ls=(0, (1, 1.6)))
+    axes.plot(seen, [row.probe for row in rows], color=palette.tone, lw=2.2, marker="o", ms=3.4)
+    _share_axis(axes, palette)
+    axes.set_xlim(0, 1.04 * max(seen))
+    axes.locator_params(axis="x", nbins=4)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k" if value >= 1000 else f"{value:g}")
+    axes.tick_params(axis="x", length=0, pad=4, labelcolor=palette.muted)
+    axes.set_xlabel("samples or steps of training", color=palette.muted, fontsize=TEXT, labelpad=2)
+    what = f"{rows[0].property.capitalize()}: {METRICS[rows[0].metric]} at {rows[0].layer} over training"
+    return Drawing(figure, f"growth-{rows[0].property}", what)
 
 
 def network_figure(

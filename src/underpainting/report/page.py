@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from underpainting.records import write_bytes
 from underpainting.report.colours import RAMP_OF
 from underpainting.report.conclusions import RIVALS, against, conclusions
-from underpainting.report.figures import layer_figure, network_figure, step_figure
+from underpainting.report.figures import growth_figure, layer_figure, network_figure, step_figure
 from underpainting.report.pictures import gallery_data
 from underpainting.report.reading import Study, read_study
 from underpainting.report.recognised import recognition_section
@@ -51,16 +51,16 @@ STROKES = {
 """The legend's lines of other networks, as `step_figure` draws them."""
 
 
-def write_report(study_folder: str | os.PathLike[str]) -> Path:
+def write_report(study_folder: str | os.PathLike[str], growth: Path | None = None) -> Path:
     """Write `report/index.html` of a finished study and return its path.
 
-    Reads study.toml, environment.json, prompts.parquet, probes/card.json, gallery/ and the tables. The same
-    study gives the same bytes. Raises UnderpaintingError when the study is not finished or a file cannot be
-    read.
+    Reads study.toml, environment.json, prompts.parquet, probes/card.json, gallery/ and the tables; growth:
+    folder of the model's checkpoints (see `findings.growth`). The same study gives the same bytes. Raises
+    UnderpaintingError when the study is not finished or a file cannot be read.
     """
     folder = Path(study_folder)
     page = folder / "report" / "index.html"
-    write_bytes(page, render(read_study(folder)).encode("utf-8"))
+    write_bytes(page, render(read_study(folder, growth)).encode("utf-8"))
     return page
 
 
@@ -125,6 +125,11 @@ def render(study: Study) -> str:
         network=network_figure(study.card["layers"], {of.name: of.layer for of in shown}).inline(),
         layer_tables=maps,
         layer_figures={table.name: layer_figure(table).inline() for table in maps},
+        growth_figures={
+            which.name: growth_figure(grown).inline()
+            for which in shown
+            if (grown := [row for row in study.growth if row.property == which.name])
+        },
         gallery=gallery,
         recognition=recognition_section(study, [entry["image"] for entry in gallery]),
         settings=_flat(study.settings),

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file
 from underpainting.errors import UnderpaintingError
 from underpainting.findings.classification import ACCURACY, Accuracy, Seen, probe_accuracies, read_seen
 from underpainting.findings.cubes import Scores, read_scores
+from underpainting.findings.growth import Grown, read_growth
 from underpainting.records import (
     CLASSIFICATION,
     EMERGENCE,
@@ -40,7 +41,8 @@ class Study:
     """Everything a report shows of a study, read once; `aside` says why pictures were set aside, by image.
 
     seen: what a classifier saw in test pictures; class_probe: the layer of the best class probe, and that
-    one's accuracy by step. Both are empty where the study has no classifier.
+    one's accuracy by step. Both are empty where the study has no classifier. growth: scores of the model's
+    checkpoints, where they are given.
     """
 
     name: str
@@ -56,11 +58,12 @@ class Study:
     leads: tuple[dict[str, Any], ...]
     seen: tuple[Seen, ...]
     class_probe: tuple[str, tuple[Accuracy, ...]]
+    growth: tuple[Grown, ...]
     hashes: dict[str, str]
 
 
-def read_study(folder: Path) -> Study:
-    """Read a finished study.
+def read_study(folder: Path, growth: Path | None = None) -> Study:
+    """Read a finished study, and the scores of its model's checkpoints (see `read_growth`).
 
     Raises UnderpaintingError when the folder holds no finished study or a file in it cannot be read.
     """
@@ -79,6 +82,9 @@ def read_study(folder: Path) -> Study:
     class_probe = "", list[Accuracy]()
     if seen.is_file() and calibrate.is_file():
         class_probe = probe_accuracies(scores, read_scores(calibrate, card, branch, {ACCURACY}))
+    layers, metrics = (
+        {k: of[key] for k, of in card["properties"].items()} for key in ("best_layer", "metric")
+    )
     return Study(
         name=folder.resolve().name,
         settings=_toml(folder / "study.toml"),
@@ -93,6 +99,7 @@ def read_study(folder: Path) -> Study:
         leads=tuple(read_table(leads, LEADS).to_pylist()) if leads.is_file() else (),
         seen=tuple(read_seen(read_table(seen, CLASSIFICATION))) if seen.is_file() else (),
         class_probe=(class_probe[0], tuple(class_probe[1])),
+        growth=read_growth(growth, layers, metrics, branch) if growth else (),
         hashes={name: sha256_file(folder / name) for name in HASHED if (folder / name).is_file()},
     )
 

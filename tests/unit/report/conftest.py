@@ -240,6 +240,15 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
     return folder, make_study(folder)
 
 
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Finished studies of the same network at two times of its training."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    make_study(folder / "2000", pictures=0)
+    make_study(folder / "16000", prompts=4, pictures=0)
+    return folder
+
+
 @pytest.fixture
 def own_study(tmp_path: Path) -> Callable[..., Path]:
     """Makes a study that the test may change."""

@@ -38,6 +38,7 @@ def study(**levels: tuple[float, float]) -> Study:
         leads=(),
         seen=(),
         class_probe=("", ()),
+        growth=(),
         hashes={},
     )
 

@@ -17,8 +17,8 @@ from underpainting.report.tables import look_table, score_table, step_table
 
 
 @pytest.fixture(scope="module")
-def folder(study: tuple[Path, dict[str, Any]]) -> Path:
-    return write_figures(study[0])
+def folder(study: tuple[Path, dict[str, Any]], checkpoints: Path) -> Path:
+    return write_figures(study[0], checkpoints)
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -29,7 +29,7 @@ def test_every_figure_is_there_three_times(folder: Path) -> None:
     figures = {path.stem for path in folder.glob("*.svg")}
     assert figures == {path.stem for path in folder.glob("*.png")}
     assert figures <= {path.stem for path in folder.glob("*.csv")}
-    of_property = ("by-step", "by-layer")
+    of_property = ("by-step", "by-layer", "growth")
     names = {f"{kind}-{name}" for kind in of_property for name in ("saliency", "depth", "shading")}
     assert names | {"accuracy", "recognised", "calibration"} <= figures
     assert sum(name.startswith("classes-") for name in figures) == 2 * 2

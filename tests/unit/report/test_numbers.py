@@ -64,10 +64,10 @@ class Tables(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def made(study: tuple[Path, dict[str, Any]]) -> tuple[Study, Tables]:
+def made(study: tuple[Path, dict[str, Any]], checkpoints: Path) -> tuple[Study, Tables]:
     page = Tables()
-    page.feed(write_report(study[0]).read_text(encoding="utf-8"))
-    return read_study(study[0]), page
+    page.feed(write_report(study[0], checkpoints).read_text(encoding="utf-8"))
+    return read_study(study[0], checkpoints), page
 
 
 def rows(page: Tables, caption: str) -> Rows:
@@ -102,6 +102,16 @@ def test_scores(made: tuple[Study, Tables]) -> None:
             assert cell == f"{number(estimate.mean)} {interval(estimate)}".strip()
     told = findings(study, table, step_table(study))
     assert page.headlines == [number(found.row.estimate.mean) for found in told]
+
+
+def test_growth(made: tuple[Study, Tables]) -> None:
+    study, page = made
+    shown = rows(page, "Mean score over test pictures at the last step")
+    assert len(shown) == 1 + 2 * 3
+    for row, cells in zip(study.growth, shown[1:], strict=True):
+        between = f"{number(row.low, 3)} to {number(row.high, 3)}"
+        of = [number(value, 3) for value in (row.probe, row.position, row.ceiling)]
+        assert cells == [row.property, str(row.seen), of[0], between, *of[1:], str(row.pictures)]
 
 
 def test_steps_and_layers(made: tuple[Study, Tables]) -> None:

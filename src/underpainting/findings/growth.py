@@ -1,0 +1,98 @@
+"""How knowledge grew over training: mean scores of a model's checkpoints, side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from underpainting.errors import UnderpaintingError
+from underpainting.records import SCORES, plain_schema, read_table
+
+KEYS = ["property", "layer", "step", "branch", "source", "metric"]
+
+
+@dataclass(frozen=True)
+class Grown:
+    """One property at one checkpoint: the last step's probe, with position alone and the ceiling beside it.
+
+    seen: how much training had been done, as the checkpoint's name says. low, high: 95 % interval of the
+    probe's mean over pictures, from its standard error.
+    """
+
+    property: str
+    layer: str
+    metric: str
+    seen: int
+    probe: float
+    low: float
+    high: float
+    position: float
+    ceiling: float
+    pictures: int
+
+
+def mean_scores(scores: pa.Table) -> pa.Table:
+    """A study's scores, meant over pictures: `value_mean`, `value_stddev` and `value_count` of every kind."""
+    sound = scores.filter(pc.is_finite(scores["value"]))
+    plain = sound.cast(plain_schema(sound.schema))
+    table = plain.group_by(KEYS).aggregate([("value", "mean"), ("value", "stddev"), ("value", "count")])
+    return table.sort_by([(key, "ascending") for key in KEYS])
+
+
+def read_growth(
+    folder: Path, layers: Mapping[str, str], metrics: Mapping[str, str], branch: str
+) -> tuple[Grown, ...]:
+    """Scores of checkpoints at one layer and metric a property, in the order of training.
+
+    folder: holds studies of the checkpoints, or tables of `mean_scores`, each named by a number: how many
+    samples or steps of training it had (`4000/`, `00004000.parquet`).
+
+    Raises UnderpaintingError where there is none, or where one lacks what is asked for.
+    """
+    named = [path for path in folder.glob("*") if path.stem.isdigit() and path.suffix in ("", ".parquet")]
+    if not named:
+        raise UnderpaintingError(
+            f"no checkpoints in {folder}: give a folder of studies, each named by how much training its "
+            "model had, such as 4000"
+        )
+    return tuple(
+        _grown(_means(path), path, name, layer, metrics[name], branch)
+        for path in sorted(named, key=lambda path: int(path.stem))
+        for name, layer in layers.items()
+    )
+
+
+def _means(path: Path) -> pa.Table:
+    if path.suffix:
+        try:
+            return pq.read_table(path, columns=[*KEYS, "value_mean", "value_stddev", "value_count"])
+        except (OSError, pa.ArrowException) as error:
+            reason = str(error).splitlines()[0]
+            raise UnderpaintingError(f"{path} is no table of mean scores ({reason})") from error
+    return mean_scores(read_table(path / "scores.parquet", SCORES))
+
+
+def _grown(table: pa.Table, path: Path, name: str, layer: str, metric: str, branch: str) -> Grown:
+    asked = (
+        (pc.field("property") == name) & (pc.field("layer") == layer) & (pc.field("metric") == metric)
+    ) & pc.field("branch").isin([branch, ""])
+    rows = table.filter(asked).to_pylist()
+    last = max((row["step"] for row in rows), default=0)
+    found = {row["source"]: row for row in rows if row["step"] in (0, last)}
+    if lacking := {"probe", "position", "ceiling"} - found.keys():
+        raise UnderpaintingError(
+            f"{path} has no {metric} of {name} at {layer} for {', '.join(sorted(lacking))}: give studies of "
+            "the same network"
+        )
+    probe = found["probe"]
+    half = 1.96 * probe["value_stddev"] / math.sqrt(probe["value_count"])
+    mean = probe["value_mean"]
+    beside = found["position"]["value_mean"], found["ceiling"]["value_mean"]
+    seen = int(path.stem)
+    return Grown(name, layer, metric, seen, mean, mean - half, mean + half, *beside, probe["value_count"])
