@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import torch
+from pydantic import ValidationError
 
 from underpainting.diffusion import Model, load, use_scheduler
 from underpainting.errors import UnderpaintingError
@@ -15,13 +17,16 @@ from underpainting.findings.classification import ACCURACY, Accuracy, Seen, prob
 from underpainting.findings.compare import Compared, Side
 from underpainting.findings.compare import compare as compare_sides
 from underpainting.findings.cubes import Scores, read_scores
+from underpainting.findings.interventions import Done, interventions
 from underpainting.findings.leads import leads_table
 from underpainting.findings.table import emergence_table
+from underpainting.intervention import Plan
 from underpainting.observers.classifiers import load_classifier
 from underpainting.observers.estimators import Estimator
 from underpainting.records import (
     CLASSIFICATION,
     EMERGENCE,
+    INTERVENTIONS,
     LEADS,
     main_branch,
     read_table,
@@ -44,6 +49,11 @@ from underpainting.study.run import MAX_SET_ASIDE, run_study
 from underpainting.uses.capture import sound_rows
 from underpainting.uses.classify import Shown, classify_shown, make_shown, read_shown, study_shown
 from underpainting.uses.deeper import Deeper, deeper_probes
+from underpainting.uses.easel import MASK, set_up
+from underpainting.uses.experiment import choose_plan, run_experiment
+from underpainting.uses.intervene import Asked, Intervened, read_mask
+from underpainting.uses.intervene import intervene as paint_intervened
+from underpainting.uses.intervene import replay as paint_again
 from underpainting.uses.transfer import Transferred, leave_out, other_prompts
 
 
@@ -225,6 +235,86 @@ def transfer(
     for name, rows in others.items():
         found += other_prompts(study, workshop, rows, name, _test_scores(study), progress)
     return found
+
+
+def intervene(
+    folder: Path,
+    asked: Asked,
+    settings: Mapping[str, Any],
+    *,
+    mask: Path | None = None,
+    out: Path | None = None,
+    progress: Progress | None = None,
+) -> Intervened:
+    """Make one picture as it is and with edited activations.
+
+    settings: those of the plan that are given; others are what was chosen for the study on calibrate
+    pictures, where its experiment was run. mask: a picture whose bright part is to be the object.
+
+    Raises UnderpaintingError as `uses.intervene.intervene`, and where settings are not a plan's.
+    """
+    study, workshop = reopen(folder)
+    aim = asked.properties[0]
+    chosen = study.folder / "interventions" / aim / "choice.json"
+    moved_only = asked.is_moved and asked.properties == (MASK,)
+    if moved_only and chosen.is_file():
+        usual = Plan.model_validate(json.loads(chosen.read_text(encoding="utf-8"))["chosen"])
+    else:
+        usual = Plan() if moved_only else Plan(kind="covariance", strength=5.0, last=8)
+    plan = make_plan({**usual.model_dump(), "properties": asked.properties, **settings})
+    drawn = None if mask is None else read_mask(mask, workshop.model.size)
+    return paint_intervened(set_up(study, workshop), asked, plan, out, drawn)
+
+
+def make_plan(settings: Mapping[str, Any]) -> Plan:
+    """A plan from its settings. Raises UnderpaintingError where they are none."""
+    try:
+        return Plan.model_validate(settings)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = " ".join(map(str, fault["loc"]))
+        raise UnderpaintingError(f"edit {where}: {fault['msg'].removeprefix('Value error, ')}") from None
+
+
+def replay(folder: Path, intervention: Path) -> bool:
+    """Make an intervention's picture again: whether it is the same. Raises as `uses.intervene.replay`."""
+    return paint_again(set_up(*reopen(folder)), intervention)
+
+
+def experiment(
+    folder: Path,
+    *,
+    aim: str = MASK,
+    pictures: int = 100,
+    trials: int = 3,
+    settings: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> list[Done]:
+    """Score interventions on test pictures, with controls; write `interventions/scores.parquet`.
+
+    aim: the property whose maps are moved. settings: those of a plan; where none is given, the plan is
+    chosen on calibrate pictures.
+
+    Raises UnderpaintingError where the study is not done, has no such property, or another experiment with
+    that aim is there.
+    """
+    progress = progress or Progress()
+    easel = set_up(*reopen(folder))
+    home = folder / "interventions"
+    known = [found.name for found in easel.workshop.places.properties]
+    if aim not in known:
+        raise UnderpaintingError(f"{folder} has no probes of {aim!r}; it has {', '.join(known)}")
+    if settings:
+        plan = make_plan({**settings, "properties": (aim,)})
+    else:
+        plan = choose_plan(easel, aim, home / aim, progress)
+    easel.layers(plan)
+    run_experiment(easel, aim, plan, home / aim, pictures=pictures, trials=trials, progress=progress)
+    parts = sorted(home.glob("*/[0-9]*.parquet"))
+    table = pa.concat_tables([read_table(part, INTERVENTIONS) for part in parts])
+    with sealing(home / "scores.parquet") as temporary:
+        write_table(temporary, table, INTERVENTIONS)
+    return interventions(table)
 
 
 def classify(

@@ -16,6 +16,7 @@ from underpainting.cli import (
     demo,
     estimate,
     init,
+    intervene,
     layers,
     look,
     nonlinear,
@@ -53,6 +54,7 @@ for command in (
     look,
     nonlinear,
     transfer,
+    intervene,
     verify,
 ):
     name = command.__name__.rpartition(".")[2]

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from underpainting.errors import UnderpaintingError
 from underpainting.findings.compare import Compared
 from underpainting.findings.table import READERS
 from underpainting.study.progress import Progress
@@ -188,6 +189,15 @@ def duration(seconds: float) -> str:
 def listed(text: str | None) -> list[str] | None:
     """A comma-separated option as a list."""
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def pair(text: str, option: str, separator: str) -> tuple[float, float]:
+    """Two numbers of an option. Raises UnderpaintingError where they are not two numbers."""
+    try:
+        first, second = map(float, text.split(separator))
+    except ValueError:
+        raise UnderpaintingError(f"{option} {text!r} is not two numbers with {separator!r} between") from None
+    return first, second
 
 
 def given(options: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -16,6 +16,7 @@ from underpainting.records.atomic import (
 from underpainting.records.tables import (
     CLASSIFICATION,
     EMERGENCE,
+    INTERVENTIONS,
     LEADS,
     PROMPTS,
     SCORES,
@@ -30,6 +31,7 @@ from underpainting.records.tables import (
 __all__ = [
     "CLASSIFICATION",
     "EMERGENCE",
+    "INTERVENTIONS",
     "LEADS",
     "PROMPTS",
     "SCORES",

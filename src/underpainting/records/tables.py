@@ -89,6 +89,25 @@ picture: `noisy` (decoded latents before the step), `clean` (decoded predicted c
 are first in any picture of the same image, and the right ones.
 """
 
+INTERVENTIONS = pa.schema(
+    [
+        ("image", _NAME),
+        ("prompt", _NAME),
+        ("trial", pa.int16()),
+        ("condition", _NAME),
+        ("aim", _NAME),
+        ("property", _NAME),
+        ("metric", _NAME),
+        ("value", pa.float64()),
+    ]
+)
+"""One row a score of a picture made with edited activations.
+
+condition: `null` (not edited), `intervened`, or a control. aim: the property whose map was to be moved;
+property: the one that is scored, empty for scores of the picture itself. metric: `target`, `own`,
+`class_kept`, `colour_change`, `background_change`; nan where there is no score.
+"""
+
 PROMPTS = pa.schema(
     [
         ("image", pa.string()),

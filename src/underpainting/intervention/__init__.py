@@ -1,0 +1,37 @@
+"""Acting on it: targets, directions through probes, changes of activations."""
+
+from underpainting.intervention.changes import (
+    Change,
+    Place,
+    Wanted,
+    along_others,
+    by_adam,
+    carried,
+    editing,
+    rotated,
+    through_probes,
+)
+from underpainting.intervention.directions import Direction, by_gradient, changed, direction_of
+from underpainting.intervention.moves import STAY, Move, warp, warp_tokens
+from underpainting.intervention.plan import Plan
+
+__all__ = [
+    "STAY",
+    "Change",
+    "Direction",
+    "Move",
+    "Place",
+    "Plan",
+    "Wanted",
+    "along_others",
+    "by_adam",
+    "by_gradient",
+    "carried",
+    "changed",
+    "direction_of",
+    "editing",
+    "rotated",
+    "through_probes",
+    "warp",
+    "warp_tokens",
+]

@@ -1,0 +1,138 @@
+"""How activations are changed: functions of a place and its activations that give what is to be added."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from underpainting.diffusion import Layer
+from underpainting.intervention.directions import Direction, by_gradient, changed
+from underpainting.intervention.moves import Move, warp_tokens
+from underpainting.probes import cell_means
+
+Place = tuple[str, int, str]
+"""Layer, step, branch."""
+
+Change = Callable[[Place, Tensor], Tensor]
+"""From a place and its activations [picture, token, channel] to what is added to them."""
+
+Directions = Callable[[Place], Direction]
+Grids = Mapping[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is wanted of a batch of pictures: maps [picture, height, width] by property.
+
+    own: the unedited pictures' maps; target: those wanted.
+    """
+
+    own: Mapping[str, Tensor]
+    target: Mapping[str, Tensor]
+
+    def shares(self, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """Own and wanted labels of each token of a grid, [picture, token, property]."""
+        own, target = (
+            torch.stack([cell_means(of, grid) for of in maps.values()], dim=-1)
+            for maps in (self.own, self.target)
+        )
+        return own, target
+
+
+def through_probes(
+    directions: Directions, wanted: Wanted, grids: Grids, along: str, strength: float
+) -> Change:
+    """So that the probes read the target; see `directions.changed`."""
+
+    def change(place: Place, x: Tensor) -> Tensor:
+        direction = directions(place)
+        _, target = wanted.shares(grids[place[0]])
+        return changed(x, direction, direction.along(along), direction.goal(target).to(x.device), strength)
+
+    return change
+
+
+def by_adam(directions: Directions, wanted: Wanted, grids: Grids, binary: Sequence[bool]) -> Change:
+    """So that the probes read the target, by gradient descent; see `directions.by_gradient`."""
+
+    def change(place: Place, x: Tensor) -> Tensor:
+        _, target = wanted.shares(grids[place[0]])
+        return by_gradient(x, directions(place), target, binary)
+
+    return change
+
+
+def carried(
+    trajectory: Mapping[Place, Tensor],
+    moves: Sequence[Move],
+    size: tuple[int, int],
+    grids: Grids,
+    strength: float,
+) -> Change:
+    """The unedited pictures' own activations, carried along as their maps are moved.
+
+    trajectory: those activations. size: (height, width) of the pictures. Every token takes a part of the way,
+    or goes beyond, to what stood where it comes from in the unedited picture at the same step.
+    """
+
+    def change(place: Place, x: Tensor) -> Tensor:
+        moved = warp_tokens(trajectory[place].to(x), moves, grids[place[0]], size)
+        return strength * (moved - x)
+
+    return change
+
+
+def rotated(change: Change, seed: int = 0) -> Change:
+    """A change of the same norm, token by token, in a random direction: turned by one rotation a layer."""
+    turns: dict[str, Tensor] = {}
+
+    def random(place: Place, x: Tensor) -> Tensor:
+        if place[0] not in turns:
+            generator = torch.Generator().manual_seed(seed + len(turns))
+            channels = x.shape[-1]
+            turns[place[0]] = torch.linalg.qr(torch.randn(channels, channels, generator=generator))[0]
+        return change(place, x) @ turns[place[0]].to(x)
+
+    return random
+
+
+def along_others(change: Change, others: Directions, wanted: Wanted, grids: Grids) -> Change:
+    """A change of the same norm, token by token, along the direction of other probes.
+
+    It raises their first property's reading where the target asks for more than there is, and lowers it
+    where for less.
+    """
+
+    def other(place: Place, x: Tensor) -> Tensor:
+        own, target = wanted.shares(grids[place[0]])
+        along = torch.nn.functional.normalize(others(place).covariance[:, 0], dim=0).to(x)
+        norm: Tensor = torch.linalg.vector_norm(change(place, x), dim=-1, keepdim=True)
+        return norm * (target - own)[..., :1].sign().to(x) * along
+
+    return other
+
+
+def editing(
+    change: Change, layers: Sequence[Layer], steps: range, branches: Sequence[str], order: Sequence[str]
+) -> Callable[[str, int, Tensor], Tensor]:
+    """What `Model.denoise` takes as `edit`: adds a change at some layers, steps and branches.
+
+    order: branches as they stack in the network's batch.
+    """
+    names = {layer.name for layer in layers}
+
+    def edit(layer: str, step: int, activations: Tensor) -> Tensor:
+        if layer not in names or step not in steps:
+            return activations
+        count = len(activations) // len(order)
+        edited = activations.clone()
+        for branch in branches:
+            rows = slice(order.index(branch) * count, (order.index(branch) + 1) * count)
+            x = activations[rows]
+            edited[rows] = x + change((layer, step, branch), x).to(x)
+        return edited
+
+    return edit

@@ -1,0 +1,41 @@
+"""What an edit is: its kind and strength, where and when it acts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Branch = Literal["conditional", "unconditional"]
+Kind = Literal["carry", "covariance", "minimum", "gradient"]
+
+
+class Plan(BaseModel):
+    """An edit of activations.
+
+    kind: `carry` takes the unedited picture's own activations from where the object was to where it is to be;
+    `covariance` and `minimum` change activations so that the probes read the target, in closed form, along
+    how activations vary with the readings or by the least change; `gradient` does so by Adam, as published.
+    strength: 1 goes all the way, more goes beyond (of no use to `gradient`). first, last: steps.
+    layers: short names, or `self-attention` for all of them. properties: read by the probes that are used.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Kind = "carry"
+    strength: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 2.0
+    first: Annotated[int, Field(ge=1)] = 1
+    last: Annotated[int, Field(ge=1)] = 5
+    layers: Annotated[tuple[str, ...], Field(min_length=1)] = ("self-attention",)
+    branches: Annotated[tuple[Branch, ...], Field(min_length=1)] = ("conditional",)
+    properties: Annotated[tuple[str, ...], Field(min_length=1)] = ("saliency",)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Plan:
+        if self.last < self.first:
+            raise ValueError(f"steps {self.first} to {self.last} are none; give the first one first")
+        return self
+
+    def late(self, steps: int) -> Plan:
+        """The same edit at as many of the last steps."""
+        return self.model_copy(update={"first": steps - (self.last - self.first), "last": steps})

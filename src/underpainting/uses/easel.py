@@ -1,0 +1,204 @@
+"""A study's model, probes and moments, ready to make pictures with edited activations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from underpainting.diffusion import Layer, StepRecord
+from underpainting.errors import UnderpaintingError
+from underpainting.intervention import (
+    Change,
+    Direction,
+    Move,
+    Place,
+    Plan,
+    Wanted,
+    by_adam,
+    carried,
+    direction_of,
+    editing,
+    through_probes,
+)
+from underpainting.probes import Moments, Probe, ProbeSet, ridge
+from underpainting.records import main_branch
+from underpainting.study.environment import Workshop
+from underpainting.study.fitting import Sums, moments_name, read_sums
+from underpainting.study.folder import Study
+from underpainting.study.labels import label_pictures
+from underpainting.study.making import to_bytes
+from underpainting.study.prompts import PromptRow
+
+Edit = Callable[[str, int, Tensor], Tensor]
+MASK = "saliency"
+
+
+@dataclass(frozen=True)
+class Unedited:
+    """Pictures as they are without an edit, [picture, 3, height, width] in 0..1 (of 8 bits).
+
+    labels: maps [picture, height, width] by property. trajectory: activations [picture, token, channel].
+    """
+
+    rows: tuple[PromptRow, ...]
+    pictures: Tensor
+    labels: Mapping[str, Tensor]
+    trajectory: Mapping[Place, Tensor]
+
+
+@dataclass(frozen=True)
+class Easel:
+    """What edits need of a study that is done."""
+
+    study: Study
+    workshop: Workshop
+    probes: ProbeSet
+    sums: Sums
+    _known: dict[tuple[Place, tuple[str, ...], bool], Direction] = field(default_factory=dict)
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Branches as they stack in the network's batch."""
+        model = self.workshop.model
+        guided = model.adapter.guided(model.pipe, self.study.config.model.guidance_scale)
+        return model.adapter.branches if guided else ("conditional",)
+
+    @property
+    def grids(self) -> dict[str, tuple[int, int]]:
+        """Grid of each watched layer."""
+        return {layer.name: layer.grid for layer in self.workshop.places.watched}
+
+    def layers(self, plan: Plan) -> tuple[Layer, ...]:
+        """The layers of a plan.
+
+        Raises UnderpaintingError where one has no probe, a property or branch is not there, or steps are more
+        than the study's.
+        """
+        layers = self.workshop.model.resolve(plan.layers)
+        if lacking := [layer.name for layer in layers if layer.name not in self.grids]:
+            raise UnderpaintingError(
+                f"layer {lacking[0]} has no probe in {self.study.folder}; it has {', '.join(self.grids)}"
+            )
+        known = [found.name for found in self.workshop.places.properties]
+        if unknown := [name for name in plan.properties if name not in known]:
+            raise UnderpaintingError(
+                f"{self.study.folder} has no probes of {unknown[0]!r}; it has {', '.join(known)}"
+            )
+        if away := [branch for branch in plan.branches if branch not in self.order]:
+            raise UnderpaintingError(
+                f"there is no {away[0]} branch without guidance; edit the conditional one"
+            )
+        if plan.last > self.probes.steps:
+            raise UnderpaintingError(f"step {plan.last} is not among the study's {self.probes.steps}")
+        return layers
+
+    def directions(
+        self, properties: Sequence[str], *, shuffled: bool = False
+    ) -> Callable[[Place], Direction]:
+        """Directions of some properties' probes, or of probes fitted to shuffled labels, by place.
+
+        A branch that was not watched takes the probes of the one that was.
+        """
+        names = [found.name for found in self.workshop.places.properties]
+        targets = [names.index(name) + shuffled * len(names) for name in properties]
+
+        def direction(place: Place) -> Direction:
+            layer, step, branch = place
+            at = (
+                layer,
+                step,
+                branch if branch in self.probes.branches else main_branch(self.probes.branches),
+            )
+            key = at, tuple(properties), shuffled
+            if key not in self._known:
+                moments = self.sums[moments_name(at)]
+                assert isinstance(moments, Moments)
+                probe = self.probes.at(*at)
+                chosen = [probe.properties.index(name) for name in properties]
+                weight, bias = probe.weight[:, chosen], probe.bias[chosen]
+                if shuffled:
+                    fitted = ridge(moments, [1e-2])
+                    weight, bias = fitted.weight[0][:, targets].float(), fitted.bias[0][targets].float()
+                self._known[key] = direction_of(Probe(weight, bias, tuple(properties)), moments, targets)
+            return self._known[key]
+
+        return direction
+
+    def change(
+        self, plan: Plan, unedited: Unedited, target: Mapping[str, Tensor], moves: Sequence[Move] | None
+    ) -> Change:
+        """A plan's change towards target maps [picture, height, width] by property.
+
+        moves: how each picture's own maps became the target. Raises UnderpaintingError where activations are
+        to be carried and there are none.
+        """
+        own = {name: unedited.labels[name] for name in plan.properties}
+        wanted = Wanted(own, {name: target[name] for name in plan.properties})
+        if plan.kind == "carry":
+            if moves is None:
+                raise UnderpaintingError(
+                    "activations can only be carried along where the picture's own maps are moved; for other "
+                    "targets name the edit covariance, minimum or gradient"
+                )
+            size = (unedited.pictures.shape[-2], unedited.pictures.shape[-1])
+            return carried(unedited.trajectory, moves, size, self.grids, plan.strength)
+        directions = self.directions(plan.properties)
+        if plan.kind == "gradient":
+            binary = {found.name: found.binary for found in self.workshop.places.properties}
+            return by_adam(directions, wanted, self.grids, [binary[name] for name in plan.properties])
+        return through_probes(directions, wanted, self.grids, plan.kind, plan.strength)
+
+    def edit(self, plan: Plan, change: Change) -> Edit:
+        """A change at a plan's layers, steps and branches, as `Model.denoise` takes it."""
+        return editing(change, self.layers(plan), range(plan.first, plan.last + 1), plan.branches, self.order)
+
+    def unedited(self, rows: Sequence[PromptRow], *, keep: bool = True) -> Unedited:
+        """Make pictures without an edit, label them, and keep their activations (both branches) or not."""
+        kept: dict[Place, Tensor] = {}
+
+        def look(record: StepRecord) -> None:
+            for layer, of in record.activations.items():
+                for branch, x in of.items():
+                    kept[layer, record.step, branch] = x.clone()
+
+        pictures = self._denoise(rows, None, look if keep else None)
+        return Unedited(tuple(rows), pictures, self.labels(pictures), kept)
+
+    def paint(self, rows: Sequence[PromptRow], edit: Edit) -> Tensor:
+        """Pictures [picture, 3, height, width] in 0..1 (of 8 bits) with edited activations."""
+        return self._denoise(rows, edit, None)
+
+    def labels(self, pictures: Tensor) -> dict[str, Tensor]:
+        """Maps [picture, height, width] of the study's properties."""
+        return label_pictures(self.workshop.estimator, pictures, self.workshop.places.properties)
+
+    def _denoise(
+        self,
+        rows: Sequence[PromptRow],
+        edit: Edit | None,
+        look: Callable[[StepRecord], None] | None,
+    ) -> Tensor:
+        model, config = self.workshop.model, self.study.config.model
+        denoised = model.denoise(
+            [row.prompt for row in rows],
+            [row.seed for row in rows],
+            steps=config.steps,
+            guidance_scale=config.guidance_scale,
+            watch=self.workshop.places.watched if edit or look else (),
+            branches=self.order,
+            on_step=look,
+            edit=edit,
+        )
+        return to_bytes(model.decode(denoised.latents)).float().cpu() / 255
+
+
+def set_up(study: Study, workshop: Workshop) -> Easel:
+    """An easel for a study.
+
+    Raises UnderpaintingError where the study's moments or probes are missing or broken.
+    """
+    torch.set_grad_enabled(False)
+    return Easel(study, workshop, ProbeSet.load(study.probes), read_sums(study.through(study.folded)))
