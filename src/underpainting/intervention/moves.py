@@ -84,7 +84,8 @@ def _back(move: Move, size: tuple[int, int]) -> Tensor:
     mirror = -1.0 if move.mirrored else 1.0
     aspect = size[0] / size[1]
     # In pixels x and y are of one length; affine_grid's run from -1 to 1 over width and height.
-    linear = torch.tensor([[mirror * cos, mirror * sin * aspect], [-sin / aspect, cos]])
-    centre = torch.tensor(move.centre) * 2 - 1
-    shift = torch.tensor([move.right, move.down]) * 2
+    exact = torch.float64
+    linear = torch.tensor([[mirror * cos, mirror * sin * aspect], [-sin / aspect, cos]], dtype=exact)
+    centre = torch.tensor(move.centre, dtype=exact) * 2 - 1
+    shift = torch.tensor([move.right, move.down], dtype=exact) * 2
     return torch.cat([linear, (centre - linear @ (centre + shift))[:, None]], dim=1)

@@ -26,7 +26,7 @@ def draw_moves(masks: Tensor, seeds: Sequence[int], trial: int) -> list[Move]:
     moves = []
     for mask, seed in zip(masks, seeds, strict=True):
         rng = np.random.default_rng([int(seed), trial])
-        right, down = rng.uniform(NEAR, FAR, 2)
+        right, down = rng.uniform(NEAR, FAR, 2).tolist()
         ways = [Move(x * right, y * down) for x in (-1, 1) for y in (-1, 1)]
         kept = [float(moved(mask[None], [way], empty=True).sum()) for way in ways]
         near_best = [way for way, of in zip(ways, kept, strict=True) if of >= 0.95 * max(kept)]

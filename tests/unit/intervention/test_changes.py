@@ -1,0 +1,67 @@
+"""Changes of activations: what is carried, what controls keep, which rows are edited."""
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from underpainting.diffusion import Layer
+from underpainting.intervention import Move, Place, Plan, Wanted, along_others, carried, editing, rotated
+
+GRIDS = {"a": (4, 4), "b": (2, 2)}
+PLACE = ("a", 2, "conditional")
+
+
+def changing(place: Place, x: Tensor) -> Tensor:
+    return x.flip(-1) * 0.5 + 1
+
+
+def test_carried_activations_are_the_unedited_ones_moved() -> None:
+    before, x = torch.randn(2, 16, 3), torch.randn(2, 16, 3)
+    moves = [Move(right=1 / 4), Move(down=-1 / 2)]
+    whole = x + carried({PLACE: before}, moves, (32, 32), GRIDS, 1.0)(PLACE, x)
+    torch.testing.assert_close(whole[0].reshape(4, 4, 3)[:, 1:], before[0].reshape(4, 4, 3)[:, :-1])
+    torch.testing.assert_close(whole[1].reshape(4, 4, 3)[:2], before[1].reshape(4, 4, 3)[2:])
+    assert not carried({PLACE: x}, [Move(), Move()], (32, 32), GRIDS, 2.0)(PLACE, x).any()
+
+
+def test_a_random_direction_keeps_every_tokens_norm_and_is_the_same_each_time() -> None:
+    x = torch.randn(2, 16, 24)
+    random, given = rotated(changing)(PLACE, x), changing(PLACE, x)
+    torch.testing.assert_close(random.norm(dim=-1), given.norm(dim=-1))
+    assert torch.cosine_similarity(random, given, dim=-1).abs().mean() < 0.5
+    assert torch.equal(random, rotated(changing)(PLACE, x))
+    torch.testing.assert_close(rotated(lambda place, x: 2 * changing(place, x))(PLACE, x), 2 * random)
+
+
+def test_other_probes_get_as_much_where_the_target_differs() -> None:
+    class Other:
+        covariance = torch.tensor([[0.0], [3.0]])
+
+    own, target = torch.zeros(1, 8, 8), torch.zeros(1, 8, 8)
+    own[:, :, :4] = 1
+    target[:, :, 4:] = 1
+    x = torch.randn(1, 16, 2)
+    wanted = Wanted({"saliency": own}, {"saliency": target})
+    change = along_others(changing, lambda place: Other(), wanted, GRIDS)(PLACE, x)  # type: ignore[arg-type, return-value]
+    torch.testing.assert_close(change.norm(dim=-1), changing(PLACE, x).norm(dim=-1))
+    sides = change.reshape(4, 4, 2)
+    assert (sides[:, 2:, 1] > 0).all() and (sides[:, :2, 1] < 0).all() and not sides[..., 0].any()
+
+
+def test_only_the_asked_rows_layers_and_steps_are_edited() -> None:
+    layer = Layer("a", "path", (4, 4), 3)
+    edit = editing(changing, [layer], range(2, 4), ["conditional"], ["unconditional", "conditional"])
+    x = torch.randn(4, 16, 3)
+    for name, step in (("a", 1), ("a", 4), ("b", 2)):
+        assert torch.equal(edit(name, step, x), x)
+    edited = edit("a", 2, x)
+    assert torch.equal(edited[:2], x[:2])
+    torch.testing.assert_close(edited[2:], x[2:] + changing(PLACE, x[2:]))
+
+
+def test_plans() -> None:
+    assert Plan(first=2, last=4).late(15) == Plan(first=13, last=15)
+    for wrong in ({"first": 3, "last": 2}, {"strength": -1}, {"kind": "push"}, {"force": 2}):
+        with pytest.raises(ValidationError):
+            Plan.model_validate(wrong)
