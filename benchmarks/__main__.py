@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import demo, machine, memory, overhead, published, scoring, soak, tables, workers
+from benchmarks import demo, edits, machine, memory, overhead, published, scoring, soak, tables, workers
 
 RESULTS = Path(__file__).parent / "results.json"
 SCRIPTS = {
@@ -23,6 +23,7 @@ SCRIPTS = {
     "published": published.measure,
     "memory": memory.measure,
     "workers": workers.measure,
+    "edits": edits.measure,
     "soak": soak.measure,
 }
 

@@ -50,7 +50,7 @@ from underpainting.uses.capture import sound_rows
 from underpainting.uses.classify import Shown, classify_shown, make_shown, read_shown, study_shown
 from underpainting.uses.deeper import Deeper, deeper_probes
 from underpainting.uses.easel import MASK, set_up
-from underpainting.uses.experiment import choose_plan, run_experiment
+from underpainting.uses.experiment import choose_plan, keep_examples, run_experiment
 from underpainting.uses.intervene import Asked, Intervened, read_mask
 from underpainting.uses.intervene import intervene as paint_intervened
 from underpainting.uses.intervene import replay as paint_again
@@ -261,7 +261,8 @@ def intervene(
         usual = Plan.model_validate(json.loads(chosen.read_text(encoding="utf-8"))["chosen"])
     else:
         usual = Plan() if moved_only else Plan(kind="covariance", strength=5.0, last=8)
-    plan = make_plan({**usual.model_dump(), "properties": asked.properties, **settings})
+    last = min(usual.last, study.config.model.steps)
+    plan = make_plan({**usual.model_dump(), "last": last, "properties": asked.properties, **settings})
     drawn = None if mask is None else read_mask(mask, workshop.model.size)
     return paint_intervened(set_up(study, workshop), asked, plan, out, drawn)
 
@@ -290,7 +291,7 @@ def experiment(
     settings: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> list[Done]:
-    """Score interventions on test pictures, with controls; write `interventions/scores.parquet`.
+    """Score interventions on test pictures beside controls; write `interventions/scores.parquet`, and report.
 
     aim: the property whose maps are moved. settings: those of a plan; where none is given, the plan is
     chosen on calibrate pictures.
@@ -310,10 +311,12 @@ def experiment(
         plan = choose_plan(easel, aim, home / aim, progress)
     easel.layers(plan)
     run_experiment(easel, aim, plan, home / aim, pictures=pictures, trials=trials, progress=progress)
+    keep_examples(easel, aim, plan, home / aim)
     parts = sorted(home.glob("*/[0-9]*.parquet"))
     table = pa.concat_tables([read_table(part, INTERVENTIONS) for part in parts])
     with sealing(home / "scores.parquet") as temporary:
         write_table(temporary, table, INTERVENTIONS)
+    write_report(folder)
     return interventions(table)
 
 

@@ -17,7 +17,7 @@ class Plan(BaseModel):
     `covariance` and `minimum` change activations so that the probes read the target, in closed form, along
     how activations vary with the readings or by the least change; `gradient` does so by Adam, as published.
     strength: 1 goes all the way, more goes beyond (of no use to `gradient`). first, last: steps.
-    layers: short names, or `self-attention` for all of them. properties: read by the probes that are used.
+    layers: short names, or `self-attention` for all that a study watched. properties: what the probes read.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -11,6 +11,7 @@ from underpainting.records import write_bytes
 from underpainting.report.colours import RAMP_OF
 from underpainting.report.conclusions import RIVALS, against, conclusions
 from underpainting.report.figures import growth_figure, layer_figure, network_figure, step_figure
+from underpainting.report.interventions import intervention_sections
 from underpainting.report.pictures import gallery_data
 from underpainting.report.reading import Study, read_study
 from underpainting.report.recognised import recognition_section
@@ -131,6 +132,7 @@ def render(study: Study) -> str:
             if (grown := [row for row in study.growth if row.property == which.name])
         },
         gallery=gallery,
+        acted=intervention_sections(study),
         recognition=recognition_section(study, [entry["image"] for entry in gallery]),
         settings=_flat(study.settings),
         environment=_flat(study.environment),

@@ -56,6 +56,16 @@ def gallery_data(study: Study) -> list[dict[str, Any]]:
     return entries
 
 
+def picture_address(picture: NDArray[np.uint8]) -> str:
+    """A picture [height, width, 3] as a data address."""
+    return _webp(picture, SIDES[0])
+
+
+def map_address(values: NDArray[np.float32], name: str) -> str:
+    """A property's map [height, width] in its colours over its own range, as a data address."""
+    return _tinted(values, (float(values.min()), float(values.max())), name)
+
+
 def _about(kept: Gallery, i: int) -> dict[str, Any]:
     listed = kept.about.get("pictures", [])
     return dict(listed[i]) if i < len(listed) else {}

@@ -15,9 +15,11 @@ from underpainting.errors import UnderpaintingError
 from underpainting.findings.classification import ACCURACY, Accuracy, Seen, probe_accuracies, read_seen
 from underpainting.findings.cubes import Scores, read_scores
 from underpainting.findings.growth import Grown, read_growth
+from underpainting.findings.interventions import Done, interventions
 from underpainting.records import (
     CLASSIFICATION,
     EMERGENCE,
+    INTERVENTIONS,
     LEADS,
     PROMPTS,
     main_branch,
@@ -37,12 +39,25 @@ class Gallery:
 
 
 @dataclass(frozen=True)
+class Acted:
+    """Interventions that aimed at one property: the edit's settings, its scores, and pictures to look at.
+
+    examples: `before`, `after` and `target` as `uses.experiment.keep_examples` keeps them, where it did.
+    """
+
+    aim: str
+    plan: dict[str, Any]
+    rows: tuple[Done, ...]
+    examples: dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
 class Study:
     """Everything a report shows of a study, read once; `aside` says why pictures were set aside, by image.
 
     seen: what a classifier saw in test pictures; class_probe: the layer of the best class probe, and that
     one's accuracy by step. Both are empty where the study has no classifier. growth: scores of the model's
-    checkpoints, where they are given.
+    checkpoints, where they are given. acted: interventions, where they were scored.
     """
 
     name: str
@@ -59,6 +74,7 @@ class Study:
     seen: tuple[Seen, ...]
     class_probe: tuple[str, tuple[Accuracy, ...]]
     growth: tuple[Grown, ...]
+    acted: tuple[Acted, ...]
     hashes: dict[str, str]
 
 
@@ -100,8 +116,27 @@ def read_study(folder: Path, growth: Path | None = None) -> Study:
         seen=tuple(read_seen(read_table(seen, CLASSIFICATION))) if seen.is_file() else (),
         class_probe=(class_probe[0], tuple(class_probe[1])),
         growth=read_growth(growth, layers, metrics, branch) if growth else (),
+        acted=_acted(folder / "interventions"),
         hashes={name: sha256_file(folder / name) for name in HASHED if (folder / name).is_file()},
     )
+
+
+def _acted(folder: Path) -> tuple[Acted, ...]:
+    if not (folder / "scores.parquet").is_file():
+        return ()
+    rows = interventions(read_table(folder / "scores.parquet", INTERVENTIONS))
+    acted = []
+    for aim in dict.fromkeys(row.aim for row in rows):
+        examples = folder / aim / "examples.safetensors"
+        acted.append(
+            Acted(
+                aim,
+                _json(folder / aim / "experiment.json")["plan"],
+                tuple(row for row in rows if row.aim == aim),
+                _tensors(examples) if examples.is_file() else {},
+            )
+        )
+    return tuple(acted)
 
 
 def _splits(path: Path) -> dict[str, tuple[int, int]]:
@@ -118,11 +153,15 @@ def _splits(path: Path) -> dict[str, tuple[int, int]]:
 def _gallery(folder: Path) -> Gallery | None:
     if not (folder / "gallery.json").is_file():
         return None
-    tensors = folder / "gallery.safetensors"
+    return Gallery(_json(folder / "gallery.json"), _tensors(folder / "gallery.safetensors"))
+
+
+def _tensors(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        return Gallery(_json(folder / "gallery.json"), load_file(tensors))
+        found: dict[str, NDArray[Any]] = load_file(path)
     except (SafetensorError, OSError) as error:
-        raise UnderpaintingError(f"{tensors} cannot be read: {error}; run the study again") from error
+        raise UnderpaintingError(f"{path} cannot be read: {error}; run the study again") from error
+    return found
 
 
 def _json(path: Path) -> dict[str, Any]:

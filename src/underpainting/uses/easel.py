@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from underpainting.diffusion import Layer, StepRecord
+from underpainting.diffusion.layers import ALL
 from underpainting.errors import UnderpaintingError
 from underpainting.intervention import (
     Change,
@@ -77,7 +78,10 @@ class Easel:
         Raises UnderpaintingError where one has no probe, a property or branch is not there, or steps are more
         than the study's.
         """
-        layers = self.workshop.model.resolve(plan.layers)
+        if plan.layers == (ALL,):
+            layers = self.workshop.places.watched
+        else:
+            layers = self.workshop.model.resolve(plan.layers)
         if lacking := [layer.name for layer in layers if layer.name not in self.grids]:
             raise UnderpaintingError(
                 f"layer {lacking[0]} has no probe in {self.study.folder}; it has {', '.join(self.grids)}"

@@ -22,7 +22,7 @@ from underpainting.records import atomic_folder, sha256_file
 from underpainting.study.folder import write_json
 from underpainting.study.prompts import PromptRow
 from underpainting.uses.easel import MASK, Easel, Unedited
-from underpainting.uses.trials import first_class, judge, targets
+from underpainting.uses.trials import judge, targets
 
 CARD, DRAWN = "intervention.json", "mask.png"
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -158,9 +158,8 @@ def _make(easel: Easel, asked: Asked, plan: Plan, drawn: Tensor | None) -> _Made
     target, moves = _target(easel, asked, unedited, drawn)
     change = easel.change(plan, unedited, target, moves)
     after = easel.paint(unedited.rows, easel.edit(plan, change))
-    labels, classifier = easel.labels(after), easel.workshop.classifier
-    classify = first_class(classifier) if classifier else None
-    scores = judge(after, labels, unedited, target, easel.workshop.places.properties, classify)
+    labels, workshop = easel.labels(after), easel.workshop
+    scores = judge(after, labels, unedited, target, workshop.places.properties, workshop.classifier)
     return _Made(unedited, after, target, labels, {key: float(of[0]) for key, of in scores.items()})
 
 

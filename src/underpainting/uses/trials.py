@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from underpainting.intervention import Move, warp
 from underpainting.observers.classifiers import Classifier
+from underpainting.observers.classifiers.names import right_classes
 from underpainting.probes import Patches, dice, pixel_ranks, spearman
 from underpainting.study.places import Property
 from underpainting.uses.easel import MASK, Unedited
@@ -63,12 +65,13 @@ def judge(
     unedited: Unedited,
     target: Mapping[str, Tensor],
     properties: Sequence[Property],
-    classify: Callable[[Tensor], Tensor] | None,
+    classifier: Classifier | None,
 ) -> dict[tuple[str, str], Tensor]:
     """Scores of edited pictures, [picture] by (property, metric).
 
     `target`, `own`: agreement of a property's map with the target's and with the unedited picture's. Of the
-    picture itself: `class_kept`, 1 where the classifier's first class is that of the unedited picture;
+    picture itself: `class_kept`, 1 where the classifier's first class is that of the unedited picture,
+    `class_right`, 1 where the prompt names it (nan where it names no class);
     `colour_change` of the object's mean, and `background_change`, a mean over pixels outside the object
     before and after, both absolute differences of RGB in 0..1.
     """
@@ -76,9 +79,12 @@ def judge(
     for of in properties:
         found[of.name, "target"] = agreement(labels[of.name], target[of.name], of)
         found[of.name, "own"] = agreement(labels[of.name], unedited.labels[of.name], of)
-    if classify is not None:
-        kept = classify(pictures) == classify(unedited.pictures)
-        found["", "class_kept"] = kept.double()
+    if classifier is not None:
+        first, before = (classifier(of).argmax(-1).cpu() for of in (pictures, unedited.pictures))
+        found["", "class_kept"] = (first == before).double()
+        right = [right_classes(row.prompt, classifier.classes) for row in unedited.rows]
+        hits = [int(of) in known if known else math.nan for of, known in zip(first, right, strict=True)]
+        found["", "class_right"] = torch.tensor(hits, dtype=torch.float64)
     if MASK in labels:
         own, after = unedited.labels[MASK], labels[MASK]
         change = (_mean_colour(pictures, after) - _mean_colour(unedited.pictures, own)).abs().mean(1)
@@ -87,11 +93,6 @@ def judge(
         difference = (pictures - unedited.pictures).abs().mean(1) * outside
         found["", "background_change"] = difference.sum((1, 2)) / outside.sum((1, 2))
     return found
-
-
-def first_class(classifier: Classifier) -> Callable[[Tensor], Tensor]:
-    """The number of the first class of each picture."""
-    return lambda pictures: classifier(pictures).argmax(-1).cpu()
 
 
 def _mean_colour(pictures: Tensor, masks: Tensor) -> Tensor:
