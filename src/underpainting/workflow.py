@@ -50,7 +50,7 @@ from underpainting.uses.capture import sound_rows
 from underpainting.uses.classify import Shown, classify_shown, make_shown, read_shown, study_shown
 from underpainting.uses.deeper import Deeper, deeper_probes
 from underpainting.uses.easel import MASK, set_up
-from underpainting.uses.experiment import choose_plan, keep_examples, run_experiment
+from underpainting.uses.experiment import choose_plan, controls, keep_examples, run_experiment, variations
 from underpainting.uses.intervene import Asked, Intervened, read_mask
 from underpainting.uses.intervene import intervene as paint_intervened
 from underpainting.uses.intervene import replay as paint_again
@@ -289,12 +289,14 @@ def experiment(
     pictures: int = 100,
     trials: int = 3,
     settings: Mapping[str, Any] | None = None,
+    vary: bool = False,
     progress: Progress | None = None,
 ) -> list[Done]:
     """Score interventions on test pictures beside controls; write `interventions/scores.parquet`, and report.
 
     aim: the property whose maps are moved. settings: those of a plan; where none is given, the plan is
-    chosen on calibrate pictures.
+    chosen on calibrate pictures. vary: in place of controls, the edit at other strengths, until other steps,
+    and without or with only one part of the network (in `interventions/AIM/variations.parquet`).
 
     Raises UnderpaintingError where the study is not done, has no such property, or another experiment with
     that aim is there.
@@ -310,7 +312,14 @@ def experiment(
     else:
         plan = choose_plan(easel, aim, home / aim, progress)
     easel.layers(plan)
-    run_experiment(easel, aim, plan, home / aim, pictures=pictures, trials=trials, progress=progress)
+    size: dict[str, int] = {"pictures": pictures, "trials": trials}
+    if vary:
+        varied = variations(easel, plan)
+        table = run_experiment(easel, aim, plan, varied, home / aim / "vary", **size, progress=progress)
+        with sealing(home / aim / "variations.parquet") as temporary:
+            write_table(temporary, table, INTERVENTIONS)
+        return interventions(table)
+    run_experiment(easel, aim, plan, controls(easel, aim, plan), home / aim, **size, progress=progress)
     keep_examples(easel, aim, plan, home / aim)
     parts = sorted(home.glob("*/[0-9]*.parquet"))
     table = pa.concat_tables([read_table(part, INTERVENTIONS) for part in parts])

@@ -59,6 +59,10 @@ def intervene(
     experiment: Annotated[
         bool, typer.Option("--experiment", help="Score many pictures and controls; goes on where it stopped.")
     ] = False,
+    vary: Annotated[
+        bool,
+        typer.Option("--vary", help="Experiment: other strengths, steps and layers in place of controls."),
+    ] = False,
     aim: Annotated[str, typer.Option(help="Experiment: the property whose maps are moved.")] = "saliency",
     pictures: Annotated[int, typer.Option(min=2, help="Experiment: test pictures, one a prompt.")] = 100,
     trials: Annotated[int, typer.Option(min=1, help="Experiment: random targets a picture.")] = 3,
@@ -93,7 +97,13 @@ def intervene(
     elif experiment:
         with progress() as shown:
             found = score(
-                folder, aim=aim, pictures=pictures, trials=trials, settings=settings, progress=shown
+                folder,
+                aim=aim,
+                pictures=pictures,
+                trials=trials,
+                settings=settings,
+                vary=vary,
+                progress=shown,
             )
         as_json([asdict(row) for row in found]) if json else _table(found)
     else:

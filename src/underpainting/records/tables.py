@@ -104,8 +104,9 @@ INTERVENTIONS = pa.schema(
 """One row a score of a picture made with edited activations.
 
 condition: `null` (not edited), `intervened`, or a control. aim: the property whose map was to be moved;
-property: the one that is scored, empty for scores of the picture itself. metric: `target`, `own`,
-`class_kept`, `colour_change`, `background_change`; nan where there is no score.
+property: the one that is scored, empty for scores of the picture itself. metric: `target`,
+`target_if_kept`, `own`, `class_kept`, `class_right`, `colour_change`, `background_change`; nan where there is
+no score.
 """
 
 PROMPTS = pa.schema(

@@ -25,6 +25,7 @@ CONDITIONS = {
 }
 METRICS = {
     "target": "with the target",
+    "target_if_kept": "0 where the class is lost",
     "own": "with what it was",
     "class_kept": "class kept",
     "class_right": "class right",
@@ -71,7 +72,7 @@ def _section(acted: Acted) -> dict[str, Any]:
 
 
 def _scored(aim: str, metric: str) -> str:
-    return aim if metric in ("target", "own") else ""
+    return aim if metric in ("target", "target_if_kept", "own") else ""
 
 
 def _sentences(acted: Acted, cells: dict[tuple[str, str, str], Done], present: list[str]) -> tuple[str, ...]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-from underpainting.findings.draws import mean_interval
+from underpainting.findings.interventions import INTERVENED, interventions
 from underpainting.intervention import STAY, Change, Move, Plan, Wanted, along_others, rotated, warp
 from underpainting.records import INTERVENTIONS, make_table, read_table, sealing, write_table
 from underpainting.study.folder import write_json
@@ -25,43 +25,95 @@ from underpainting.uses.capture import prompt_numbers, sound_rows
 from underpainting.uses.easel import MASK, Easel, Unedited
 from underpainting.uses.trials import draw_moves, judge, targets
 
-EDITED = ("intervened", "random", "wrong_target", "shuffled_probe", "late", "own_mask")
-CONDITIONS = ("null", *EDITED, "moved_picture")
+NULL, LOOKED_AT = "null", (6, 4)  # pictures and targets kept for looking at
 
 
 @dataclass(frozen=True)
-class Batch:
-    """A trial of a batch of pictures: how each is to be moved, and the target maps that gives."""
+class Trial:
+    """A batch of pictures, how each is to be moved, and the target maps that gives."""
 
     unedited: Unedited
     moves: Sequence[Move]
     target: Mapping[str, Tensor]
 
 
-@dataclass(frozen=True)
-class Tried:
-    """What a plan did on calibrate pictures, in the mean; score: `target`, 0 where the class is lost."""
+Painter = Callable[[Trial], Tensor]
+"""From a trial to the pictures [picture, 3, height, width] of one condition."""
 
-    plan: Plan
-    target: float
-    null: float
-    class_kept: float
-    score: float
+
+def controls(easel: Easel, aim: str, plan: Plan) -> dict[str, Painter]:
+    """The unedited picture, the edit, and its controls, by condition.
+
+    All edits but `own_mask` change activations as much, token by token, as the edit does.
+    """
+    properties = easel.workshop.places.properties
+
+    def towards(trial: Trial, moves: Sequence[Move]) -> Change:
+        return easel.change(plan, trial.unedited, targets(trial.unedited.labels, moves, properties), moves)
+
+    def shuffled(trial: Trial) -> Change:
+        wanted = Wanted({aim: trial.unedited.labels[aim]}, {aim: trial.target[aim]})
+        others = easel.directions((aim,), shuffled=True)
+        return along_others(towards(trial, trial.moves), others, wanted, easel.grids)
+
+    changes: dict[str, Callable[[Trial], Change]] = {
+        "random": lambda trial: rotated(towards(trial, trial.moves)),
+        "wrong_target": lambda trial: towards(trial, [move.opposite for move in trial.moves]),
+        "shuffled_probe": shuffled,
+        "own_mask": lambda trial: towards(trial, [STAY] * len(trial.moves)),
+    }
+    return {
+        NULL: lambda trial: trial.unedited.pictures,
+        INTERVENED: edited(easel, plan),
+        **{name: _painted(easel, plan, change) for name, change in changes.items()},
+        "late": edited(easel, plan.late(easel.probes.steps)),
+        "moved_picture": _moved_picture,
+    }
+
+
+def variations(easel: Easel, plan: Plan) -> dict[str, Painter]:
+    """The edit at other strengths, until other steps, and without or with only one part of the network."""
+    layers = [layer.name for layer in easel.layers(plan)]
+    parts = dict.fromkeys(name.split(".")[0] for name in layers)
+    strengths, steps = [of * plan.strength for of in (0.25, 0.5, 1, 2)], easel.probes.steps
+    varied: dict[str, dict[str, object]] = {f"strength {of:g}": {"strength": of} for of in strengths}
+    varied |= {f"until step {of}": {"last": of} for of in (1, 2, 3, 5, 8) if plan.first <= of <= steps}
+    for part in parts if len(parts) > 1 else ():
+        mine = tuple(name for name in layers if name.split(".")[0] == part)
+        varied[f"only {part}"] = {"layers": mine}
+        varied[f"without {part}"] = {"layers": tuple(name for name in layers if name not in mine)}
+    painters = {name: edited(easel, plan.model_copy(update=update)) for name, update in varied.items()}
+    return {NULL: lambda trial: trial.unedited.pictures, **painters}
+
+
+def edited(easel: Easel, plan: Plan) -> Painter:
+    """Pictures edited by a plan towards the trial's target."""
+    return _painted(easel, plan, lambda of: easel.change(plan, of.unedited, of.target, of.moves))
+
+
+def _painted(easel: Easel, plan: Plan, change: Callable[[Trial], Change]) -> Painter:
+    return lambda trial: easel.paint(trial.unedited.rows, easel.edit(plan, change(trial)))
+
+
+def _moved_picture(trial: Trial) -> Tensor:
+    """What a perfect move would give: the finished picture itself moved, edges filling what is empty."""
+    pictures = trial.unedited.pictures
+    return warp(pictures, trial.moves, (pictures.shape[-2], pictures.shape[-1]), nearest=True)
 
 
 def candidates(aim: str) -> list[Plan]:
     """Plans that are tried before one is chosen: kinds, strengths and steps."""
-    if aim == MASK:
-        grid = [(kind, s, last) for kind in ("carry", "covariance") for s in (1.5, 2.5) for last in (5, 8)]
-    else:
-        grid = [("covariance", s, last) for s in (1.0, 2.5, 5.0) for last in (3, 5, 8)]
+    kinds = ("carry", "covariance") if aim == MASK else ("covariance",)
+    last = (5, 8) if aim == MASK else (3, 5, 8)
     return [
-        Plan.model_validate({"kind": kind, "strength": strength, "last": last, "properties": (aim,)})
-        for kind, strength, last in grid
+        Plan.model_validate({"kind": kind, "strength": strength, "last": step, "properties": (aim,)})
+        for kind in kinds
+        for strength in (1.5, 2.5)
+        for step in last
     ]
 
 
-def choose_plan(easel: Easel, aim: str, folder: Path, progress: Progress, plans: Sequence[Plan] = ()) -> Plan:
+def choose_plan(easel: Easel, aim: str, folder: Path, progress: Progress) -> Plan:
     """The plan that moves a property's map best on calibrate pictures, where a lost class counts as nothing.
 
     All that was tried stands in `choice.json` of the folder; where it is there, nothing is tried again.
@@ -70,39 +122,37 @@ def choose_plan(easel: Easel, aim: str, folder: Path, progress: Progress, plans:
     if path.is_file():
         return Plan.model_validate(json.loads(path.read_text(encoding="utf-8"))["chosen"])
     rows = sound_rows(easel.study, "calibrate")
-    plans = [plan for plan in plans or candidates(aim) if plan.last <= easel.probes.steps]
+    plans = [plan for plan in candidates(aim) if plan.last <= easel.probes.steps]
+    if not plans:
+        plans = [plan.model_copy(update={"last": easel.probes.steps}) for plan in candidates(aim)]
     progress.phase(f"choosing an edit of {aim} on {len(rows)} calibrate pictures")
     progress.start(len(rows) * (len(plans) + 1), 0)
-    scores: dict[int, list[dict[tuple[str, str], Tensor]]] = {}
-    for unedited in _unedited(easel, rows, aim, progress):
-        batch = _trial(easel, unedited, aim, 0)
-        scores.setdefault(-1, []).append(_judge(easel, unedited.pictures, unedited.labels, batch))
-        for number, plan in enumerate(plans):
-            change = easel.change(plan, unedited, batch.target, batch.moves)
-            pictures = easel.paint(unedited.rows, easel.edit(plan, change))
-            scores.setdefault(number, []).append(_judge(easel, pictures, easel.labels(pictures), batch))
-            progress.advance(len(unedited.rows))
-    null = _mean(scores[-1], (aim, "target"))
-    tried = [
-        Tried(
-            plan,
-            _mean(scores[i], (aim, "target")),
-            null,
-            _mean(scores[i], ("", "class_kept")),
-            _mean([_where_kept(of, aim) for of in scores[i]], (aim, "kept")),
-        )
+    tried = {str(number): edited(easel, plan) for number, plan in enumerate(plans)}
+    found = interventions(pa.concat_tables(_scored(easel, aim, rows, tried, 1, progress)))
+    about = [
+        {
+            "plan": plan.model_dump(mode="json"),
+            **{of.metric: of.mean for of in found if of.condition == str(i) and of.property in (aim, "")},
+        }
         for i, plan in enumerate(plans)
     ]
-    chosen = max(tried, key=lambda of: of.score).plan
-    about = [{**asdict(of), "plan": of.plan.model_dump(mode="json")} for of in tried]
+    chosen = max(about, key=lambda of: float(str(of["target_if_kept"])))["plan"]
     folder.mkdir(parents=True, exist_ok=True)
     with sealing(path) as temporary:
-        write_json(temporary, {"chosen": chosen.model_dump(mode="json"), "tried": about})
-    return chosen
+        write_json(temporary, {"chosen": chosen, "tried": about})
+    return Plan.model_validate(chosen)
 
 
 def run_experiment(
-    easel: Easel, aim: str, plan: Plan, folder: Path, *, pictures: int, trials: int, progress: Progress
+    easel: Easel,
+    aim: str,
+    plan: Plan,
+    conditions: Mapping[str, Painter],
+    folder: Path,
+    *,
+    pictures: int,
+    trials: int,
+    progress: Progress,
 ) -> pa.Table:
     """Every condition of every trial on the first test pictures of different prompts.
 
@@ -113,30 +163,23 @@ def run_experiment(
     asked = {"plan": plan.model_dump(mode="json"), "pictures": len(rows), "trials": trials}
     card = folder / "experiment.json"
     if card.is_file() and json.loads(card.read_text(encoding="utf-8")) != asked:
-        raise UnderpaintingError(
-            f"{folder} holds another experiment; remove it, or ask for the same as before"
-        )
+        raise UnderpaintingError(f"{folder} holds another experiment; remove it, or ask for the same")
     folder.mkdir(parents=True, exist_ok=True)
     with sealing(card) as temporary:
         write_json(temporary, asked)
-    size = easel.study.config.run.batch_size
-    parts = [
-        (folder / f"{start:05d}.parquet", rows[start : start + size]) for start in range(0, len(rows), size)
-    ]
-    missing = [(path, of) for path, of in parts if not path.is_file()]
+    parts = {folder / f"{start:05d}.parquet": of for start, of in _batches(easel, rows)}
+    missing = {path: of for path, of in parts.items() if not path.is_file()}
     progress.phase(f"interventions on {aim}")
-    each = 1 + trials * len(EDITED)
-    progress.start(len(rows) * each, (len(rows) - sum(len(of) for _, of in missing)) * each)
-    for path, of in missing:
-        table = pa.concat_tables(_conditions(easel, aim, plan, of, trials, progress))
+    each = 1 + trials * len(conditions)
+    progress.start(len(rows) * each, (len(rows) - sum(map(len, missing.values()))) * each)
+    for path, of in missing.items():
+        table = pa.concat_tables(_scored(easel, aim, of, conditions, trials, progress))
         with sealing(path) as temporary:
             write_table(temporary, table, INTERVENTIONS)
-    return pa.concat_tables([read_table(path, INTERVENTIONS) for path, _ in parts])
+    return pa.concat_tables([read_table(path, INTERVENTIONS) for path in parts])
 
 
-def keep_examples(
-    easel: Easel, aim: str, plan: Plan, folder: Path, *, count: int = 6, trials: int = 4
-) -> None:
+def keep_examples(easel: Easel, aim: str, plan: Plan, folder: Path) -> None:
     """Keep a few test pictures, each with the pictures painted for several targets, for looking at.
 
     `examples.safetensors`: before [picture, height, width, 3] uint8, after [picture, trial, height, width, 3]
@@ -145,16 +188,14 @@ def keep_examples(
     path = folder / "examples.safetensors"
     if path.is_file():
         return
-    rows = _one_a_prompt(sound_rows(easel.study, "test"))[:count]
+    pictures, trials = LOOKED_AT
+    rows = _one_a_prompt(sound_rows(easel.study, "test"))[:pictures]
     before, after, target = [], [], []
     for unedited in _unedited(easel, rows, aim, Progress()):
-        trial_of = [_trial(easel, unedited, aim, trial) for trial in range(trials)]
-        painted = []
-        for batch in trial_of:
-            painted.append(_pictures(easel, aim, plan, batch, "intervened"))
+        of = [_trial(easel, unedited, aim, trial) for trial in range(trials)]
         before.append(unedited.pictures)
-        after.append(torch.stack(painted, dim=1))
-        target.append(torch.stack([batch.target[aim] for batch in trial_of], dim=1))
+        after.append(torch.stack([edited(easel, plan)(trial) for trial in of], dim=1))
+        target.append(torch.stack([trial.target[aim] for trial in of], dim=1))
     tensors = {
         "before": to_bytes(torch.cat(before).movedim(-3, -1)).contiguous(),
         "after": to_bytes(torch.cat(after).movedim(-3, -1)).contiguous(),
@@ -164,57 +205,30 @@ def keep_examples(
         save_file(tensors, temporary)
 
 
-def _conditions(
-    easel: Easel, aim: str, plan: Plan, rows: Sequence[PromptRow], trials: int, progress: Progress
+def _scored(
+    easel: Easel,
+    aim: str,
+    rows: Sequence[PromptRow],
+    conditions: Mapping[str, Painter],
+    trials: int,
+    progress: Progress,
 ) -> Iterator[pa.Table]:
+    workshop = easel.workshop
+    properties = workshop.places.properties
     for unedited in _unedited(easel, rows, aim, progress):
-        for trial in range(trials):
-            batch = _trial(easel, unedited, aim, trial)
-            for condition in CONDITIONS:
-                pictures = _pictures(easel, aim, plan, batch, condition)
-                progress.advance(len(unedited.rows) * (condition in EDITED))
-                scores = _judge(easel, pictures, easel.labels(pictures), batch)
-                yield _rows(unedited.rows, trial, condition, aim, scores)
-
-
-def _pictures(easel: Easel, aim: str, plan: Plan, batch: Batch, condition: str) -> Tensor:
-    if condition == "null":
-        return batch.unedited.pictures
-    if condition == "moved_picture":  # what a perfect move would score
-        pictures = batch.unedited.pictures
-        return warp(pictures, batch.moves, (pictures.shape[-2], pictures.shape[-1]), nearest=True)
-    used, change = _condition(easel, aim, plan, batch, condition)
-    return easel.paint(batch.unedited.rows, easel.edit(used, change))
-
-
-def _condition(easel: Easel, aim: str, plan: Plan, batch: Batch, condition: str) -> tuple[Plan, Change]:
-    """The plan and change of a condition. All controls but `own_mask` change as much, token by token."""
-    unedited, properties = batch.unedited, easel.workshop.places.properties
-
-    def towards(moves: Sequence[Move]) -> Change:
-        return easel.change(plan, unedited, targets(unedited.labels, moves, properties), moves)
-
-    change = towards(batch.moves)
-    if condition == "random":
-        return plan, rotated(change)
-    if condition == "wrong_target":
-        return plan, towards([move.opposite for move in batch.moves])
-    if condition == "shuffled_probe":
-        own = {aim: unedited.labels[aim]}
-        others = easel.directions((aim,), shuffled=True)
-        return plan, along_others(change, others, Wanted(own, {aim: batch.target[aim]}), easel.grids)
-    if condition == "late":
-        return plan.late(easel.probes.steps), change
-    if condition == "own_mask":
-        return plan, towards([STAY] * len(batch.moves))
-    return plan, change
+        for number in range(trials):
+            trial = _trial(easel, unedited, aim, number)
+            for condition, paint in conditions.items():
+                pictures = paint(trial)
+                labels, target = easel.labels(pictures), trial.target
+                scores = judge(pictures, labels, unedited, target, properties, workshop.classifier)
+                yield _rows(unedited.rows, number, condition, aim, scores)
+                progress.advance(len(unedited.rows))
 
 
 def _unedited(easel: Easel, rows: Sequence[PromptRow], aim: str, progress: Progress) -> Iterator[Unedited]:
     """Batches of unedited pictures, without those in which there is nothing to move."""
-    size = easel.study.config.run.batch_size
-    for start in range(0, len(rows), size):
-        batch = rows[start : start + size]
+    for _, batch in _batches(easel, rows):
         unedited = easel.unedited(batch)
         progress.advance(len(batch))
         seen = [bool(of.amax() > of.amin()) for of in unedited.labels.get(MASK, unedited.labels[aim])]
@@ -224,24 +238,15 @@ def _unedited(easel: Easel, rows: Sequence[PromptRow], aim: str, progress: Progr
             yield easel.unedited([row for row, is_seen in zip(batch, seen, strict=True) if is_seen])
 
 
-def _trial(easel: Easel, unedited: Unedited, aim: str, trial: int) -> Batch:
+def _batches(easel: Easel, rows: Sequence[PromptRow]) -> Iterator[tuple[int, Sequence[PromptRow]]]:
+    size = easel.study.config.run.batch_size
+    return ((start, rows[start : start + size]) for start in range(0, len(rows), size))
+
+
+def _trial(easel: Easel, unedited: Unedited, aim: str, number: int) -> Trial:
     masks = unedited.labels.get(MASK, unedited.labels[aim])
-    moves = draw_moves(masks, [row.seed for row in unedited.rows], trial)
-    return Batch(unedited, moves, targets(unedited.labels, moves, easel.workshop.places.properties))
-
-
-def _judge(
-    easel: Easel, pictures: Tensor, labels: Mapping[str, Tensor], batch: Batch
-) -> dict[tuple[str, str], Tensor]:
-    workshop = easel.workshop
-    properties = workshop.places.properties
-    return judge(pictures, labels, batch.unedited, batch.target, properties, workshop.classifier)
-
-
-def _where_kept(scores: Mapping[tuple[str, str], Tensor], aim: str) -> dict[tuple[str, str], Tensor]:
-    """Agreement with the target, 0 where the class is lost."""
-    target = scores[aim, "target"]
-    return {(aim, "kept"): target * scores.get(("", "class_kept"), torch.ones_like(target))}
+    moves = draw_moves(masks, [row.seed for row in unedited.rows], number)
+    return Trial(unedited, moves, targets(unedited.labels, moves, easel.workshop.places.properties))
 
 
 def _rows(
@@ -263,8 +268,3 @@ def _rows(
 def _one_a_prompt(rows: Sequence[PromptRow]) -> list[PromptRow]:
     _, first = np.unique(prompt_numbers(rows), return_index=True)
     return [rows[i] for i in sorted(first)]
-
-
-def _mean(scores: Sequence[Mapping[tuple[str, str], Tensor]], key: tuple[str, str]) -> float:
-    values = np.concatenate([of[key].numpy() for of in scores if key in of] or [np.array([np.nan])])
-    return mean_interval(values, np.arange(len(values)))[0]

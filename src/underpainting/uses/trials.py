@@ -69,22 +69,25 @@ def judge(
 ) -> dict[tuple[str, str], Tensor]:
     """Scores of edited pictures, [picture] by (property, metric).
 
-    `target`, `own`: agreement of a property's map with the target's and with the unedited picture's. Of the
+    `target`, `own`: agreement of a property's map with the target's and with the unedited picture's;
+    `target_if_kept`: the former, 0 where the classifier's first class is no longer the same. Of the
     picture itself: `class_kept`, 1 where the classifier's first class is that of the unedited picture,
     `class_right`, 1 where the prompt names it (nan where it names no class);
     `colour_change` of the object's mean, and `background_change`, a mean over pixels outside the object
     before and after, both absolute differences of RGB in 0..1.
     """
-    found = {}
-    for of in properties:
-        found[of.name, "target"] = agreement(labels[of.name], target[of.name], of)
-        found[of.name, "own"] = agreement(labels[of.name], unedited.labels[of.name], of)
+    found: dict[tuple[str, str], Tensor] = {}
+    kept = torch.ones(len(pictures), dtype=torch.float64)
     if classifier is not None:
         first, before = (classifier(of).argmax(-1).cpu() for of in (pictures, unedited.pictures))
-        found["", "class_kept"] = (first == before).double()
+        kept = (first == before).double()
         right = [right_classes(row.prompt, classifier.classes) for row in unedited.rows]
         hits = [int(of) in known if known else math.nan for of, known in zip(first, right, strict=True)]
-        found["", "class_right"] = torch.tensor(hits, dtype=torch.float64)
+        found["", "class_kept"], found["", "class_right"] = kept, torch.tensor(hits, dtype=torch.float64)
+    for of in properties:
+        there = agreement(labels[of.name], target[of.name], of)
+        found[of.name, "target"], found[of.name, "target_if_kept"] = there, there * kept
+        found[of.name, "own"] = agreement(labels[of.name], unedited.labels[of.name], of)
     if MASK in labels:
         own, after = unedited.labels[MASK], labels[MASK]
         change = (_mean_colour(pictures, after) - _mean_colour(unedited.pictures, own)).abs().mean(1)

@@ -18,7 +18,6 @@ from underpainting.intervention import Move, Plan
 from underpainting.records import INTERVENTIONS, read_table
 from underpainting.study.folder import Study
 from underpainting.uses.easel import Easel, set_up
-from underpainting.uses.experiment import CONDITIONS
 from underpainting.uses.intervene import Asked
 from underpainting.uses.trials import FAR, NEAR, draw_moves, moved, targets
 
@@ -187,7 +186,8 @@ def test_an_experiment_stops_and_goes_on(done: Study, monkeypatch: pytest.Monkey
     found = workflow.experiment(done.folder, pictures=3, trials=2, settings=settings)
     assert (home / "saliency" / "00000.parquet").read_bytes() == part
     rows = read_table(home / "scores.parquet", INTERVENTIONS).to_pylist()
-    assert {row["condition"] for row in rows} == set(CONDITIONS)
+    names = {"null", "intervened", "random", "wrong_target", "shuffled_probe", "late", "own_mask"}
+    assert {row["condition"] for row in rows} == {*names, "moved_picture"}
     of = {(r["image"], r["trial"], r["condition"], r["property"], r["metric"]): r["value"] for r in rows}
     assert len(of) == len(rows)
     for (_, _, condition, name, metric), value in of.items():
@@ -208,6 +208,19 @@ def test_a_plan_is_chosen_once_on_calibrate_pictures(done: Study) -> None:
     path = done.folder / "interventions" / "shading" / "choice.json"
     choice = json.loads(path.read_text(encoding="utf-8"))
     assert {of["plan"]["last"] for of in choice["tried"]} == {3}
-    best = max(choice["tried"], key=lambda of: of["target"])
+    best = max(choice["tried"], key=lambda of: of["target_if_kept"])
     assert choice["chosen"] == best["plan"]
     assert {row.aim for row in found} == {"shading"}
+
+
+def test_an_edit_is_varied(done: Study) -> None:
+    found = workflow.experiment(
+        done.folder, pictures=2, trials=1, settings={"last": 2, "strength": 2}, vary=True
+    )
+    strengths = {f"strength {of}" for of in ("0.5", "1", "2", "4")}
+    steps = {f"until step {of}" for of in (1, 2, 3)}
+    parts = {f"{word} {part}" for word in ("only", "without") for part in ("down", "mid", "up")}
+    assert {row.condition for row in found} == {"null"} | strengths | steps | parts
+    means = {row.condition: row.mean for row in found if (row.property, row.metric) == ("saliency", "target")}
+    assert means["strength 2"] == means["until step 2"]
+    assert len(set(means.values())) > 8

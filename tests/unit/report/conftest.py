@@ -12,7 +12,16 @@ from safetensors.numpy import save_file
 from underpainting.findings.cubes import read_scores
 from underpainting.findings.leads import leads_table
 from underpainting.findings.table import emergence_table
-from underpainting.records import CLASSIFICATION, EMERGENCE, LEADS, PROMPTS, SCORES, make_table, write_table
+from underpainting.records import (
+    CLASSIFICATION,
+    EMERGENCE,
+    INTERVENTIONS,
+    LEADS,
+    PROMPTS,
+    SCORES,
+    make_table,
+    write_table,
+)
 
 PARTS = [("down", (0, 1, 2), 2), ("mid", (None,), 1), ("up", (1, 2, 3), 3)]
 GRIDS = {"down.0": 16, "down.1": 8, "down.2": 4, "mid": 2, "up.1": 4, "up.2": 8, "up.3": 16}
@@ -187,6 +196,42 @@ def _classify(
     write_table(folder / "classification.parquet", make_table(CLASSIFICATION, table), CLASSIFICATION)
 
 
+def make_interventions(folder: Path, *, pictures: int = 8, trials: int = 2) -> None:
+    """Add interventions on saliency to a study: scores of every condition, and pictures to look at."""
+    rng = np.random.default_rng(9)
+    levels = {"null": 0.2, "intervened": 0.7, "random": 0.45, "late": 0.3, "moved_picture": 0.95}
+    rows: list[tuple[Any, ...]] = []
+    for i in range(pictures):
+        hard = rng.normal(0, 0.05)
+        for trial in range(trials):
+            for condition, level in levels.items():
+                about = (f"prompt_{i}_seed_0", f"prompt {i // 2}", trial, condition, "saliency")
+                value = level + hard + rng.normal(0, 0.01)
+                rows.append((*about, "saliency", "target", value))
+                rows.append((*about, "saliency", "own", 1 - value))
+                rows.append((*about, "", "class_kept", float(condition != "random")))
+    table = {name: list(of) for name, of in zip(INTERVENTIONS.names, zip(*rows, strict=True), strict=True)}
+    home = folder / "interventions" / "saliency"
+    home.mkdir(parents=True)
+    write_table(home.parent / "scores.parquet", make_table(INTERVENTIONS, table), INTERVENTIONS)
+    plan = {
+        **{"kind": "carry", "strength": 1.5, "first": 1, "last": 8},
+        **{"layers": ["self-attention"], "branches": ["conditional"], "properties": ["saliency"]},
+    }
+    (home / "experiment.json").write_text(json.dumps({"plan": plan, "pictures": pictures, "trials": trials}))
+    drawn = [_picture(rng, i, 1, 32) for i in range(2)]
+    before = np.stack([of[f"{i}/final"] for i, of in enumerate(drawn)])
+    masks = np.stack([of[f"{i}/label/saliency"] for i, of in enumerate(drawn)])
+    examples = {
+        "before": before,
+        "after": np.stack([np.roll(before, 4 * (t + 1), axis=2) for t in range(3)], axis=1),
+        "target": np.stack([np.roll(masks, 4 * (t + 1), axis=2) for t in range(3)], axis=1),
+    }
+    save_file(
+        {name: np.ascontiguousarray(of) for name, of in examples.items()}, home / "examples.safetensors"
+    )
+
+
 def _picture(rng: np.random.Generator, i: int, steps: int, side: int) -> dict[str, np.ndarray]:
     """A lit ball on a floor before a wall, appearing out of noise."""
     y, x = np.mgrid[0:side, 0:side] / side
@@ -237,7 +282,9 @@ def _cells(values: np.ndarray, count: int, *, expand: bool = True) -> np.ndarray
 def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """A small finished study, to be read only, and its scores as columns."""
     folder = tmp_path_factory.mktemp("studies") / "still lives"
-    return folder, make_study(folder)
+    scores = make_study(folder)
+    make_interventions(folder)
+    return folder, scores
 
 
 @pytest.fixture(scope="session")

@@ -39,6 +39,7 @@ def study(**levels: tuple[float, float]) -> Study:
         seen=(),
         class_probe=("", ()),
         growth=(),
+        acted=(),
         hashes={},
     )
 

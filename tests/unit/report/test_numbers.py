@@ -9,6 +9,7 @@ import pytest
 from underpainting.findings.classification import accuracies
 from underpainting.report import write_report
 from underpainting.report.conclusions import RIVALS, against
+from underpainting.report.interventions import CONDITIONS
 from underpainting.report.reading import Study, read_study
 from underpainting.report.tables import (
     METRICS,
@@ -102,6 +103,21 @@ def test_scores(made: tuple[Study, Tables]) -> None:
             assert cell == f"{number(estimate.mean)} {interval(estimate)}".strip()
     told = findings(study, table, step_table(study))
     assert page.headlines == [number(found.row.estimate.mean) for found in told]
+
+
+def test_interventions(made: tuple[Study, Tables]) -> None:
+    study, page = made
+    shown = rows(page, "Dice of the estimator\u2019s saliency in the new picture")
+    (acted,) = study.acted
+    cells = {(row.condition, row.metric): row for row in acted.rows}
+    words = {value: name for name, value in CONDITIONS.items()}
+    assert shown[0][1:7:2] == ["with the target", "with what it was", "class kept"] and len(shown) == 6
+    for row in shown[1:]:
+        name = words[row[0]]
+        of = [cells[name, metric] for metric in ("target", "own", "class_kept")]
+        assert row[1:7:2] == [number(cell.mean, 3) for cell in of]
+        assert row[2] == f"{number(of[0].low, 3)} to {number(of[0].high, 3)}"
+        assert row[7] == ("" if name == "intervened" else number(of[0].above, 3))
 
 
 def test_growth(made: tuple[Study, Tables]) -> None:
