@@ -146,6 +146,7 @@ class Model:
                     generator=[torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds],
                     latents=None if still is None else self._first(still, steps),
                     output_type="latent",
+                    **self.adapter.call_options(self.pipe),
                 ).images
         except Stopped as stopped:
             latents = stopped.latents

@@ -61,7 +61,7 @@ def open_workshop(
     named = config.labels.classifier
     classifier = None if named is None else load_classifier(named, device=device)
     properties = choose_properties(estimator, config.labels.properties)
-    _, channels, *grid = model.adapter.example_inputs(model.pipe, model.size)["sample"].shape
+    channels, *grid = model.adapter.latents(model.pipe, model.size)
     decoder = model.decoder_channels
     attention = Layer("decoder", DECODER, (grid[0], grid[1]), decoder) if decoder else None
     kinds: tuple[str, ...] = tuple(dict.fromkeys(config.controls.twins))

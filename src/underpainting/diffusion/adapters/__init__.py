@@ -4,6 +4,8 @@ from typing import Any, Protocol
 
 import torch
 
+from underpainting.diffusion.adapters.pixart import PixArtAdapter
+from underpainting.diffusion.adapters.sdxl import SDXLAdapter
 from underpainting.diffusion.adapters.unet import UNetAdapter
 from underpainting.errors import UnderpaintingError
 
@@ -33,6 +35,12 @@ class Adapter(Protocol):
     def self_attention(self, denoiser: torch.nn.Module) -> dict[str, str]:
         """Short name -> module path of every self-attention layer, in network order."""
 
+    def latents(self, pipe: Any, size: tuple[int, int]) -> tuple[int, int, int]:
+        """Channels, height and width of the latents of a picture of `size` pixels."""
+
+    def call_options(self, pipe: Any) -> dict[str, Any]:
+        """What the pipeline's call needs beside what all families take."""
+
     def example_inputs(self, pipe: Any, size: tuple[int, int]) -> dict[str, Any]:
         """Arguments of one denoiser call on the meta device, for one picture of `size` pixels."""
 
@@ -49,16 +57,15 @@ class Adapter(Protocol):
         """Pictures [picture, 3, height, width] in 0..1, float32, of latents."""
 
 
-ADAPTERS: dict[str, Adapter] = {"UNet2DConditionModel": UNetAdapter()}
+ADAPTERS: tuple[Adapter, ...] = (UNetAdapter(), SDXLAdapter(), PixArtAdapter())
 
 
 def adapter_for(pipe: Any) -> Adapter:
     """The adapter of a pipeline's family; raises UnderpaintingError if there is none."""
-    kinds = [type(part).__name__ for part in getattr(pipe, "components", {}).values()]
-    for kind in kinds:
-        if kind in ADAPTERS and ADAPTERS[kind].accepts(pipe):
-            return ADAPTERS[kind]
+    for adapter in ADAPTERS:
+        if adapter.accepts(pipe):
+            return adapter
     raise UnderpaintingError(
-        f"no adapter for {type(pipe).__name__}: text-to-image pipelines of Stable Diffusion's family are "
-        f"known (denoiser {', '.join(ADAPTERS)})"
+        f"no adapter for {type(pipe).__name__}: text-to-image pipelines of Stable Diffusion 1, 2 and XL and "
+        "of PixArt are known"
     )

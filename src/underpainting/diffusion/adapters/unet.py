@@ -1,4 +1,4 @@
-"""Stable Diffusion's family: a U-Net with cross-attention, latents of a variational autoencoder."""
+"""Stable Diffusion 1 and 2: a U-Net with cross-attention, latents of a variational autoencoder."""
 
 import copy
 import re
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+
+from underpainting.diffusion.adapters.autoencoder import AutoencoderAdapter
 
 _ATTENTION = re.compile(
     r"(?P<part>down|mid|up)_blocks?(?:\.(?P<block>\d+))?\.attentions\.(?P<attention>\d+)"
@@ -15,7 +17,7 @@ _PARTS = ("down", "mid", "up")
 
 
 @dataclass(frozen=True)
-class UNetAdapter:
+class UNetAdapter(AutoencoderAdapter):
     """Watched is `attn1` of every transformer block; its output is that of its `to_out.0`."""
 
     branches: tuple[str, ...] = ("unconditional", "conditional")
@@ -61,51 +63,21 @@ class UNetAdapter:
             layers[".".join([_PARTS[place[0]], *map(str, numbers)])] = path
         return layers
 
+    def latents(self, pipe: Any, size: tuple[int, int]) -> tuple[int, int, int]:
+        """The U-Net's channels, at the picture's size over the autoencoder's factor."""
+        factor = pipe.vae_scale_factor
+        return int(pipe.unet.config.in_channels), size[0] // factor, size[1] // factor
+
     def example_inputs(self, pipe: Any, size: tuple[int, int]) -> dict[str, Any]:
         """A latent, a timestep and 77 text tokens, all without contents."""
-        config = pipe.unet.config
-        factor = pipe.vae_scale_factor
-        latent = (1, config.in_channels, size[0] // factor, size[1] // factor)
         return {
-            "sample": torch.empty(latent, device="meta"),
+            "sample": torch.empty((1, *self.latents(pipe, size)), device="meta"),
             "timestep": torch.ones((), device="meta"),
-            "encoder_hidden_states": torch.empty((1, 77, config.cross_attention_dim), device="meta"),
+            "encoder_hidden_states": torch.empty(
+                (1, 77, pipe.unet.config.cross_attention_dim), device="meta"
+            ),
         }
 
-    def encode(self, pipe: Any, pictures: torch.Tensor) -> torch.Tensor:
-        """The mean of the autoencoder's distribution."""
-        vae = pipe.vae
-        given = (pictures * 2 - 1).to(pipe._execution_device, vae.dtype)
-        mean = vae.encode(given).latent_dist.mean - (getattr(vae.config, "shift_factor", None) or 0)
-        latents: torch.Tensor = mean * vae.config.scaling_factor
-        return latents
-
-    def decoder_channels(self, pipe: Any) -> int | None:
-        """Those of the autoencoder's deepest block, where it attends."""
-        attends = any(part is not None for part in pipe.vae.decoder.mid_block.attentions)
-        return int(pipe.vae.config.block_out_channels[-1]) if attends else None
-
-    def decoder_tokens(self, pipe: Any, latents: torch.Tensor) -> torch.Tensor:
-        """The output of `to_out.0` in the decoder's middle block, on the latents' own grid."""
-        vae = pipe.vae
-        given = latents.to(pipe._execution_device, vae.dtype) / vae.config.scaling_factor
-        if getattr(vae.config, "shift_factor", None):
-            given = given + vae.config.shift_factor
-        middle, seen = vae.decoder.mid_block, []
-        hook = middle.attentions[0].to_out[0].register_forward_hook(lambda module, x, out: seen.append(out))
-        try:
-            x = vae.decoder.conv_in(given if vae.post_quant_conv is None else vae.post_quant_conv(given))
-            middle.attentions[0](middle.resnets[0](x, None))
-        finally:
-            hook.remove()
-        tokens: torch.Tensor = seen[0]
-        return tokens.float()
-
-    def decode(self, pipe: Any, latents: torch.Tensor) -> torch.Tensor:
-        """The autoencoder's picture, as the pipeline itself would return it."""
-        vae = pipe.vae
-        scaled = latents.to(pipe._execution_device, vae.dtype) / vae.config.scaling_factor
-        if getattr(vae.config, "shift_factor", None):
-            scaled = scaled + vae.config.shift_factor
-        decoded: torch.Tensor = vae.decode(scaled, return_dict=False)[0]
-        return (decoded * 0.5 + 0.5).clamp(0, 1).float()
+    def call_options(self, pipe: Any) -> dict[str, Any]:
+        """None."""
+        return {}

@@ -1,0 +1,76 @@
+"""PixArt: a transformer without encoder and decoder, latents of a variational autoencoder."""
+
+import copy
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from underpainting.diffusion.adapters.autoencoder import AutoencoderAdapter
+
+_ATTENTION = re.compile(r"transformer_blocks\.(?P<block>\d+)\.attn1")
+
+
+@dataclass(frozen=True)
+class PixArtAdapter(AutoencoderAdapter):
+    """Watched is `attn1` of every block, all on one grid: `block.0` to `block.27`."""
+
+    branches: tuple[str, ...] = ("unconditional", "conditional")
+
+    def accepts(self, pipe: Any) -> bool:
+        """PixArt-Alpha and PixArt-Sigma."""
+        kinds = {kind.__name__ for kind in type(pipe).__mro__}
+        return bool(kinds & {"PixArtAlphaPipeline", "PixArtSigmaPipeline"})
+
+    def denoiser(self, pipe: Any) -> torch.nn.Module:
+        """The transformer."""
+        transformer: torch.nn.Module = pipe.transformer
+        return transformer
+
+    def with_denoiser(self, pipe: Any, denoiser: torch.nn.Module) -> Any:
+        """The same pipeline, shallowly copied, with another transformer."""
+        other = copy.copy(pipe)
+        other.transformer = denoiser
+        return other
+
+    def default_size(self, pipe: Any) -> tuple[int, int]:
+        """The transformer's sample size times the autoencoder's factor."""
+        side = int(pipe.transformer.config.sample_size * pipe.vae_scale_factor)
+        return side, side
+
+    def guided(self, pipe: Any, guidance_scale: float) -> bool:
+        """Above 1."""
+        return guidance_scale > 1
+
+    def self_attention(self, denoiser: torch.nn.Module) -> dict[str, str]:
+        """`block.0`, `block.1`, ... in network order."""
+        found = {}
+        for path, _ in denoiser.named_modules():
+            if match := _ATTENTION.fullmatch(path):
+                found[int(match["block"])] = path
+        return {f"block.{number}": found[number] for number in sorted(found)}
+
+    def latents(self, pipe: Any, size: tuple[int, int]) -> tuple[int, int, int]:
+        """The transformer's channels, at the picture's size over the autoencoder's factor."""
+        factor = pipe.vae_scale_factor
+        return int(pipe.transformer.config.in_channels), size[0] // factor, size[1] // factor
+
+    def example_inputs(self, pipe: Any, size: tuple[int, int]) -> dict[str, Any]:
+        """A latent, a timestep and 120 text tokens; sizes where the transformer takes them."""
+        config = pipe.transformer.config
+        takes_sizes = pipe.transformer.use_additional_conditions
+        shapes = {"resolution": (1, 2), "aspect_ratio": (1, 1)}
+        return {
+            "hidden_states": torch.empty((1, *self.latents(pipe, size)), device="meta"),
+            "encoder_hidden_states": torch.empty((1, 120, config.caption_channels), device="meta"),
+            "timestep": torch.ones((1,), device="meta"),
+            "added_cond_kwargs": {
+                name: torch.ones(shape, device="meta") if takes_sizes else None
+                for name, shape in shapes.items()
+            },
+        }
+
+    def call_options(self, pipe: Any) -> dict[str, Any]:
+        """Pictures of the size asked for, not of the nearest that it was trained on."""
+        return {"use_resolution_binning": False}

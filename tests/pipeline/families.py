@@ -1,0 +1,146 @@
+"""Tiny random pipelines of each family, built from configurations alone."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import (
+    AutoencoderKL,
+    DPMSolverMultistepScheduler,
+    EulerDiscreteScheduler,
+    LMSDiscreteScheduler,
+    PixArtAlphaPipeline,
+    PixArtSigmaPipeline,
+    PixArtTransformer2DModel,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    PreTrainedTokenizerFast,
+    T5Config,
+    T5EncoderModel,
+)
+
+from tests.pipeline.conftest import tiny_pipeline, tiny_tokenizer
+
+NOISE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+PIXART_BLOCKS = 3
+
+
+def autoencoder() -> AutoencoderKL:
+    """Pictures twice the latents' size."""
+    return AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        block_out_channels=(8, 8),
+        norm_num_groups=4,
+        latent_channels=4,
+        sample_size=32,
+    ).eval()
+
+
+def text_config(size: int, words: int) -> CLIPTextConfig:
+    """A text encoder of two layers."""
+    return CLIPTextConfig(
+        vocab_size=words,
+        hidden_size=size,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=77,
+        projection_dim=size,
+    )
+
+
+def stable_diffusion_2(folder: Path) -> Any:
+    """Of Stable Diffusion 2's kind: linear projections, heads by channels, v-prediction."""
+    pipe = tiny_pipeline(folder, use_linear_projection=True, attention_head_dim=(2, 4, 4, 4))
+    pipe.scheduler = LMSDiscreteScheduler(**NOISE, prediction_type="v_prediction")
+    return pipe
+
+
+def stable_diffusion_xl(folder: Path) -> Any:
+    """Of SDXL's kind: three blocks, two and four transformers stacked, two text encoders."""
+    tokenizer = tiny_tokenizer(folder)
+    words = len(tokenizer)
+    unet = UNet2DConditionModel(
+        sample_size=16,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        block_out_channels=(8, 16, 24),
+        layers_per_block=2,
+        transformer_layers_per_block=(1, 2, 4),
+        attention_head_dim=(2, 4, 4),
+        cross_attention_dim=32,
+        norm_num_groups=4,
+        use_linear_projection=True,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=16 + 6 * 8,
+    )
+    return StableDiffusionXLPipeline(
+        vae=autoencoder(),
+        text_encoder=CLIPTextModel(text_config(16, words)).eval(),
+        text_encoder_2=CLIPTextModelWithProjection(text_config(16, words)).eval(),
+        tokenizer=tokenizer,
+        tokenizer_2=tokenizer,
+        unet=unet.eval(),
+        scheduler=EulerDiscreteScheduler(**NOISE),
+    )
+
+
+def pixart(folder: Path, kind: Any = PixArtAlphaPipeline) -> Any:
+    """Of PixArt's kind: three blocks on one grid, a learned variance beside the noise, a T5 encoder."""
+    letters = {word: i for i, word in enumerate(["<pad>", "</s>", "<unk>", *"abcdefghijklmnopqrstuvwxyz"])}
+    words = Tokenizer(models.WordLevel(letters, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=words, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
+    )
+    tokenizer.save_pretrained(folder)
+    encoder = T5EncoderModel(
+        T5Config(vocab_size=len(letters), d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
+    )
+    transformer = PixArtTransformer2DModel(
+        num_attention_heads=2,
+        attention_head_dim=8,
+        in_channels=4,
+        out_channels=8,
+        num_layers=PIXART_BLOCKS,
+        cross_attention_dim=16,
+        sample_size=16,
+        patch_size=2,
+        caption_channels=16,
+        norm_num_groups=4,
+        use_additional_conditions=False,
+    )
+    # What a network trains away from zero is random here, so that its layers matter to the output.
+    with torch.no_grad():
+        for weight in transformer.parameters():
+            if not weight.any():
+                weight.normal_(0, 0.1)
+    return kind(
+        tokenizer=tokenizer,
+        text_encoder=encoder.eval(),
+        vae=autoencoder(),
+        transformer=transformer.eval(),
+        scheduler=DPMSolverMultistepScheduler(**NOISE),
+    )
+
+
+def pixart_sigma(folder: Path) -> Any:
+    """PixArt-Sigma."""
+    return pixart(folder, PixArtSigmaPipeline)
+
+
+FAMILIES = {
+    "stable diffusion 1": tiny_pipeline,
+    "stable diffusion 2": stable_diffusion_2,
+    "stable diffusion xl": stable_diffusion_xl,
+    "pixart alpha": pixart,
+    "pixart sigma": pixart_sigma,
+}
