@@ -117,6 +117,8 @@ class Model:
         _check_request(prompts, seeds, steps, branches, guided, stop_after, edit is not None and not watch)
         if size[0] % 8 or size[1] % 8:
             raise UnderpaintingError(f"size {size[0]} x {size[1]}: give a height and width that 8 divides")
+        if watch:
+            _check_not_compiled(self.adapter.denoiser(self.pipe))
         layers = self.resolve(watch, height=size[0], width=size[1]) if watch else ()
         watching = Watch(
             self.pipe.scheduler,
@@ -271,6 +273,16 @@ def _check_request(
         )
     if edits_nothing:
         raise UnderpaintingError("edit has no layers to act on: name them in watch")
+
+
+def _check_not_compiled(denoiser: torch.nn.Module) -> None:
+    """Hooks on what was compiled before may never run; say so before anything does."""
+    for path, module in denoiser.named_modules():
+        if type(module).__name__ == "OptimizedModule" or module._compiled_call_impl is not None:
+            raise UnderpaintingError(
+                f"{path or 'the denoiser'} is compiled, and what is compiled cannot be watched: load the "
+                "pipeline without torch.compile"
+            )
 
 
 def _sha256(module: torch.nn.Module) -> str:
