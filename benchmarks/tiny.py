@@ -42,7 +42,7 @@ def save_tiny_estimator(folder: Path) -> None:
 def save_tiny_pipeline(folder: Path) -> None:
     """Write a pipeline of random weights: Stable Diffusion v1's topology, pictures 128 x 128."""
     torch.manual_seed(0)
-    tokenizer = _tokenizer(folder / "tokenizer")
+    tokenizer = tiny_tokenizer(folder / "tokenizer")
     text_encoder = CLIPTextModel(
         CLIPTextConfig(
             vocab_size=len(tokenizer),
@@ -86,7 +86,7 @@ def save_tiny_pipeline(folder: Path) -> None:
     pipe.save_pretrained(folder)
 
 
-def _tokenizer(folder: Path) -> CLIPTokenizer:
+def tiny_tokenizer(folder: Path) -> CLIPTokenizer:
     """A tokenizer of single letters, without merges."""
     letters = string.ascii_lowercase + string.digits
     words = [*letters, *(letter + "</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
