@@ -1,9 +1,9 @@
 """What watching and fitting cost at Stable Diffusion v1's own size, with random weights.
 
-`python -m benchmarks.sd_size`: the exact architecture of Stable Diffusion v1.4 at 512 x 512 pixels in float32,
+`python -m benchmarks.sd_size`: the exact architecture of Stable Diffusion v1.4 at 512 x 512 pixels, float32,
 one step of both branches: by the bare pipeline, with all 16 layers watched, and with the moments of three
-properties and their shuffled twins added up in every layer, in turn. Takes minutes and about 6 GB. The decoder
-is left out.
+properties and their shuffled twins added up in every layer, in turn. Takes minutes and about 6 GB. Nothing is
+decoded.
 """
 
 from __future__ import annotations

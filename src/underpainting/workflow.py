@@ -23,11 +23,13 @@ from underpainting.findings.table import emergence_table
 from underpainting.intervention import Plan
 from underpainting.observers.classifiers import load_classifier
 from underpainting.observers.estimators import Estimator
+from underpainting.probes import ProbeSet, import_published
 from underpainting.records import (
     CLASSIFICATION,
     EMERGENCE,
     INTERVENTIONS,
     LEADS,
+    atomic_folder,
     main_branch,
     read_table,
     require_whole,
@@ -327,6 +329,20 @@ def experiment(
         write_table(temporary, table, INTERVENTIONS)
     write_report(folder)
     return interventions(table)
+
+
+def import_probes(folder: Path, out: Path, property: str | None = None) -> ProbeSet:
+    """Read published probes into a probe set's folder, which is made; see `probes.import_published`.
+
+    Raises UnderpaintingError where there are none or they are broken, or the folder is there.
+    """
+    probes = import_published(folder, property)
+    if out.exists():
+        raise UnderpaintingError(f"{out} is there already; name another folder")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_folder(out) as temporary:
+        probes.save(temporary)
+    return probes
 
 
 def classify(

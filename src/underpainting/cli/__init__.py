@@ -15,6 +15,7 @@ from underpainting.cli import (
     compare,
     demo,
     estimate,
+    import_probes,
     init,
     intervene,
     layers,
@@ -55,10 +56,11 @@ for command in (
     nonlinear,
     transfer,
     intervene,
+    import_probes,
     verify,
 ):
     name = command.__name__.rpartition(".")[2]
-    app.command(name, epilog=_examples(*command.EXAMPLES))(getattr(command, name))
+    app.command(name.replace("_", "-"), epilog=_examples(*command.EXAMPLES))(getattr(command, name))
 
 
 def _version(wanted: bool) -> None:

@@ -17,6 +17,7 @@ from underpainting.probes.moments import Moments, TokenMeans, load_sums, moments
 from underpainting.probes.nonlinear import TwoLayerProbe, train_two_layer_probe
 from underpainting.probes.patches import Patches, cell_means, enlarge, pixel_ranks
 from underpainting.probes.probe import Best, Entry, FittedProbe, Key, Probe, ProbeLayer, ProbeSet, fit
+from underpainting.probes.published import import_published
 from underpainting.probes.solve import Solution, discriminant, ridge
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "enlarge",
     "fit",
     "gradient_scores",
+    "import_published",
     "load_sums",
     "moments_bytes",
     "pearson",

@@ -1,0 +1,33 @@
+"""`underpainting import-probes`: published checkpoints as a probe set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLES = (
+    "underpainting import-probes probe_checkpoints/saliency PROBES",
+    "underpainting import-probes probe_checkpoints/shading PROBES --property shading",
+)
+
+
+def import_probes(
+    folder: Annotated[Path, typer.Argument(help="Folder that holds at_step_0 to at_step_14.")],
+    out: Annotated[Path, typer.Argument(help="Folder to make: probes.safetensors and card.json.")],
+    property: Annotated[
+        str | None,
+        typer.Option(help="What the probes read.", show_default="saliency of two-class probes, else depth"),
+    ] = None,
+) -> None:
+    """Read the probes that Chen, Viegas and Wattenberg (2023) published into a probe set.
+
+    `ProbeSet.load` reads it; steps count from 1, and a two-class probe reads the difference of its outputs.
+    """
+    from underpainting.workflow import import_probes as work
+
+    probes = work(folder, out, property)
+    layers = ", ".join(layer.name for layer in probes.layers)
+    typer.echo(f"{len(probes.entries)} probes of {', '.join(probes.properties)} at {layers}")
+    typer.echo(f"done: {out}")
