@@ -22,7 +22,8 @@ from underpainting.findings.leads import leads_table
 from underpainting.findings.table import emergence_table
 from underpainting.intervention import Plan
 from underpainting.observers.classifiers import load_classifier
-from underpainting.observers.estimators import Estimator
+from underpainting.observers.estimators import CHECKPOINTS, Estimator
+from underpainting.observers.needs import MODELS, Needed, Part, needs
 from underpainting.probes import ProbeSet, import_published
 from underpainting.records import (
     CLASSIFICATION,
@@ -329,6 +330,25 @@ def experiment(
         write_table(temporary, table, INTERVENTIONS)
     write_report(folder)
     return interventions(table)
+
+
+def doctor(folder: Path | None = None) -> list[Needed]:
+    """What weights a study needs, or, without one, all that are known by name; nothing is loaded.
+
+    Raises UnderpaintingError where the folder holds no study.
+    """
+    if folder is not None:
+        config = open_study(folder).config
+        found = needs("model", config.model.name) + needs("estimator", config.labels.estimator)
+        return found + (needs("classifier", config.labels.classifier) if config.labels.classifier else [])
+    models = ["stilllife", *(of.repository for of in MODELS)]
+    estimators = ["stilllife", *(of.observer for of in CHECKPOINTS)]
+    named: list[tuple[Part, list[str]]] = [
+        ("model", models),
+        ("estimator", estimators),
+        ("classifier", ["stilllife", "vgg16"]),
+    ]
+    return [needed for part, names in named for name in names for needed in needs(part, name)]
 
 
 def import_probes(folder: Path, out: Path, property: str | None = None) -> ProbeSet:

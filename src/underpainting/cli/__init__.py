@@ -14,6 +14,7 @@ from underpainting.cli import (
     classify,
     compare,
     demo,
+    doctor,
     estimate,
     import_probes,
     init,
@@ -57,6 +58,7 @@ for command in (
     transfer,
     intervene,
     import_probes,
+    doctor,
     verify,
 ):
     name = command.__name__.rpartition(".")[2]

@@ -23,20 +23,27 @@ class Checkpoint:
         return f"hf download {self.repository}"
 
 
-def find(checkpoint: Checkpoint) -> Path | None:
-    """The folder that holds a checkpoint in the hub's cache, or None."""
+def find(repository: str) -> Path | None:
+    """The folder that holds a repository of the hub in its cache, or None."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(checkpoint.repository, local_files_only=True))
-    except LocalEntryNotFoundError:
+        return Path(snapshot_download(repository, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError):
         return None
+
+
+def hub_cache(repository: str) -> Path:
+    """Where the hub's cache keeps a repository, whether it does or not."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    return Path(HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}"
 
 
 def of_hub(checkpoint: Checkpoint) -> Path:
     """As `find`. Raises UnderpaintingError where there is none, with the command that gets it."""
-    folder = find(checkpoint)
+    folder = find(checkpoint.repository)
     if folder is None:
         raise UnderpaintingError(
             f"no weights of {checkpoint.observer!r} ({checkpoint.repository}) in the hub's cache: fetch them "

@@ -6,7 +6,17 @@ from pathlib import Path
 import torch
 
 from underpainting.errors import UnderpaintingError
+from underpainting.observers.checkpoints import Checkpoint
 from underpainting.observers.classifiers.network import NetworkClassifier
+
+VGG16 = Checkpoint("vgg16", "pytorch/vision", 528_000_000, "BSD-3-Clause")
+
+
+def kept_vgg16() -> tuple[Path, str]:
+    """Where torch keeps torchvision's weights, and what fetches them there."""
+    address = "https://download.pytorch.org/models/vgg16-397923af.pth"
+    kept = Path(torch.hub.get_dir()) / "checkpoints" / address.rpartition("/")[2]
+    return kept, f"curl --create-dirs -o {kept} {address}"
 
 
 def load_vgg16(
@@ -24,12 +34,11 @@ def load_vgg16(
             "classifier 'vgg16' needs torchvision: pip install 'underpainting[classifiers]'"
         ) from None
     weights = VGG16_Weights.IMAGENET1K_V1
-    kept = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rpartition("/")[2]
+    kept, command = kept_vgg16()
     path = checkpoint or kept
     if not path.is_file():
         raise UnderpaintingError(
-            f"no VGG-16 weights at {path}: fetch them (528 MB) by "
-            f"`curl --create-dirs -o {kept} {weights.url}`"
+            f"no VGG-16 weights at {path}: fetch them ({VGG16.size / 1e6:.0f} MB) by `{command}`"
         )
     wanted = path.stem.rpartition("-")[2]
     with path.open("rb") as file:
