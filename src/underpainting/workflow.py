@@ -22,7 +22,7 @@ from underpainting.findings.leads import leads_table
 from underpainting.findings.table import emergence_table
 from underpainting.intervention import Plan
 from underpainting.observers.classifiers import load_classifier
-from underpainting.observers.estimators import CHECKPOINTS, Estimator
+from underpainting.observers.estimators import CHECKPOINTS, TRACERS, Estimator
 from underpainting.observers.needs import MODELS, Needed, Part, needs
 from underpainting.probes import ProbeSet, import_published
 from underpainting.records import (
@@ -342,7 +342,7 @@ def doctor(folder: Path | None = None) -> list[Needed]:
         found = needs("model", config.model.name) + needs("estimator", config.labels.estimator)
         return found + (needs("classifier", config.labels.classifier) if config.labels.classifier else [])
     models = ["stilllife", *(of.repository for of in MODELS)]
-    estimators = ["stilllife", *(of.observer for of in CHECKPOINTS)]
+    estimators = ["stilllife", *(of.name for of in TRACERS), *(of.observer for of in CHECKPOINTS)]
     named: list[tuple[Part, list[str]]] = [
         ("model", models),
         ("estimator", estimators),

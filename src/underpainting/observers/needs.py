@@ -10,7 +10,8 @@ from typing import Literal
 from underpainting import stilllife
 from underpainting.observers.checkpoints import Checkpoint, find, hub_cache
 from underpainting.observers.classifiers.vgg16 import VGG16, kept_vgg16
-from underpainting.observers.estimators import CHECKPOINTS
+from underpainting.observers.estimators import CHECKPOINTS, TRACERS
+from underpainting.observers.estimators.tracer import LICENCE as TRACERS_LICENCE
 
 Part = Literal["model", "estimator", "classifier"]
 STABLE_DIFFUSION = "CompVis/stable-diffusion-v1-4"
@@ -48,6 +49,10 @@ def needs(part: Part, name: str) -> list[Needed]:
     if part == "classifier" and name == "vgg16":
         path, command = kept_vgg16()
         return [Needed(part, name, path.is_file(), str(path), VGG16.size, VGG16.licence, command)]
+    for layout in TRACERS if part == "estimator" else ():
+        if name == layout.name:
+            here, where = layout.path.is_file(), str(layout.path)
+            return [Needed(part, name, here, where, layout.size, TRACERS_LICENCE, layout.command)]
     known = {"model": MODELS, "estimator": CHECKPOINTS, "classifier": ()}[part]
     for checkpoint in known:
         if name in (checkpoint.observer, checkpoint.repository):

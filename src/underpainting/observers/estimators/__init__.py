@@ -12,10 +12,18 @@ from underpainting.errors import UnderpaintingError
 from underpainting.observers.estimators.depth import ANYTHING, HYBRID, MIDAS, DepthEstimator, load_depth
 from underpainting.observers.estimators.joined import JoinedEstimator
 from underpainting.observers.estimators.small import SmallEstimator
+from underpainting.observers.estimators.tracer import TE5, TE7, TracerEstimator, load_tracer
 from underpainting.observers.files import read_config
 from underpainting.observers.own import import_own
 
-__all__ = ["DepthEstimator", "Estimator", "JoinedEstimator", "SmallEstimator", "load_estimator"]
+__all__ = [
+    "DepthEstimator",
+    "Estimator",
+    "JoinedEstimator",
+    "SmallEstimator",
+    "TracerEstimator",
+    "load_estimator",
+]
 
 
 class Estimator(Protocol):
@@ -45,14 +53,16 @@ class Estimator(Protocol):
 
 
 CHECKPOINTS = (MIDAS, HYBRID, ANYTHING)
+TRACERS = (TE5, TE7)
 
 
 def load_estimator(name: str | Path, *, device: str | torch.device | None = None) -> Estimator:
     """An estimator by name, by the folder it was saved in, or as `module:Class` of one's own.
 
-    name: `stilllife`; `midas` (DPT-Large), `midas-hybrid`, `depth-anything`; a folder that this package or
-    transformers saved; several of different properties with commas between. Weights are looked for in the
-    hub's cache and never downloaded.
+    name: `stilllife`; `tracer` (TE-5) and `tracer-te7`; `midas` (DPT-Large), `midas-hybrid` and
+    `depth-anything`; a folder that this package or transformers saved; several of different properties with
+    commas between. Weights are looked for in the hub's cache, or where torch keeps its own, and never
+    downloaded.
 
     Raises UnderpaintingError where there is no such estimator, or its weights are missing.
     """
@@ -68,12 +78,16 @@ def load_estimator(name: str | Path, *, device: str | torch.device | None = None
     for checkpoint in CHECKPOINTS:
         if text == checkpoint.observer:
             return load_depth(checkpoint, device=device)
+    for layout in TRACERS:
+        if text == layout.name:
+            return load_tracer(layout, device=device)
     if "," in text:
         return JoinedEstimator([load_estimator(part.strip(), device=device) for part in text.split(",")])
     if ":" in text:
         own: Estimator = import_own("estimator", text)
         return own
-    known = ", ".join(["'stilllife'", *(repr(checkpoint.observer) for checkpoint in CHECKPOINTS)])
+    names = ["stilllife", *(of.name for of in TRACERS), *(of.observer for of in CHECKPOINTS)]
+    known = ", ".join(map(repr, names))
     raise UnderpaintingError(
         f"no estimator {text!r}: give {known}, a folder that one was saved in, or 'module:Class'"
     )

@@ -1,0 +1,227 @@
+"""TRACER (Lee, Shin and Han 2022), extreme attention guided salient object tracing, by carvekit's layers.
+
+carvekit leaves out the paper's first module, which finds edges in the frequencies of the first features; it
+is put back here, so that the original checkpoints load whole.
+"""
+
+from __future__ import annotations
+
+import pickle
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from underpainting.errors import UnderpaintingError
+from underpainting.observers.files import fingerprint
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+RADIUS = 16  # of the low frequencies that are taken away
+EDGES = "Frequency_Edge_Module1"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A size of TRACER: its encoder's coefficients and the blocks that are read, and where its weights are.
+
+    side: of the square pictures it sees. edges: whether it has the module that carvekit leaves out. address,
+    size (bytes): of its checkpoint.
+    """
+
+    name: str
+    width: float
+    depth: float
+    image_size: int
+    blocks: tuple[int, ...]
+    channels: tuple[int, ...]
+    side: int
+    edges: bool
+    file: str
+    address: str
+    size: int
+
+    @property
+    def path(self) -> Path:
+        """Where the checkpoint is looked for: where torch keeps those of its hub."""
+        return Path(torch.hub.get_dir()) / "checkpoints" / self.file
+
+    @property
+    def command(self) -> str:
+        """What fetches it."""
+        return f"curl -L --create-dirs -o {self.path} {self.address}"
+
+
+_RELEASE = "https://github.com/Karel911/TRACER/releases/download/v1.0/TRACER-Efficient-5.pth"
+_CARVEKIT = "https://huggingface.co/Carve/tracer_b7/resolve/main/tracer_b7.pth"
+TE5 = Layout(
+    *("tracer", 1.6, 2.2, 456, (7, 12, 26, 38), (40, 64, 176, 512), 512, True),
+    *("TRACER-Efficient-5.pth", _RELEASE, 126_000_000),
+)
+TE7 = Layout(
+    *("tracer-te7", 2.0, 3.1, 600, (10, 17, 37, 54), (48, 80, 224, 640), 640, False),
+    *("tracer_b7.pth", _CARVEKIT, 266_000_000),
+)
+LICENCE = "Apache-2.0"
+
+
+class TracerEstimator:
+    """The salient object: 1 where the map, as 8 bits, is above 0 (about 1 / 255), as the published study did.
+
+    Pictures are resized to a square of the layout's side and normalised by ImageNet's mean and deviation; the
+    map is resized back bilinearly.
+    """
+
+    properties = ("saliency",)
+
+    def __init__(self, network: nn.Module, layout: Layout, device: str | torch.device | None = None) -> None:
+        """network: as `build` makes it, with its weights."""
+        self.device = torch.device(device or "cpu")
+        self.network = network.to(self.device).eval().requires_grad_(False)
+        self.layout, self.name, self.fingerprint = layout, layout.name, fingerprint(network)
+
+    @torch.no_grad()
+    def __call__(self, pictures: Tensor) -> Mapping[str, Tensor]:
+        """`saliency` [picture, height, width], 0 or 1, of pictures [picture, 3, height, width] in 0..1."""
+        dtype = next(self.network.parameters()).dtype
+        mean, std = (torch.tensor(of)[:, None, None] for of in (MEAN, STD))
+        side = (self.layout.side, self.layout.side)
+        seen = interpolate(pictures.float().cpu(), side, mode="bilinear", align_corners=False)
+        maps = self.network(((seen - mean) / std).to(self.device, dtype)).float()
+        whole = interpolate(maps, pictures.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
+        return {"saliency": ((whole * 255).to(torch.uint8) > 0).float()}
+
+
+def load_tracer(
+    layout: Layout, checkpoint: Path | None = None, *, device: str | torch.device | None = None
+) -> TracerEstimator:
+    """TRACER of a layout, from a checkpoint or from where torch keeps it. Nothing is downloaded.
+
+    Raises UnderpaintingError where carvekit or the checkpoint is missing, or that is of another layout.
+    """
+    path = checkpoint or layout.path
+    if not path.is_file():
+        raise UnderpaintingError(
+            f"no weights of {layout.name!r} at {path}: fetch them ({layout.size / 1e6:.0f} MB, {LICENCE}) by "
+            f"`{layout.command}`"
+        )
+    try:
+        state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+        named = {_renamed(name): of for name, of in state.items()}
+    except (OSError, RuntimeError, EOFError, AttributeError, pickle.UnpicklingError) as error:
+        raise UnderpaintingError(
+            f"{path} holds no weights that can be read ({type(error).__name__})"
+        ) from None
+    if not layout.edges:  # carvekit's own checkpoint has what carvekit does not use
+        named = {name: of for name, of in named.items() if EDGES not in name}
+    network = build(layout)
+    mine = network.state_dict()
+    if wrong := sorted(mine.keys() ^ named.keys()) or [k for k in mine if mine[k].shape != named[k].shape]:
+        raise UnderpaintingError(
+            f"{path} is not of {layout.name!r}: {len(wrong)} weights differ, {wrong[0]} first; fetch it "
+            f"again by `{layout.command}`"
+        )
+    network.load_state_dict(named)
+    return TracerEstimator(network, layout, device)
+
+
+def build(layout: Layout) -> nn.Module:
+    """The network of a layout, with weights drawn at random; the global random state is the caller's.
+
+    From pictures [picture, 3, side, side] to maps [picture, 1, side, side] in 0..1.
+    Raises UnderpaintingError where carvekit is missing.
+    """
+    with _same_random_state():
+        try:
+            from carvekit.ml.arch.tracerb7 import att_modules, conv_modules, effi_utils, efficientnet
+            from carvekit.ml.arch.tracerb7.tracer import TracerDecoder
+        except ImportError:
+            raise UnderpaintingError(
+                f"estimator {layout.name!r} needs carvekit's layers: pip install --no-deps carvekit"
+            ) from None
+
+        class FrequencyEdges(nn.Module):
+            """Edges from high frequencies, added to the features (section 3.2 of the paper)."""
+
+            def __init__(self, channels: int) -> None:
+                super().__init__()
+                self.UAM = att_modules.UnionAttentionModule(channels, only_channel_tracing=True)
+                kinds: dict[str, Any] = {"kernel": 3, "padding": 1, "kernels_per_layer": 1}
+                self.DWSConv = conv_modules.DWSConv(channels, channels, **kinds)
+                for i, (kernel, reach) in enumerate(((1, 0), (3, 1), (3, 3), (3, 5)), start=1):
+                    wide = conv_modules.DWConv(
+                        channels, channels, kernel=kernel, padding=reach, dilation=max(reach, 1)
+                    )
+                    narrow = conv_modules.BasicConv2d(channels, channels // 4, 1)
+                    self.add_module(f"DWConv{i}", nn.Sequential(wide, narrow))
+                self.conv = conv_modules.BasicConv2d(channels, 1, 1)
+
+            def forward(self, x: Tensor) -> Tensor:
+                high, _ = self.UAM.Channel_Tracer(high_frequencies(x).to(x))
+                seen = self.DWSConv(high)
+                wide = torch.cat([self.get_submodule(f"DWConv{i}")(seen) for i in range(1, 5)], dim=1)
+                edges: Tensor = torch.relu(self.conv(wide + seen))
+                return x + edges
+
+        class Encoder(efficientnet.EfficientNet):  # type: ignore[misc]
+            """The features of four blocks of an EfficientNet (Tan and Le 2019)."""
+
+            def __init__(self) -> None:
+                super().__init__(
+                    *effi_utils.create_block_args(
+                        width_coefficient=layout.width,
+                        depth_coefficient=layout.depth,
+                        image_size=layout.image_size,
+                    )
+                )
+                if layout.edges:
+                    self.add_module(EDGES, FrequencyEdges(layout.channels[0]))
+
+            def forward(self, x: Tensor) -> list[Tensor]:
+                x = self._swish(self._bn0(self._conv_stem(x)))
+                features = []
+                for number, block in enumerate(self._blocks):
+                    x = block(x)
+                    if number == layout.blocks[0] and layout.edges:
+                        x = self.get_submodule(EDGES)(x)
+                    if number in layout.blocks:
+                        features.append(x)
+                return features
+
+        network: nn.Module = TracerDecoder(Encoder(), features_channels=list(layout.channels))
+    return network.eval()
+
+
+def high_frequencies(x: Tensor, radius: float = RADIUS) -> Tensor:
+    """Magnitude of features [..., height, width] without their frequencies within a radius of the middle.
+
+    Distances are from half the height, as the original has it.
+    """
+    height, width = x.shape[-2:]
+    rows, columns = (torch.arange(n, device=x.device) - height / 2 for n in (height, width))
+    near = torch.hypot(rows[:, None], columns[None]) < radius
+    waves = torch.fft.fftshift(torch.fft.fft2(x.float()))
+    high: Tensor = torch.fft.ifft2(torch.fft.ifftshift(waves * ~near)).abs()
+    return high
+
+
+def _renamed(name: str) -> str:
+    """A weight's name here, from its name in the original's or in carvekit's checkpoint."""
+    name = name.removeprefix("module.")
+    return "encoder." + name.removeprefix("model.") if name.startswith("model.") else name
+
+
+@contextmanager
+def _same_random_state() -> Iterator[None]:
+    """Leave the global random state as it was: carvekit seeds it when it is imported."""
+    before = random.getstate()
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        random.setstate(before)
