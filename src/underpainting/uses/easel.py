@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor
 
 from underpainting.diffusion import Layer, StepRecord
@@ -204,5 +203,4 @@ def set_up(study: Study, workshop: Workshop) -> Easel:
 
     Raises UnderpaintingError where the study's moments or probes are missing or broken.
     """
-    torch.set_grad_enabled(False)
     return Easel(study, workshop, ProbeSet.load(study.probes), read_sums(study.through(study.folded)))

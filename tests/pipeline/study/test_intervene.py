@@ -101,6 +101,7 @@ def test_a_picture_its_folder_and_the_same_again(done: Study, capsys: pytest.Cap
     expected = f1_score(target.ravel() > 0, light(after).ravel() > 0)
     assert made.scores["saliency", "target"] == pytest.approx(expected)
     assert workflow.replay(done.folder, made.folder)
+    assert torch.is_grad_enabled()  # global state is the caller's
     with pytest.raises(UnderpaintingError, match="is there already"):
         workflow.intervene(done.folder, ASKED, {"last": 2})
 
