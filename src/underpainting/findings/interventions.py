@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from underpainting.findings.draws import Floats, mean_interval
 
-INTERVENED = "intervened"
+INTERVENED, NULL = "intervened", "null"
+KEPT, RIGHT, KEPT_IF_RIGHT = "class_kept", "class_right", "class_kept_if_right"
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Done:
 def interventions(table: pa.Table) -> list[Done]:
     """Every score of every condition, in the table's order; rows of `INTERVENTIONS`.
 
-    Differences are paired by image and trial.
+    Differences are paired by image and trial. One score is added: `class_kept_if_right`, whether the class
+    is kept, of the pictures whose class was right before they were edited.
     """
     columns = {name: np.array(table[name].to_pylist()) for name in table.column_names}
     images, trials = (columns[of].astype(str) for of in ("image", "trial"))
@@ -51,6 +53,11 @@ def interventions(table: pa.Table) -> list[Done]:
     for case, value, *key in zip(cases, columns["value"], *(columns[name] for name in names), strict=True):
         of = cells.setdefault((key[0], key[1], key[2], key[3]), np.full(len(prompts), np.nan))
         of[case] = value
+    for aim, condition, name, metric in list(cells):
+        right = cells.get((aim, NULL, name, RIGHT))
+        if metric == KEPT and right is not None:
+            kept = np.where(right == 1, cells[aim, condition, name, metric], np.nan)
+            cells[aim, condition, name, KEPT_IF_RIGHT] = kept
     return [_done(key, cells, columns, prompts) for key in cells]
 
 

@@ -28,6 +28,7 @@ METRICS = {
     "target_if_kept": "0 where the class is lost",
     "own": "with what it was",
     "class_kept": "class kept",
+    "class_kept_if_right": "class kept where it was right",
     "class_right": "class right",
     "colour_change": "colour change",
     "background_change": "background change",
@@ -97,7 +98,9 @@ def _sentences(acted: Acted, cells: dict[tuple[str, str, str], Done], present: l
             f"{number(nearest.above)} above it, {sure} ({between})."
         )
     if kept := cells.get((INTERVENED, "", "class_kept")):
-        sentences.append(f"The classifier still sees the same class in {_percent(kept)} of them.")
+        right = cells.get((INTERVENED, "", "class_kept_if_right"))
+        of_right = f", and in {_percent(right)} of those whose class was right before" if right else ""
+        sentences.append(f"The classifier still sees the same class in {_percent(kept)} of them{of_right}.")
     if whole:
         kept = cells.get(("moved_picture", "", "class_kept"))
         also = f" and keep the class in {_percent(kept)}" if kept else ""

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-from underpainting.findings.interventions import INTERVENED, interventions
+from underpainting.findings.interventions import INTERVENED, NULL, interventions
 from underpainting.intervention import STAY, Change, Move, Plan, Wanted, along_others, rotated, warp
 from underpainting.records import INTERVENTIONS, make_table, read_table, sealing, write_table
 from underpainting.study.folder import write_json
@@ -25,7 +25,7 @@ from underpainting.uses.capture import prompt_numbers, sound_rows
 from underpainting.uses.easel import MASK, Easel, Unedited
 from underpainting.uses.trials import draw_moves, judge, targets
 
-NULL, LOOKED_AT = "null", (6, 4)  # pictures and targets kept for looking at
+LOOKED_AT = 6, 4  # pictures and targets kept for looking at
 
 
 @dataclass(frozen=True)

@@ -30,3 +30,18 @@ def test_means_and_paired_differences() -> None:
     # Pictures are hard or easy under every condition: paired differences are far surer than the means.
     assert found["random"].above_high - found["random"].above_low < 0.02
     assert found["random"].high - found["random"].low > 0.05
+
+
+def test_the_class_of_pictures_that_had_the_right_one() -> None:
+    """Six pictures, four of them right before; the edit keeps three of those and one other."""
+    right, kept = [1, 1, 1, 1, 0, 0], [1, 1, 1, 0, 1, 0]
+    rows = []
+    for i in range(6):
+        for condition, values in (("null", (1, right[i])), ("intervened", (kept[i], 1))):
+            for metric, value in zip(("class_kept", "class_right"), values, strict=True):
+                rows.append((f"image {i}", f"prompt {i}", 0, condition, "saliency", "", metric, float(value)))
+    columns = dict(zip(INTERVENTIONS.names, map(list, zip(*rows, strict=True)), strict=True))
+    found = {(row.condition, row.metric): row for row in interventions(make_table(INTERVENTIONS, columns))}
+    assert found["intervened", "class_kept"].mean == pytest.approx(4 / 6)
+    assert found["intervened", "class_kept_if_right"].mean == pytest.approx(3 / 4)
+    assert found["null", "class_kept_if_right"].mean == 1
