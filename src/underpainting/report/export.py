@@ -23,6 +23,7 @@ from underpainting.report.figures import (
     recognised_figure,
     step_figure,
 )
+from underpainting.report.interventions import examples_png
 from underpainting.report.reading import Study, read_study
 from underpainting.report.recognition import recognition_file
 from underpainting.report.tables import (
@@ -68,6 +69,11 @@ def write_figures(study_folder: Path, growth: Path | None = None) -> Path:
         for kind in get_args(Kind) if exported.drawing else ():
             assert exported.drawing
             write_bytes(folder / f"{exported.name}.{kind}", exported.drawing.saved(kind, PRINT.paper))
+    for acted in study.acted:
+        name = f"interventions-{acted.aim}"
+        _write_csv(folder / f"{name}.csv", [asdict(row) for row in acted.rows])
+        if acted.examples:
+            write_bytes(folder / f"{name}.png", examples_png(acted))
     films = study.gallery.arrays if study.gallery else {}
     images = [of["image"] for of in study.gallery.about.get("pictures", [])] if study.gallery else []
     for seen in study.seen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import numpy as np
@@ -130,6 +131,23 @@ def _examples(acted: Acted) -> list[dict[str, Any]]:
         }
         for i in range(len(before))
     ]
+
+
+def examples_png(acted: Acted, gap: int = 4) -> bytes:
+    """A row a picture, as a PNG file: as it was, then as painted for each target, which is outlined."""
+    before, after, target = (acted.examples[name] for name in ("before", "after", "target"))
+    rows = [
+        [before[i], *(_outlined(after[i, t], target[i, t]) for t in range(after.shape[1]))]
+        for i in range(len(before))
+    ]
+    height, width = before.shape[1:3]
+    sheet = Image.new("RGB", (len(rows[0]) * (width + gap) - gap, len(rows) * (height + gap) - gap), "white")
+    for i, row in enumerate(rows):
+        for j, picture in enumerate(row):
+            sheet.paste(Image.fromarray(picture), (j * (width + gap), i * (height + gap)))
+    out = io.BytesIO()
+    sheet.save(out, "PNG")
+    return out.getvalue()
 
 
 def _outlined(picture: NDArray[np.uint8], target: NDArray[np.float16]) -> NDArray[np.uint8]:
