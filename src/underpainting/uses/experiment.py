@@ -44,7 +44,7 @@ Painter = Callable[[Trial], Tensor]
 def controls(easel: Easel, aim: str, plan: Plan) -> dict[str, Painter]:
     """The unedited picture, the edit, and its controls, by condition.
 
-    All edits but `own_mask` change activations as much, token by token, as the edit does.
+    `random` and `shuffled_probe` change activations as much, token by token, as the edit does.
     """
     properties = easel.workshop.places.properties
 

@@ -111,13 +111,14 @@ def test_interventions(made: tuple[Study, Tables]) -> None:
     (acted,) = study.acted
     cells = {(row.condition, row.metric): row for row in acted.rows}
     words = {value: name for name, value in CONDITIONS.items()}
-    assert shown[0][1:7:2] == ["with the target", "with what it was", "class kept"] and len(shown) == 6
+    columns = ["with the target", "edit above it", "with what it was", "class kept"]
+    assert shown[0][1::2] == columns and len(shown) == 6
     for row in shown[1:]:
         name = words[row[0]]
         of = [cells[name, metric] for metric in ("target", "own", "class_kept")]
-        assert row[1:7:2] == [number(cell.mean, 3) for cell in of]
+        above = "" if name == "intervened" else number(of[0].above, 3)
+        assert row[1::2] == [number(of[0].mean, 3), above, *(number(cell.mean, 3) for cell in of[1:])]
         assert row[2] == f"{number(of[0].low, 3)} to {number(of[0].high, 3)}"
-        assert row[7] == ("" if name == "intervened" else number(of[0].above, 3))
 
 
 def test_growth(made: tuple[Study, Tables]) -> None:
