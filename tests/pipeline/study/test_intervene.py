@@ -1,7 +1,8 @@
 """Interventions end to end on a tiny study: what is painted, what is kept, what is refused."""
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,14 @@ import torch
 from PIL import Image
 from sklearn.metrics import f1_score
 
+from tests.pipeline.study.conftest import ESTIMATOR, tiny_config, tiny_rows
 from underpainting import workflow
 from underpainting.cli import main
 from underpainting.diffusion import StepRecord
 from underpainting.errors import UnderpaintingError
 from underpainting.intervention import Move, Plan
 from underpainting.records import INTERVENTIONS, read_table
-from underpainting.study.folder import Study
+from underpainting.study.folder import Study, create_study, open_study
 from underpainting.uses.easel import Easel, set_up
 from underpainting.uses.intervene import Asked
 from underpainting.uses.trials import FAR, NEAR, draw_moves, moved, targets
@@ -26,11 +28,25 @@ MOVE = Move(0.25, -0.25)
 EVERY_BRANCH = ("conditional", "unconditional")
 
 
+@pytest.fixture(scope="module")
+def whole(pipeline_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
+    """A study run once, by an estimator that can be imported while these tests run."""
+    folder = tmp_path_factory.mktemp("interventions")
+    (folder / "estimator_of_intervened.py").write_text(ESTIMATOR)
+    config = tiny_config(pipeline_folder)
+    labels = config.labels.model_copy(update={"estimator": "estimator_of_intervened:Light"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        study = create_study(folder / "study", config.model_copy(update={"labels": labels}), tiny_rows())
+        workflow.run(study.folder)
+        yield study
+
+
 @pytest.fixture
-def done(named_study: Callable[[str], Study]) -> Study:
-    study = named_study("study")
-    workflow.run(study.folder)
-    return study
+def done(whole: Study, tmp_path: Path) -> Study:
+    """A copy of it that a test may add to."""
+    shutil.copytree(whole.folder, tmp_path / "study")
+    return open_study(tmp_path / "study")
 
 
 @pytest.fixture
