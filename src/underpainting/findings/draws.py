@@ -25,14 +25,21 @@ def mean_interval(values: Floats, prompts: NDArray[np.int64]) -> tuple[float, fl
 
     Of fewer than two prompts there is a mean, but no interval (NaN).
     """
+    mean, low, high = mean_intervals(values[None], prompts)[0]
+    return float(mean), float(low), float(high)
+
+
+def mean_intervals(values: Floats, prompts: NDArray[np.int64]) -> Floats:
+    """`mean_interval` of many figures of the same pictures: [figure, picture] to [figure, 3]."""
     seen = np.isfinite(values)
-    if not seen.any():
-        return np.nan, np.nan, np.nan
-    mean = float(values[seen].mean())
-    if len(np.unique(prompts[seen])) < 2:
-        return mean, np.nan, np.nan
-    low, high = np.nanpercentile(drawn_means(values, cluster_draws(prompts)), (2.5, 97.5))
-    return mean, float(low), float(high)
+    found = np.full((len(values), 3), np.nan)
+    some = seen.any(1)
+    found[some, 0] = [of[known].mean() for of, known in zip(values[some], seen[some], strict=True)]
+    several = np.array([len(np.unique(prompts[known])) > 1 for known in seen], dtype=bool)
+    if several.any():
+        spread = drawn_means(values[several], cluster_draws(prompts))
+        found[several, 1:] = np.nanpercentile(spread, (2.5, 97.5), axis=0).T
+    return found
 
 
 def drawn_means(values: Floats, draws: NDArray[np.int64]) -> Floats:

@@ -61,9 +61,10 @@ def read_growth(
             f"no checkpoints in {folder}: give a folder of studies, each named by how much training its "
             "model had, such as 4000"
         )
+    tables = {path: _means(path) for path in sorted(named, key=lambda path: int(path.stem))}
     return tuple(
-        _grown(_means(path), path, name, layer, metrics[name], branch)
-        for path in sorted(named, key=lambda path: int(path.stem))
+        _grown(table, path, name, layer, metrics[name], branch)
+        for path, table in tables.items()
         for name, layer in layers.items()
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from underpainting.findings.draws import Floats, mean_interval
+from underpainting.findings.draws import Floats, mean_intervals
 
 INTERVENED, NULL = "intervened", "null"
 KEPT, RIGHT, KEPT_IF_RIGHT = "class_kept", "class_right", "class_kept_if_right"
@@ -58,20 +58,25 @@ def interventions(table: pa.Table) -> list[Done]:
         if metric == KEPT and right is not None:
             kept = np.where(right == 1, cells[aim, condition, name, metric], np.nan)
             cells[aim, condition, name, KEPT_IF_RIGHT] = kept
-    return [_done(key, cells, columns, prompts) for key in cells]
+    figures = [*cells.values(), *(_above(key, cells) for key in cells)]
+    both = np.stack(figures) if figures else np.empty((0, len(prompts)))
+    means, above = np.split(mean_intervals(both, prompts), 2)
+    counts = {aim: _counts(columns, aim) for aim in dict.fromkeys(aim for aim, *_ in cells)}
+    return [
+        Done(*key, *counts[key[0]], *mean, *difference)
+        for key, mean, difference in zip(cells, means.tolist(), above.tolist(), strict=True)
+    ]
 
 
-def _done(
-    key: tuple[str, str, str, str],
-    cells: Mapping[tuple[str, str, str, str], Floats],
-    columns: Mapping[str, NDArray[np.generic]],
-    prompts: NDArray[np.int64],
-) -> Done:
+def _above(key: tuple[str, str, str, str], cells: Mapping[tuple[str, str, str, str], Floats]) -> Floats:
+    """The edit's score of the same kind less a cell's; nan of the edit itself, and where there is no edit."""
     aim, condition, name, metric = key
-    edited = cells.get((aim, INTERVENED, name, metric))
-    above = (np.nan, np.nan, np.nan)
-    if edited is not None and condition != INTERVENED:
-        above = mean_interval(edited - cells[key], prompts)
+    edited = cells.get((aim, INTERVENED, name, metric), np.nan)
+    above: Floats = edited - cells[key]
+    return np.full_like(above, np.nan) if condition == INTERVENED else above
+
+
+def _counts(columns: Mapping[str, NDArray[np.generic]], aim: str) -> tuple[int, int]:
+    """Pictures and trials that aimed at a property."""
     mine = columns["aim"] == aim
-    pictures, trials = (len(np.unique(columns[of][mine])) for of in ("image", "trial"))
-    return Done(*key, pictures, trials, *mean_interval(cells[key], prompts), *above)
+    return len(np.unique(columns["image"][mine])), len(np.unique(columns["trial"][mine]))
