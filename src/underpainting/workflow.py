@@ -9,7 +9,6 @@ from typing import Any
 
 import pyarrow as pa
 import torch
-from pydantic import ValidationError
 
 from underpainting.diffusion import Model, load, use_scheduler
 from underpainting.errors import UnderpaintingError
@@ -20,10 +19,10 @@ from underpainting.findings.cubes import Scores, read_scores
 from underpainting.findings.interventions import Done, interventions
 from underpainting.findings.leads import leads_table
 from underpainting.findings.table import emergence_table
-from underpainting.intervention import Plan
+from underpainting.intervention import Plan, make_plan
 from underpainting.observers.classifiers import load_classifier
-from underpainting.observers.estimators import CHECKPOINTS, TRACERS, Estimator
-from underpainting.observers.needs import MODELS, Needed, Part, needs
+from underpainting.observers.estimators import Estimator
+from underpainting.observers.needs import Needed, known_needs, needs
 from underpainting.probes import ProbeSet, import_published
 from underpainting.records import (
     CLASSIFICATION,
@@ -53,7 +52,14 @@ from underpainting.uses.capture import sound_rows
 from underpainting.uses.classify import Shown, classify_shown, make_shown, read_shown, study_shown
 from underpainting.uses.deeper import Deeper, deeper_probes
 from underpainting.uses.easel import MASK, set_up
-from underpainting.uses.experiment import choose_plan, controls, keep_examples, run_experiment, variations
+from underpainting.uses.experiment import (
+    choose_plan,
+    chosen_plan,
+    controls,
+    keep_examples,
+    run_experiment,
+    variations,
+)
 from underpainting.uses.intervene import Asked, Intervened, read_mask
 from underpainting.uses.intervene import intervene as paint_intervened
 from underpainting.uses.intervene import replay as paint_again
@@ -247,7 +253,6 @@ def intervene(
     *,
     mask: Path | None = None,
     out: Path | None = None,
-    progress: Progress | None = None,
 ) -> Intervened:
     """Make one picture as it is and with edited activations.
 
@@ -257,27 +262,14 @@ def intervene(
     Raises UnderpaintingError as `uses.intervene.intervene`, and where settings are not a plan's.
     """
     study, workshop = reopen(folder)
-    aim = asked.properties[0]
-    chosen = study.folder / "interventions" / aim / "choice.json"
-    moved_only = asked.is_moved and asked.properties == (MASK,)
-    if moved_only and chosen.is_file():
-        usual = Plan.model_validate(json.loads(chosen.read_text(encoding="utf-8"))["chosen"])
+    if asked.is_moved and asked.properties == (MASK,):
+        usual = chosen_plan(study, MASK) or Plan()
     else:
-        usual = Plan() if moved_only else Plan(kind="covariance", strength=5.0, last=8)
+        usual = Plan(kind="covariance", strength=5.0, last=8)
     last = min(usual.last, study.config.model.steps)
     plan = make_plan({**usual.model_dump(), "last": last, "properties": asked.properties, **settings})
     drawn = None if mask is None else read_mask(mask, workshop.model.size)
     return paint_intervened(set_up(study, workshop), asked, plan, out, drawn)
-
-
-def make_plan(settings: Mapping[str, Any]) -> Plan:
-    """A plan from its settings. Raises UnderpaintingError where they are none."""
-    try:
-        return Plan.model_validate(settings)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        where = " ".join(map(str, fault["loc"]))
-        raise UnderpaintingError(f"edit {where}: {fault['msg'].removeprefix('Value error, ')}") from None
 
 
 def replay(folder: Path, intervention: Path) -> bool:
@@ -306,14 +298,9 @@ def experiment(
     """
     progress = progress or Progress()
     easel = set_up(*reopen(folder))
-    home = folder / "interventions"
-    known = [found.name for found in easel.workshop.places.properties]
-    if aim not in known:
-        raise UnderpaintingError(f"{folder} has no probes of {aim!r}; it has {', '.join(known)}")
-    if settings:
-        plan = make_plan({**settings, "properties": (aim,)})
-    else:
-        plan = choose_plan(easel, aim, home / aim, progress)
+    home = easel.study.interventions
+    easel.require((aim,))
+    plan = make_plan({**settings, "properties": (aim,)}) if settings else choose_plan(easel, aim, progress)
     easel.layers(plan)
     size: dict[str, int] = {"pictures": pictures, "trials": trials}
     if vary:
@@ -337,18 +324,11 @@ def doctor(folder: Path | None = None) -> list[Needed]:
 
     Raises UnderpaintingError where the folder holds no study.
     """
-    if folder is not None:
-        config = open_study(folder).config
-        found = needs("model", config.model.name) + needs("estimator", config.labels.estimator)
-        return found + (needs("classifier", config.labels.classifier) if config.labels.classifier else [])
-    models = ["stilllife", *(of.repository for of in MODELS)]
-    estimators = ["stilllife", *(of.name for of in TRACERS), *(of.observer for of in CHECKPOINTS)]
-    named: list[tuple[Part, list[str]]] = [
-        ("model", models),
-        ("estimator", estimators),
-        ("classifier", ["stilllife", "vgg16"]),
-    ]
-    return [needed for part, names in named for name in names for needed in needs(part, name)]
+    if folder is None:
+        return known_needs()
+    config = open_study(folder).config
+    found = needs("model", config.model.name) + needs("estimator", config.labels.estimator)
+    return found + (needs("classifier", config.labels.classifier) if config.labels.classifier else [])
 
 
 def import_probes(folder: Path, out: Path, property: str | None = None) -> ProbeSet:

@@ -3,7 +3,6 @@
 from underpainting.intervention.changes import (
     Change,
     Place,
-    Wanted,
     along_others,
     by_adam,
     carried,
@@ -13,7 +12,7 @@ from underpainting.intervention.changes import (
 )
 from underpainting.intervention.directions import Direction, by_gradient, changed, direction_of
 from underpainting.intervention.moves import STAY, Move, warp, warp_tokens
-from underpainting.intervention.plan import Plan
+from underpainting.intervention.plan import Plan, make_plan
 
 __all__ = [
     "STAY",
@@ -22,7 +21,6 @@ __all__ = [
     "Move",
     "Place",
     "Plan",
-    "Wanted",
     "along_others",
     "by_adam",
     "by_gradient",
@@ -30,6 +28,7 @@ __all__ = [
     "changed",
     "direction_of",
     "editing",
+    "make_plan",
     "rotated",
     "through_probes",
     "warp",

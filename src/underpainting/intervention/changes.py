@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from underpainting.diffusion import Layer
+from underpainting.diffusion.watch import Edit
 from underpainting.intervention.directions import Direction, by_gradient, changed
 from underpainting.intervention.moves import Move, warp_tokens
-from underpainting.probes import cell_means
 
 Place = tuple[str, int, str]
 """Layer, step, branch."""
@@ -20,62 +19,38 @@ Change = Callable[[Place, Tensor], Tensor]
 """From a place and its activations [picture, token, channel] to what is added to them."""
 
 Directions = Callable[[Place], Direction]
-Grids = Mapping[str, tuple[int, int]]
+Labels = Mapping[str, Tensor]
+"""By layer, a label of each of its tokens: [picture, token, property]."""
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What is wanted of a batch of pictures: maps [picture, height, width] by property.
-
-    own: the unedited pictures' maps; target: those wanted.
-    """
-
-    own: Mapping[str, Tensor]
-    target: Mapping[str, Tensor]
-
-    def shares(self, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Own and wanted labels of each token of a grid, [picture, token, property]."""
-        own, target = (
-            torch.stack([cell_means(of, grid) for of in maps.values()], dim=-1)
-            for maps in (self.own, self.target)
-        )
-        return own, target
-
-
-def through_probes(
-    directions: Directions, wanted: Wanted, grids: Grids, along: str, strength: float
-) -> Change:
+def through_probes(directions: Directions, target: Labels, along: str, strength: float) -> Change:
     """So that the probes read the target; see `directions.changed`."""
 
     def change(place: Place, x: Tensor) -> Tensor:
         direction = directions(place)
-        _, target = wanted.shares(grids[place[0]])
-        return changed(x, direction, direction.along(along), direction.goal(target).to(x.device), strength)
+        goal = direction.goal(target[place[0]]).to(x.device)
+        return changed(x, direction, direction.along(along), goal, strength)
 
     return change
 
 
-def by_adam(directions: Directions, wanted: Wanted, grids: Grids, binary: Sequence[bool]) -> Change:
+def by_adam(directions: Directions, target: Labels, binary: Sequence[bool]) -> Change:
     """So that the probes read the target, by gradient descent; see `directions.by_gradient`."""
-
-    def change(place: Place, x: Tensor) -> Tensor:
-        _, target = wanted.shares(grids[place[0]])
-        return by_gradient(x, directions(place), target, binary)
-
-    return change
+    return lambda place, x: by_gradient(x, directions(place), target[place[0]], binary)
 
 
 def carried(
     trajectory: Mapping[Place, Tensor],
     moves: Sequence[Move],
     size: tuple[int, int],
-    grids: Grids,
+    grids: Mapping[str, tuple[int, int]],
     strength: float,
 ) -> Change:
     """The unedited pictures' own activations, carried along as their maps are moved.
 
-    trajectory: those activations. size: (height, width) of the pictures. Every token takes a part of the way,
-    or goes beyond, to what stood where it comes from in the unedited picture at the same step.
+    trajectory: those activations. size: (height, width) of the pictures. grids: of each layer. Every token
+    takes a part of the way, or goes beyond, to what stood where it comes from in the unedited picture at the
+    same step.
     """
 
     def change(place: Place, x: Tensor) -> Tensor:
@@ -99,25 +74,24 @@ def rotated(change: Change, seed: int = 0) -> Change:
     return random
 
 
-def along_others(change: Change, others: Directions, wanted: Wanted, grids: Grids) -> Change:
+def along_others(change: Change, others: Directions, more: Labels) -> Change:
     """A change of the same norm, token by token, along the direction of other probes.
 
-    It raises their first property's reading where the target asks for more than there is, and lowers it
-    where for less.
+    more: how much more of their first property there is to be than there is; where it is above 0 the reading
+    is raised, where below it is lowered.
     """
 
     def other(place: Place, x: Tensor) -> Tensor:
-        own, target = wanted.shares(grids[place[0]])
         along = torch.nn.functional.normalize(others(place).covariance[:, 0], dim=0).to(x)
         norm: Tensor = torch.linalg.vector_norm(change(place, x), dim=-1, keepdim=True)
-        return norm * (target - own)[..., :1].sign().to(x) * along
+        return norm * more[place[0]][..., :1].sign().to(x) * along
 
     return other
 
 
 def editing(
     change: Change, layers: Sequence[Layer], steps: range, branches: Sequence[str], order: Sequence[str]
-) -> Callable[[str, int, Tensor], Tensor]:
+) -> Edit:
     """What `Model.denoise` takes as `edit`: adds a change at some layers, steps and branches.
 
     order: branches as they stack in the network's batch.

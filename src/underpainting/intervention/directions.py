@@ -71,11 +71,11 @@ def direction_of(probe: Probe, moments: Moments, targets: Sequence[int]) -> Dire
     )
 
 
-def changed(x: Tensor, direction: Direction, along: Tensor, goal: Tensor, strength: Tensor | float) -> Tensor:
+def changed(x: Tensor, direction: Direction, along: Tensor, goal: Tensor, strength: float) -> Tensor:
     """The change of activations x [..., channel] that takes their readings a part of the way to a goal.
 
     along [channel, property]: as `Direction.along` gives. goal [..., property]. strength: 1 goes all the way,
-    exactly; more, beyond; a number, or [..., 1] for each token.
+    exactly; more, beyond.
     """
     with full_float32(x.device):
         missing = (goal - direction.probe.apply(x)) * strength

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from underpainting.errors import UnderpaintingError
 
 Branch = Literal["conditional", "unconditional"]
 Kind = Literal["carry", "covariance", "minimum", "gradient"]
@@ -39,3 +42,13 @@ class Plan(BaseModel):
     def late(self, steps: int) -> Plan:
         """The same edit at as many of the last steps."""
         return self.model_copy(update={"first": steps - (self.last - self.first), "last": steps})
+
+
+def make_plan(settings: Mapping[str, Any]) -> Plan:
+    """A plan from its settings. Raises UnderpaintingError where they are none."""
+    try:
+        return Plan.model_validate(settings)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = " ".join(map(str, fault["loc"]))
+        raise UnderpaintingError(f"edit {where}: {fault['msg'].removeprefix('Value error, ')}") from None

@@ -23,6 +23,30 @@ class Checkpoint:
         return f"hf download {self.repository}"
 
 
+@dataclass(frozen=True)
+class TorchFile:
+    """Weights in one file, where torch keeps those of its hub: whose, from where, how large (bytes), under
+    which licence.
+    """
+
+    observer: str
+    address: str
+    size: int
+    licence: str
+
+    @property
+    def path(self) -> Path:
+        """Where the file is looked for."""
+        from torch.hub import get_dir
+
+        return Path(get_dir()) / "checkpoints" / self.address.rpartition("/")[2]
+
+    @property
+    def command(self) -> str:
+        """What fetches it."""
+        return f"curl -L --create-dirs -o {self.path} {self.address}"
+
+
 def find(repository: str) -> Path | None:
     """The folder that holds a repository of the hub in its cache, or None."""
     from huggingface_hub import snapshot_download

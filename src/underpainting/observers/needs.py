@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Literal
 
 from underpainting import stilllife
-from underpainting.observers.checkpoints import Checkpoint, find, hub_cache
-from underpainting.observers.classifiers.vgg16 import VGG16, kept_vgg16
+from underpainting.observers.checkpoints import Checkpoint, TorchFile, find, hub_cache
+from underpainting.observers.classifiers.vgg16 import VGG16
 from underpainting.observers.estimators import CHECKPOINTS, TRACERS
-from underpainting.observers.estimators.tracer import LICENCE as TRACERS_LICENCE
 
 Part = Literal["model", "estimator", "classifier"]
 STABLE_DIFFUSION = "CompVis/stable-diffusion-v1-4"
-MODELS = (Checkpoint("stable-diffusion", STABLE_DIFFUSION, 4_270_000_000, "CreativeML OpenRAIL-M"),)
+KNOWN: dict[Part, tuple[Checkpoint | TorchFile, ...]] = {
+    "model": (Checkpoint(STABLE_DIFFUSION, STABLE_DIFFUSION, 4_270_000_000, "CreativeML OpenRAIL-M"),),
+    "estimator": (*(layout.weights for layout in TRACERS), *CHECKPOINTS),
+    "classifier": (VGG16,),
+}
 FOLDERS: dict[Part, str] = {"model": "pipeline", "estimator": "estimator", "classifier": "classifier"}
 
 
@@ -35,6 +38,12 @@ class Needed:
     command: str
 
 
+def known_needs() -> list[Needed]:
+    """What everything needs that is known by name."""
+    names = {part: ("stilllife", *(of.observer for of in known)) for part, known in KNOWN.items()}
+    return [needed for part, of in names.items() for name in of for needed in needs(part, name)]
+
+
 def needs(part: Part, name: str) -> list[Needed]:
     """What a model, estimator or classifier needs, by the name that a study's config gives it.
 
@@ -46,17 +55,12 @@ def needs(part: Part, name: str) -> list[Needed]:
         return [_folder(part, name, stilllife.folder() / FOLDERS[part], "Apache-2.0")]
     if Path(name).is_dir() or (Path(name).is_absolute() and ":" not in name):
         return [_folder(part, name, Path(name), "")]
-    if part == "classifier" and name == "vgg16":
-        path, command = kept_vgg16()
-        return [Needed(part, name, path.is_file(), str(path), VGG16.size, VGG16.licence, command)]
-    for layout in TRACERS if part == "estimator" else ():
-        if name == layout.name:
-            here, where = layout.path.is_file(), str(layout.path)
-            return [Needed(part, name, here, where, layout.size, TRACERS_LICENCE, layout.command)]
-    known = {"model": MODELS, "estimator": CHECKPOINTS, "classifier": ()}[part]
-    for checkpoint in known:
-        if name in (checkpoint.observer, checkpoint.repository):
-            return [_of_hub(part, name, checkpoint.repository, checkpoint.size, checkpoint.licence)]
+    for known in KNOWN[part]:
+        if isinstance(known, TorchFile) and name == known.observer:
+            here, where = known.path.is_file(), str(known.path)
+            return [Needed(part, name, here, where, known.size, known.licence, known.command)]
+        if isinstance(known, Checkpoint) and name in (known.observer, known.repository):
+            return [_of_hub(part, name, known.repository, known.size, known.licence)]
     if name.startswith("timm:"):
         return [_of_hub(part, name, "timm/" + name.removeprefix("timm:"), None, "")]
     if ":" in name and part != "model":

@@ -124,6 +124,11 @@ class Study:
         return self.folder / "leads.parquet"
 
     @property
+    def interventions(self) -> Path:
+        """Folder of pictures made with edited activations, and of their scores."""
+        return self.folder / "interventions"
+
+    @property
     def report(self) -> Path:
         """The report's page; made of the tables, and anew with them."""
         return self.folder / "report" / "index.html"

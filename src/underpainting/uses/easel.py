@@ -9,6 +9,7 @@ from torch import Tensor
 
 from underpainting.diffusion import Layer, StepRecord
 from underpainting.diffusion.layers import ALL
+from underpainting.diffusion.watch import Edit
 from underpainting.errors import UnderpaintingError
 from underpainting.intervention import (
     Change,
@@ -16,7 +17,6 @@ from underpainting.intervention import (
     Move,
     Place,
     Plan,
-    Wanted,
     by_adam,
     carried,
     direction_of,
@@ -28,12 +28,11 @@ from underpainting.records import main_branch
 from underpainting.study.environment import Workshop
 from underpainting.study.fitting import Sums, moments_name, read_sums
 from underpainting.study.folder import Study
-from underpainting.study.labels import label_pictures
+from underpainting.study.labels import label_pictures, token_labels
 from underpainting.study.making import to_bytes
 from underpainting.study.prompts import PromptRow
 
-Edit = Callable[[str, int, Tensor], Tensor]
-MASK = "saliency"
+MASK, SHUFFLED_STRENGTH = "saliency", 1e-2
 
 
 @dataclass(frozen=True)
@@ -85,11 +84,7 @@ class Easel:
             raise UnderpaintingError(
                 f"layer {lacking[0]} has no probe in {self.study.folder}; it has {', '.join(self.grids)}"
             )
-        known = [found.name for found in self.workshop.places.properties]
-        if unknown := [name for name in plan.properties if name not in known]:
-            raise UnderpaintingError(
-                f"{self.study.folder} has no probes of {unknown[0]!r}; it has {', '.join(known)}"
-            )
+        self.require(plan.properties)
         if away := [branch for branch in plan.branches if branch not in self.order]:
             raise UnderpaintingError(
                 f"there is no {away[0]} branch without guidance; edit the conditional one"
@@ -97,6 +92,14 @@ class Easel:
         if plan.last > self.probes.steps:
             raise UnderpaintingError(f"step {plan.last} is not among the study's {self.probes.steps}")
         return layers
+
+    def require(self, properties: Sequence[str]) -> None:
+        """Raises UnderpaintingError where there are no probes of a property."""
+        known = [found.name for found in self.workshop.places.properties]
+        if unknown := [name for name in properties if name not in known]:
+            raise UnderpaintingError(
+                f"{self.study.folder} has no probes of {unknown[0]!r}; it has {', '.join(known)}"
+            )
 
     def directions(
         self, properties: Sequence[str], *, shuffled: bool = False
@@ -109,22 +112,20 @@ class Easel:
         targets = [names.index(name) + shuffled * len(names) for name in properties]
 
         def direction(place: Place) -> Direction:
-            layer, step, branch = place
-            at = (
-                layer,
-                step,
-                branch if branch in self.probes.branches else main_branch(self.probes.branches),
-            )
+            branches = self.probes.branches
+            branch = place[2] if place[2] in branches else main_branch(branches)
+            at = (*place[:2], branch)
             key = at, tuple(properties), shuffled
             if key not in self._known:
                 moments = self.sums[moments_name(at)]
                 assert isinstance(moments, Moments)
-                probe = self.probes.at(*at)
-                chosen = [probe.properties.index(name) for name in properties]
-                weight, bias = probe.weight[:, chosen], probe.bias[chosen]
                 if shuffled:
-                    fitted = ridge(moments, [1e-2])
+                    fitted = ridge(moments, [SHUFFLED_STRENGTH])
                     weight, bias = fitted.weight[0][:, targets].float(), fitted.bias[0][targets].float()
+                else:
+                    probe = self.probes.at(*at)
+                    chosen = [probe.properties.index(name) for name in properties]
+                    weight, bias = probe.weight[:, chosen], probe.bias[chosen]
                 self._known[key] = direction_of(Probe(weight, bias, tuple(properties)), moments, targets)
             return self._known[key]
 
@@ -138,8 +139,6 @@ class Easel:
         moves: how each picture's own maps became the target. Raises UnderpaintingError where activations are
         to be carried and there are none.
         """
-        own = {name: unedited.labels[name] for name in plan.properties}
-        wanted = Wanted(own, {name: target[name] for name in plan.properties})
         if plan.kind == "carry":
             if moves is None:
                 raise UnderpaintingError(
@@ -149,17 +148,23 @@ class Easel:
             size = (unedited.pictures.shape[-2], unedited.pictures.shape[-1])
             return carried(unedited.trajectory, moves, size, self.grids, plan.strength)
         directions = self.directions(plan.properties)
+        labels = self.tokens({name: target[name] for name in plan.properties})
         if plan.kind == "gradient":
             binary = {found.name: found.binary for found in self.workshop.places.properties}
-            return by_adam(directions, wanted, self.grids, [binary[name] for name in plan.properties])
-        return through_probes(directions, wanted, self.grids, plan.kind, plan.strength)
+            return by_adam(directions, labels, [binary[name] for name in plan.properties])
+        return through_probes(directions, labels, plan.kind, plan.strength)
+
+    def tokens(self, maps: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Maps [picture, height, width] as labels of each layer's tokens, [picture, token, map]."""
+        of_grid = {grid: token_labels(maps, grid) for grid in set(self.grids.values())}
+        return {layer: of_grid[grid] for layer, grid in self.grids.items()}
 
     def edit(self, plan: Plan, change: Change) -> Edit:
         """A change at a plan's layers, steps and branches, as `Model.denoise` takes it."""
         return editing(change, self.layers(plan), range(plan.first, plan.last + 1), plan.branches, self.order)
 
-    def unedited(self, rows: Sequence[PromptRow], *, keep: bool = True) -> Unedited:
-        """Make pictures without an edit, label them, and keep their activations (both branches) or not."""
+    def unedited(self, rows: Sequence[PromptRow]) -> Unedited:
+        """Make pictures without an edit, label them, and keep their activations (both branches)."""
         kept: dict[Place, Tensor] = {}
 
         def look(record: StepRecord) -> None:
@@ -167,12 +172,12 @@ class Easel:
                 for branch, x in of.items():
                     kept[layer, record.step, branch] = x.clone()
 
-        pictures = self._denoise(rows, None, look if keep else None)
+        pictures = self._denoise(rows, look=look)
         return Unedited(tuple(rows), pictures, self.labels(pictures), kept)
 
     def paint(self, rows: Sequence[PromptRow], edit: Edit) -> Tensor:
         """Pictures [picture, 3, height, width] in 0..1 (of 8 bits) with edited activations."""
-        return self._denoise(rows, edit, None)
+        return self._denoise(rows, edit=edit)
 
     def labels(self, pictures: Tensor) -> dict[str, Tensor]:
         """Maps [picture, height, width] of the study's properties."""
@@ -181,8 +186,9 @@ class Easel:
     def _denoise(
         self,
         rows: Sequence[PromptRow],
-        edit: Edit | None,
-        look: Callable[[StepRecord], None] | None,
+        *,
+        edit: Edit | None = None,
+        look: Callable[[StepRecord], None] | None = None,
     ) -> Tensor:
         model, config = self.workshop.model, self.study.config.model
         denoised = model.denoise(
@@ -190,7 +196,7 @@ class Easel:
             [row.seed for row in rows],
             steps=config.steps,
             guidance_scale=config.guidance_scale,
-            watch=self.workshop.places.watched if edit or look else (),
+            watch=self.workshop.places.watched,
             branches=self.order,
             on_step=look,
             edit=edit,

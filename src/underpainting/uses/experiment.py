@@ -15,9 +15,9 @@ from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
 from underpainting.findings.interventions import INTERVENED, NULL, interventions
-from underpainting.intervention import STAY, Change, Move, Plan, Wanted, along_others, rotated, warp
+from underpainting.intervention import STAY, Change, Move, Plan, along_others, make_plan, rotated, warp
 from underpainting.records import INTERVENTIONS, make_table, read_table, sealing, write_table
-from underpainting.study.folder import write_json
+from underpainting.study.folder import Study, write_json
 from underpainting.study.making import to_bytes
 from underpainting.study.progress import Progress
 from underpainting.study.prompts import PromptRow
@@ -48,19 +48,21 @@ def controls(easel: Easel, aim: str, plan: Plan) -> dict[str, Painter]:
     """
     properties = easel.workshop.places.properties
 
-    def towards(trial: Trial, moves: Sequence[Move]) -> Change:
+    def aimed(trial: Trial) -> Change:
+        return easel.change(plan, trial.unedited, trial.target, trial.moves)
+
+    def elsewhere(trial: Trial, moves: Sequence[Move]) -> Change:
         return easel.change(plan, trial.unedited, targets(trial.unedited.labels, moves, properties), moves)
 
     def shuffled(trial: Trial) -> Change:
-        wanted = Wanted({aim: trial.unedited.labels[aim]}, {aim: trial.target[aim]})
-        others = easel.directions((aim,), shuffled=True)
-        return along_others(towards(trial, trial.moves), others, wanted, easel.grids)
+        more = easel.tokens({aim: trial.target[aim] - trial.unedited.labels[aim]})
+        return along_others(aimed(trial), easel.directions((aim,), shuffled=True), more)
 
     changes: dict[str, Callable[[Trial], Change]] = {
-        "random": lambda trial: rotated(towards(trial, trial.moves)),
-        "wrong_target": lambda trial: towards(trial, [move.opposite for move in trial.moves]),
+        "random": lambda trial: rotated(aimed(trial)),
+        "wrong_target": lambda trial: elsewhere(trial, [move.opposite for move in trial.moves]),
         "shuffled_probe": shuffled,
-        "own_mask": lambda trial: towards(trial, [STAY] * len(trial.moves)),
+        "own_mask": lambda trial: elsewhere(trial, [STAY] * len(trial.moves)),
     }
     return {
         NULL: lambda trial: trial.unedited.pictures,
@@ -113,14 +115,19 @@ def candidates(aim: str) -> list[Plan]:
     ]
 
 
-def choose_plan(easel: Easel, aim: str, folder: Path, progress: Progress) -> Plan:
+def chosen_plan(study: Study, aim: str) -> Plan | None:
+    """The plan that was chosen for a property, where one was."""
+    path = _choice(study, aim)
+    return make_plan(json.loads(path.read_text(encoding="utf-8"))["chosen"]) if path.is_file() else None
+
+
+def choose_plan(easel: Easel, aim: str, progress: Progress) -> Plan:
     """The plan that moves a property's map best on calibrate pictures, where a lost class counts as nothing.
 
-    All that was tried stands in `choice.json` of the folder; where it is there, nothing is tried again.
+    All that was tried stands in `choice.json`; where it is there, nothing is tried again.
     """
-    path = folder / "choice.json"
-    if path.is_file():
-        return Plan.model_validate(json.loads(path.read_text(encoding="utf-8"))["chosen"])
+    if chosen := chosen_plan(easel.study, aim):
+        return chosen
     rows = sound_rows(easel.study, "calibrate")
     plans = [plan for plan in candidates(aim) if plan.last <= easel.probes.steps]
     if not plans:
@@ -136,11 +143,16 @@ def choose_plan(easel: Easel, aim: str, folder: Path, progress: Progress) -> Pla
         }
         for i, plan in enumerate(plans)
     ]
-    chosen = max(about, key=lambda of: float(str(of["target_if_kept"])))["plan"]
-    folder.mkdir(parents=True, exist_ok=True)
+    chosen = max(zip(plans, about, strict=True), key=lambda of: float(str(of[1]["target_if_kept"])))[0]
+    path = _choice(easel.study, aim)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with sealing(path) as temporary:
-        write_json(temporary, {"chosen": chosen, "tried": about})
-    return Plan.model_validate(chosen)
+        write_json(temporary, {"chosen": chosen.model_dump(mode="json"), "tried": about})
+    return chosen
+
+
+def _choice(study: Study, aim: str) -> Path:
+    return study.interventions / aim / "choice.json"
 
 
 def run_experiment(

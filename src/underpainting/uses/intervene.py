@@ -90,7 +90,7 @@ def intervene(easel: Easel, asked: Asked, plan: Plan, out: Path | None, drawn: T
         "scores": {"/".join(filter(None, key)): value for key, value in made.scores.items()},
     }
     name = hashlib.sha256(json.dumps([request, about["drawn"]], sort_keys=True).encode()).hexdigest()[:12]
-    folder = out or easel.study.folder / "interventions" / name
+    folder = out or easel.study.interventions / name
     if folder.exists():
         raise UnderpaintingError(f"{folder} is there already; name another folder by --out, or remove it")
     folder.parent.mkdir(parents=True, exist_ok=True)

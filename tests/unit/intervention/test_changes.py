@@ -6,7 +6,8 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from underpainting.diffusion import Layer
-from underpainting.intervention import Move, Place, Plan, Wanted, along_others, carried, editing, rotated
+from underpainting.intervention import Move, Place, Plan, along_others, carried, editing, rotated
+from underpainting.probes import cell_means
 
 GRIDS = {"a": (4, 4), "b": (2, 2)}
 PLACE = ("a", 2, "conditional")
@@ -42,8 +43,8 @@ def test_other_probes_get_as_much_where_the_target_differs() -> None:
     own[:, :, :4] = 1
     target[:, :, 4:] = 1
     x = torch.randn(1, 16, 2)
-    wanted = Wanted({"saliency": own}, {"saliency": target})
-    change = along_others(changing, lambda place: Other(), wanted, GRIDS)(PLACE, x)  # type: ignore[arg-type, return-value]
+    more = {"a": cell_means(target - own, (4, 4))[..., None]}
+    change = along_others(changing, lambda place: Other(), more)(PLACE, x)  # type: ignore[arg-type, return-value]
     torch.testing.assert_close(change.norm(dim=-1), changing(PLACE, x).norm(dim=-1))
     sides = change.reshape(4, 4, 2)
     assert (sides[:, 2:, 1] > 0).all() and (sides[:, :2, 1] < 0).all() and not sides[..., 0].any()

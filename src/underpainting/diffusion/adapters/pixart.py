@@ -1,38 +1,24 @@
 """PixArt: a transformer without encoder and decoder, latents of a variational autoencoder."""
 
-import copy
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from underpainting.diffusion.adapters.autoencoder import AutoencoderAdapter
+from underpainting.diffusion.adapters.base import LatentAdapter
 
 _ATTENTION = re.compile(r"transformer_blocks\.(?P<block>\d+)\.attn1")
 
 
-@dataclass(frozen=True)
-class PixArtAdapter(AutoencoderAdapter):
+class PixArtAdapter(LatentAdapter):
     """Watched is `attn1` of every block, all on one grid: `block.0` to `block.27`."""
 
-    branches: tuple[str, ...] = ("unconditional", "conditional")
+    part = "transformer"
 
     def accepts(self, pipe: Any) -> bool:
         """PixArt-Alpha and PixArt-Sigma."""
         kinds = {kind.__name__ for kind in type(pipe).__mro__}
         return bool(kinds & {"PixArtAlphaPipeline", "PixArtSigmaPipeline"})
-
-    def denoiser(self, pipe: Any) -> torch.nn.Module:
-        """The transformer."""
-        transformer: torch.nn.Module = pipe.transformer
-        return transformer
-
-    def with_denoiser(self, pipe: Any, denoiser: torch.nn.Module) -> Any:
-        """The same pipeline, shallowly copied, with another transformer."""
-        other = copy.copy(pipe)
-        other.transformer = denoiser
-        return other
 
     def default_size(self, pipe: Any) -> tuple[int, int]:
         """The transformer's sample size times the autoencoder's factor."""
@@ -50,11 +36,6 @@ class PixArtAdapter(AutoencoderAdapter):
             if match := _ATTENTION.fullmatch(path):
                 found[int(match["block"])] = path
         return {f"block.{number}": found[number] for number in sorted(found)}
-
-    def latents(self, pipe: Any, size: tuple[int, int]) -> tuple[int, int, int]:
-        """The transformer's channels, at the picture's size over the autoencoder's factor."""
-        factor = pipe.vae_scale_factor
-        return int(pipe.transformer.config.in_channels), size[0] // factor, size[1] // factor
 
     def example_inputs(self, pipe: Any, size: tuple[int, int]) -> dict[str, Any]:
         """A latent, a timestep and 120 text tokens; sizes where the transformer takes them."""

@@ -1,6 +1,5 @@
 """Stable Diffusion XL: two text encoders, whose pooled text and the picture's size are further conditions."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -8,7 +7,6 @@ import torch
 from underpainting.diffusion.adapters.unet import UNetAdapter
 
 
-@dataclass(frozen=True)
 class SDXLAdapter(UNetAdapter):
     """As Stable Diffusion, whose layers' names get a third number: transformers stack in every block."""
 

@@ -1,13 +1,11 @@
 """Stable Diffusion 1 and 2: a U-Net with cross-attention, latents of a variational autoencoder."""
 
-import copy
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from underpainting.diffusion.adapters.autoencoder import AutoencoderAdapter
+from underpainting.diffusion.adapters.base import LatentAdapter
 
 _ATTENTION = re.compile(
     r"(?P<part>down|mid|up)_blocks?(?:\.(?P<block>\d+))?\.attentions\.(?P<attention>\d+)"
@@ -16,27 +14,15 @@ _ATTENTION = re.compile(
 _PARTS = ("down", "mid", "up")
 
 
-@dataclass(frozen=True)
-class UNetAdapter(AutoencoderAdapter):
+class UNetAdapter(LatentAdapter):
     """Watched is `attn1` of every transformer block; its output is that of its `to_out.0`."""
 
-    branches: tuple[str, ...] = ("unconditional", "conditional")
+    part = "unet"
 
     def accepts(self, pipe: Any) -> bool:
         """Text-to-image Stable Diffusion without further conditioning of the U-Net."""
         kinds = {kind.__name__ for kind in type(pipe).__mro__}
         return "StableDiffusionPipeline" in kinds and pipe.unet.config.addition_embed_type is None
-
-    def denoiser(self, pipe: Any) -> torch.nn.Module:
-        """The U-Net."""
-        unet: torch.nn.Module = pipe.unet
-        return unet
-
-    def with_denoiser(self, pipe: Any, denoiser: torch.nn.Module) -> Any:
-        """The same pipeline, shallowly copied, with another U-Net."""
-        other = copy.copy(pipe)
-        other.unet = denoiser
-        return other
 
     def default_size(self, pipe: Any) -> tuple[int, int]:
         """The U-Net's sample size times the autoencoder's factor."""
@@ -63,11 +49,6 @@ class UNetAdapter(AutoencoderAdapter):
             layers[".".join([_PARTS[place[0]], *map(str, numbers)])] = path
         return layers
 
-    def latents(self, pipe: Any, size: tuple[int, int]) -> tuple[int, int, int]:
-        """The U-Net's channels, at the picture's size over the autoencoder's factor."""
-        factor = pipe.vae_scale_factor
-        return int(pipe.unet.config.in_channels), size[0] // factor, size[1] // factor
-
     def example_inputs(self, pipe: Any, size: tuple[int, int]) -> dict[str, Any]:
         """A latent, a timestep and 77 text tokens, all without contents."""
         return {
@@ -77,7 +58,3 @@ class UNetAdapter(AutoencoderAdapter):
                 (1, 77, pipe.unet.config.cross_attention_dim), device="meta"
             ),
         }
-
-    def call_options(self, pipe: Any) -> dict[str, Any]:
-        """None."""
-        return {}

@@ -6,17 +6,12 @@ from pathlib import Path
 import torch
 
 from underpainting.errors import UnderpaintingError
-from underpainting.observers.checkpoints import Checkpoint
+from underpainting.observers.checkpoints import TorchFile
 from underpainting.observers.classifiers.network import NetworkClassifier
 
-VGG16 = Checkpoint("vgg16", "pytorch/vision", 528_000_000, "BSD-3-Clause")
-
-
-def kept_vgg16() -> tuple[Path, str]:
-    """Where torch keeps torchvision's weights, and what fetches them there."""
-    address = "https://download.pytorch.org/models/vgg16-397923af.pth"
-    kept = Path(torch.hub.get_dir()) / "checkpoints" / address.rpartition("/")[2]
-    return kept, f"curl --create-dirs -o {kept} {address}"
+VGG16 = TorchFile(
+    "vgg16", "https://download.pytorch.org/models/vgg16-397923af.pth", 528_000_000, "BSD-3-Clause"
+)
 
 
 def load_vgg16(
@@ -34,11 +29,10 @@ def load_vgg16(
             "classifier 'vgg16' needs torchvision: pip install 'underpainting[classifiers]'"
         ) from None
     weights = VGG16_Weights.IMAGENET1K_V1
-    kept, command = kept_vgg16()
-    path = checkpoint or kept
+    path = checkpoint or VGG16.path
     if not path.is_file():
         raise UnderpaintingError(
-            f"no VGG-16 weights at {path}: fetch them ({VGG16.size / 1e6:.0f} MB) by `{command}`"
+            f"no VGG-16 weights at {path}: fetch them ({VGG16.size / 1e6:.0f} MB) by `{VGG16.command}`"
         )
     wanted = path.stem.rpartition("-")[2]
     with path.open("rb") as file:

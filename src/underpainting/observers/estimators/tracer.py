@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from underpainting.errors import UnderpaintingError
+from underpainting.observers.checkpoints import TorchFile
 from underpainting.observers.files import fingerprint
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -28,13 +29,12 @@ EDGES = "Frequency_Edge_Module1"
 
 @dataclass(frozen=True)
 class Layout:
-    """A size of TRACER: its encoder's coefficients and the blocks that are read, and where its weights are.
+    """A size of TRACER: its encoder's coefficients and the blocks that are read.
 
-    side: of the square pictures it sees. edges: whether it has the module that carvekit leaves out. address,
-    size (bytes): of its checkpoint.
+    side: of the square pictures it sees. edges: whether it has the module that carvekit leaves out.
     """
 
-    name: str
+    weights: TorchFile
     width: float
     depth: float
     image_size: int
@@ -42,32 +42,23 @@ class Layout:
     channels: tuple[int, ...]
     side: int
     edges: bool
-    file: str
-    address: str
-    size: int
 
     @property
-    def path(self) -> Path:
-        """Where the checkpoint is looked for: where torch keeps those of its hub."""
-        return Path(torch.hub.get_dir()) / "checkpoints" / self.file
-
-    @property
-    def command(self) -> str:
-        """What fetches it."""
-        return f"curl -L --create-dirs -o {self.path} {self.address}"
+    def name(self) -> str:
+        """What the estimator is called."""
+        return self.weights.observer
 
 
 _RELEASE = "https://github.com/Karel911/TRACER/releases/download/v1.0/TRACER-Efficient-5.pth"
 _CARVEKIT = "https://huggingface.co/Carve/tracer_b7/resolve/main/tracer_b7.pth"
 TE5 = Layout(
-    *("tracer", 1.6, 2.2, 456, (7, 12, 26, 38), (40, 64, 176, 512), 512, True),
-    *("TRACER-Efficient-5.pth", _RELEASE, 126_000_000),
+    TorchFile("tracer", _RELEASE, 126_000_000, "Apache-2.0"),
+    *(1.6, 2.2, 456, (7, 12, 26, 38), (40, 64, 176, 512), 512, True),
 )
 TE7 = Layout(
-    *("tracer-te7", 2.0, 3.1, 600, (10, 17, 37, 54), (48, 80, 224, 640), 640, False),
-    *("tracer_b7.pth", _CARVEKIT, 266_000_000),
+    TorchFile("tracer-te7", _CARVEKIT, 266_000_000, "Apache-2.0"),
+    *(2.0, 3.1, 600, (10, 17, 37, 54), (48, 80, 224, 640), 640, False),
 )
-LICENCE = "Apache-2.0"
 
 
 class TracerEstimator:
@@ -104,11 +95,12 @@ def load_tracer(
 
     Raises UnderpaintingError where carvekit or the checkpoint is missing, or that is of another layout.
     """
-    path = checkpoint or layout.path
+    weights = layout.weights
+    path = checkpoint or weights.path
     if not path.is_file():
         raise UnderpaintingError(
-            f"no weights of {layout.name!r} at {path}: fetch them ({layout.size / 1e6:.0f} MB, {LICENCE}) by "
-            f"`{layout.command}`"
+            f"no weights of {layout.name!r} at {path}: fetch them ({weights.size / 1e6:.0f} MB, "
+            f"{weights.licence}) by `{weights.command}`"
         )
     try:
         state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
@@ -124,7 +116,7 @@ def load_tracer(
     if wrong := sorted(mine.keys() ^ named.keys()) or [k for k in mine if mine[k].shape != named[k].shape]:
         raise UnderpaintingError(
             f"{path} is not of {layout.name!r}: {len(wrong)} weights differ, {wrong[0]} first; fetch it "
-            f"again by `{layout.command}`"
+            f"again by `{weights.command}`"
         )
     network.load_state_dict(named)
     return TracerEstimator(network, layout, device)

@@ -1,12 +1,39 @@
-"""Latents of diffusers' `AutoencoderKL`, which most families share."""
+"""What families share: one denoiser among the pipeline's parts, latents of diffusers' `AutoencoderKL`."""
 
+import copy
 from typing import Any
 
 import torch
 
 
-class AutoencoderAdapter:
-    """What an adapter knows of `pipe.vae`."""
+class LatentAdapter:
+    """What an adapter knows of the denoiser, of `pipe.vae`, and of guidance that stacks its branches.
+
+    part: name of the denoiser among the pipeline's parts.
+    """
+
+    part: str
+    branches: tuple[str, ...] = ("unconditional", "conditional")
+
+    def denoiser(self, pipe: Any) -> torch.nn.Module:
+        """The network that is called at every step."""
+        denoiser: torch.nn.Module = getattr(pipe, self.part)
+        return denoiser
+
+    def with_denoiser(self, pipe: Any, denoiser: torch.nn.Module) -> Any:
+        """The same pipeline, shallowly copied, with another denoiser."""
+        other = copy.copy(pipe)
+        setattr(other, self.part, denoiser)
+        return other
+
+    def latents(self, pipe: Any, size: tuple[int, int]) -> tuple[int, int, int]:
+        """The denoiser's channels, at the picture's size over the autoencoder's factor."""
+        factor = pipe.vae_scale_factor
+        return int(getattr(pipe, self.part).config.in_channels), size[0] // factor, size[1] // factor
+
+    def call_options(self, pipe: Any) -> dict[str, Any]:
+        """None, for most."""
+        return {}
 
     def encode(self, pipe: Any, pictures: torch.Tensor) -> torch.Tensor:
         """The mean of the autoencoder's distribution."""
