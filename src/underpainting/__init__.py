@@ -19,15 +19,19 @@ if TYPE_CHECKING:
     from underpainting.observers.classifiers import load_classifier
     from underpainting.observers.estimators import load_estimator
     from underpainting.probes import Moments, ProbeSet, fit
+    from underpainting.uses.captures import Captures
+    from underpainting.uses.capturing import capture
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Captures",
     "Moments",
     "ProbeSet",
     "UnderpaintingError",
     "__version__",
     "attach",
+    "capture",
     "fit",
     "load",
     "load_classifier",
@@ -36,6 +40,8 @@ __all__ = [
 
 _HOMES = {
     "attach": "underpainting.diffusion",
+    "capture": "underpainting.uses.capturing",
+    "Captures": "underpainting.uses.captures",
     "fit": "underpainting.probes",
     "load": "underpainting.diffusion",
     "load_classifier": "underpainting.observers.classifiers",

@@ -11,6 +11,7 @@ from typer.exceptions import Abort, TyperException
 
 import underpainting
 from underpainting.cli import (
+    capture,
     classify,
     compare,
     demo,
@@ -57,6 +58,7 @@ for command in (
     nonlinear,
     transfer,
     intervene,
+    capture,
     import_probes,
     doctor,
     verify,

@@ -34,11 +34,6 @@ class _Found:
     side: int
     step: int
 
-    @property
-    def is_final(self) -> bool:
-        """Whether it is of the last epoch, not of the best one on test pictures."""
-        return "_final" in self.path.stem
-
 
 def import_published(folder: Path, property: str | None = None, branch: str = "conditional") -> ProbeSet:
     """Read published checkpoints, `at_step_{0..14}/{segmentation,regression}_probe_..._attn1_out_....pth`.
@@ -94,9 +89,9 @@ def _files(folder: Path) -> dict[tuple[str, str, str, int], _Found]:
     for of in _parsed(folder):
         key = of.kind, of.property, of.layer, of.step
         other = found.get(key, of)
-        if other is of or (of.is_final and not other.is_final):
+        if other is of or (_is_final(of) and not _is_final(other)):
             found[key] = of
-        elif of.is_final == other.is_final:
+        elif _is_final(of) == _is_final(other):
             raise UnderpaintingError(
                 f"{other.path} and {of.path} both read {of.property} at {of.layer}, step {of.step}: give the "
                 "folder of one, or move the other away"
@@ -116,6 +111,11 @@ def _parsed(folder: Path) -> Iterator[_Found]:
         shading = "shading" in path.resolve().parent.parent.name.lower()
         property = "saliency" if name["kind"] == "segmentation" else "shading" if shading else "depth"
         yield _Found(path, name["kind"], property, layer, GRIDS[part][block], int(step[1]) + 1)
+
+
+def _is_final(of: _Found) -> bool:
+    """Whether it is of the last epoch, not of the best one on test pictures."""
+    return "_final" in of.path.stem
 
 
 def _weight(of: _Found) -> Tensor:
