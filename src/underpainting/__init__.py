@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from underpainting.observers.classifiers import load_classifier
     from underpainting.observers.estimators import load_estimator
     from underpainting.probes import Moments, ProbeSet, fit
+    from underpainting.study.frames import read_labels, read_tables
     from underpainting.uses.captures import Captures
     from underpainting.uses.capturing import capture
 
@@ -36,6 +37,8 @@ __all__ = [
     "load",
     "load_classifier",
     "load_estimator",
+    "read_labels",
+    "read_tables",
 ]
 
 _HOMES = {
@@ -46,6 +49,8 @@ _HOMES = {
     "load": "underpainting.diffusion",
     "load_classifier": "underpainting.observers.classifiers",
     "load_estimator": "underpainting.observers.estimators",
+    "read_labels": "underpainting.study.frames",
+    "read_tables": "underpainting.study.frames",
     "Moments": "underpainting.probes",
     "ProbeSet": "underpainting.probes",
 }

@@ -20,6 +20,7 @@ from underpainting.findings.cubes import Scores, read_scores
 from underpainting.findings.interventions import Done, interventions
 from underpainting.findings.leads import leads_table
 from underpainting.findings.table import emergence_table
+from underpainting.hub import fetch, upload
 from underpainting.intervention import Plan
 from underpainting.observers.classifiers import load_classifier
 from underpainting.observers.estimators import CHECKPOINTS, TRACERS, Estimator
@@ -39,9 +40,11 @@ from underpainting.records import (
     write_table,
 )
 from underpainting.report import write_figures, write_report
+from underpainting.report.card import about_study, study_card
 from underpainting.report.recognition import recognition_file
 from underpainting.report.strip import strip_png
 from underpainting.study.config import ControlsConfig, LabelsConfig, ModelConfig, StudyConfig, WatchConfig
+from underpainting.study.damage import find_damage
 from underpainting.study.environment import (
     Workshop,
     choose_device,
@@ -436,6 +439,35 @@ def classification(folder: Path, right: Sequence[str] = ()) -> tuple[list[Seen],
     )
     seen = read_seen(read_table(study.classification, CLASSIFICATION), right)
     return seen, *probe_accuracies(test, calibrate)
+
+
+def push(folder: Path, repository: str, *, probes_only: bool = False, private: bool | None = None) -> str:
+    """Upload a study that is done to the Hugging Face hub, a data set with a card, and give its address.
+
+    probes_only: its probes alone, a model with a card. Raises UnderpaintingError where the study is not done,
+    something of it is damaged, or the hub refuses.
+    """
+    study = open_study(folder)
+    if damage := find_damage(study):
+        raise UnderpaintingError(f"{damage[0]}; `underpainting run {folder}` makes it again")
+    if probes_only:
+        about = about_study(study)
+        return ProbeSet.load(study.probes).push_to_hub(repository, about=about, private=private)
+    write_bytes(folder / "README.md", study_card(study, repository).encode())
+    return upload(folder, repository, "dataset", private=private, message="Upload study")
+
+
+def pull(repository: str, folder: Path, *, revision: str | None = None) -> Study:
+    """Fetch a study from the Hugging Face hub into a folder, and check it.
+
+    Raises UnderpaintingError where the folder is taken, the hub has no such study, or it is damaged.
+    """
+    check_free(folder)
+    fetch(repository, "dataset", revision=revision, local_dir=folder)
+    study = open_study(folder)
+    if damage := find_damage(study):
+        raise UnderpaintingError(f"{damage[0]}; remove {folder} and fetch it again")
+    return study
 
 
 def plan_capture(

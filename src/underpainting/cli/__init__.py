@@ -23,6 +23,8 @@ from underpainting.cli import (
     layers,
     look,
     nonlinear,
+    pull,
+    push,
     report,
     run,
     transfer,
@@ -60,6 +62,8 @@ for command in (
     intervene,
     capture,
     import_probes,
+    push,
+    pull,
     doctor,
     verify,
 ):
