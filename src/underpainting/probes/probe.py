@@ -185,7 +185,7 @@ class ProbeSet:
 
         name: what the card loads the set by (the folder where left out); about: further sections of it.
         """
-        self.save(Path(folder))
+        self.save(folder)
         card = probe_card(self, name or str(folder), about)
         (Path(folder) / "README.md").write_text(card, encoding="utf-8")
 
@@ -216,11 +216,12 @@ class ProbeSet:
         local_files_only. Raises UnderpaintingError where there is none.
         """
         if Path(name_or_folder).is_dir():
-            return cls.load(Path(name_or_folder))
+            return cls.load(name_or_folder)
         return cls.load(fetch(str(name_or_folder), "model", only=(_TENSORS, _CARD), **options))
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: str | Path) -> None:
         """Write `probes.safetensors` and `card.json` into a folder (made if missing)."""
+        folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {
             _name(key): torch.cat([entry.weight.cpu().float(), torch.tensor([entry.bias])])
@@ -249,11 +250,12 @@ class ProbeSet:
         (folder / _CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path) -> ProbeSet:
+    def load(cls, folder: str | Path) -> ProbeSet:
         """Read a saved set.
 
         Raises UnderpaintingError where files are missing or broken, or tensors and card disagree.
         """
+        folder = Path(folder)
         try:
             tensors = load_file(folder / _TENSORS)
             card = json.loads((folder / _CARD).read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from underpainting.cli import capture as command
 from underpainting.cli import main
 from underpainting.diffusion import Layer, Model, load
 from underpainting.errors import UnderpaintingError
+from underpainting.records import sealing
 from underpainting.study.folder import Study
 from underpainting.study.progress import Progress
 from underpainting.uses.captures import Captures
@@ -77,6 +79,23 @@ def test_what_a_study_saw_is_written(finished: Study, tmp_path: Path) -> None:
                         for branch, x in of.items():
                             read = captures.read(row.image, layer, step, branch)
                             assert read.dtype == torch.float32 and torch.equal(read, x[i])
+
+
+def test_what_the_study_set_aside_is_left_out_and_other_weights_are_refused(
+    finished: Study, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(finished.folder, copy)
+    left = finished.shards[0].pictures[1]
+    (copy / "shards" / "00000" / "aside.json").write_text(json.dumps({left.image: "black"}))
+    plan = workflow.plan_capture(copy, tmp_path / "out", **PLACES)
+    assert plan.rows == tuple(r for of in finished.shards for r in of.pictures if r != left)
+    recorded = json.loads(finished.environment.read_text())
+    recorded["model"]["fingerprint"]["unet"] = "0" * 64
+    with sealing(copy / "environment.json") as temporary:
+        temporary.write_text(json.dumps(recorded))
+    with pytest.raises(UnderpaintingError, match="the model is not the one"):
+        workflow.plan_capture(copy, tmp_path / "out", **PLACES)
 
 
 def test_one_file_an_image_as_documented(small: Captures) -> None:
