@@ -21,8 +21,8 @@ from underpainting.cli.show import quiet_libraries, table
 from underpainting.intervention import Plan, by_gradient, changed, direction_of
 from underpainting.probes import Moments, Probe, ridge
 from underpainting.study.config import ControlsConfig, PromptsConfig, RunConfig, StudyConfig
-from underpainting.uses.capture import sound_rows
 from underpainting.uses.easel import MASK, set_up
+from underpainting.uses.remake import sound_rows
 from underpainting.uses.trials import agreement, draw_moves, targets
 
 STRENGTH = 5.0

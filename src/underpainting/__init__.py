@@ -19,27 +19,38 @@ if TYPE_CHECKING:
     from underpainting.observers.classifiers import load_classifier
     from underpainting.observers.estimators import load_estimator
     from underpainting.probes import Moments, ProbeSet, fit
+    from underpainting.study.frames import read_labels, read_tables
+    from underpainting.uses.capture import capture
+    from underpainting.uses.captures import Captures
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Captures",
     "Moments",
     "ProbeSet",
     "UnderpaintingError",
     "__version__",
     "attach",
+    "capture",
     "fit",
     "load",
     "load_classifier",
     "load_estimator",
+    "read_labels",
+    "read_tables",
 ]
 
 _HOMES = {
     "attach": "underpainting.diffusion",
+    "capture": "underpainting.uses.capture",
+    "Captures": "underpainting.uses.captures",
     "fit": "underpainting.probes",
     "load": "underpainting.diffusion",
     "load_classifier": "underpainting.observers.classifiers",
     "load_estimator": "underpainting.observers.estimators",
+    "read_labels": "underpainting.study.frames",
+    "read_tables": "underpainting.study.frames",
     "Moments": "underpainting.probes",
     "ProbeSet": "underpainting.probes",
 }

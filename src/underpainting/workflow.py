@@ -19,6 +19,7 @@ from underpainting.findings.cubes import Scores, read_scores
 from underpainting.findings.interventions import Done, interventions
 from underpainting.findings.leads import leads_table
 from underpainting.findings.table import emergence_table
+from underpainting.hub import fetch, upload
 from underpainting.intervention import Plan, make_plan
 from underpainting.observers.classifiers import load_classifier
 from underpainting.observers.estimators import Estimator
@@ -38,17 +39,27 @@ from underpainting.records import (
     write_table,
 )
 from underpainting.report import write_figures, write_report
+from underpainting.report.card import about_study, study_card
 from underpainting.report.recognition import recognition_file
 from underpainting.report.strip import strip_png
 from underpainting.study.config import ControlsConfig, LabelsConfig, ModelConfig, StudyConfig, WatchConfig
-from underpainting.study.environment import Workshop, choose_device, open_workshop, record_environment
+from underpainting.study.damage import find_damage
+from underpainting.study.environment import (
+    Workshop,
+    choose_device,
+    open_workshop,
+    record_environment,
+    recorded_model,
+)
 from underpainting.study.folder import Study, check_free, create_study, open_study
 from underpainting.study.looking import look_at, score_readings
 from underpainting.study.pictures import read_picture
 from underpainting.study.progress import Progress
 from underpainting.study.prompts import PromptRow, read_prompts
 from underpainting.study.run import MAX_SET_ASIDE, run_study
-from underpainting.uses.capture import sound_rows
+from underpainting.study.shards import set_aside
+from underpainting.study.splits import SPLITS
+from underpainting.uses.capture import CapturePlan
 from underpainting.uses.classify import Shown, classify_shown, make_shown, read_shown, study_shown
 from underpainting.uses.deeper import Deeper, deeper_probes
 from underpainting.uses.easel import MASK, set_up
@@ -63,6 +74,7 @@ from underpainting.uses.experiment import (
 from underpainting.uses.intervene import Asked, Intervened, read_mask
 from underpainting.uses.intervene import intervene as paint_intervened
 from underpainting.uses.intervene import replay as paint_again
+from underpainting.uses.remake import sound_rows
 from underpainting.uses.transfer import Transferred, leave_out, other_prompts
 
 
@@ -407,6 +419,75 @@ def classification(folder: Path, right: Sequence[str] = ()) -> tuple[list[Seen],
     )
     seen = read_seen(read_table(study.classification, CLASSIFICATION), right)
     return seen, *probe_accuracies(test, calibrate)
+
+
+def push(folder: Path, repository: str, *, probes_only: bool = False, private: bool | None = None) -> str:
+    """Upload a study that is done to the Hugging Face hub, a data set with a card, and give its address.
+
+    probes_only: its probes alone, a model with a card. Raises UnderpaintingError where the study is not done,
+    something of it is damaged, or the hub refuses.
+    """
+    study = open_study(folder)
+    if damage := find_damage(study):
+        raise UnderpaintingError(f"{damage[0]}; `underpainting run {folder}` makes it again")
+    if probes_only:
+        about = about_study(study)
+        return ProbeSet.load(study.probes).push_to_hub(repository, about=about, private=private)
+    write_bytes(folder / "README.md", study_card(study, repository).encode())
+    return upload(folder, repository, "dataset", private=private, message="Upload study")
+
+
+def pull(repository: str, folder: Path, *, revision: str | None = None) -> Study:
+    """Fetch a study from the Hugging Face hub into a folder, and check it.
+
+    Raises UnderpaintingError where the folder is taken, the hub has no such study, or it is damaged.
+    """
+    check_free(folder)
+    fetch(repository, "dataset", revision=revision, local_dir=folder)
+    study = open_study(folder)
+    if damage := find_damage(study):
+        raise UnderpaintingError(f"{damage[0]}; remove {folder} and fetch it again")
+    return study
+
+
+def plan_capture(
+    folder: Path,
+    out: Path,
+    *,
+    layers: Sequence[str] | None = None,
+    steps: Sequence[int] | None = None,
+    branches: Sequence[str] | None = None,
+    dtype: str = "float16",
+    split: str | None = None,
+) -> CapturePlan:
+    """What it takes to write a study's activations to disk; `uses.capture.carry_out` does it.
+
+    Pictures are made in the study's own batches, less what was set aside, so that the activations are those
+    that its probes read. Layers, steps (from 1) and branches are the study's own where left out; split: only
+    the pictures of fit, calibrate or test.
+
+    Raises UnderpaintingError where there is no study, its model is not there or not the same, or a choice is
+    unknown.
+    """
+    study = open_study(folder)
+    if split not in (None, *SPLITS):
+        raise UnderpaintingError(f"split {split!r} is unknown: give {', '.join(SPLITS)}")
+    config, model = study.config, recorded_model(study)
+    aside = set_aside(study.shard(shard.number) for shard in study.shards)
+    shards = [shard for shard in study.shards if split in (None, shard.split)]
+    sound = [
+        tuple(row for row in batch if row.image not in aside) for shard in shards for batch in shard.batches
+    ]
+    return CapturePlan(
+        model=model,
+        batches=tuple(batch for batch in sound if batch),
+        config=config.model,
+        layers=model.resolve(layers or config.watch.layers),
+        steps=tuple(sorted(set(steps or range(1, config.model.steps + 1)))),
+        branches=tuple(branches or config.watch.branches),
+        dtype=dtype,
+        folder=out,
+    )
 
 
 DEMO = StudyConfig(model=ModelConfig(guidance_scale=3.0), labels=LabelsConfig(classifier="stilllife"))

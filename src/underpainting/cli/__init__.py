@@ -11,6 +11,7 @@ from typer.exceptions import Abort, TyperException
 
 import underpainting
 from underpainting.cli import (
+    capture,
     classify,
     compare,
     demo,
@@ -22,6 +23,8 @@ from underpainting.cli import (
     layers,
     look,
     nonlinear,
+    pull,
+    push,
     report,
     run,
     transfer,
@@ -57,7 +60,10 @@ for command in (
     nonlinear,
     transfer,
     intervene,
+    capture,
     import_probes,
+    push,
+    pull,
     doctor,
     verify,
 ):

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 EXAMPLES = (
-    "underpainting import-probes probe_checkpoints/saliency PROBES",
-    "underpainting import-probes probe_checkpoints/shading PROBES --property shading",
+    "underpainting import-probes probe_checkpoints/large_syn_dataset PROBES",
+    "underpainting import-probes my_checkpoints PROBES --property shading",
 )
 
 
@@ -18,7 +18,7 @@ def import_probes(
     out: Annotated[Path, typer.Argument(help="Folder to make: probes.safetensors and card.json.")],
     property: Annotated[
         str | None,
-        typer.Option(help="What the probes read.", show_default="saliency of two-class probes, else depth"),
+        typer.Option(help="What the probes read.", show_default="from the names of files and folder"),
     ] = None,
 ) -> None:
     """Read the probes that Chen, Viegas and Wattenberg (2023) published into a probe set.

@@ -200,6 +200,15 @@ def pair(text: str, option: str, separator: str) -> tuple[float, float]:
     return first, second
 
 
+def numbers(text: str | None, option: str) -> list[int] | None:
+    """A comma-separated option as whole numbers. Raises UnderpaintingError where one is none."""
+    parts = listed(text)
+    try:
+        return None if parts is None else [int(part) for part in parts]
+    except ValueError:
+        raise UnderpaintingError(f"{option} {text}: give whole numbers with commas between") from None
+
+
 def given(options: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Options, section to key, without those that were left out."""
     return {

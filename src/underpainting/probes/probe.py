@@ -6,14 +6,18 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
+from underpainting.hub import fetch, upload
+from underpainting.probes.card import probe_card
 from underpainting.probes.metrics import BINARY, CONTINUOUS, best_threshold, ceiling, score, spearman
 from underpainting.probes.moments import Moments, full_float32
 from underpainting.probes.patches import Grid, Patches, cell_means, pixel_ranks, square_grid
@@ -142,8 +146,82 @@ class ProbeSet:
         """These probes and another set's, of other layers."""
         return replace(self, entries={**self.entries, **other.entries}, layers=self.layers + other.layers)
 
-    def save(self, folder: Path) -> None:
+    def save_direction(
+        self,
+        path: str | Path,
+        property: str,
+        step: int,
+        *,
+        layer: str | None = None,
+        branch: str = "conditional",
+    ) -> None:
+        """Write one probe as a NumPy archive (`.npz`), to be read without torch or underpainting.
+
+        layer: the property's best where left out. Arrays: `weight` [channel] float32, the direction in
+        activation space; `bias`, so that a reading is `x @ weight + bias`; `threshold` (nan for a continuous
+        property); `property`, `layer`, `step`, `branch`, `model`, and `grid` (rows, columns). Raises
+        UnderpaintingError where the set has no such probe.
+        """
+        layer = self.best_layer(property) if layer is None else layer
+        key = Key(property, layer, step, branch)
+        self.at(layer, step, branch)
+        if key not in self.entries:
+            raise UnderpaintingError(
+                f"no probe of {property!r} there; choose from {', '.join(self.properties)}"
+            )
+        entry = self.entries[key]
+        np.savez(
+            path,
+            weight=entry.weight.cpu().float().numpy(),
+            bias=np.float32(entry.bias),
+            threshold=np.float32(np.nan if entry.threshold is None else entry.threshold),
+            grid=next(known.grid for known in self.layers if known.name == layer),
+            model=self.model,
+            **key._asdict(),
+        )
+
+    def save_pretrained(self, folder: str | Path, *, name: str | None = None, about: str = "") -> None:
+        """As `save`, with a card beside, `README.md`, as the hub shows it.
+
+        name: what the card loads the set by (the folder where left out); about: further sections of it.
+        """
+        self.save(folder)
+        card = probe_card(self, name or str(folder), about)
+        (Path(folder) / "README.md").write_text(card, encoding="utf-8")
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        about: str = "",
+        private: bool | None = None,
+        token: str | bool | None = None,
+        commit_message: str = "Upload probes",
+    ) -> str:
+        """Upload what `save_pretrained` writes to a model repository of the Hugging Face hub; its address.
+
+        The repository is made if it is not there. Raises UnderpaintingError where the hub refuses.
+        """
+        with TemporaryDirectory() as folder:
+            self.save_pretrained(folder, name=repo_id, about=about)
+            return upload(
+                Path(folder), repo_id, "model", private=private, token=token, message=commit_message
+            )
+
+    @classmethod
+    def from_pretrained(cls, name_or_folder: str | Path, **options: Any) -> ProbeSet:
+        """Read a set from a folder, or from a repository of the Hugging Face hub, kept in its cache.
+
+        options: those of `huggingface_hub.snapshot_download`, such as revision, token, cache_dir,
+        local_files_only. Raises UnderpaintingError where there is none.
+        """
+        if Path(name_or_folder).is_dir():
+            return cls.load(name_or_folder)
+        return cls.load(fetch(str(name_or_folder), "model", only=(_TENSORS, _CARD), **options))
+
+    def save(self, folder: str | Path) -> None:
         """Write `probes.safetensors` and `card.json` into a folder (made if missing)."""
+        folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {
             _name(key): torch.cat([entry.weight.cpu().float(), torch.tensor([entry.bias])])
@@ -172,11 +250,12 @@ class ProbeSet:
         (folder / _CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path) -> ProbeSet:
+    def load(cls, folder: str | Path) -> ProbeSet:
         """Read a saved set.
 
         Raises UnderpaintingError where files are missing or broken, or tensors and card disagree.
         """
+        folder = Path(folder)
         try:
             tensors = load_file(folder / _TENSORS)
             card = json.loads((folder / _CARD).read_text(encoding="utf-8"))

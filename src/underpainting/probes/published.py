@@ -16,7 +16,7 @@ from underpainting.probes.probe import Best, Entry, Key, ProbeLayer, ProbeSet
 
 FILE = re.compile(
     r"(?P<kind>segmentation|regression)_probe_(?P<part>down|mid|up)_(?P<block>\d+)_attn1_out_(?P<attention>\d+)"
-    r"(?P<variant>\w*)\.pth"
+    r"(?P<variant>[\w.]*)\.pth"
 )
 STEP = re.compile(r"at_step_(\d+)")
 OUTPUTS = {"segmentation": 2, "regression": 1}
@@ -29,6 +29,7 @@ CHANNELS = {64: 320, 32: 640, 16: 1280, 8: 1280}
 class _Found:
     path: Path
     kind: str
+    property: str
     layer: str
     side: int
     step: int
@@ -39,10 +40,13 @@ def import_published(folder: Path, property: str | None = None, branch: str = "c
 
     Each holds one linear layer without bias, `dense1`, saved by torch, and is read by `weights_only`. A
     two-class probe becomes one whose reading is the difference of its outputs, object where it is above 0;
-    steps count from 1. property: what the probes read; by default `saliency` of two-class probes and `depth`
-    of the others (whose labels were standardised: inverse depth less 15.740597, over 9.281932).
+    steps count from 1. Of two probes of one place the one named final is taken: the other was chosen on test
+    pictures. property: what the probes read; by default `saliency` of two-class probes, of the others
+    `shading` where the folder of their steps says so, else `depth` (both were fitted to standardised labels:
+    the map less 15.740597, over 9.281932).
 
-    Raises UnderpaintingError where there are none, or one is not of Stable Diffusion v1's sizes, or broken.
+    Raises UnderpaintingError where there are none, or one is not of Stable Diffusion v1's sizes, or broken,
+    or it is open which of several is meant.
     """
     found = _files(folder)
     if not found:
@@ -58,7 +62,7 @@ def import_published(folder: Path, property: str | None = None, branch: str = "c
     entries, layers = {}, {}
     for of in found.values():
         weight = _weight(of)
-        name = property or ("saliency" if of.kind == "segmentation" else "depth")
+        name = property or of.property
         two = len(weight) == 2
         reads = weight[1] - weight[0] if two else weight[0]
         entries[Key(name, of.layer, of.step, branch)] = Entry(reads, 0.0, 0.0, 0.0 if two else None)
@@ -79,13 +83,19 @@ def import_published(folder: Path, property: str | None = None, branch: str = "c
     )
 
 
-def _files(folder: Path) -> dict[tuple[str, str, int], _Found]:
-    """Checkpoints by kind, layer and step; of several of one place the one named final."""
-    found: dict[tuple[str, str, int], _Found] = {}
+def _files(folder: Path) -> dict[tuple[str, str, str, int], _Found]:
+    """Checkpoints by kind, property, layer and step."""
+    found: dict[tuple[str, str, str, int], _Found] = {}
     for of in _parsed(folder):
-        key = of.kind, of.layer, of.step
-        if key not in found or "_final" in of.path.stem:
+        key = of.kind, of.property, of.layer, of.step
+        other = found.get(key, of)
+        if other is of or (_is_final(of) and not _is_final(other)):
             found[key] = of
+        elif _is_final(of) == _is_final(other):
+            raise UnderpaintingError(
+                f"{other.path} and {of.path} both read {of.property} at {of.layer}, step {of.step}: give the "
+                "folder of one, or move the other away"
+            )
     return found
 
 
@@ -98,7 +108,14 @@ def _parsed(folder: Path) -> Iterator[_Found]:
         if block >= len(GRIDS[part]):
             raise UnderpaintingError(f"{path}: Stable Diffusion v1 has no {part} block {block} that attends")
         layer = ".".join([part, *([] if part == "mid" else [name["block"]]), name["attention"]])
-        yield _Found(path, name["kind"], layer, GRIDS[part][block], int(step[1]) + 1)
+        shading = "shading" in path.resolve().parent.parent.name.lower()
+        property = "saliency" if name["kind"] == "segmentation" else "shading" if shading else "depth"
+        yield _Found(path, name["kind"], property, layer, GRIDS[part][block], int(step[1]) + 1)
+
+
+def _is_final(of: _Found) -> bool:
+    """Whether it is of the last epoch, not of the best one on test pictures."""
+    return "_final" in of.path.stem
 
 
 def _weight(of: _Found) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -50,8 +51,7 @@ def open_workshop(
     Raises UnderpaintingError on names that cannot be loaded, unknown layers, properties or schedulers.
     """
     device = choose_device(config.run.device)
-    model = model or load(config.model.name, device=device, torch_dtype=getattr(torch, config.model.dtype))
-    use_scheduler(model, config.model.scheduler)
+    model = open_model(config, model)
     layers = model.resolve(config.watch.layers)
     if "unconditional" in config.watch.branches and config.model.guidance_scale <= 1:
         raise UnderpaintingError(
@@ -70,6 +70,14 @@ def open_workshop(
     twins = {kind: network for kind, network in networks.items() if not kind.endswith(OWN)}
     strays = {kind: model.with_denoiser(networks[kind]) for kind in kinds if kind.endswith(OWN)}
     return Workshop(model, estimator, classifier, places, twins, strays)
+
+
+def open_model(config: StudyConfig, model: Model | None = None) -> Model:
+    """Load the model that a config names, or take the one given, with the config's scheduler."""
+    device, dtype = choose_device(config.run.device), getattr(torch, config.model.dtype)
+    model = model or load(config.model.name, device=device, torch_dtype=dtype)
+    use_scheduler(model, config.model.scheduler)
+    return model
 
 
 def choose_device(name: str) -> str:
@@ -93,12 +101,7 @@ def record_environment(study: Study, workshop: Workshop) -> list[str]:
         with sealing(study.environment) as temporary:
             write_json(temporary, present)
         return []
-    for part in ("model", "estimator", "classifier"):
-        if recorded.get(part) != present.get(part):
-            raise UnderpaintingError(
-                f"the {part} is not the one that {study.folder} was begun with (weights or settings differ); "
-                "bring the former back, or init another folder"
-            )
+    _hold_to(study, recorded, present, ("model", "estimator", "classifier"))
     before = {
         **recorded.get("versions", {}),
         "device": recorded.get("device"),
@@ -112,6 +115,37 @@ def record_environment(study: Study, workshop: Workshop) -> list[str]:
     ]
 
 
+def recorded_model(study: Study) -> Model:
+    """Load a study's model alone; where the study was begun, as it was: threads, weights.
+
+    Raises UnderpaintingError where it is not there, or not the one that the study was begun with.
+    """
+    model, recorded = open_model(study.config), read_environment(study)
+    if recorded is not None:
+        torch.set_num_threads(int(recorded["threads"]))
+        _hold_to(study, recorded, {"model": _about_model(study, model)}, ("model",))
+    return model
+
+
+def _hold_to(
+    study: Study, recorded: Mapping[str, Any], present: Mapping[str, Any], parts: Sequence[str]
+) -> None:
+    for part in parts:
+        if recorded.get(part) != present.get(part):
+            raise UnderpaintingError(
+                f"the {part} is not the one that {study.folder} was begun with (weights or settings differ); "
+                "bring the former back, or init another folder"
+            )
+
+
+def _about_model(study: Study, model: Model) -> dict[str, Any]:
+    return {
+        "name": study.config.model.name,
+        "scheduler": model.scheduler_name,
+        "fingerprint": model.fingerprint(),
+    }
+
+
 def _environment(study: Study, workshop: Workshop) -> dict[str, Any]:
     model, estimator = workshop.model, workshop.estimator
     device = next(iter(model.adapter.denoiser(model.pipe).parameters())).device
@@ -121,11 +155,7 @@ def _environment(study: Study, workshop: Workshop) -> dict[str, Any]:
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
         "machine": platform.machine(),
         "threads": torch.get_num_threads(),
-        "model": {
-            "name": study.config.model.name,
-            "scheduler": model.scheduler_name,
-            "fingerprint": model.fingerprint(),
-        },
+        "model": _about_model(study, model),
         **{
             part: {"name": observer.name, "fingerprint": observer.fingerprint}
             for part, observer in observers.items()

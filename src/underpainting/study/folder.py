@@ -236,16 +236,14 @@ def clear_leftovers(study: Study) -> None:
 
 
 @contextmanager
-def only_run(study: Study) -> Iterator[None]:
-    """Keep a second run out of the study. Raises UnderpaintingError where one is at work."""
-    handle = os.open(study.folder, os.O_RDONLY)
+def only_run(folder: Path) -> Iterator[None]:
+    """Keep a second run out of a folder. Raises UnderpaintingError where one is at work."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UnderpaintingError(
-                f"another run is at work in {study.folder}; wait for it or stop it"
-            ) from None
+            raise UnderpaintingError(f"another run is at work in {folder}; wait for it or stop it") from None
         yield
     finally:
         os.close(handle)

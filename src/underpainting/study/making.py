@@ -68,10 +68,7 @@ def make_batch(
             tick(len(rows) / config.steps)
 
     denoised = _denoise(model, rows, config, places, on_step, workshop.twins)
-    levels = to_bytes(model.decode(denoised.latents))
-    flat = levels.flatten(2)
-    if plain := (flat == flat[:, :, :1]).all((1, 2)).nonzero().flatten().tolist():
-        raise UnsoundPictures(dict.fromkeys(plain, "the picture is of one colour"))
+    levels = decode_sound(model, denoised.latents)
     labels = label_pictures(workshop.estimator, levels.float() / 255, places.properties)
     return Made(levels.permute(0, 2, 3, 1).cpu(), labels)
 
@@ -142,6 +139,15 @@ def make_sound(
             rows = tuple(row for i, row in enumerate(rows) if i not in error.reasons)
     aside |= {row.image: "all others of its batch were set aside" for row in rows}
     return None
+
+
+def decode_sound(model: Model, latents: Tensor) -> Tensor:
+    """Pictures of latents, uint8 [picture, 3, height, width]; UnsoundPictures for those of one colour."""
+    levels = to_bytes(model.decode(latents))
+    flat = levels.flatten(2)
+    if plain := (flat == flat[:, :, :1]).all((1, 2)).nonzero().flatten().tolist():
+        raise UnsoundPictures(dict.fromkeys(plain, "the picture is of one colour"))
+    return levels
 
 
 def to_bytes(pictures: Tensor) -> Tensor:

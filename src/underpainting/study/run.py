@@ -66,7 +66,7 @@ def run_study(
     if workers > 1 and (model or estimator):
         raise UnderpaintingError("several workers load the model and estimator by name; give no objects")
     progress = progress or Progress()
-    with only_run(study):
+    with only_run(study.folder):
         clear_leftovers(study)
         damage = find_damage(study)
         for found in damage:

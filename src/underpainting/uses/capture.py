@@ -1,122 +1,262 @@
-"""Pictures of a study made again, some of their activations kept."""
+"""Keeping activations: pictures are made, and what chosen layers gave is written, one file an image."""
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+from safetensors.torch import save_file
 from torch import Tensor
 
-from underpainting.diffusion import StepRecord
-from underpainting.probes import (
-    Moments,
-    Patches,
-    ProbeSet,
-    average_precision,
-    cell_means,
-    pixel_ranks,
-    spearman,
-)
-from underpainting.records import main_branch
-from underpainting.study.environment import Workshop
-from underpainting.study.folder import Study
-from underpainting.study.making import make_batch
-from underpainting.study.places import Grid, Place, Property
+from underpainting.diffusion import Layer, Model, StepRecord
+from underpainting.errors import UnderpaintingError
+from underpainting.records import clear_partial, replacing, write_bytes
+from underpainting.study.config import ModelConfig
+from underpainting.study.folder import only_run, write_json
+from underpainting.study.making import Look, Made, Rows, decode_sound, make_sound
 from underpainting.study.progress import Progress
 from underpainting.study.prompts import PromptRow
-from underpainting.study.shards import set_aside
+from underpainting.study.shards import ASIDE, set_aside
+from underpainting.uses.captures import CARD, PICTURE, Captures, image_file, tensor_name
 
-STEPS = (1, 3, 8, 15)
-"""Steps that are kept, as far as a study has them."""
-
-CHUNK = 16  # pictures that moments take at once
-
-View = Callable[[StepRecord], Tensor]
-"""What is kept of a step: [picture, token, channel]."""
+DTYPES = ("float16", "bfloat16", "float32")
 
 
 @dataclass(frozen=True)
-class Captured:
-    """Activations [picture, token, channel] by place, float16; labels [picture, h, w] by property."""
+class CapturePlan:
+    """All that a capture needs to be told; nothing has been made yet.
 
-    activations: dict[Place, Tensor]
-    labels: dict[str, Tensor]
+    batches: pictures that are denoised together. config: how. layers, steps (from 1) and branches: what is
+    kept, in dtype. folder: where.
+    """
+
+    model: Model
+    batches: tuple[Rows, ...]
+    config: ModelConfig
+    layers: tuple[Layer, ...]
+    steps: tuple[int, ...]
+    branches: tuple[str, ...]
+    dtype: str
+    folder: Path
+
+    def __post_init__(self) -> None:
+        """Raise UnderpaintingError for a step or branch that there is not, or pictures of the same name."""
+        outside = [step for step in self.steps if not 1 <= step <= self.config.steps]
+        if outside or not self.steps:
+            given = f"step {outside[0]} is not there" if outside else "no steps are given"
+            raise UnderpaintingError(f"{given}: give steps from 1 to {self.config.steps}")
+        if self.dtype not in DTYPES:
+            raise UnderpaintingError(f"dtype {self.dtype!r} is unknown: give {', '.join(DTYPES)}")
+        if not self.rows or len({row.image for row in self.rows}) < len(self.rows):
+            raise UnderpaintingError("give at least one picture, and every pair of prompt and seed once")
+
+    @cached_property
+    def rows(self) -> Rows:
+        """All pictures, in order."""
+        return tuple(chain.from_iterable(self.batches))
+
+    @property
+    def missing(self) -> Rows:
+        """Pictures that are neither there nor set aside."""
+        aside = set_aside([self.folder])
+        return tuple(
+            row
+            for row in self.rows
+            if row.image not in aside and not image_file(self.folder, row.image).is_file()
+        )
+
+    @property
+    def bytes_of_image(self) -> int:
+        """Disk that one image takes: its activations, and its picture."""
+        height, width = self.model.size
+        return height * width * 3 + activation_bytes(self.layers, self.steps, self.branches, self.dtype)
+
+    @property
+    def bytes_needed(self) -> int:
+        """Disk that the missing images will take."""
+        return len(self.missing) * self.bytes_of_image
+
+    @cached_property
+    def card(self) -> dict[str, Any]:
+        """What is written beside the images, and what a capture that goes on is held to."""
+        model = {
+            "name": self.model.name,
+            "scheduler": self.model.scheduler_name,
+            "fingerprint": self.model.fingerprint(),
+        }
+        layers = [{**asdict(layer), "grid": list(layer.grid)} for layer in self.layers]
+        return {
+            "model": model,
+            "steps": self.config.steps,
+            "guidance_scale": self.config.guidance_scale,
+            "layers": layers,
+            "kept_steps": list(self.steps),
+            "branches": list(self.branches),
+            "dtype": self.dtype,
+            "batches": [len(batch) for batch in self.batches],
+            "images": [_about(row) for row in self.rows],
+        }
+
+
+def activation_bytes(
+    layers: Sequence[Layer], steps: Sequence[int], branches: Sequence[str], dtype: str
+) -> int:
+    """Size of one image's activations."""
+    values = sum(layer.grid[0] * layer.grid[1] * layer.channels for layer in layers)
+    element = torch.empty(0, dtype=getattr(torch, dtype)).element_size()
+    return values * len(steps) * len(branches) * element
 
 
 def capture(
-    study: Study,
-    workshop: Workshop,
-    rows: Sequence[PromptRow],
-    views: Mapping[Place, View],
-    progress: Progress,
-) -> Captured:
-    """Make pictures as the study makes them, but for its twins, and keep each view at its place's step."""
-    workshop = replace(workshop, twins={}, strays={})
-    kept: dict[Place, list[Tensor]] = {place: [] for place in views}
-    labels: dict[str, list[Tensor]] = {}
+    model: Model,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    folder: str | Path,
+    *,
+    layers: Sequence[str | Layer] = ("self-attention",),
+    steps: int = 15,
+    keep: Sequence[int] | None = None,
+    branches: Sequence[str] = ("conditional",),
+    dtype: str = "float16",
+    guidance_scale: float = 7.5,
+    batch_size: int = 4,
+    progress: Progress | None = None,
+) -> Captures:
+    """Make a picture of each prompt and seed, and write what layers gave; read it back by what is returned.
 
-    def look(record: StepRecord) -> None:
-        for place, view in views.items():
-            if place[1] == record.step:
-                kept[place].append(view(record).half().cpu())
+    layers: as in `Model.resolve`. keep: steps (from 1) to write, of the `steps` that are made; all where left
+    out. Every image is a file `prompt_{number of its prompt}_seed_{seed}.safetensors` of tensors
+    `layer/step/branch` [token, channel], and `picture` [height, width, 3] uint8. Images that are there are
+    not made again. A batch is held in memory until it is written.
 
-    size = study.config.run.batch_size
-    for start in range(0, len(rows), size):
-        batch = rows[start : start + size]
-        made = make_batch(workshop, batch, study.config.model, look, progress.advance)
-        for name, label in made.labels.items():
-            labels.setdefault(name, []).append(label)
-    return Captured(
-        {place: torch.cat(of) for place, of in kept.items()},
-        {name: torch.cat(of) for name, of in labels.items()},
+    Raises UnderpaintingError as `Model.denoise`; where the folder holds another capture, the disk has not the
+    room, or values are beyond dtype.
+    """
+    if isinstance(prompts, str) or len(prompts) != len(seeds) or batch_size < 1:
+        raise UnderpaintingError("give a list of prompts, a seed for each, and a batch_size of at least 1")
+    number = {prompt: i for i, prompt in enumerate(dict.fromkeys(prompts))}
+    pairs = zip(prompts, seeds, strict=True)
+    rows = [PromptRow(prompt, int(seed), number[prompt]) for prompt, seed in pairs]
+    plan = CapturePlan(
+        model=model,
+        batches=tuple(tuple(rows[i : i + batch_size]) for i in range(0, len(rows), batch_size)),
+        config=ModelConfig(name=model.name, steps=steps, guidance_scale=guidance_scale),
+        layers=model.resolve(layers),
+        steps=tuple(range(1, steps + 1) if keep is None else sorted(set(keep))),
+        branches=tuple(branches),
+        dtype=dtype,
+        folder=Path(folder),
     )
+    return carry_out(plan, progress or Progress())
 
 
-def best_places(probes: ProbeSet, properties: Sequence[Property]) -> list[tuple[Property, Place]]:
-    """For each property, the layer that is best at the last step, at every kept step."""
-    branch = main_branch(probes.branches)
-    return [
-        (found, (probes.best_layer(found.name), step, branch))
-        for found in properties
-        for step in STEPS
-        if step <= probes.steps
-    ]
+def carry_out(plan: CapturePlan, progress: Progress) -> Captures:
+    """Make and write the images of a plan that are missing, batch by batch as planned.
+
+    Unsound pictures are set aside with their reason, in `aside.json`. Errors are those of `capture`.
+    """
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    with only_run(plan.folder):
+        clear_partial(plan.folder)
+        _check(plan)
+        missing, aside = set(plan.missing), set_aside([plan.folder])
+        progress.start(len(plan.rows), len(plan.rows) - len(missing))
+        progress.phase("capture")
+        for batch in plan.batches:
+            wanted = missing & set(batch)
+            if not wanted:
+                continue
+            known = set(aside)
+            tick = partial(progress.advance, len(wanted) / plan.config.steps)
+            made = make_sound(batch, lambda rows: _Held(plan), partial(_make, plan, tick), aside)
+            if not (plan.folder / CARD).is_file():
+                with replacing(plan.folder / CARD) as temporary:
+                    write_json(temporary, plan.card)
+            for image in aside.keys() - known:
+                progress.note(f"{image} is set aside: {aside[image]}")
+            if aside.keys() != known:
+                write_bytes(plan.folder / ASIDE, (json.dumps(aside, ensure_ascii=False) + "\n").encode())
+            if made:
+                for i, row in enumerate(made.rows):
+                    if row in wanted:
+                        _write(plan.folder, row, made.seen.tensors, i, made.made.pictures[i])
+    return Captures(plan.folder)
 
 
-def view_of(place: Place) -> View:
-    """The activations of a place."""
-    layer, _, branch = place
-    return lambda record: record.activations[layer][branch]
+def _check(plan: CapturePlan) -> None:
+    """Hold the plan to the card that is there; see that there is room."""
+    path = plan.folder / CARD
+    if path.is_file():
+        try:
+            begun = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            begun = {}
+        if differing := [key for key, value in plan.card.items() if begun.get(key) != value]:
+            raise UnderpaintingError(
+                f"{plan.folder} was begun with another {' and '.join(differing)}; capture to another folder"
+            )
+    free = shutil.disk_usage(plan.folder).free
+    if plan.bytes_needed > free:
+        raise UnderpaintingError(
+            f"{plan.folder} needs {plan.bytes_needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; choose "
+            "fewer layers, steps or pictures"
+        )
 
 
-def sound_rows(study: Study, split: str) -> list[PromptRow]:
-    """A split's pictures that were not set aside."""
-    aside = set_aside(study.shard(shard.number) for shard in study.shards)
-    return [row for shard in study.of_split(split) for row in shard.pictures if row.image not in aside]
+class _Held:
+    """A batch's activations, in dtype on the CPU: by name [picture, token, channel]."""
+
+    def __init__(self, plan: CapturePlan) -> None:
+        self._plan = plan
+        self.tensors: dict[str, Tensor] = {}
+
+    def look(self, record: StepRecord) -> None:
+        if record.step not in self._plan.steps:
+            return
+        for layer in self._plan.layers:
+            for branch in self._plan.branches:
+                x = record.activations[layer.name][branch]
+                kept = x.to("cpu", getattr(torch, self._plan.dtype), copy=True)
+                if not bool(kept.isfinite().all()):
+                    raise UnderpaintingError(
+                        f"layer {layer.name} holds values beyond {self._plan.dtype} in step {record.step}; "
+                        "capture as bfloat16 or float32"
+                    )
+                self.tensors[tensor_name(layer.name, record.step, branch)] = kept
 
 
-def prompt_numbers(rows: Sequence[PromptRow]) -> NDArray[np.int64]:
-    """The number of each picture's prompt; pictures of no prompt are each on their own."""
-    return np.unique([row.prompt or row.image for row in rows], return_inverse=True)[1]
+def _make(plan: CapturePlan, tick: Callable[[], None], rows: Rows, look: Look) -> Made:
+    def on_step(record: StepRecord) -> None:
+        if record.first:
+            look(record)
+            tick()
+
+    denoised = plan.model.denoise(
+        [row.prompt for row in rows],
+        [row.seed for row in rows],
+        steps=plan.config.steps,
+        guidance_scale=plan.config.guidance_scale,
+        watch=plan.layers,
+        branches=plan.branches,
+        on_step=on_step,
+    )
+    levels = decode_sound(plan.model, denoised.latents)
+    return Made(levels.permute(0, 2, 3, 1).cpu(), {})
 
 
-def moments_of(x: Tensor, labels: Tensor, grid: Grid) -> Moments:
-    """Moments of activations [picture, token, channel] and labels [picture, height, width]."""
-    moments = Moments(x.shape[2], 1)
-    for part, label in zip(torch.split(x, CHUNK), torch.split(labels, CHUNK), strict=True):
-        moments.update(part.float(), cell_means(label, grid)[..., None])
-    return moments
+def _about(row: PromptRow) -> dict[str, Any]:
+    return {"image": row.image, **asdict(row)}
 
 
-def judging_metric(found: Property) -> str:
-    """The score that needs no threshold."""
-    return "average_precision" if found.binary else "spearman"
-
-
-def judge(read: Tensor, labels: Tensor, grid: Grid, found: Property) -> Tensor:
-    """That score of readings [..., picture, token] against labels [picture, height, width]."""
-    patches = Patches.of(labels, grid, None if found.binary else pixel_ranks(labels))
-    return average_precision(read, patches) if found.binary else spearman(read, patches)
+def _write(folder: Path, row: PromptRow, tensors: Mapping[str, Tensor], place: int, picture: Tensor) -> None:
+    own = {name: x[place] for name, x in tensors.items()}
+    metadata = {"about": json.dumps(_about(row))}  # one entry: several come in any order
+    with replacing(image_file(folder, row.image)) as temporary:
+        save_file({**own, PICTURE: picture.contiguous()}, temporary, metadata=metadata)

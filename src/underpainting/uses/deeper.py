@@ -31,14 +31,14 @@ from underpainting.study.film import spread
 from underpainting.study.folder import Study
 from underpainting.study.places import Grid, Place, Places, Property, finest
 from underpainting.study.progress import Progress
-from underpainting.uses.capture import (
-    Captured,
+from underpainting.uses.remake import (
+    Remade,
     best_places,
-    capture,
     judge,
     judging_metric,
     moments_of,
     prompt_numbers,
+    remake,
     sound_rows,
     view_of,
 )
@@ -89,7 +89,7 @@ def deeper_probes(study: Study, workshop: Workshop, pictures: int, progress: Pro
         "test": spread(sound_rows(study, "test"), -(-pictures // 2)),
     }
     progress.start(sum(map(len, rows.values())), 0)
-    made = {split: capture(study, workshop, of, views, progress) for split, of in rows.items()}
+    made = {split: remake(study, workshop, of, views, progress) for split, of in rows.items()}
     prompts = prompt_numbers(rows["test"])
     return [_compare(study, made, probes, found, place, prompts, workshop.places) for found, place in places]
 
@@ -121,7 +121,7 @@ def solve_stacked(
 
 def _compare(
     study: Study,
-    made: dict[str, Captured],
+    made: dict[str, Remade],
     probes: ProbeSet,
     found: Property,
     place: Place,

@@ -21,8 +21,8 @@ from underpainting.study.folder import Study, write_json
 from underpainting.study.making import to_bytes
 from underpainting.study.progress import Progress
 from underpainting.study.prompts import PromptRow
-from underpainting.uses.capture import prompt_numbers, sound_rows
 from underpainting.uses.easel import MASK, Easel, Unedited
+from underpainting.uses.remake import prompt_numbers, sound_rows
 from underpainting.uses.trials import draw_moves, judge, targets
 
 LOOKED_AT = 6, 4  # pictures and targets kept for looking at

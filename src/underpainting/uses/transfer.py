@@ -16,13 +16,13 @@ from underpainting.study.environment import Workshop
 from underpainting.study.folder import Study
 from underpainting.study.progress import Progress
 from underpainting.study.prompts import PromptRow
-from underpainting.uses.capture import (
+from underpainting.uses.remake import (
     best_places,
-    capture,
     judge,
     judging_metric,
     moments_of,
     prompt_numbers,
+    remake,
     sound_rows,
     view_of,
 )
@@ -76,7 +76,7 @@ def leave_out(
     places = best_places(probes, workshop.places.properties)
     views = {place: view_of(place) for _, place in places}
     progress.start(sum(map(len, rows.values())), 0)
-    fit, test = (capture(study, workshop, rows[split], views, progress) for split in ("fit", "test"))
+    fit, test = (remake(study, workshop, rows[split], views, progress) for split in ("fit", "test"))
     prompts = prompt_numbers(rows["test"])
     groups = {word: has["fit"] == word for word in dict.fromkeys(has["fit"].tolist())}
     carried = []
@@ -112,7 +112,7 @@ def other_prompts(
     probes = ProbeSet.load(study.probes)
     places = best_places(probes, workshop.places.properties)
     progress.start(len(rows), 0)
-    made = capture(study, workshop, rows, {place: view_of(place) for _, place in places}, progress)
+    made = remake(study, workshop, rows, {place: view_of(place) for _, place in places}, progress)
     prompts = prompt_numbers(rows)
     carried = []
     for found, place in places:

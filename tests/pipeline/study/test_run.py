@@ -192,7 +192,7 @@ def test_two_runs_at_once_are_refused(
     new_study: Callable[[str], Study], loaded: Model, estimator: Any
 ) -> None:
     study = new_study("busy")
-    with only_run(study), pytest.raises(UnderpaintingError, match="another run"):
+    with only_run(study.folder), pytest.raises(UnderpaintingError, match="another run"):
         run_study(study, model=loaded, estimator=estimator)
 
 

@@ -9,7 +9,7 @@ import underpainting
 from underpainting.cli import main
 from underpainting.cli.show import duration, size, table
 
-COMMANDS = ("init", "run", "demo", "layers", "estimate", "report")
+COMMANDS = ("init", "run", "demo", "layers", "estimate", "report", "capture", "push", "pull")
 
 
 def _call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -56,6 +56,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (("init", "STUDY", "--prompt", "p.csv"), "--prompts"),
         (("run", "STUDY"), "STUDY holds no study"),
         (("estimate", "STUDY"), "STUDY holds no study"),
+        (("capture", "STUDY"), "STUDY holds no study"),
+        (("push", "STUDY", "me/study"), "STUDY holds no study"),
         (("report", "STUDY"), "STUDY holds no study"),
         (("layers", "./nowhere"), "no folder"),
         (("layers", "."), "not a diffusers pipeline"),
@@ -94,7 +96,7 @@ def test_table_and_units(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_public_names_are_there_and_import_lazily() -> None:
     assert json.dumps(sorted(underpainting.__all__)) == json.dumps(sorted(set(underpainting.__all__)))
-    for name in ("load", "attach", "fit", "Moments", "ProbeSet", "load_estimator", "load_classifier"):
+    for name in underpainting.__all__:
         assert getattr(underpainting, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         underpainting.nothing  # noqa: B018

@@ -12,6 +12,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.probes import Key, ProbeSet, import_published
 
 STEPS = 3
+SHADING = "_final_linear_no_bias_unsmoothed_lr0.01_epochs30_500_training_images"
 
 
 class Published(nn.Module):
@@ -81,6 +82,16 @@ def test_the_final_one_of_two_is_taken(tmp_path: Path) -> None:
     weight = final[0].dense1.weight
     entry = import_published(tmp_path).entries[Key("saliency", "up.3.2", 1, "conditional")]
     torch.testing.assert_close(entry.weight, (weight[1] - weight[0]).detach())
+
+
+def test_shading_is_known_by_its_folder_and_what_is_open_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "large_syn_dataset_shading", "regression", "up_3_attn1_out_0", 320, variant=SHADING)
+    write(tmp_path / "large_syn_dataset_continuous", "regression", "up_3_attn1_out_0", 320, variant="_final")
+    assert set(import_published(tmp_path).properties) == {"shading", "depth"}
+    assert import_published(tmp_path / "large_syn_dataset_shading").properties == ("shading",)
+    write(tmp_path / "permuted", "regression", "up_3_attn1_out_0", 320, variant="_final")
+    with pytest.raises(UnderpaintingError, match=r"continuous.* and .*permuted.* both read depth at up.3.0"):
+        import_published(tmp_path)
 
 
 def test_the_command_writes_a_set_that_loads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

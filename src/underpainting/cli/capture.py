@@ -1,0 +1,66 @@
+"""`underpainting capture`: write a study's activations to disk."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLES = (
+    "underpainting capture STUDY --layers up.3.0 --steps 1,3,8,15",
+    "underpainting capture STUDY --split fit --branches conditional,unconditional --dtype float32",
+)
+ASK_ABOVE = 10_000_000_000  # bytes
+
+
+def capture(
+    folder: Annotated[Path, typer.Argument(help="Folder of the study.")],
+    out: Annotated[Path, typer.Option(help="Folder for the activations, one file an image.")] = Path(
+        "captures"
+    ),
+    layers: Annotated[
+        str | None, typer.Option(help="Layers, with commas between.", show_default="the study's")
+    ] = None,
+    steps: Annotated[
+        str | None, typer.Option(help="Steps from 1, with commas between.", show_default="all")
+    ] = None,
+    branches: Annotated[
+        str | None, typer.Option(help="conditional, unconditional or both.", show_default="the study's")
+    ] = None,
+    dtype: Annotated[str, typer.Option(help="float16, bfloat16 or float32.")] = "float16",
+    split: Annotated[
+        str | None, typer.Option(help="fit, calibrate or test pictures only.", show_default="all")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before writing more than 10 GB.")] = False,
+) -> None:
+    """Write the activations of a study's pictures: safetensors, one file an image, to train on or look into.
+
+    What it takes on disk is printed first. Images that are there already are not made again. The study need
+    not be run, and is not changed. `underpainting.Captures` reads the folder.
+    """
+    from underpainting.cli.show import listed, numbers, progress, size
+    from underpainting.errors import UnderpaintingError
+    from underpainting.uses.capture import carry_out
+    from underpainting.workflow import plan_capture
+
+    with progress():
+        plan = plan_capture(
+            folder,
+            out,
+            layers=listed(layers),
+            steps=numbers(steps, "--steps"),
+            branches=listed(branches),
+            dtype=dtype,
+            split=split,
+        )
+    needed = plan.bytes_needed
+    typer.echo(f"{len(plan.missing)} of {len(plan.rows)} images to make, {size(needed)} in {out}")
+    if needed > ASK_ABOVE and not yes:
+        if not sys.stdin.isatty():
+            raise UnderpaintingError(f"{size(needed)} is more than {size(ASK_ABOVE)}; give --yes to go on")
+        typer.confirm("Go on?", abort=True)
+    with progress() as shown:
+        carry_out(plan, shown)
+    typer.echo(f"done: {out}")
