@@ -8,10 +8,15 @@ from diffusers import (
     AutoencoderKL,
     DPMSolverMultistepScheduler,
     EulerDiscreteScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    LatentConsistencyModelPipeline,
+    LCMScheduler,
     LMSDiscreteScheduler,
     PixArtAlphaPipeline,
     PixArtSigmaPipeline,
     PixArtTransformer2DModel,
+    SD3Transformer2DModel,
+    StableDiffusion3Pipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
@@ -93,8 +98,8 @@ def stable_diffusion_xl(folder: Path) -> Any:
     )
 
 
-def pixart(folder: Path, kind: Any = PixArtAlphaPipeline) -> Any:
-    """Of PixArt's kind: three blocks on one grid, a learned variance beside the noise, a T5 encoder."""
+def t5(folder: Path, size: int) -> tuple[PreTrainedTokenizerFast, T5EncoderModel]:
+    """A tokenizer of letters, and an encoder of one layer."""
     letters = {word: i for i, word in enumerate(["<pad>", "</s>", "<unk>", *"abcdefghijklmnopqrstuvwxyz"])}
     words = Tokenizer(models.WordLevel(letters, unk_token="<unk>"))
     words.pre_tokenizer = pre_tokenizers.Split("", "isolated")
@@ -102,9 +107,13 @@ def pixart(folder: Path, kind: Any = PixArtAlphaPipeline) -> Any:
         tokenizer_object=words, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
     )
     tokenizer.save_pretrained(folder)
-    encoder = T5EncoderModel(
-        T5Config(vocab_size=len(letters), d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
-    )
+    config = T5Config(vocab_size=len(letters), d_model=size, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
+    return tokenizer, T5EncoderModel(config).eval()
+
+
+def pixart(folder: Path, kind: Any = PixArtAlphaPipeline) -> Any:
+    """Of PixArt's kind: three blocks on one grid, a learned variance beside the noise, a T5 encoder."""
+    tokenizer, encoder = t5(folder, 16)
     transformer = PixArtTransformer2DModel(
         num_attention_heads=2,
         attention_head_dim=8,
@@ -125,7 +134,7 @@ def pixart(folder: Path, kind: Any = PixArtAlphaPipeline) -> Any:
                 weight.normal_(0, 0.1)
     return kind(
         tokenizer=tokenizer,
-        text_encoder=encoder.eval(),
+        text_encoder=encoder,
         vae=autoencoder(),
         transformer=transformer.eval(),
         scheduler=DPMSolverMultistepScheduler(**NOISE),
@@ -144,3 +153,45 @@ FAMILIES = {
     "pixart alpha": pixart,
     "pixart sigma": pixart_sigma,
 }
+
+
+def stable_diffusion_3(folder: Path) -> Any:
+    """Of Stable Diffusion 3's kind, which has no adapter: pictures and text attend jointly, a flow."""
+    tokenizer, (tokenizer_3, encoder_3) = tiny_tokenizer(folder / "clip"), t5(folder / "t5", 32)
+    transformer = SD3Transformer2DModel(
+        sample_size=16,
+        patch_size=2,
+        in_channels=4,
+        num_layers=2,
+        attention_head_dim=8,
+        num_attention_heads=2,
+        joint_attention_dim=32,
+        caption_projection_dim=16,
+        pooled_projection_dim=32,
+        out_channels=4,
+        pos_embed_max_size=16,
+    )
+    vae = autoencoder()
+    vae.register_to_config(shift_factor=0.1)
+    encoders = [CLIPTextModelWithProjection(text_config(16, len(tokenizer))).eval() for _ in range(2)]
+    return StableDiffusion3Pipeline(
+        transformer=transformer.eval(),
+        scheduler=FlowMatchEulerDiscreteScheduler(),
+        vae=vae,
+        text_encoder=encoders[0],
+        tokenizer=tokenizer,
+        text_encoder_2=encoders[1],
+        tokenizer_2=tokenizer,
+        text_encoder_3=encoder_3,
+        tokenizer_3=tokenizer_3,
+    )
+
+
+def latent_consistency(folder: Path) -> Any:
+    """A latent consistency model, which has no adapter: guidance is an input, there is one branch."""
+    pipe = tiny_pipeline(folder, time_cond_proj_dim=8)
+    return LatentConsistencyModelPipeline(
+        **{name: part for name, part in pipe.components.items() if name != "scheduler"},
+        scheduler=LCMScheduler(**NOISE),
+        requires_safety_checker=False,
+    )

@@ -29,6 +29,10 @@ def init(
     guidance_scale: Annotated[
         float | None, typer.Option(help="Classifier-free guidance.", show_default="7.5")
     ] = None,
+    height: Annotated[
+        int | None, typer.Option(help="Height of the pictures in pixels.", show_default="the model's")
+    ] = None,
+    width: Annotated[int | None, typer.Option(help="Width of them.", show_default="the model's")] = None,
     dtype: Annotated[
         str | None, typer.Option(help="float32, float16 or bfloat16.", show_default="float32")
     ] = None,
@@ -43,7 +47,9 @@ def init(
     layers: Annotated[
         str | None,
         typer.Option(
-            help="Layers to watch, with commas between.", show_default="self-attention: all of them"
+            help="Layers to watch, with commas between; of a family that is not known as "
+            "PATH@HEIGHTxWIDTHxCHANNELS.",
+            show_default="self-attention: all of them",
         ),
     ] = None,
     branches: Annotated[
@@ -106,6 +112,8 @@ def init(
                 "steps": steps,
                 "guidance_scale": guidance_scale,
                 "dtype": dtype,
+                "height": height,
+                "width": width,
             },
             "prompts": {"file": prompts, "limit": limit},
             "split": {"fit": fit, "calibrate": calibrate, "test": test, "seed": seed},

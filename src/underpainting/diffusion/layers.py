@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from underpainting.diffusion.adapters import Adapter
 from underpainting.errors import UnderpaintingError
 
 ALL = "self-attention"
+STATED = re.compile(r"(?P<path>[^@]+)@(?P<height>\d+)x(?P<width>\d+)x(?P<channels>\d+)")
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,12 @@ def output_shapes(adapter: Adapter, pipe: Any, size: tuple[int, int]) -> dict[st
     """Output shape of every module of the denoiser, by path, for one picture of `size` (h, w) pixels.
 
     The denoiser is built again from its configuration on torch's meta device and run there: shapes without
-    weights, arithmetic or random numbers. Modules that do not give one tensor are left out.
+    weights, arithmetic or random numbers. Modules that do not give one tensor are left out; of a denoiser
+    whose arguments are not known all are.
     """
-    denoiser = adapter.denoiser(pipe)
+    denoiser, example = adapter.denoiser(pipe), adapter.example_inputs(pipe, size)
+    if example is None:
+        return {}
     with torch.device("meta"):
         kind: Any = type(denoiser)
         twin = kind.from_config(denoiser.config).eval()
@@ -50,7 +55,7 @@ def output_shapes(adapter: Adapter, pipe: Any, size: tuple[int, int]) -> dict[st
     for path, module in twin.named_modules():
         module.register_forward_hook(note(path))
     with torch.no_grad():
-        twin(**adapter.example_inputs(pipe, size))
+        twin(**example)
     return shapes
 
 
@@ -68,17 +73,24 @@ def resolve_layers(
     shapes: Mapping[str, tuple[int, ...]],
     size: tuple[int, int],
 ) -> tuple[Layer, ...]:
-    """Layers by short name, path or `self-attention`; see `Model.resolve`."""
+    """Layers by short name, path, `self-attention`, or stated; see `Model.resolve`."""
     if isinstance(names, str):
         raise UnderpaintingError(f"layers {names!r} is one string: give a list of names")
     by_name = {layer.name: layer for layer in known} | {layer.path: layer for layer in known}
     found: dict[str, Layer] = {}
     for given in names:
         name = given.path if isinstance(given, Layer) else given
-        if name == ALL:
+        if name == ALL and known:
             found |= {layer.path: layer for layer in known}
             continue
+        if stated := STATED.fullmatch(name):
+            path, *sizes = stated.groups()
+            height, width, channels = map(int, sizes)
+            found[path] = Layer(path, path, (height, width), channels)
+            continue
         layer = by_name.get(name) or by_name.get(name.removesuffix(".to_out.0"))
+        if layer is None and isinstance(given, Layer) and name not in shapes:
+            layer = given
         if layer is None:
             if name not in shapes:
                 raise UnderpaintingError(_unknown(name, known, shapes))
@@ -103,6 +115,11 @@ def _layer(name: str, path: str, shapes: Mapping[str, tuple[int, ...]], size: tu
 
 def _unknown(name: str, known: Sequence[Layer], shapes: Mapping[str, tuple[int, ...]]) -> str:
     """The line for a name that is nowhere: nearest valid names, short ones for a short name."""
+    if not known:
+        return (
+            f"layers of this pipeline's family are not known, {name} neither: state them as "
+            "PATH@HEIGHTxWIDTHxCHANNELS, such as transformer_blocks.0.attn1@32x32x1152"
+        )
     short = [layer.name for layer in known]
     pool = [path for path in shapes if path] if "_block" in name else short
     near = difflib.get_close_matches(name, pool, n=3, cutoff=0.4) or [short[0], "...", short[-1]]

@@ -31,20 +31,17 @@ class Model:
     """A diffusers pipeline with its adapter; made by `load` and `attach`.
 
     pipe: the diffusers pipeline itself. name: what it was loaded by. adapter: what is known of its family.
+    size: (height, width) in pixels of the pictures that it makes when none is asked for.
     """
 
-    def __init__(self, pipe: Any, adapter: Adapter, name: str) -> None:
-        """Keep the pipeline as it is; nothing is hooked until `denoise`."""
+    def __init__(self, pipe: Any, adapter: Adapter, name: str, size: tuple[int, int] | None = None) -> None:
+        """Keep the pipeline as it is; nothing is hooked until `denoise`. size: the family's if not given."""
         self.pipe = pipe
         self.adapter = adapter
         self.name = name
+        self.size = size or adapter.default_size(pipe)
         self.own_scheduler = pipe.scheduler
         self._shapes: dict[tuple[int, int], dict[str, tuple[int, ...]]] = {}
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Default picture size (height, width) in pixels."""
-        return self.adapter.default_size(self.pipe)
 
     @property
     def scheduler_name(self) -> str:
@@ -65,16 +62,22 @@ class Model:
     ) -> tuple[Layer, ...]:
         """Layers by short name, full path (with or without `.to_out.0`) or any other path in the denoiser.
 
-        `"self-attention"` stands for all self-attention layers. Doubles are dropped, the order given is kept.
-        Grids are those at `height` x `width` pixels (the default size if not given). Raises
-        UnderpaintingError for an unknown name, with the nearest valid ones, and for a module whose output is
-        no grid of tokens.
+        `"self-attention"` stands for all self-attention layers. `PATH@HEIGHTxWIDTHxCHANNELS` states any
+        module's grid and channels, as is needed where the family is not known; what the module gives is held
+        to it. Doubles are dropped, the order given is kept. Grids of others are those at `height` x `width`
+        pixels (the default size if not given). Raises UnderpaintingError for an unknown name, with the
+        nearest valid ones, and for a module whose output is no grid of tokens.
         """
         size = (height or self.size[0], width or self.size[1])
         known = self.layers
         if size != self.size:
             known = known_layers(self.adapter, self.pipe, self._shapes_at(*size), size)
-        return resolve_layers(names, known, self._shapes_at(*size), size)
+        layers = resolve_layers(names, known, self._shapes_at(*size), size)
+        modules = dict(self.adapter.denoiser(self.pipe).named_modules())
+        for layer in layers:
+            if layer.path not in modules:
+                raise UnderpaintingError(f"no module {layer.path} in the denoiser: give the path of one")
+        return layers
 
     def denoise(
         self,
@@ -115,8 +118,7 @@ class Model:
         size = (height or self.size[0], width or self.size[1])
         guided = self.adapter.guided(self.pipe, guidance_scale)
         _check_request(prompts, seeds, steps, branches, guided, stop_after, edit is not None and not watch)
-        if size[0] % 8 or size[1] % 8:
-            raise UnderpaintingError(f"size {size[0]} x {size[1]}: give a height and width that 8 divides")
+        _check_size(size)
         if watch:
             _check_not_compiled(self.adapter.denoiser(self.pipe))
         layers = self.resolve(watch, height=size[0], width=size[1]) if watch else ()
@@ -162,7 +164,18 @@ class Model:
 
     def with_denoiser(self, denoiser: torch.nn.Module) -> "Model":
         """The same pipeline with another network of the denoiser's shape; this model is as it was."""
-        return Model(self.adapter.with_denoiser(self.pipe, denoiser), self.adapter, self.name)
+        return Model(self.adapter.with_denoiser(self.pipe, denoiser), self.adapter, self.name, self.size)
+
+    def of_size(self, height: int | None, width: int | None) -> "Model":
+        """The same pipeline making pictures of another size in pixels; this model is as it was.
+
+        Raises UnderpaintingError where 8 does not divide it.
+        """
+        size = (height or self.size[0], width or self.size[1])
+        _check_size(size)
+        other = Model(self.pipe, self.adapter, self.name, size)
+        other.own_scheduler = self.own_scheduler
+        return other
 
     def look(
         self,
@@ -273,6 +286,11 @@ def _check_request(
         )
     if edits_nothing:
         raise UnderpaintingError("edit has no layers to act on: name them in watch")
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    if size[0] % 8 or size[1] % 8 or min(size) < 8:
+        raise UnderpaintingError(f"size {size[0]} x {size[1]}: give a height and width that 8 divides")
 
 
 def _check_not_compiled(denoiser: torch.nn.Module) -> None:

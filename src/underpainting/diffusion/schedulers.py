@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import diffusers
 
+from underpainting.diffusion.clean import SPACES
 from underpainting.errors import UnderpaintingError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def use_scheduler(model: "Model", name: str) -> "Model":
 
     Names: `lms`, `ddim`, `euler`, `heun`, `dpm++`, `pndm`, and `pipeline` for the one it was loaded with.
     What the present configuration does not state is as in Stable Diffusion's own (no clipping of latents).
-    Raises UnderpaintingError for another name.
+    Raises UnderpaintingError for another name, and where the network is a flow's, which keeps its own.
     """
     if name == "pipeline":
         model.pipe.scheduler = model.own_scheduler
@@ -33,6 +34,11 @@ def use_scheduler(model: "Model", name: str) -> "Model":
         names = ", ".join([*SCHEDULERS, "pipeline"])
         raise UnderpaintingError(f"unknown scheduler {name}: use one of {names}")
     kind, wanted = SCHEDULERS[name]
+    own = type(model.own_scheduler).__name__
+    if SPACES.get(own) == "flow":
+        raise UnderpaintingError(
+            f"scheduler {name} does not fit a flow's network, which has {own}: give pipeline"
+        )
     config = model.own_scheduler.config
     unstated = set(config.get("_use_default_values", ()))
     missing = {key: value for key, value in wanted.items() if key not in config or key in unstated}

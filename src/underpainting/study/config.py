@@ -22,13 +22,15 @@ class _Section(BaseModel):
 
 
 class ModelConfig(_Section):
-    """The pipeline and how it denoises."""
+    """The pipeline and how it denoises. height, width: in pixels, the pipeline's own if not given."""
 
     name: str = "stilllife"
     scheduler: str = "lms"
     steps: int = Field(default=15, ge=1, le=1000)
     guidance_scale: float = Field(default=7.5, ge=0, allow_inf_nan=False)
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
+    height: int | None = Field(default=None, ge=8)
+    width: int | None = Field(default=None, ge=8)
 
 
 class PromptsConfig(_Section):
@@ -55,7 +57,7 @@ class SplitConfig(_Section):
 
 
 class WatchConfig(_Section):
-    """Layers and guidance branches that are watched."""
+    """Layers and guidance branches that are watched; layers as in `Model.resolve`."""
 
     layers: tuple[str, ...] = Field(default=("self-attention",), min_length=1)
     branches: tuple[Literal["conditional", "unconditional"], ...] = Field(

@@ -77,7 +77,9 @@ def open_model(config: StudyConfig, model: Model | None = None) -> Model:
     device, dtype = choose_device(config.run.device), getattr(torch, config.model.dtype)
     model = model or load(config.model.name, device=device, torch_dtype=dtype)
     use_scheduler(model, config.model.scheduler)
-    return model
+    if (config.model.height or model.size[0], config.model.width or model.size[1]) == model.size:
+        return model
+    return model.of_size(config.model.height, config.model.width)
 
 
 def choose_device(name: str) -> str:

@@ -6,6 +6,7 @@ import torch
 
 from underpainting.diffusion.adapters.pixart import PixArtAdapter
 from underpainting.diffusion.adapters.sdxl import SDXLAdapter
+from underpainting.diffusion.adapters.stated import stated_adapter
 from underpainting.diffusion.adapters.unet import UNetAdapter
 from underpainting.errors import UnderpaintingError
 
@@ -41,8 +42,11 @@ class Adapter(Protocol):
     def call_options(self, pipe: Any) -> dict[str, Any]:
         """What the pipeline's call needs beside what all families take."""
 
-    def example_inputs(self, pipe: Any, size: tuple[int, int]) -> dict[str, Any]:
-        """Arguments of one denoiser call on the meta device, for one picture of `size` pixels."""
+    def example_inputs(self, pipe: Any, size: tuple[int, int]) -> dict[str, Any] | None:
+        """Arguments of one denoiser call on the meta device, for one picture of `size` pixels.
+
+        None where they are not known, and layers must be stated with grid and channels.
+        """
 
     def encode(self, pipe: Any, pictures: torch.Tensor) -> torch.Tensor:
         """Clean latents, scaled for the denoiser, of pictures [picture, 3, height, width] in 0..1."""
@@ -61,11 +65,16 @@ ADAPTERS: tuple[Adapter, ...] = (UNetAdapter(), SDXLAdapter(), PixArtAdapter())
 
 
 def adapter_for(pipe: Any) -> Adapter:
-    """The adapter of a pipeline's family; raises UnderpaintingError if there is none."""
+    """The adapter of a pipeline's family, or one that knows nothing of its layers.
+
+    Raises UnderpaintingError where the pipeline does not make pictures of prompts by way of latents.
+    """
     for adapter in ADAPTERS:
         if adapter.accepts(pipe):
             return adapter
+    if stated := stated_adapter(pipe):
+        return stated
     raise UnderpaintingError(
-        f"no adapter for {type(pipe).__name__}: text-to-image pipelines of Stable Diffusion 1, 2 and XL and "
-        "of PixArt are known"
+        f"no adapter for {type(pipe).__name__}: text-to-image pipelines with one U-Net or transformer and an "
+        "AutoencoderKL whose latents are not packed can be watched"
     )

@@ -1,6 +1,7 @@
 """What families share: one denoiser among the pipeline's parts, latents of diffusers' `AutoencoderKL`."""
 
 import copy
+import inspect
 from typing import Any
 
 import torch
@@ -32,8 +33,9 @@ class LatentAdapter:
         return int(getattr(pipe, self.part).config.in_channels), size[0] // factor, size[1] // factor
 
     def call_options(self, pipe: Any) -> dict[str, Any]:
-        """None, for most."""
-        return {}
+        """Pictures of the size asked for, where a pipeline would take the nearest that it was trained on."""
+        takes = inspect.signature(type(pipe).__call__).parameters
+        return {"use_resolution_binning": False} if "use_resolution_binning" in takes else {}
 
     def encode(self, pipe: Any, pictures: torch.Tensor) -> torch.Tensor:
         """The mean of the autoencoder's distribution."""

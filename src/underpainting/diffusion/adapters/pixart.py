@@ -51,7 +51,3 @@ class PixArtAdapter(LatentAdapter):
                 for name, shape in shapes.items()
             },
         }
-
-    def call_options(self, pipe: Any) -> dict[str, Any]:
-        """Pictures of the size asked for, not of the nearest that it was trained on."""
-        return {"use_resolution_binning": False}

@@ -1,0 +1,62 @@
+"""Any other pipeline: nothing is known of its layers, which are stated as PATH@HEIGHTxWIDTHxCHANNELS."""
+
+import inspect
+from typing import Any
+
+import torch
+
+from underpainting.diffusion.adapters.base import LatentAdapter
+
+NEEDED = ("prompt", "generator", "num_inference_steps", "output_type")
+
+
+class StatedAdapter(LatentAdapter):
+    """A denoiser by the name of its part, and what diffusers' pipelines have in common.
+
+    part: `unet` or `transformer`. branches: one where the pipeline takes no negative prompt.
+    """
+
+    def __init__(self, part: str, branches: tuple[str, ...]) -> None:
+        """Keep what differs between pipelines."""
+        self.part, self.branches = part, branches
+
+    def accepts(self, pipe: Any) -> bool:
+        """The one it was made for."""
+        return hasattr(pipe, self.part)
+
+    def default_size(self, pipe: Any) -> tuple[int, int]:
+        """The denoiser's sample size times the autoencoder's factor."""
+        sample = getattr(pipe, self.part).config.sample_size
+        height, width = (sample, sample) if isinstance(sample, int) else sample
+        return int(height * pipe.vae_scale_factor), int(width * pipe.vae_scale_factor)
+
+    def guided(self, pipe: Any, guidance_scale: float) -> bool:
+        """Above 1, where the pipeline has two branches."""
+        return len(self.branches) == 2 and guidance_scale > 1
+
+    def self_attention(self, denoiser: torch.nn.Module) -> dict[str, str]:
+        """None are known."""
+        return {}
+
+    def example_inputs(self, pipe: Any, size: tuple[int, int]) -> None:
+        """None are known."""
+
+
+def stated_adapter(pipe: Any) -> StatedAdapter | None:
+    """An adapter for a pipeline of an unknown family; None where it is none that makes pictures of a prompt.
+
+    It must have a U-Net or a transformer with a sample size, an `AutoencoderKL` whose latents are not packed,
+    and a scheduler.
+    """
+    part = next((name for name in ("transformer", "unet") if getattr(pipe, name, None) is not None), None)
+    takes = inspect.signature(type(pipe).__call__).parameters
+    if (
+        part is None
+        or type(getattr(pipe, "vae", None)).__name__ != "AutoencoderKL"
+        or getattr(getattr(pipe, part).config, "sample_size", None) is None
+        or hasattr(pipe, "_pack_latents")
+        or any(name not in takes for name in NEEDED)
+    ):
+        return None
+    two = "negative_prompt" in takes
+    return StatedAdapter(part, ("unconditional", "conditional") if two else ("conditional",))
