@@ -11,12 +11,13 @@ from underpainting import stilllife
 from underpainting.observers.checkpoints import Checkpoint, TorchFile, find, hub_cache
 from underpainting.observers.classifiers.vgg16 import VGG16
 from underpainting.observers.estimators import CHECKPOINTS, TRACERS
+from underpainting.observers.estimators.intrinsic import PAPER
 
 Part = Literal["model", "estimator", "classifier"]
 STABLE_DIFFUSION = "CompVis/stable-diffusion-v1-4"
 KNOWN: dict[Part, tuple[Checkpoint | TorchFile, ...]] = {
     "model": (Checkpoint(STABLE_DIFFUSION, STABLE_DIFFUSION, 4_270_000_000, "CreativeML OpenRAIL-M"),),
-    "estimator": (*(layout.weights for layout in TRACERS), *CHECKPOINTS),
+    "estimator": (*(layout.weights for layout in TRACERS), *CHECKPOINTS, PAPER),
     "classifier": (VGG16,),
 }
 FOLDERS: dict[Part, str] = {"model": "pipeline", "estimator": "estimator", "classifier": "classifier"}

@@ -1,6 +1,6 @@
 """Estimators: models that map pictures to the maps of properties."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -9,8 +9,16 @@ from torch import Tensor
 
 from underpainting import stilllife
 from underpainting.errors import UnderpaintingError
+from underpainting.observers.checkpoints import Checkpoint
 from underpainting.observers.estimators.depth import ANYTHING, HYBRID, MIDAS, DepthEstimator, load_depth
+from underpainting.observers.estimators.intrinsic import PAPER, IntrinsicEstimator, load_intrinsic
 from underpainting.observers.estimators.joined import JoinedEstimator
+from underpainting.observers.estimators.marigold import (
+    DEPTH,
+    LIGHTING,
+    MarigoldEstimator,
+    load_marigold,
+)
 from underpainting.observers.estimators.small import SmallEstimator
 from underpainting.observers.estimators.tracer import TE5, TE7, TracerEstimator, load_tracer
 from underpainting.observers.files import read_config
@@ -19,7 +27,9 @@ from underpainting.observers.own import import_own
 __all__ = [
     "DepthEstimator",
     "Estimator",
+    "IntrinsicEstimator",
     "JoinedEstimator",
+    "MarigoldEstimator",
     "SmallEstimator",
     "TracerEstimator",
     "load_estimator",
@@ -52,7 +62,13 @@ class Estimator(Protocol):
         ...
 
 
-CHECKPOINTS = (MIDAS, HYBRID, ANYTHING)
+LOADERS: dict[Checkpoint, Callable[..., Estimator]] = {
+    **dict.fromkeys((MIDAS, HYBRID, ANYTHING), load_depth),
+    **dict.fromkeys((DEPTH, LIGHTING), load_marigold),
+}
+"""Estimators of the hub, and what loads them."""
+
+CHECKPOINTS = tuple(LOADERS)
 TRACERS = (TE5, TE7)
 
 
@@ -60,9 +76,9 @@ def load_estimator(name: str | Path, *, device: str | torch.device | None = None
     """An estimator by name, by the folder it was saved in, or as `module:Class` of one's own.
 
     name: `stilllife`; `tracer` (TE-5) and `tracer-te7`; `midas` (DPT-Large), `midas-hybrid` and
-    `depth-anything`; a folder that this package or transformers saved; several of different properties with
-    commas between. Weights are looked for in the hub's cache, or where torch keeps its own, and never
-    downloaded.
+    `depth-anything`; `intrinsic`; `marigold-depth` and `marigold-lighting`; a folder that this package,
+    transformers or diffusers saved; several of different properties with commas between. Weights are looked
+    for in the hub's cache, or where torch keeps its own, and never downloaded.
 
     Raises UnderpaintingError where there is no such estimator, or its weights are missing.
     """
@@ -72,12 +88,16 @@ def load_estimator(name: str | Path, *, device: str | torch.device | None = None
             stilllife.folder() / "estimator", name="stilllife", device=device
         )
     if path.is_dir():
+        if (path / "model_index.json").is_file():
+            return load_marigold(path, device=device)
         if "model_type" in read_config(path):
             return load_depth(path, device=device)
         return SmallEstimator.from_pretrained(path, device=device)
-    for checkpoint in CHECKPOINTS:
+    for checkpoint, loader in LOADERS.items():
         if text == checkpoint.observer:
-            return load_depth(checkpoint, device=device)
+            return loader(checkpoint, device=device)
+    if text == PAPER.observer:
+        return load_intrinsic(device=device)
     for layout in TRACERS:
         if text == layout.name:
             return load_tracer(layout, device=device)
@@ -86,7 +106,7 @@ def load_estimator(name: str | Path, *, device: str | torch.device | None = None
     if ":" in text:
         own: Estimator = import_own("estimator", text)
         return own
-    names = ["stilllife", *(of.name for of in TRACERS), *(of.observer for of in CHECKPOINTS)]
+    names = ["stilllife", *(of.name for of in TRACERS), *(of.observer for of in CHECKPOINTS), PAPER.observer]
     known = ", ".join(map(repr, names))
     raise UnderpaintingError(
         f"no estimator {text!r}: give {known}, a folder that one was saved in, or 'module:Class'"

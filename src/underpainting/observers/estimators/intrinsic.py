@@ -1,0 +1,73 @@
+"""Shading by Intrinsic (Careaga and Aksoy 2023, arXiv 2311.12792), an optional academic package."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from underpainting.errors import UnderpaintingError
+from underpainting.observers.checkpoints import TorchFile
+from underpainting.observers.files import fingerprint
+
+PAPER = TorchFile(
+    "intrinsic",
+    "https://github.com/compphoto/Intrinsic/releases/download/v1.0/final_weights.pt",
+    480_000_000,
+    "academic use only",
+)
+PACKAGE = "pip install git+https://github.com/compphoto/Intrinsic"
+DARKEST = 1e-3  # of inverse shading, so that shading stays finite
+
+
+class IntrinsicEstimator:
+    """`shading`, from 0, of the grey stage: inverse shading i in 0..1, turned back into 1 / i - 1."""
+
+    properties = ("shading",)
+    name = PAPER.observer
+
+    def __init__(self, pipeline: Any, models: Mapping[str, Any], device: torch.device) -> None:
+        """pipeline: the module `intrinsic.pipeline`. models: what its `load_models` gave, on device."""
+        self._pipeline, self._models, self._device = pipeline, models, device
+        hashes = [fingerprint(model) for _, model in sorted(models.items())]
+        self.fingerprint = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+    @torch.no_grad()
+    def __call__(self, pictures: Tensor) -> Mapping[str, Tensor]:
+        """`shading` [picture, height, width] of pictures [picture, 3, height, width] in 0..1, one by one."""
+        return {"shading": torch.stack([self._shading(picture) for picture in pictures])}
+
+    def _shading(self, picture: Tensor) -> Tensor:
+        found = self._pipeline.run_gray_pipeline(
+            self._models,
+            picture.permute(1, 2, 0).cpu().float().numpy(),
+            maintain_size=True,
+            device=self._device,
+        )
+        inverse = torch.from_numpy(found["gry_shd"]).float().clamp(DARKEST, 1)
+        return 1 / inverse - 1
+
+
+def load_intrinsic(*, device: str | torch.device | None = None) -> IntrinsicEstimator:
+    """The weights of the paper, where torch keeps those of its hub. No weights are downloaded.
+
+    Raises UnderpaintingError where the package or the weights are missing.
+    """
+    target = torch.device(device or "cpu")
+    try:
+        pipeline = import_module("intrinsic.pipeline")
+    except ImportError:
+        raise UnderpaintingError(
+            f"estimator 'intrinsic' needs its package ({PAPER.licence}): `{PACKAGE}`"
+        ) from None
+    if not PAPER.path.is_file():
+        raise UnderpaintingError(
+            f"no weights of 'intrinsic' at {PAPER.path}: fetch them ({PAPER.size / 1e9:.1f} GB, "
+            f"{PAPER.licence}) by `{PAPER.command}`"
+        )
+    models = pipeline.load_models("paper_weights", stage=1, device=target)
+    return IntrinsicEstimator(pipeline, models, target)

@@ -1,0 +1,83 @@
+"""Marigold of diffusers (Ke et al. 2024, arXiv 2312.02145): depth and lighting by a diffusion model.
+
+It was trained from Stable Diffusion 2, so its labels are not independent of a Stable Diffusion under study.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from underpainting.errors import UnderpaintingError
+from underpainting.observers.checkpoints import Checkpoint, of_hub
+from underpainting.observers.files import fingerprint
+
+DEPTH = Checkpoint("marigold-depth", "prs-eth/marigold-depth-v1-1", 2_600_000_000, "OpenRAIL++")
+LIGHTING = Checkpoint("marigold-lighting", "prs-eth/marigold-iid-lighting-v1-1", 2_600_000_000, "OpenRAIL++")
+SEED = 0
+
+
+class MarigoldEstimator:
+    """`depth` from 0 (far) to 1 (near), in depth's own scale, not inverted; or `shading`, the mean of RGB.
+
+    Each picture is denoised from the same noise, so that its map does not depend on its batch.
+    """
+
+    def __init__(self, pipe: Any, *, name: str, device: str | torch.device | None = None) -> None:
+        """pipe: a `MarigoldDepthPipeline`, or a `MarigoldIntrinsicsPipeline` with `shading` as a target.
+
+        Raises UnderpaintingError where it is neither.
+        """
+        self.pipe = pipe.to(torch.device(device or "cpu"))
+        self.pipe.set_progress_bar_config(disable=True)
+        self.name = name
+        self._targets = list((getattr(pipe, "target_properties", None) or {}).get("target_names", []))
+        is_depth = type(pipe).__name__ == "MarigoldDepthPipeline"
+        if not is_depth and "shading" not in self._targets:
+            raise UnderpaintingError(
+                f"estimator {name!r} is a {type(pipe).__name__} of {', '.join(self._targets) or 'nothing'}: "
+                "it gives neither depth nor shading"
+            )
+        self.properties = ("depth",) if is_depth else ("shading",)
+        hashes = [fingerprint(getattr(pipe, part)) for part in ("unet", "vae", "text_encoder")]
+        self.fingerprint = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+    @torch.no_grad()
+    def __call__(self, pictures: Tensor) -> Mapping[str, Tensor]:
+        """The map [picture, height, width] of pictures [picture, 3, height, width] in 0..1."""
+        count = len(pictures)
+        found = self.pipe(
+            image=pictures.to(self.pipe.dtype),
+            batch_size=count,
+            generator=[torch.Generator("cpu").manual_seed(SEED) for _ in range(count)],
+            output_type="pt",
+        ).prediction.float()
+        if self.properties == ("depth",):
+            return {"depth": 1 - found[:, 0]}
+        by_target = found.reshape(count, len(self._targets), *found.shape[1:])
+        return {"shading": by_target[:, self._targets.index("shading")].mean(1)}
+
+
+def load_marigold(
+    source: Checkpoint | Path, *, device: str | torch.device | None = None
+) -> MarigoldEstimator:
+    """Marigold from the hub's cache or from a folder that diffusers saved. Nothing is downloaded.
+
+    Raises UnderpaintingError where the weights are missing, damaged or of another kind.
+    """
+    from diffusers import DiffusionPipeline
+
+    folder = source if isinstance(source, Path) else of_hub(source)
+    name = source.name if isinstance(source, Path) else source.observer
+    pipelines: Any = DiffusionPipeline
+    try:
+        pipe = pipelines.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:160]
+        raise UnderpaintingError(f"estimator {name!r} in {folder} cannot be loaded: {reason}") from None
+    return MarigoldEstimator(pipe, name=name, device=device)
