@@ -81,12 +81,17 @@ from underpainting.uses.transfer import Transferred, leave_out, other_prompts
 def init(folder: Path, config: StudyConfig) -> Study:
     """Make a study folder, after checking that prompts, model, layers and estimator are there.
 
-    Raises UnderpaintingError where one of them is not, or where the folder is taken.
+    Known weights that are only not fetched yet are no obstacle: see `doctor`. Raises UnderpaintingError where
+    anything else is not there, or where the folder is taken.
     """
     check_free(folder)
-    rows = read_prompts(config.prompts.file, config.prompts.limit)
-    open_workshop(config)
-    return create_study(folder, config, rows)
+    files = config.prompts
+    rows = read_prompts(files.file, files.limit)
+    tests = read_prompts(files.test_file, files.limit, after=rows) if files.test_file else []
+    missing = [needed for needed in study_needs(config) if not needed.here]
+    if not missing or any(not needed.licence for needed in missing):
+        open_workshop(config)
+    return create_study(folder, config, rows, tests)
 
 
 def run(
@@ -338,7 +343,11 @@ def doctor(folder: Path | None = None) -> list[Needed]:
     """
     if folder is None:
         return known_needs()
-    config = open_study(folder).config
+    return study_needs(open_study(folder).config)
+
+
+def study_needs(config: StudyConfig) -> list[Needed]:
+    """The weights that a study's config names."""
     found = needs("model", config.model.name) + needs("estimator", config.labels.estimator)
     return found + (needs("classifier", config.labels.classifier) if config.labels.classifier else [])
 

@@ -9,6 +9,7 @@ import typer
 
 EXAMPLES = (
     "underpainting init STUDY --prompts prompts.csv",
+    "underpainting init STUDY --preset chen2023 --prompts train.csv --test-prompts test.csv",
     "underpainting init STUDY --prompts stilllife --limit 60 --steps 10 --layers up.3.0,up.3.1",
 )
 
@@ -18,6 +19,19 @@ def init(
     prompts: Annotated[
         str, typer.Option(help="CSV or Parquet with columns prompt,seed (or prompts,seeds,prompt_inds).")
     ],
+    test_prompts: Annotated[
+        str | None,
+        typer.Option(
+            help="A file whose pictures test; those of --prompts then fit and calibrate.",
+            show_default="none: a share of --prompts",
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Begin from a published study's settings: chen2023 or chen2023-shading.", show_default="none"
+        ),
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="Name or folder of a pipeline.", show_default="stilllife")
     ] = None,
@@ -102,7 +116,9 @@ def init(
     """Make a study folder: its config, and its pictures split by prompt into fit, calibrate and test."""
     from underpainting.cli.show import given, listed, quiet_libraries
     from underpainting.study.config import parse_config
+    from underpainting.study.presets import with_preset
     from underpainting.workflow import init as make
+    from underpainting.workflow import study_needs
 
     options = given(
         {
@@ -115,7 +131,7 @@ def init(
                 "height": height,
                 "width": width,
             },
-            "prompts": {"file": prompts, "limit": limit},
+            "prompts": {"file": prompts, "test_file": test_prompts, "limit": limit},
             "split": {"fit": fit, "calibrate": calibrate, "test": test, "seed": seed},
             "watch": {"layers": listed(layers), "branches": listed(branches)},
             "labels": {
@@ -128,9 +144,14 @@ def init(
             "run": {"batch_size": batch_size, "shard_size": shard_size, "device": device, "gallery": gallery},
         }
     )
-    config = parse_config(options, "options")
+    config = parse_config(with_preset(preset, options), "options")
     quiet_libraries()
     study = make(folder, config)
     counts = ", ".join(f"{count} {split}" for split, count in study.images.items())
     typer.echo(f"{folder}: {len(study.rows)} pictures ({counts})")
-    typer.echo(f"next: underpainting estimate {folder}, underpainting run {folder}")
+    missing = [needed.name for needed in study_needs(study.config) if not needed.here]
+    if missing:
+        typer.echo(f"still to be fetched: {', '.join(missing)}")
+        typer.echo(f"next: underpainting doctor {folder} says how")
+    else:
+        typer.echo(f"next: underpainting estimate {folder}, underpainting run {folder}")

@@ -34,9 +34,13 @@ class ModelConfig(_Section):
 
 
 class PromptsConfig(_Section):
-    """Where prompts and seeds were read from (`prompts.parquet` holds what was read)."""
+    """Where prompts and seeds were read from (`prompts.parquet` holds what was read).
+
+    test_file: pictures that test; those of `file` then fit and calibrate, in the proportion of their shares.
+    """
 
     file: str = "stilllife"
+    test_file: str | None = None
     limit: int | None = Field(default=None, ge=1)
 
 

@@ -25,7 +25,7 @@ from underpainting.records import (
 from underpainting.study.config import StudyConfig, changes, config_toml, parse_config, read_config
 from underpainting.study.plan import Shard, plan_shards
 from underpainting.study.prompts import PromptRow
-from underpainting.study.splits import SPLITS, split_prompts
+from underpainting.study.splits import SPLITS, split_beside, split_prompts
 
 RESTORE = "put it back as it was, with its .sha256, or init another folder"
 
@@ -144,13 +144,18 @@ class Study:
         return self.scores.is_file()
 
 
-def create_study(folder: Path, config: StudyConfig, rows: Sequence[PromptRow]) -> Study:
+def create_study(
+    folder: Path, config: StudyConfig, rows: Sequence[PromptRow], test_rows: Sequence[PromptRow] = ()
+) -> Study:
     """Write a new study's config and pictures.
 
-    Raises UnderpaintingError where the folder holds a study or anything else already, or prompts are too few.
+    test_rows: pictures that test, where they are not drawn from rows. Raises UnderpaintingError where the
+    folder holds a study or anything else already, or prompts are too few.
     """
     check_free(folder)
-    splits = split_prompts([row.prompt for row in rows], config.split)
+    prompts = [row.prompt for row in rows]
+    splits = split_beside(prompts, config.split) if test_rows else split_prompts(prompts, config.split)
+    rows, splits = [*rows, *test_rows], splits + ["test"] * len(test_rows)
     columns: dict[str, Sequence[Any]] = {
         "image": [row.image for row in rows],
         "prompt": [row.prompt for row in rows],

@@ -35,9 +35,9 @@ class PromptRow:
         return f"prompt_{self.prompt_ind}_seed_{self.seed}"
 
 
-def read_prompts(file: str, limit: int | None = None) -> list[PromptRow]:
+def read_prompts(file: str, limit: int | None = None, *, after: Sequence[PromptRow] = ()) -> list[PromptRow]:
     """Read prompts and seeds from a CSV or Parquet file, the first `limit` rows; "stilllife" is the bundled
-    list.
+    list. after: pictures of another file, whose numbers of prompts go on and which may not come again.
 
     Columns are `prompts,seeds,prompt_inds` as published or `prompt,seed`; other columns are left alone. A CSV
     may be UTF-8, UTF-16 or ISO-8859-1, and may hold stray quotes. Raises UnderpaintingError naming the line
@@ -51,7 +51,7 @@ def read_prompts(file: str, limit: int | None = None) -> list[PromptRow]:
         raise UnderpaintingError(
             f"{path} holds no prompts; add a row of prompt and seed below the column names"
         )
-    return _numbered(rows[:limit], path)
+    return _numbered(rows[:limit], path, after)
 
 
 @dataclass(frozen=True)
@@ -62,19 +62,22 @@ class _Raw:
     prompt_ind: int | None
 
 
-def _numbered(rows: Sequence[_Raw], path: Path) -> list[PromptRow]:
-    numbers: dict[str, int] = {}
-    seen: dict[str, str] = {}
+def _numbered(rows: Sequence[_Raw], path: Path, after: Sequence[PromptRow]) -> list[PromptRow]:
+    numbers = {row.prompt: row.prompt_ind for row in after}
+    seen = {row.image: "in the other file" for row in after}
+    first = max(numbers.values(), default=-1) + 1 - len(numbers)
     result = []
     for raw in rows:
-        number = numbers.setdefault(raw.prompt, len(numbers)) if raw.prompt_ind is None else raw.prompt_ind
+        number = raw.prompt_ind
+        if number is None:
+            number = numbers.setdefault(raw.prompt, first + len(numbers))
         row = PromptRow(raw.prompt, raw.seed, number)
         if row.image in seen:
             raise UnderpaintingError(
-                f"{path} {raw.where}: picture {row.image} is already on {seen[row.image]}; "
+                f"{path} {raw.where}: picture {row.image} is already {seen[row.image]}; "
                 "give every row its own pair of prompt and seed"
             )
-        seen[row.image] = raw.where
+        seen[row.image] = f"on {raw.where}"
         result.append(row)
     return result
 

@@ -38,5 +38,18 @@ def split_prompts(prompts: Sequence[str], config: SplitConfig) -> list[str]:
     return [of[prompt] for prompt in prompts]
 
 
+def split_beside(prompts: Sequence[str], config: SplitConfig) -> list[str]:
+    """As `split_prompts` where other pictures test: fit or calibrate, in the proportion of their shares.
+
+    Raises UnderpaintingError where prompts are too few.
+    """
+    distinct = sorted(set(prompts), key=lambda prompt: _key(prompt, config.seed))
+    if len(distinct) < 2:
+        raise UnderpaintingError("pictures of one prompt are too few to fit and calibrate; give two or more")
+    share = config.calibrate / (config.fit + config.calibrate)
+    calibrate = set(distinct[: min(max(1, round(len(distinct) * share)), len(distinct) - 1)])
+    return ["calibrate" if prompt in calibrate else "fit" for prompt in prompts]
+
+
 def _key(prompt: str, seed: int) -> str:
     return hashlib.sha256(f"{seed}\n{prompt}".encode()).hexdigest()
