@@ -87,6 +87,7 @@ def measure(repeats: int = 3) -> dict[str, float]:
     table(["layer", "grid", "channels"], rows)
     shown = [[name, min(of), ratio(of, below)] for name, of in times.items()]
     table(["one step, both branches", "least s", "over bare"], shown)
+    table(["most memory, GB"], [[peak_gigabytes()]])
     watch, fit = (ratio(times[name], below) for name in ("all layers watched", "moments of everything"))
     return {"sd_watch_ratio": watch, "sd_fit_ratio": fit, "sd_peak_gb": peak_gigabytes()}
 

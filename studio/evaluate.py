@@ -20,11 +20,12 @@ from torch import Tensor
 
 from studio.autoencoder import psnr, to_input
 from studio.data import Pictures, load_pictures
-from studio.measures import frechet, nearest_copy, variety
+from studio.measures import nearest_copy, variety
 from studio.prompts import Row, draw
 from studio.world import CLASSES
 from underpainting import load, load_classifier, load_estimator, stilllife
 from underpainting.diffusion import Model
+from underpainting.findings.frechet import frechet
 from underpainting.observers.classifiers import SmallClassifier
 
 BATCH, STEPS, SEED = 16, 15, 12345

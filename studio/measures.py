@@ -1,23 +1,15 @@
-"""Sets of pictures compared: Fréchet distance, nearest copies, where and how large the object is."""
+"""Sets of pictures compared: nearest copies, where and how large the object is."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.linalg import sqrtm
 from scipy.stats import ks_2samp
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 THUMBNAIL = 32
 ROWS = 256
-
-
-def frechet(a: np.ndarray, b: np.ndarray) -> float:
-    """Fréchet distance of two sets of features [picture, feature], as normal distributions (Heusel 2017)."""
-    (mean_a, cov_a), (mean_b, cov_b) = ((x.mean(0), np.cov(x, rowvar=False)) for x in (a, b))
-    cross = sqrtm(cov_a @ cov_b).real
-    return float(((mean_a - mean_b) ** 2).sum() + np.trace(cov_a + cov_b - 2 * cross))
 
 
 def thumbnails(pictures: Tensor) -> Tensor:

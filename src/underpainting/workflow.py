@@ -51,7 +51,7 @@ from underpainting.study.environment import (
     record_environment,
     recorded_model,
 )
-from underpainting.study.folder import Study, check_free, create_study, open_study
+from underpainting.study.folder import Study, check_free, create_study, open_study, write_json
 from underpainting.study.looking import look_at, score_readings
 from underpainting.study.pictures import read_picture
 from underpainting.study.progress import Progress
@@ -67,6 +67,7 @@ from underpainting.uses.experiment import (
     choose_plan,
     chosen_plan,
     controls,
+    distances,
     keep_examples,
     run_experiment,
     variations,
@@ -328,6 +329,8 @@ def experiment(
         return interventions(table)
     run_experiment(easel, aim, plan, controls(easel, aim, plan), home / aim, **size, progress=progress)
     keep_examples(easel, aim, plan, home / aim)
+    with sealing(home / aim / "frechet.json") as temporary:
+        write_json(temporary, distances(home / aim))
     parts = sorted(home.glob("*/[0-9]*.parquet"))
     table = pa.concat_tables([read_table(part, INTERVENTIONS) for part in parts])
     with sealing(home / "scores.parquet") as temporary:

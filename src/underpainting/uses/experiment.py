@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
+from underpainting.findings.frechet import kinds
 from underpainting.findings.interventions import INTERVENED, NULL, interventions
 from underpainting.intervention import STAY, Change, Move, Plan, along_others, make_plan, rotated, warp
 from underpainting.records import INTERVENTIONS, make_table, read_table, sealing, write_table
@@ -25,6 +26,7 @@ from underpainting.uses.easel import MASK, Easel, Unedited
 from underpainting.uses.remake import prompt_numbers, sound_rows
 from underpainting.uses.trials import draw_moves, judge, targets
 
+FEATURES = ".features.safetensors"
 LOOKED_AT = 6, 4  # pictures and targets kept for looking at
 
 
@@ -135,7 +137,7 @@ def choose_plan(easel: Easel, aim: str, progress: Progress) -> Plan:
     progress.phase(f"choosing an edit of {aim} on {len(rows)} calibrate pictures")
     progress.start(len(rows) * (len(plans) + 1), 0)
     tried = {str(number): edited(easel, plan) for number, plan in enumerate(plans)}
-    found = interventions(pa.concat_tables(_scored(easel, aim, rows, tried, 1, progress)))
+    found = interventions(pa.concat_tables(of for of, _ in _scored(easel, aim, rows, tried, 1, progress)))
     about = [
         {
             "plan": plan.model_dump(mode="json"),
@@ -185,10 +187,28 @@ def run_experiment(
     each = 1 + trials * len(conditions)
     progress.start(len(rows) * each, (len(rows) - sum(map(len, missing.values()))) * each)
     for path, of in missing.items():
-        table = pa.concat_tables(_scored(easel, aim, of, conditions, trials, progress))
+        scored = list(_scored(easel, aim, of, conditions, trials, progress))
+        table = pa.concat_tables(rows for rows, _ in scored)
+        with sealing(path.with_suffix(FEATURES)) as temporary:
+            save_file(_joined([seen for _, seen in scored]), temporary)
         with sealing(path) as temporary:
             write_table(temporary, table, INTERVENTIONS)
     return pa.concat_tables([read_table(path, INTERVENTIONS) for path in parts])
+
+
+def distances(folder: Path) -> dict[str, float]:
+    """Whether an experiment's pictures are still of their kind: see `findings.frechet.kinds`.
+
+    In the features of the study's classifier, where it gives them; else nothing.
+    """
+    features = _joined([load_file(path) for path in sorted(folder.glob(f"[0-9]*{FEATURES}"))])
+    return kinds({name: of.double().numpy() for name, of in features.items()}, NULL) if features else {}
+
+
+def _joined(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Tensors of the same name one after the other."""
+    names = dict.fromkeys(name for part in parts for name in part)
+    return {name: torch.cat([part[name] for part in parts if name in part]) for name in names}
 
 
 def keep_examples(easel: Easel, aim: str, plan: Plan, folder: Path) -> None:
@@ -224,8 +244,10 @@ def _scored(
     conditions: Mapping[str, Painter],
     trials: int,
     progress: Progress,
-) -> Iterator[pa.Table]:
+) -> Iterator[tuple[pa.Table, dict[str, Tensor]]]:
+    """By trial and condition of each batch: rows, and features of its pictures if the classifier has any."""
     workshop = easel.workshop
+    features = getattr(workshop.classifier, "features", None)
     properties = workshop.places.properties
     for unedited in _unedited(easel, rows, aim, progress):
         for number in range(trials):
@@ -234,7 +256,8 @@ def _scored(
                 pictures = paint(trial)
                 labels, target = easel.labels(pictures), trial.target
                 scores = judge(pictures, labels, unedited, target, properties, workshop.classifier)
-                yield _rows(unedited.rows, number, condition, aim, scores)
+                rows_of = _rows(unedited.rows, number, condition, aim, scores)
+                yield rows_of, {condition: features(pictures).cpu()} if features else {}
                 progress.advance(len(unedited.rows))
 
 

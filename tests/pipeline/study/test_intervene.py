@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,9 @@ from underpainting.errors import UnderpaintingError
 from underpainting.intervention import Move, Plan
 from underpainting.records import INTERVENTIONS, read_table
 from underpainting.study.folder import Study, create_study, open_study
+from underpainting.study.progress import Progress
 from underpainting.uses.easel import Easel, set_up
+from underpainting.uses.experiment import controls, distances, run_experiment
 from underpainting.uses.intervene import Asked
 from underpainting.uses.trials import FAR, NEAR, draw_moves, moved, targets
 
@@ -241,3 +244,29 @@ def test_an_edit_is_varied(done: Study) -> None:
     means = {row.condition: row.mean for row in found if (row.property, row.metric) == ("saliency", "target")}
     assert means["strength 2"] == means["until step 2"]
     assert len(set(means.values())) > 8
+
+
+class Recognising:
+    """A classifier that sees mean colours, and says by which it answers."""
+
+    classes = ("red", "green", "blue")
+    name, fingerprint = "recognising", "0"
+
+    def features(self, pictures: torch.Tensor) -> torch.Tensor:
+        return pictures.mean((2, 3))
+
+    def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
+        return self.features(pictures).softmax(1)
+
+
+def test_whether_pictures_are_still_of_their_kind(easel: Easel, tmp_path: Path) -> None:
+    seeing = replace(easel, workshop=replace(easel.workshop, classifier=Recognising()))
+    plan = Plan(kind="carry", strength=1.0, first=1, last=3)
+    size = {"pictures": 4, "trials": 2}
+    conditions = controls(seeing, "saliency", plan)
+    run_experiment(seeing, "saliency", plan, conditions, tmp_path / "e", **size, progress=Progress())
+    found = distances(tmp_path / "e")
+    assert set(found) == {*conditions, "null, one half from the other"} - {"null"}
+    assert found["own_mask"] == pytest.approx(0, abs=1e-12) and found["intervened"] > 1e-9
+    run_experiment(easel, "saliency", plan, conditions, tmp_path / "f", **size, progress=Progress())
+    assert distances(tmp_path / "f") == {}
