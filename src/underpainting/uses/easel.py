@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 from torch import Tensor
 
@@ -163,17 +164,28 @@ class Easel:
         """A change at a plan's layers, steps and branches, as `Model.denoise` takes it."""
         return editing(change, self.layers(plan), range(plan.first, plan.last + 1), plan.branches, self.order)
 
-    def unedited(self, rows: Sequence[PromptRow]) -> Unedited:
-        """Make pictures without an edit, label them, and keep their activations (both branches)."""
+    def unedited(self, rows: Sequence[PromptRow], plan: Plan | None = None) -> Unedited:
+        """Make pictures without an edit, label them, and keep the activations that a plan carries.
+
+        Without a plan all of them are kept, for whichever plans come.
+        """
         kept: dict[Place, Tensor] = {}
+        places = None if plan is None else self._carried(plan)
 
         def look(record: StepRecord) -> None:
             for layer, of in record.activations.items():
                 for branch, x in of.items():
-                    kept[layer, record.step, branch] = x.clone()
+                    if places is None or (layer, record.step, branch) in places:
+                        kept[layer, record.step, branch] = x.clone()
 
         pictures = self._denoise(rows, look=look)
         return Unedited(tuple(rows), pictures, self.labels(pictures), kept)
+
+    def _carried(self, plan: Plan) -> set[Place]:
+        """The places whose activations a plan takes from the unedited picture."""
+        steps = range(plan.first, plan.last + 1)
+        places = product((layer.name for layer in self.layers(plan)), steps, plan.branches)
+        return set(places) if plan.kind == "carry" else set()
 
     def paint(self, rows: Sequence[PromptRow], edit: Edit) -> Tensor:
         """Pictures [picture, 3, height, width] in 0..1 (of 8 bits) with edited activations."""

@@ -153,8 +153,7 @@ class _Made:
 
 
 def _make(easel: Easel, asked: Asked, plan: Plan, drawn: Tensor | None) -> _Made:
-    easel.layers(plan)
-    unedited = easel.unedited([PromptRow(asked.prompt, asked.seed, 0)])
+    unedited = easel.unedited([PromptRow(asked.prompt, asked.seed, 0)], plan)
     target, moves = _target(easel, asked, unedited, drawn)
     change = easel.change(plan, unedited, target, moves)
     after = easel.paint(unedited.rows, easel.edit(plan, change))
