@@ -12,9 +12,8 @@ from typing import Any, Literal, get_args
 from underpainting.findings.classification import accuracies, calibration, recognised
 from underpainting.records import write_bytes
 from underpainting.report.conclusions import against
+from underpainting.report.drawing import Drawing, Palette
 from underpainting.report.figures import (
-    Drawing,
-    Palette,
     accuracy_figure,
     calibration_figure,
     growth_figure,

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from underpainting.report import write_figures
-from underpainting.report.figures import VARIABLES
+from underpainting.report.drawing import VARIABLES
 from underpainting.report.reading import read_study
 from underpainting.report.tables import look_table, score_table, step_table
 

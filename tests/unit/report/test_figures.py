@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from underpainting.report.figures import VARIABLES, layer_figure, step_figure
+from underpainting.report.drawing import VARIABLES
+from underpainting.report.figures import layer_figure, step_figure
 from underpainting.report.intervals import Estimate
 from underpainting.report.reading import read_study
 from underpainting.report.tables import LayerTable, ScoreRow, layer_table, number, step_table
