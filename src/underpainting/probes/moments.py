@@ -100,9 +100,9 @@ class Moments:
             torch.sub(y, shift[self.channels :], out=joint[:, self.channels :])
             sums, products = joint.sum(0), joint.T @ joint
         device = self._mean.device
-        offset = sums.to(device, torch.float64) / n
-        second = products.to(device, torch.float64).addr_(offset, offset, alpha=-n)
-        self._fold(n, offset + shift.to(device, torch.float64), second)
+        offset = sums.to(device).double() / n
+        second = products.to(device).double().addr_(offset, offset, alpha=-n)
+        self._fold(n, offset + shift.to(device).double(), second)
 
     def merge(self, other: Moments) -> None:
         """Add the tokens that another Moments of the same size has seen."""
@@ -163,7 +163,7 @@ class TokenMeans:
                 "use one TokenMeans a grid"
             )
         if len(x):
-            total = x.detach().float().sum(0).to(self.mean.device, torch.float64)
+            total = x.detach().float().sum(0).to(self.mean.device).double()
             self._fold(len(x), total / len(x))
 
     def merge(self, other: TokenMeans) -> None:

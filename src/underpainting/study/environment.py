@@ -83,10 +83,12 @@ def open_model(config: StudyConfig, model: Model | None = None) -> Model:
 
 
 def choose_device(name: str) -> str:
-    """A device by name; "auto" is CUDA where there is one."""
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return name
+    """A device by name; "auto" is CUDA where there is one, else Apple's MPS, else the CPU."""
+    if name != "auto":
+        return name
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def record_environment(study: Study, workshop: Workshop) -> list[str]:

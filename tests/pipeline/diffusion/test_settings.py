@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate import cpu_offload
 from diffusers import StableDiffusionPipeline
 
 from tests.pipeline.conftest import tiny_pipeline
@@ -60,11 +61,22 @@ def test_ways_of_computing_leave_the_layers_what_they_are(own: StableDiffusionPi
         torch.testing.assert_close(after[layer], before[layer], atol=1e-4, rtol=1e-3)
 
 
-def test_half_precision_is_the_pipelines_own(own: StableDiffusionPipeline) -> None:
-    own.to(dtype=torch.bfloat16)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_the_pipelines_own(own: StableDiffusionPipeline, dtype: torch.dtype) -> None:
+    own.to(dtype=dtype)
     latents, kept = watched(attach(own))
     assert torch.equal(latents, bare(own))
-    assert {act.dtype for act in kept.values()} == {torch.bfloat16}
+    assert {act.dtype for act in kept.values()} == {dtype}
+
+
+def test_offloaded_weights_are_watched(own: StableDiffusionPipeline) -> None:
+    """As accelerate offloads them to the CPU: every module's weights come when it is called, and go."""
+    latents, before = watched(attach(own))
+    cpu_offload(own.unet, execution_device=torch.device("cpu"))
+    assert next(own.unet.parameters()).device.type == "meta"
+    again, after = watched(attach(own))
+    assert torch.equal(again, bare(own)) and torch.equal(again, latents)
+    assert all(torch.equal(after[layer], before[layer]) for layer in LAYERS)
 
 
 @pytest.fixture
