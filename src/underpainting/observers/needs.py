@@ -12,6 +12,7 @@ from underpainting.observers.checkpoints import Checkpoint, TorchFile, find, hub
 from underpainting.observers.classifiers.vgg16 import VGG16
 from underpainting.observers.estimators import CHECKPOINTS, TRACERS
 from underpainting.observers.estimators.intrinsic import PAPER
+from underpainting.observers.own import registered
 
 Part = Literal["model", "estimator", "classifier"]
 STABLE_DIFFUSION = "CompVis/stable-diffusion-v1-4"
@@ -64,8 +65,9 @@ def needs(part: Part, name: str) -> list[Needed]:
             return [_of_hub(part, name, known.repository, known.size, known.licence)]
     if name.startswith("timm:"):
         return [_of_hub(part, name, "timm/" + name.removeprefix("timm:"), None, "")]
-    if ":" in name and part != "model":
-        module = name.partition(":")[0]
+    own = registered(part, name)
+    if own or (":" in name and part != "model"):
+        module = (own.value if own else name).partition(":")[0]
         return [Needed(part, name, _importable(module), f"module {module}", None, "", "")]
     return [_of_hub(part, name, name.partition(":")[0], None, "")]
 

@@ -14,7 +14,7 @@ from underpainting.observers.classifiers.small import SmallClassifier
 from underpainting.observers.classifiers.timm import load_timm
 from underpainting.observers.classifiers.vgg16 import load_vgg16
 from underpainting.observers.files import read_config
-from underpainting.observers.own import import_own
+from underpainting.observers.own import import_own, registered
 
 __all__ = ["Classifier", "SmallClassifier", "load_classifier"]
 
@@ -47,7 +47,8 @@ def load_classifier(name: str | Path, *, device: str | torch.device | None = Non
 
     name: `stilllife`; `vgg16` (torchvision's weights where torch keeps them) or a file `vgg16-HASH.pth`;
     `timm:NAME`; the name of a classifier on the hub (`OWNER/NAME`, by transformers); a folder that this
-    package, timm or transformers saved; or `module:Class` of one's own.
+    package, timm or transformers saved; one's own as `module:Class`, or by the name of an entry point of the
+    group `underpainting.classifiers`.
 
     Raises UnderpaintingError where there is no such classifier, or what it needs is missing.
     """
@@ -67,8 +68,9 @@ def load_classifier(name: str | Path, *, device: str | torch.device | None = Non
         return SmallClassifier.from_pretrained(path, device=device)
     if text.startswith("timm:"):
         return load_timm(text.removeprefix("timm:"), device=device)
-    if ":" in text:
-        own: Classifier = import_own("classifier", text)
+    found = registered("classifier", text)
+    if found or ":" in text:
+        own: Classifier = import_own("classifier", found.value if found else text)
         return own
     if text.count("/") == 1:
         return load_hub(text, device=device)

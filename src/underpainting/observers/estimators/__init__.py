@@ -22,7 +22,7 @@ from underpainting.observers.estimators.marigold import (
 from underpainting.observers.estimators.small import SmallEstimator
 from underpainting.observers.estimators.tracer import TE5, TE7, TracerEstimator, load_tracer
 from underpainting.observers.files import read_config
-from underpainting.observers.own import import_own
+from underpainting.observers.own import import_own, registered
 
 __all__ = [
     "DepthEstimator",
@@ -73,12 +73,13 @@ TRACERS = (TE5, TE7)
 
 
 def load_estimator(name: str | Path, *, device: str | torch.device | None = None) -> Estimator:
-    """An estimator by name, by the folder it was saved in, or as `module:Class` of one's own.
+    """An estimator by name, by the folder it was saved in, or one's own.
 
     name: `stilllife`; `tracer` (TE-5) and `tracer-te7`; `midas` (DPT-Large), `midas-hybrid` and
     `depth-anything`; `intrinsic`; `marigold-depth` and `marigold-lighting`; a folder that this package,
-    transformers or diffusers saved; several of different properties with commas between. Weights are looked
-    for in the hub's cache, or where torch keeps its own, and never downloaded.
+    transformers or diffusers saved; `module:Class`, or the name of an entry point of the group
+    `underpainting.estimators`; several of different properties with commas between. Weights are looked for
+    in the hub's cache, or where torch keeps its own, and never downloaded.
 
     Raises UnderpaintingError where there is no such estimator, or its weights are missing.
     """
@@ -103,8 +104,9 @@ def load_estimator(name: str | Path, *, device: str | torch.device | None = None
             return load_tracer(layout, device=device)
     if "," in text:
         return JoinedEstimator([load_estimator(part.strip(), device=device) for part in text.split(",")])
-    if ":" in text:
-        own: Estimator = import_own("estimator", text)
+    found = registered("estimator", text)
+    if found or ":" in text:
+        own: Estimator = import_own("estimator", found.value if found else text)
         return own
     names = ["stilllife", *(of.name for of in TRACERS), *(of.observer for of in CHECKPOINTS), PAPER.observer]
     known = ", ".join(map(repr, names))

@@ -1,0 +1,53 @@
+"""One's own estimators and classifiers: by module and class, or registered by an installed package."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from underpainting import load_classifier, load_estimator
+from underpainting.errors import UnderpaintingError
+from underpainting.observers.needs import needs
+
+MODULE = """
+class Light:
+    name, fingerprint, properties, classes = "light", "0", ("shading",), ("dark", "light")
+
+    def __call__(self, pictures):
+        return {"shading": pictures.mean(1)}
+"""
+ENTRIES = """[underpainting.estimators]
+brightness = own_light:Light
+gone = own_light:Gone
+
+[underpainting.classifiers]
+brightness = own_light:Light
+"""
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_light.py").write_text(MODULE)
+    about = tmp_path / "own_light-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: own-light\nVersion: 1\n")
+    (about / "entry_points.txt").write_text(ENTRIES)
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("name", ["brightness", "own_light:Light"])
+def test_ones_own_are_found(name: str) -> None:
+    pictures = torch.rand(2, 3, 8, 8)
+    assert torch.equal(load_estimator(name)(pictures)["shading"], pictures.mean(1))
+    assert load_classifier(name).classes == ("dark", "light")
+    found = needs("estimator", name)[0]
+    assert found.here and found.where == "module own_light"
+
+
+@pytest.mark.usefixtures("installed")
+def test_what_is_registered_and_gone_is_said() -> None:
+    with pytest.raises(UnderpaintingError, match=r"estimator 'own_light:Gone' cannot be imported"):
+        load_estimator("gone")
+    with pytest.raises(UnderpaintingError, match="no estimator 'brighter': give 'stilllife'"):
+        load_estimator("brighter")
