@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
 
 from tests.pipeline.families import latent_consistency, stable_diffusion_3
 from underpainting.diffusion import Model, StepRecord, attach, use_scheduler
@@ -99,6 +100,12 @@ def test_what_is_stated_wrongly_is_said(made: Any, layer: str, words: str) -> No
     model = made(stable_diffusion_3)
     with pytest.raises(UnderpaintingError, match=words):
         model.denoise(PROMPTS, SEEDS, steps=2, watch=[layer], on_step=lambda record: None)
+
+
+def test_pipelines_that_take_pictures_are_refused(pipe: StableDiffusionPipeline) -> None:
+    other = StableDiffusionImg2ImgPipeline(**pipe.components, requires_safety_checker=False)
+    with pytest.raises(UnderpaintingError, match="no adapter for StableDiffusionImg2ImgPipeline"):
+        attach(other)
 
 
 def test_a_flow_keeps_its_scheduler(made: Any) -> None:

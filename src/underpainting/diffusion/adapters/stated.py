@@ -8,6 +8,8 @@ import torch
 from underpainting.diffusion.adapters.base import LatentAdapter
 
 NEEDED = ("prompt", "generator", "num_inference_steps", "output_type")
+MORE = ("image", "mask_image", "control_image")
+"""What a pipeline takes that does not make pictures of prompts alone."""
 
 
 class StatedAdapter(LatentAdapter):
@@ -46,7 +48,7 @@ def stated_adapter(pipe: Any) -> StatedAdapter | None:
     """An adapter for a pipeline of an unknown family; None where it is none that makes pictures of a prompt.
 
     It must have a U-Net or a transformer with a sample size, an `AutoencoderKL` whose latents are not packed,
-    and a scheduler.
+    and take no other picture.
     """
     part = next((name for name in ("transformer", "unet") if getattr(pipe, name, None) is not None), None)
     takes = inspect.signature(type(pipe).__call__).parameters
@@ -56,6 +58,7 @@ def stated_adapter(pipe: Any) -> StatedAdapter | None:
         or getattr(getattr(pipe, part).config, "sample_size", None) is None
         or hasattr(pipe, "_pack_latents")
         or any(name not in takes for name in NEEDED)
+        or any(name in takes for name in MORE)
     ):
         return None
     two = "negative_prompt" in takes
