@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import torch
 
-from underpainting.diffusion import Model, load, use_scheduler
+from underpainting.diffusion import Model
 from underpainting.errors import UnderpaintingError
 from underpainting.findings.classification import ACCURACY, Accuracy, Seen, probe_accuracies, read_seen
 from underpainting.findings.compare import Compared, Side
@@ -47,6 +46,7 @@ from underpainting.study.damage import find_damage
 from underpainting.study.environment import (
     Workshop,
     choose_device,
+    open_model,
     open_workshop,
     record_environment,
     recorded_model,
@@ -395,9 +395,7 @@ def classify(
         shown += study_shown(open_study(path)) if is_study else read_shown([path])
     if prompt is not None:
         config = model or ModelConfig()
-        device = choose_device("auto")
-        loaded = load(config.name, device=device, torch_dtype=getattr(torch, config.dtype))
-        use_scheduler(loaded, config.scheduler)
+        loaded = open_model(StudyConfig(model=config))
         made = make_shown(loaded, prompt, seed, steps=config.steps, guidance_scale=config.guidance_scale)
         shown.append(made)
     table = classify_shown(shown, names, right)
