@@ -20,7 +20,8 @@ def frechet(a: Floats, b: Floats) -> float:
     values, vectors = np.linalg.eigh(np.atleast_2d(cov_a))
     root = vectors * np.sqrt(values.clip(0)) @ vectors.T
     cross = np.sqrt(np.linalg.eigvalsh(root @ np.atleast_2d(cov_b) @ root).clip(0)).sum()
-    return float(((mean_a - mean_b) ** 2).sum() + np.trace(np.atleast_2d(cov_a + cov_b)) - 2 * cross)
+    distance = ((mean_a - mean_b) ** 2).sum() + np.trace(np.atleast_2d(cov_a + cov_b)) - 2 * cross
+    return max(0.0, float(distance))
 
 
 def kinds(features: Mapping[str, Floats], reference: str) -> dict[str, float]:
