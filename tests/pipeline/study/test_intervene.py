@@ -267,6 +267,6 @@ def test_whether_pictures_are_still_of_their_kind(easel: Easel, tmp_path: Path) 
     run_experiment(seeing, "saliency", plan, conditions, tmp_path / "e", **size, progress=Progress())
     found = distances(tmp_path / "e")
     assert set(found) == {*conditions, "null, one half from the other"} - {"null"}
-    assert found["own_mask"] == pytest.approx(0, abs=1e-12) and found["intervened"] > 1e-9
+    assert found["own_mask"] < 1e-3 * found["intervened"]
     run_experiment(easel, "saliency", plan, conditions, tmp_path / "f", **size, progress=Progress())
     assert distances(tmp_path / "f") == {}
