@@ -86,7 +86,8 @@ def resolve_layers(
         if stated := STATED.fullmatch(name):
             path, *sizes = stated.groups()
             height, width, channels = map(int, sizes)
-            found[path] = Layer(path, path, (height, width), channels)
+            own = by_name.get(path)
+            found[path] = Layer(own.name if own else path, path, (height, width), channels)
             continue
         layer = by_name.get(name) or by_name.get(name.removesuffix(".to_out.0"))
         if layer is None and isinstance(given, Layer) and name not in shapes:

@@ -72,9 +72,11 @@ class Model:
         known = self.layers
         if size != self.size:
             known = known_layers(self.adapter, self.pipe, self._shapes_at(*size), size)
-        layers = resolve_layers(names, known, self._shapes_at(*size), size)
-        modules = dict(self.adapter.denoiser(self.pipe).named_modules())
-        for layer in layers:
+        shapes = self._shapes_at(*size)
+        layers = resolve_layers(names, known, shapes, size)
+        unseen = [layer for layer in layers if layer.path not in shapes]
+        modules = dict(self.adapter.denoiser(self.pipe).named_modules()) if unseen else {}
+        for layer in unseen:
             if layer.path not in modules:
                 raise UnderpaintingError(f"no module {layer.path} in the denoiser: give the path of one")
         return layers

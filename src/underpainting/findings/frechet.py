@@ -16,11 +16,11 @@ def frechet(a: Floats, b: Floats) -> float:
     Heusel et al. 2017, arXiv 1706.08500. With few pictures it is above 0 of sets of one kind too: compare
     only sets of the same size.
     """
-    (mean_a, cov_a), (mean_b, cov_b) = ((x.mean(0), np.cov(x, rowvar=False)) for x in (a, b))
-    values, vectors = np.linalg.eigh(np.atleast_2d(cov_a))
+    (mean_a, cov_a), (mean_b, cov_b) = ((x.mean(0), np.atleast_2d(np.cov(x, rowvar=False))) for x in (a, b))
+    values, vectors = np.linalg.eigh(cov_a)
     root = vectors * np.sqrt(values.clip(0)) @ vectors.T
-    cross = np.sqrt(np.linalg.eigvalsh(root @ np.atleast_2d(cov_b) @ root).clip(0)).sum()
-    distance = ((mean_a - mean_b) ** 2).sum() + np.trace(np.atleast_2d(cov_a + cov_b)) - 2 * cross
+    cross = np.sqrt(np.linalg.eigvalsh(root @ cov_b @ root).clip(0)).sum()
+    distance = ((mean_a - mean_b) ** 2).sum() + np.trace(cov_a + cov_b) - 2 * cross
     return max(0.0, float(distance))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +48,16 @@ class TorchFile:
         """What fetches it."""
         return f"curl -L --create-dirs -o {self.path} {self.address}"
 
+    def require(self, path: Path | None = None) -> Path:
+        """The file, or another of the same kind. Raises UnderpaintingError where it is not there."""
+        path = path or self.path
+        if not path.is_file():
+            raise UnderpaintingError(
+                f"no weights of {self.observer!r} at {path}: fetch them ({self.size / 1e6:.0f} MB, "
+                f"{self.licence}) by `{self.command}`"
+            )
+        return path
+
 
 def find(repository: str) -> Path | None:
     """The folder that holds a repository of the hub in its cache, or None."""
@@ -74,3 +86,18 @@ def of_hub(checkpoint: Checkpoint) -> Path:
             f"({checkpoint.size / 1e9:.1f} GB, {checkpoint.licence}) by `{checkpoint.command}`"
         )
     return folder
+
+
+@contextmanager
+def loading(source: Checkpoint | Path) -> Iterator[tuple[str, Path]]:
+    """The name and the folder of an estimator of the hub, or of one that was saved, while it is loaded.
+
+    Raises UnderpaintingError where it is missing, or whatever goes wrong in loading it.
+    """
+    folder = source if isinstance(source, Path) else of_hub(source)
+    name = source.name if isinstance(source, Path) else source.observer
+    try:
+        yield name, folder
+    except Exception as error:
+        reason = " ".join(str(error).split())[:160]
+        raise UnderpaintingError(f"estimator {name!r} in {folder} cannot be loaded: {reason}") from None

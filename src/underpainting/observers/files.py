@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +65,8 @@ def fingerprint(network: nn.Module) -> str:
         digest.update(name.encode())
         digest.update(of.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def joined(fingerprints: Iterable[str]) -> str:
+    """One fingerprint of several."""
+    return hashlib.sha256("\n".join(fingerprints).encode()).hexdigest()

@@ -1,5 +1,6 @@
 """Linear probes on arrays: moments, solving, probe sets, exact metrics. No diffusers, no study."""
 
+from underpainting.probes.fitting import FittedProbe, fit
 from underpainting.probes.gradient import gradient_scores, train_gradient_probe
 from underpainting.probes.metrics import (
     BINARY,
@@ -16,7 +17,7 @@ from underpainting.probes.metrics import (
 from underpainting.probes.moments import Moments, TokenMeans, load_sums, moments_bytes, save_sums
 from underpainting.probes.nonlinear import TwoLayerProbe, train_two_layer_probe
 from underpainting.probes.patches import Patches, cell_means, enlarge, pixel_ranks
-from underpainting.probes.probe import Best, Entry, FittedProbe, Key, Probe, ProbeLayer, ProbeSet, fit
+from underpainting.probes.probe import Best, Entry, Key, Probe, ProbeLayer, ProbeSet
 from underpainting.probes.published import import_published
 from underpainting.probes.solve import Solution, discriminant, ridge
 

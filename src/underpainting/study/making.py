@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
-from torch.nn import Module
 
 from underpainting.diffusion import Denoised, Model, StepRecord
 from underpainting.errors import UnsoundPictures
@@ -67,29 +66,21 @@ def make_batch(
             look(record)
             tick(len(rows) / config.steps)
 
-    denoised = _denoise(model, rows, config, places, on_step, workshop.twins)
+    watch = {"watch": places.watched, "branches": places.branches, "on_step": on_step}
+    denoised = denoise(model, rows, config, **watch, twins=workshop.twins)
     levels = decode_sound(model, denoised.latents)
     labels = label_pictures(workshop.estimator, levels.float() / 255, places.properties)
     return Made(levels.permute(0, 2, 3, 1).cpu(), labels)
 
 
-def _denoise(
-    model: Model,
-    rows: Sequence[PromptRow],
-    config: ModelConfig,
-    places: Places,
-    on_step: Look,
-    twins: Mapping[str, Module] | None = None,
-) -> Denoised:
+def denoise(model: Model, rows: Sequence[PromptRow], config: ModelConfig, **options: Any) -> Denoised:
+    """Denoise a study's pictures by its settings; options are further ones of `Model.denoise`."""
     return model.denoise(
         [row.prompt for row in rows],
         [row.seed for row in rows],
         steps=config.steps,
         guidance_scale=config.guidance_scale,
-        watch=places.watched,
-        branches=places.branches,
-        on_step=on_step,
-        twins=twins,
+        **options,
     )
 
 
@@ -108,7 +99,7 @@ def _trajectory(
                 }
             )
 
-    _denoise(model, rows, config, places, on_step)
+    denoise(model, rows, config, watch=places.watched, branches=places.branches, on_step=on_step)
     return steps
 
 

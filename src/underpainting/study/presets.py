@@ -39,11 +39,9 @@ layer and a split of its own, 500 and 117. A sixth of those to train on calibrat
 
 def with_preset(name: str | None, options: Settings) -> dict[str, dict[str, Any]]:
     """A preset's settings with others in place of its own. Raises UnderpaintingError for an unknown name."""
-    if name is None:
-        return {section: dict(of) for section, of in options.items()}
-    if name not in PRESETS:
+    if name is not None and name not in PRESETS:
         raise UnderpaintingError(f"no preset {name!r}: give {' or '.join(PRESETS)}")
-    preset = PRESETS[name]
+    preset = PRESETS[name] if name else {}
     return {
         section: {**preset.get(section, {}), **options.get(section, {})}
         for section in dict.fromkeys([*preset, *options])

@@ -18,7 +18,7 @@ def split_prompts(prompts: Sequence[str], config: SplitConfig) -> list[str]:
     shares; each split gets at least one prompt, fit at least two pictures. Raises UnderpaintingError where
     prompts are too few.
     """
-    distinct = sorted(set(prompts), key=lambda prompt: _key(prompt, config.seed))
+    distinct = _shuffled(prompts, config.seed)
     if len(distinct) < len(SPLITS) or len(prompts) < len(SPLITS) + 1:
         raise UnderpaintingError(
             f"{len(prompts)} pictures of {len(distinct)} prompts are too few to fit, calibrate and test; "
@@ -43,7 +43,7 @@ def split_beside(prompts: Sequence[str], config: SplitConfig) -> list[str]:
 
     Raises UnderpaintingError where prompts are too few.
     """
-    distinct = sorted(set(prompts), key=lambda prompt: _key(prompt, config.seed))
+    distinct = _shuffled(prompts, config.seed)
     if len(distinct) < 2:
         raise UnderpaintingError("pictures of one prompt are too few to fit and calibrate; give two or more")
     share = config.calibrate / (config.fit + config.calibrate)
@@ -51,5 +51,6 @@ def split_beside(prompts: Sequence[str], config: SplitConfig) -> list[str]:
     return ["calibrate" if prompt in calibrate else "fit" for prompt in prompts]
 
 
-def _key(prompt: str, seed: int) -> str:
-    return hashlib.sha256(f"{seed}\n{prompt}".encode()).hexdigest()
+def _shuffled(prompts: Sequence[str], seed: int) -> list[str]:
+    """Distinct prompts in an order that only their text and a seed decide."""
+    return sorted(set(prompts), key=lambda prompt: hashlib.sha256(f"{seed}\n{prompt}".encode()).digest())

@@ -20,7 +20,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.records import clear_partial, replacing, write_bytes
 from underpainting.study.config import ModelConfig
 from underpainting.study.folder import only_run, write_json
-from underpainting.study.making import Look, Made, Rows, decode_sound, make_sound
+from underpainting.study.making import Look, Made, Rows, decode_sound, denoise, make_sound
 from underpainting.study.progress import Progress
 from underpainting.study.prompts import PromptRow
 from underpainting.study.shards import ASIDE, set_aside
@@ -238,15 +238,8 @@ def _make(plan: CapturePlan, tick: Callable[[], None], rows: Rows, look: Look) -
             look(record)
             tick()
 
-    denoised = plan.model.denoise(
-        [row.prompt for row in rows],
-        [row.seed for row in rows],
-        steps=plan.config.steps,
-        guidance_scale=plan.config.guidance_scale,
-        watch=plan.layers,
-        branches=plan.branches,
-        on_step=on_step,
-    )
+    watch = {"watch": plan.layers, "branches": plan.branches, "on_step": on_step}
+    denoised = denoise(plan.model, rows, plan.config, **watch)
     levels = decode_sound(plan.model, denoised.latents)
     return Made(levels.permute(0, 2, 3, 1).cpu(), {})
 

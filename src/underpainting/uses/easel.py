@@ -30,7 +30,7 @@ from underpainting.study.environment import Workshop
 from underpainting.study.fitting import Sums, moments_name, read_sums
 from underpainting.study.folder import Study
 from underpainting.study.labels import label_pictures, token_labels
-from underpainting.study.making import to_bytes
+from underpainting.study.making import denoise, to_bytes
 from underpainting.study.prompts import PromptRow
 
 MASK, SHUFFLED_STRENGTH = "saliency", 1e-2
@@ -203,16 +203,8 @@ class Easel:
         look: Callable[[StepRecord], None] | None = None,
     ) -> Tensor:
         model, config = self.workshop.model, self.study.config.model
-        denoised = model.denoise(
-            [row.prompt for row in rows],
-            [row.seed for row in rows],
-            steps=config.steps,
-            guidance_scale=config.guidance_scale,
-            watch=self.workshop.places.watched,
-            branches=self.order,
-            on_step=look,
-            edit=edit,
-        )
+        watch = {"watch": self.workshop.places.watched, "branches": self.order}
+        denoised = denoise(model, rows, config, **watch, on_step=look, edit=edit)
         return to_bytes(model.decode(denoised.latents)).float().cpu() / 255
 
 

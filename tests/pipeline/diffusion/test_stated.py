@@ -119,6 +119,8 @@ def test_layers_can_be_stated_of_known_families_too(model: Model) -> None:
     known = next(layer for layer in model.layers if layer.name == "mid.0")
     stated = model.resolve([f"{known.path}@{known.grid[0]}x{known.grid[1]}x{known.channels}"])[0]
     assert (stated.path, stated.grid, stated.channels) == (known.path, known.grid, known.channels)
+    assert stated.name == known.name  # so that it is found again when it is given back
+    assert model.resolve([stated]) == (stated,)
 
 
 def test_a_model_of_another_size(model: Model) -> None:

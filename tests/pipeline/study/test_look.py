@@ -15,6 +15,7 @@ from benchmarks.faults import contents
 from underpainting import workflow
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import ProbeSet
+from underpainting.study.environment import open_workshop
 from underpainting.study.film import spread
 from underpainting.study.folder import Study
 
@@ -36,7 +37,7 @@ def test_readings_are_those_of_the_noised_picture(
     light = torch.from_numpy(levels).permute(2, 0, 1)[None] / 255
     probes = ProbeSet.load(study.probes)
     layer = probes.best_layer("shading")
-    path = next(x.path for x in workflow.open_workshop(study.config).places.watched if x.name == layer)
+    path = next(x.path for x in open_workshop(study.config).places.watched if x.name == layer)
     outputs: list[torch.Tensor] = []
     hook = pipe.unet.get_submodule(path).register_forward_hook(lambda m, i, o: outputs.append(o))
     text, empty = pipe.encode_prompt("a thing", "cpu", 1, True)

@@ -16,10 +16,9 @@ class LatentAdapter:
     part: str
     branches: tuple[str, ...] = ("unconditional", "conditional")
 
-    def denoiser(self, pipe: Any) -> torch.nn.Module:
+    def denoiser(self, pipe: Any) -> Any:
         """The network that is called at every step."""
-        denoiser: torch.nn.Module = getattr(pipe, self.part)
-        return denoiser
+        return getattr(pipe, self.part)
 
     def with_denoiser(self, pipe: Any, denoiser: torch.nn.Module) -> Any:
         """The same pipeline, shallowly copied, with another denoiser."""
@@ -27,10 +26,20 @@ class LatentAdapter:
         setattr(other, self.part, denoiser)
         return other
 
+    def default_size(self, pipe: Any) -> tuple[int, int]:
+        """The denoiser's sample size times the autoencoder's factor."""
+        size = self.denoiser(pipe).config.sample_size
+        height, width = (size, size) if isinstance(size, int) else size
+        return int(height * pipe.vae_scale_factor), int(width * pipe.vae_scale_factor)
+
+    def guided(self, pipe: Any, guidance_scale: float) -> bool:
+        """Above 1, where there are two branches."""
+        return len(self.branches) == 2 and guidance_scale > 1
+
     def latents(self, pipe: Any, size: tuple[int, int]) -> tuple[int, int, int]:
         """The denoiser's channels, at the picture's size over the autoencoder's factor."""
         factor = pipe.vae_scale_factor
-        return int(getattr(pipe, self.part).config.in_channels), size[0] // factor, size[1] // factor
+        return int(self.denoiser(pipe).config.in_channels), size[0] // factor, size[1] // factor
 
     def call_options(self, pipe: Any) -> dict[str, Any]:
         """Pictures of the size asked for, where a pipeline would take the nearest that it was trained on."""

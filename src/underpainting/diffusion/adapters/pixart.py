@@ -20,15 +20,6 @@ class PixArtAdapter(LatentAdapter):
         kinds = {kind.__name__ for kind in type(pipe).__mro__}
         return bool(kinds & {"PixArtAlphaPipeline", "PixArtSigmaPipeline"})
 
-    def default_size(self, pipe: Any) -> tuple[int, int]:
-        """The transformer's sample size times the autoencoder's factor."""
-        side = int(pipe.transformer.config.sample_size * pipe.vae_scale_factor)
-        return side, side
-
-    def guided(self, pipe: Any, guidance_scale: float) -> bool:
-        """Above 1."""
-        return guidance_scale > 1
-
     def self_attention(self, denoiser: torch.nn.Module) -> dict[str, str]:
         """`block.0`, `block.1`, ... in network order."""
         found = {}

@@ -26,16 +26,6 @@ class StatedAdapter(LatentAdapter):
         """The one it was made for."""
         return hasattr(pipe, self.part)
 
-    def default_size(self, pipe: Any) -> tuple[int, int]:
-        """The denoiser's sample size times the autoencoder's factor."""
-        sample = getattr(pipe, self.part).config.sample_size
-        height, width = (sample, sample) if isinstance(sample, int) else sample
-        return int(height * pipe.vae_scale_factor), int(width * pipe.vae_scale_factor)
-
-    def guided(self, pipe: Any, guidance_scale: float) -> bool:
-        """Above 1, where the pipeline has two branches."""
-        return len(self.branches) == 2 and guidance_scale > 1
-
     def self_attention(self, denoiser: torch.nn.Module) -> dict[str, str]:
         """None are known."""
         return {}

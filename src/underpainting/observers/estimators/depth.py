@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from underpainting.errors import UnderpaintingError
-from underpainting.observers.checkpoints import Checkpoint, of_hub
+from underpainting.observers.checkpoints import Checkpoint, loading
 from underpainting.observers.files import fingerprint
 
 MIDAS = Checkpoint("midas", "Intel/dpt-large", 1_370_000_000, "Apache-2.0")
@@ -53,16 +53,11 @@ def load_depth(source: Checkpoint | Path, *, device: str | torch.device | None =
     """
     from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
-    folder = source if isinstance(source, Path) else of_hub(source)
-    name = source.name if isinstance(source, Path) else source.observer
-    try:
+    with loading(source) as (name, folder):
         network, report = AutoModelForDepthEstimation.from_pretrained(
             folder, local_files_only=True, output_loading_info=True
         )
         processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
-    except Exception as error:
-        reason = " ".join(str(error).split())[:160]
-        raise UnderpaintingError(f"estimator {name!r} in {folder} cannot be loaded: {reason}") from None
     if wrong := sorted([*report["missing_keys"], *(str(key) for key in report["mismatched_keys"])]):
         raise UnderpaintingError(
             f"estimator {name!r} in {folder} lacks {len(wrong)} weights, {wrong[0]} first; fetch it again"

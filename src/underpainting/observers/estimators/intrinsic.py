@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.checkpoints import TorchFile
-from underpainting.observers.files import fingerprint
+from underpainting.observers.files import fingerprint, joined
 
 PAPER = TorchFile(
     "intrinsic",
@@ -33,8 +32,7 @@ class IntrinsicEstimator:
     def __init__(self, pipeline: Any, models: Mapping[str, Any], device: torch.device) -> None:
         """pipeline: the module `intrinsic.pipeline`. models: what its `load_models` gave, on device."""
         self._pipeline, self._models, self._device = pipeline, models, device
-        hashes = [fingerprint(model) for _, model in sorted(models.items())]
-        self.fingerprint = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+        self.fingerprint = joined(fingerprint(model) for _, model in sorted(models.items()))
 
     @torch.no_grad()
     def __call__(self, pictures: Tensor) -> Mapping[str, Tensor]:
@@ -64,10 +62,6 @@ def load_intrinsic(*, device: str | torch.device | None = None) -> IntrinsicEsti
         raise UnderpaintingError(
             f"estimator 'intrinsic' needs its package ({PAPER.licence}): `{PACKAGE}`"
         ) from None
-    if not PAPER.path.is_file():
-        raise UnderpaintingError(
-            f"no weights of 'intrinsic' at {PAPER.path}: fetch them ({PAPER.size / 1e9:.1f} GB, "
-            f"{PAPER.licence}) by `{PAPER.command}`"
-        )
+    PAPER.require()
     models = pipeline.load_models("paper_weights", stage=1, device=target)
     return IntrinsicEstimator(pipeline, models, target)

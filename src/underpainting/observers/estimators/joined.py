@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
+from underpainting.observers.files import joined
 
 if TYPE_CHECKING:
     from underpainting.observers.estimators import Estimator
@@ -33,8 +33,7 @@ class JoinedEstimator:
             name for part in self.parts for name in getattr(part, "binary", ("saliency",)) if name in givers
         )
         self.name = ",".join(part.name for part in self.parts)
-        hashes = "\n".join(part.fingerprint for part in self.parts)
-        self.fingerprint = hashlib.sha256(hashes.encode()).hexdigest()
+        self.fingerprint = joined(part.fingerprint for part in self.parts)
 
     def __call__(self, pictures: Tensor) -> Mapping[str, Tensor]:
         """All their maps [picture, height, width] by property."""

@@ -5,7 +5,6 @@ It was trained from Stable Diffusion 2, so its labels are not independent of a S
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ import torch
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-from underpainting.observers.checkpoints import Checkpoint, of_hub
-from underpainting.observers.files import fingerprint
+from underpainting.observers.checkpoints import Checkpoint, loading
+from underpainting.observers.files import fingerprint, joined
 
 DEPTH = Checkpoint("marigold-depth", "prs-eth/marigold-depth-v1-1", 2_600_000_000, "OpenRAIL++")
 LIGHTING = Checkpoint("marigold-lighting", "prs-eth/marigold-iid-lighting-v1-1", 2_600_000_000, "OpenRAIL++")
@@ -44,8 +43,9 @@ class MarigoldEstimator:
                 "it gives neither depth nor shading"
             )
         self.properties = ("depth",) if is_depth else ("shading",)
-        hashes = [fingerprint(getattr(pipe, part)) for part in ("unet", "vae", "text_encoder")]
-        self.fingerprint = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+        self.fingerprint = joined(
+            fingerprint(getattr(pipe, part)) for part in ("unet", "vae", "text_encoder")
+        )
 
     @torch.no_grad()
     def __call__(self, pictures: Tensor) -> Mapping[str, Tensor]:
@@ -72,12 +72,7 @@ def load_marigold(
     """
     from diffusers import DiffusionPipeline
 
-    folder = source if isinstance(source, Path) else of_hub(source)
-    name = source.name if isinstance(source, Path) else source.observer
     pipelines: Any = DiffusionPipeline
-    try:
+    with loading(source) as (name, folder):
         pipe = pipelines.from_pretrained(folder, local_files_only=True, use_safetensors=True)
-    except Exception as error:
-        reason = " ".join(str(error).split())[:160]
-        raise UnderpaintingError(f"estimator {name!r} in {folder} cannot be loaded: {reason}") from None
     return MarigoldEstimator(pipe, name=name, device=device)

@@ -96,12 +96,7 @@ def load_tracer(
     Raises UnderpaintingError where carvekit or the checkpoint is missing, or that is of another layout.
     """
     weights = layout.weights
-    path = checkpoint or weights.path
-    if not path.is_file():
-        raise UnderpaintingError(
-            f"no weights of {layout.name!r} at {path}: fetch them ({weights.size / 1e6:.0f} MB, "
-            f"{weights.licence}) by `{weights.command}`"
-        )
+    path = weights.require(checkpoint)
     try:
         state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
         named = {_renamed(name): of for name, of in state.items()}
