@@ -117,6 +117,10 @@ def ceiling(patches: Patches, metrics: Sequence[str]) -> dict[str, Tensor]:
             results[name] = average_precision(means.argsort(dim=-1).argsort(dim=-1), patches)
         elif name == "spearman" and patches.rank_total is not None:
             results[name] = spearman(patches.rank_total / patches.count.clamp(min=1), patches)
+        elif name == "pearson":  # 0 of every map but constant ones, where all patches have the same mean
+            varied = (patches.scatter > 0) & ((patches.count > 0).sum(-1) > 1)
+            best = pearson(means, patches)
+            results[name] = best.masked_fill(best.isnan() & varied, 0)
         else:
             results[name] = _OF_SCORES[_known(name)](means, patches)
     return results
