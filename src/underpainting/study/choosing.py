@@ -1,25 +1,25 @@
-"""The calibrate phase's end: ridge strength, threshold and best layer from the calibrate pictures' scores."""
+"""From calibrate scores to ridge strengths, thresholds and best layers: arrays only."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from underpainting.probes import Best, Entry, Key, ProbeLayer, ProbeSet
-from underpainting.study.places import SOURCES, Place, Places
-from underpainting.study.reading import Reader
-from underpainting.study.scoring import THRESHOLDS, Scores, chosen_metric
+from underpainting.probes import THRESHOLDS, Best, Entry, Key, Probe, ProbeSet
+from underpainting.study.places import TARGETS, Places
+from underpainting.study.scores import Scores
+from underpainting.vocabulary import Place, Property
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One property's choices, each [layer, step, branch, source]; thresholds of a binary property only.
+    """What is chosen of one property and target, each [layer, step, branch].
 
-    strength: index of the ridge strength. cut: index of the threshold. quality: mean score over calibrate
-    pictures.
+    strength: index of the ridge strength. cut: index of the threshold, of a binary property only. quality:
+    mean score over the calibrate pictures.
     """
 
     strength: Tensor
@@ -27,52 +27,39 @@ class Choice:
     quality: Tensor
 
 
-def mean_scores(shards: Iterable[Scores]) -> Scores:
-    """Mean of each score over the pictures that have it, over shards one at a time; nan where none has it."""
-    totals: Scores = {}
-    counts: Scores = {}
-    for scores in shards:
-        for name, values in scores.items():
-            total, present = values.nansum(0, dtype=torch.float64), (~values.isnan()).sum(0)
-            totals[name] = totals[name] + total if name in totals else total
-            counts[name] = counts[name] + present if name in counts else present
-    return {name: total / counts[name] for name, total in totals.items()}
-
-
-def choose(means: Scores, places: Places) -> dict[str, Choice]:
-    """Choose for every property and place from mean scores [layer, step, branch, strength, source].
+def choose(means: Scores, properties: Sequence[Property]) -> dict[str, Choice]:
+    """Choose for every property and place, from mean scores [layer, step, branch, strength].
 
     Strength by average precision (binary) or rank correlation, threshold by Dice; the first of equals.
     """
     choices = {}
-    for found in places.properties:
-        judge = means[f"{found.name}/{'average_precision' if found.binary else 'spearman'}"]
+    for of in properties:
+        judge = means[of.name, of.free_metric]
         strength = _best(judge, dim=3)
-        if found.binary:
-            curve = take_strength(means[f"{found.name}/curve"][None], strength)
+        if of.binary:
+            curve = take_strength(means[of.name, "curve"][None], strength)
             cut = _best(curve[0], dim=-1)
-            choices[found.name] = Choice(strength, cut, take_cut(curve, cut)[0])
+            choices[of.name] = Choice(strength, cut, take_cut(curve, cut)[0])
         else:
-            choices[found.name] = Choice(strength, None, take_strength(judge[None], strength)[0])
+            choices[of.name] = Choice(strength, None, take_strength(judge[None], strength)[0])
     return choices
 
 
-def chosen_scores(scores: Scores, choices: Mapping[str, Choice], places: Places) -> Scores:
-    """Calibrate scores [picture, layer, step, branch, source] at the chosen strengths and thresholds."""
+def chosen_scores(scores: Scores, choices: Mapping[str, Choice]) -> Scores:
+    """Calibrate scores [picture, layer, step, branch] at the chosen strengths and thresholds."""
     chosen: Scores = {}
-    for name, values in scores.items():
-        found, metric = name.split("/")
-        choice = choices[found]
+    for (name, metric), values in scores.items():
+        choice = choices[name]
         taken = take_strength(values, choice.strength)
         if choice.cut is not None and metric == "curve":
-            chosen[f"{found}/dice"] = take_cut(taken, choice.cut)
+            chosen[name, "dice"] = take_cut(taken, choice.cut)
         else:
-            chosen[name] = taken
+            chosen[name, metric] = taken
     return chosen
 
 
 def take_strength(values: Tensor, strength: Tensor) -> Tensor:
-    """From values [picture, layer, step, branch, strength, source, ...] those of the chosen strength."""
+    """From values [picture, layer, step, branch, strength, ...] those of the chosen strength."""
     index = strength.unsqueeze(3)[None]
     index = index.reshape(*index.shape, *(1,) * (values.ndim - index.ndim))
     shape = list(values.shape)
@@ -86,93 +73,56 @@ def take_cut(curve: Tensor, cut: Tensor) -> Tensor:
     return curve.gather(-1, index).squeeze(-1)
 
 
-def choose_position(means: Scores, places: Places) -> dict[str, Tensor]:
+def choose_cuts(means: Scores, properties: Sequence[Property]) -> dict[str, Tensor]:
     """Index of the best Dice threshold of position alone, [layer], for binary properties."""
+    return {of.name: _best(means[of.name, "curve"], dim=-1) for of in properties if of.binary}
+
+
+def scores_at_cuts(scores: Scores, cuts: Mapping[str, Tensor]) -> Scores:
+    """Position scores [picture, layer] with each Dice curve read at its threshold."""
     return {
-        found.name: _best(means[f"{found.name}/curve"], dim=-1) for found in places.properties if found.binary
+        (name, "dice" if metric == "curve" else metric): take_cut(values, cuts[name])
+        if metric == "curve"
+        else values
+        for (name, metric), values in scores.items()
     }
 
 
-def position_chosen(scores: Scores, cuts: Mapping[str, Tensor]) -> Scores:
-    """Position scores [picture, layer] with each Dice curve read at its threshold."""
-    chosen: Scores = {}
-    for name, values in scores.items():
-        found, metric = name.split("/")
-        if metric == "curve":
-            chosen[f"{found}/dice"] = take_cut(values, cuts[found])
-        else:
-            chosen[name] = values
-    return chosen
-
-
 def probe_sets(
-    readers: Mapping[Place, Reader],
-    choices: Mapping[str, Choice],
+    probes: Mapping[Place, Probe],
+    choices: Mapping[str, Mapping[str, Choice]],
     places: Places,
     strengths: Sequence[float],
     model: str,
     images: Mapping[str, int],
 ) -> dict[str, ProbeSet]:
-    """The chosen probes, and those of shuffled labels, by source; both name the true probes' best layers.
+    """The chosen probes by target: of labels in all layers, of shuffled ones in the watched ones.
 
-    Those of the latents are among them.
+    probes: of every strength, outputs [strength, target, property]. choices: by target and property. Both
+    sets name the best layers of the true probes.
     """
-    layers = tuple(ProbeLayer(layer.name, layer.grid, layer.channels) for layer in places.layers)
-    best = {
-        found.name: _best_layers(choices[found.name], places, chosen_metric(found))
-        for found in places.properties
-    }
+    best = {of.name: _best_layers(choices["probe"][of.name], places, of) for of in places.properties}
     sets = {}
-    for s, source in enumerate(SOURCES):
+    for t, target in enumerate(TARGETS):
+        layers = places.watched if target == "shuffled" else places.layers
         entries = {}
-        for k, found in enumerate(places.properties):
-            choice = choices[found.name]
+        for k, of in enumerate(places.properties):
+            choice = choices[target][of.name]
             for i, step, b, place in places:
-                at = int(choice.strength[i, step, b, s])
-                reader = readers[place]
-                entries[Key(found.name, *place)] = Entry(
-                    reader.weight[:, at, s, k].clone(),
-                    float(reader.bias[at, s, k]),
-                    strengths[at],
-                    None if choice.cut is None else float(THRESHOLDS[choice.cut[i, step, b, s]]),
-                )
-        sets[source] = ProbeSet(entries, layers, places.steps, places.branches, best, model, images)
+                if i < len(layers):
+                    at = int(choice.strength[i, step, b])
+                    cut = None if choice.cut is None else float(THRESHOLDS[choice.cut[i, step, b]])
+                    probe = probes[place].pick(at, t, k)
+                    entries[Key(of.name, *place)] = Entry(probe.float(), strengths[at], cut)
+        sets[target] = ProbeSet(entries, tuple(layers), places.steps, places.branches, best, model, images)
     return sets
 
 
-def chosen_readers(sets: Mapping[str, ProbeSet], places: Places) -> dict[Place, Reader]:
-    """Chosen probes as one reader a place: one strength, both sources, all properties."""
-    readers = {}
-    for _, _, _, place in places:
-        keys = [Key(found.name, *place) for found in places.properties]
-        weight = torch.stack(
-            [torch.stack([sets[s].entries[key].weight for key in keys], -1) for s in SOURCES], -2
-        )
-        bias = torch.tensor([[sets[s].entries[key].bias for key in keys] for s in SOURCES])
-        readers[place] = Reader(weight[:, None], bias[None])
-    return readers
-
-
-def chosen_thresholds(sets: Mapping[str, ProbeSet], places: Places) -> dict[str, Tensor]:
-    """Thresholds of binary properties, [layer, step, branch, source]."""
-    shape = (len(places.layers), places.steps, len(places.branches), len(SOURCES))
-    thresholds = {}
-    for found in places.properties:
-        if found.binary:
-            of = torch.empty(shape, dtype=torch.float64)
-            for i, step, b, place in places:
-                of[i, step, b] = torch.tensor(
-                    [sets[s].entries[Key(found.name, *place)].threshold for s in SOURCES]
-                )
-            thresholds[found.name] = of
-    return thresholds
-
-
-def _best_layers(choice: Choice, places: Places, metric: str) -> Best:
+def _best_layers(choice: Choice, places: Places, of: Property) -> Best:
     branch = places.branches.index(places.main_branch)
-    of_step = _best(choice.quality[: len(places.watched), :, branch, 0], dim=0)
-    names = [places.watched[int(i)].name for i in of_step]
-    return Best(names[-1], metric, dict(enumerate(names, start=1)))
+    by_step = _best(choice.quality[: len(places.watched), :, branch], dim=0)
+    names = [places.watched[int(i)].name for i in by_step]
+    return Best(names[-1], of.main_metric, dict(enumerate(names, start=1)))
 
 
 def _best(values: Tensor, dim: int) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +13,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from underpainting.diffusion import StepRecord
 from underpainting.observers.classifiers import Classifier
 from underpainting.observers.classifiers.names import right_classes
-from underpainting.probes import Moments, ridge
+from underpainting.probes import Moments, Probe, ridge
 from underpainting.records import CLASSIFICATION, SCORES, make_table
-from underpainting.study.folder import Study, write_json
-from underpainting.study.places import Place, Places
+from underpainting.study.places import Places
 from underpainting.study.prompts import PromptRow
-from underpainting.study.rows import class_probe_rows
+from underpainting.study.scores import score_rows
+from underpainting.study.study import StudyFolder, write_json
+from underpainting.vocabulary import Place
 
 TOP = 5
 POOLED, CLASSES = "pooled.safetensors", "classes.parquet"
@@ -59,72 +58,33 @@ def classification_rows(
     return make_table(CLASSIFICATION, columns)
 
 
-class Pooled:
-    """Mean activation over the tokens of every place, of a batch."""
-
-    def __init__(self, places: Places) -> None:
-        """Hold nothing yet."""
-        self._places = places
-        self._steps: list[dict[tuple[str, str], Tensor]] = []
-
-    def look(self, record: StepRecord) -> None:
-        """Pool one step."""
-        self._steps.append(
-            {
-                (layer.name, branch): record.activations[layer.name][branch].float().mean(1).half().cpu()
-                for layer in self._places.watched
-                for branch in self._places.branches
-            }
-        )
-
-    @cached_property
-    def by_layer(self) -> dict[str, Tensor]:
-        """By layer [picture, step, branch, channel], float16."""
-        return {
-            layer.name: torch.stack(
-                [
-                    torch.stack([step[layer.name, branch] for branch in self._places.branches], dim=1)
-                    for step in self._steps
-                ],
-                dim=1,
-            )
-            for layer in self._places.watched
-        }
-
-    def of(self, i: int, image: str) -> dict[str, Tensor]:
-        """The `i`-th picture's, as kept: `{image}/{layer}` [step, branch, channel]."""
-        return {f"{image}/{name}": x[i].contiguous() for name, x in self.by_layer.items()}
-
-
 @dataclass(frozen=True)
 class ClassProbes:
     """Linear probes of the right class on pooled activations, one a place, for the classes of fit prompts.
 
-    classes: their indices among the classifier's. maps: by place, weight [channel, class] and bias [class].
+    classes: their indices among the classifier's. probes: by place, outputs [class].
     """
 
     classes: tuple[int, ...]
-    maps: Mapping[Place, tuple[Tensor, Tensor]]
+    probes: Mapping[Place, Probe]
 
     def read(self, pooled: Mapping[str, Tensor], places: Places) -> Tensor:
         """The classifier's index of the class read, [picture, layer, step, branch], of `Pooled.by_layer`."""
         known = torch.tensor(self.classes)
-        shape = (len(places.watched), places.steps, len(places.branches))
+        shape = (len(places.watched), *places.shape[1:])
         read = torch.empty(len(next(iter(pooled.values()))), *shape, dtype=torch.long)
-        for i, layer in enumerate(places.watched):
-            for step in range(places.steps):
-                for b, branch in enumerate(places.branches):
-                    weight, bias = self.maps[layer.name, step + 1, branch]
-                    x = pooled[layer.name][:, step, b].float()
-                    read[:, i, step, b] = known[(x @ weight + bias).argmax(1)]
+        for i, step, b, place in places:
+            if i < len(places.watched):
+                x = pooled[place.layer][:, step, b]
+                read[:, i, step, b] = known[self.probes[place].apply(x).argmax(1)]
         return read
 
     def save(self, folder: Path) -> None:
         """Write them beside a study's controls."""
         tensors = {
-            f"{'/'.join(map(str, place))}/{name}": of.contiguous()
-            for place, pair in self.maps.items()
-            for name, of in zip(("weight", "bias"), pair, strict=True)
+            f"{'/'.join(map(str, place))}/{name}": part.contiguous()
+            for place, probe in self.probes.items()
+            for name, part in (("weight", probe.weight), ("bias", probe.bias))
         }
         save_file(tensors, folder / _WEIGHTS)
         write_json(folder / _CARD, {"classes": self.classes})
@@ -134,13 +94,13 @@ def load_class_probes(folder: Path) -> ClassProbes | None:
     """What `ClassProbes.save` wrote there, or None."""
     if not (folder / _CARD).is_file():
         return None
-    maps: dict[Place, dict[str, Tensor]] = {}
-    for name, of in load_file(folder / _WEIGHTS).items():
-        layer, step, branch, part = name.split("/")
-        maps.setdefault((layer, int(step), branch), {})[part] = of
+    parts: dict[Place, dict[str, Tensor]] = {}
+    for name, part in load_file(folder / _WEIGHTS).items():
+        layer, step, branch, kind = name.split("/")
+        parts.setdefault(Place(layer, int(step), branch), {})[kind] = part
     classes = json.loads((folder / _CARD).read_text(encoding="utf-8"))["classes"]
-    pairs = {place: (of["weight"], of["bias"]) for place, of in maps.items()}
-    return ClassProbes(tuple(classes), pairs)
+    probes = {place: Probe(own["weight"], own["bias"]) for place, own in parts.items()}
+    return ClassProbes(tuple(classes), probes)
 
 
 def known_rows(rows: Sequence[PromptRow], classes: Sequence[str]) -> dict[PromptRow, int]:
@@ -150,7 +110,7 @@ def known_rows(rows: Sequence[PromptRow], classes: Sequence[str]) -> dict[Prompt
 
 
 def fit_class_probes(
-    study: Study, places: Places, classes: Sequence[str], strengths: Sequence[float]
+    study: StudyFolder, places: Places, classes: Sequence[str], strengths: Sequence[float]
 ) -> ClassProbes | None:
     """Solve class probes from the fit shards' pooled activations; None where prompts name fewer than two.
 
@@ -169,19 +129,18 @@ def fit_class_probes(
         return torch.eye(len(known))[[place_of[number] for number in right.tolist()]]
 
     wanted = indicators(judge.right[chosen]).double()
-    maps = {}
+    probes = {}
     for layer in places.watched:
         x, z = fit.activations[layer.name], judge.activations[layer.name][torch.from_numpy(chosen)]
         for step in range(places.steps):
             for b, branch in enumerate(places.branches):
                 moments = Moments(layer.channels, len(known))
                 moments.update(x[:, step, b].float(), indicators(fit.right))
-                solution = ridge(moments, strengths)
-                read = z[:, step, b].double() @ solution.weight + solution.bias[:, None]
-                best = int((read - wanted).square().mean((1, 2)).argmin())
-                pair = solution.weight[best].float(), solution.bias[best].float()
-                maps[layer.name, step + 1, branch] = pair
-    return ClassProbes(known, maps)
+                solved = ridge(moments, strengths)
+                read = torch.einsum("pc,cst->pst", z[:, step, b].double(), solved.weight) + solved.bias
+                best = int((read - wanted[:, None]).square().mean((0, 2)).argmin())
+                probes[Place(layer.name, step + 1, branch)] = solved.pick(best).float()
+    return ClassProbes(known, probes)
 
 
 def class_scores(
@@ -198,11 +157,13 @@ def class_scores(
     at = [i for i, row in enumerate(rows) if row in known]
     read = probes.read({name: x[at] for name, x in pooled.items()}, places)
     right = torch.tensor(list(known.values()))[:, None, None, None]
-    return class_probe_rows(read == right, places, list(known))
+    names, steps = [layer.name for layer in places.watched], range(1, places.steps + 1)
+    scores = {("class", "accuracy"): (read == right).float()}
+    return score_rows("probe", scores, list(known), names, steps, places.branches)
 
 
 def calibrate_class_scores(
-    probes: ClassProbes, study: Study, places: Places, classes: Sequence[str]
+    probes: ClassProbes, study: StudyFolder, places: Places, classes: Sequence[str]
 ) -> pa.Table:
     """Score rows of class probes on the calibrate pictures."""
     held = _pooled(study, "calibrate", classes)
@@ -216,11 +177,11 @@ class _Held:
     activations: dict[str, Tensor]
 
 
-def _pooled(study: Study, split: str, classes: Sequence[str]) -> _Held:
+def _pooled(study: StudyFolder, split: str, classes: Sequence[str]) -> _Held:
     """Pooled activations of a split's sound pictures whose prompt names a class."""
     kept: dict[str, Tensor] = {}
     for shard in study.of_split(split):
-        kept |= load_file(study.shard(shard.number) / POOLED)
+        kept |= load_file(study.shard_folder(shard.number) / POOLED)
     images = {name.partition("/")[0] for name in kept}
     pictures = [row for shard in study.of_split(split) for row in shard.pictures if row.image in images]
     known = known_rows(pictures, classes)

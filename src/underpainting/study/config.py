@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import tomllib
 from difflib import get_close_matches
+from importlib import import_module
 from pathlib import Path
 from textwrap import shorten
+from types import ModuleType
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from underpainting.errors import UnderpaintingError
 
@@ -88,15 +90,30 @@ class ProbesConfig(_Section):
     )
 
 
+def _controls() -> ModuleType:
+    """The registry of controls, imported when it is asked for: it takes torch and diffusers along."""
+    return import_module("underpainting.controls")
+
+
 class ControlsConfig(_Section):
-    """Costly controls: the estimator looks at every step of a share of the test pictures; a small network is
-    trained to read the latents, or not; untrained twins of the network are shown its own latents, or (`-own`)
-    denoise by themselves from the same noise.
+    """Whose scores stand beside the probes'. use: keys of controls, as `underpainting controls` lists them.
+
+    share: of the test pictures that the estimator looks at step by step.
     """
 
+    use: tuple[str, ...] = Field(default_factory=lambda: _controls().defaults())
     share: float = Field(default=0.2, ge=0, le=1)
-    network: bool = False
-    twins: tuple[Literal["permuted", "fresh", "permuted-own", "fresh-own"], ...] = ()
+
+    @field_validator("use")
+    @classmethod
+    def _known(cls, use: tuple[str, ...]) -> tuple[str, ...]:
+        known = _controls().controls()
+        for key in use:
+            if key not in known:
+                near = get_close_matches(key, known, n=1, cutoff=0.3)
+                hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+                raise ValueError(f"no control {key!r}; {hint}")
+        return tuple(dict.fromkeys(use))
 
 
 class RunConfig(_Section):

@@ -9,43 +9,33 @@ from importlib.metadata import version
 from typing import Any
 
 import torch
-from torch.nn import Module
 
-from underpainting.diffusion import Layer, Model, load, use_scheduler
-from underpainting.diffusion.twins import twin_of
+from underpainting.controls import Control, Setting, controls
+from underpainting.diffusion import Model, load, use_scheduler
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.classifiers import Classifier, load_classifier
 from underpainting.observers.estimators import Estimator, load_estimator
 from underpainting.records import sealing
 from underpainting.study.config import StudyConfig
-from underpainting.study.folder import Study, read_environment, write_json
 from underpainting.study.labels import choose_properties
 from underpainting.study.places import Places
+from underpainting.study.study import StudyFolder, read_environment, write_json
 
-DECODER = "vae.decoder.mid_block.attentions.0"
-OWN = "-own"
 PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "numpy")
 
 
 @dataclass(frozen=True)
-class Workshop:
-    """What is loaded for a study: model, estimator, and the places that are probed.
-
-    twins: untrained networks that are shown what the model's is shown. strays: models with such a network,
-    that denoise by themselves.
-    """
+class Loaded:
+    """What a study's config names, loaded: model, observers, controls, and the places that are probed."""
 
     model: Model
     estimator: Estimator
     classifier: Classifier | None
+    controls: tuple[Control, ...]
     places: Places
-    twins: dict[str, Module]
-    strays: dict[str, Model]
 
 
-def open_workshop(
-    config: StudyConfig, model: Model | None = None, estimator: Estimator | None = None
-) -> Workshop:
+def load_study(config: StudyConfig, model: Model | None = None, estimator: Estimator | None = None) -> Loaded:
     """Load what a config names; a model or estimator given as an object takes its place.
 
     Raises UnderpaintingError on names that cannot be loaded, unknown layers, properties or schedulers.
@@ -61,15 +51,11 @@ def open_workshop(
     named = config.labels.classifier
     classifier = None if named is None else load_classifier(named, device=device)
     properties = choose_properties(estimator, config.labels.properties)
-    channels, *grid = model.adapter.latents(model.pipe, model.size)
-    decoder = model.decoder_channels
-    attention = Layer("decoder", DECODER, (grid[0], grid[1]), decoder) if decoder else None
-    kinds: tuple[str, ...] = tuple(dict.fromkeys(config.controls.twins))
-    places = Places(layers, config.model.steps, config.watch.branches, properties, channels, attention, kinds)
-    networks = {kind: twin_of(model.adapter.denoiser(model.pipe), kind.removesuffix(OWN)) for kind in kinds}
-    twins = {kind: network for kind, network in networks.items() if not kind.endswith(OWN)}
-    strays = {kind: model.with_denoiser(networks[kind]) for kind in kinds if kind.endswith(OWN)}
-    return Workshop(model, estimator, classifier, places, twins, strays)
+    chosen = tuple(controls()[key] for key in config.controls.use)
+    setting = Setting(model, layers, config.watch.branches)
+    stand_ins = tuple(stand_in for control in chosen for stand_in in control.stand_ins(setting))
+    places = Places(layers, config.model.steps, config.watch.branches, properties, stand_ins)
+    return Loaded(model, estimator, classifier, chosen, places)
 
 
 def open_model(config: StudyConfig, model: Model | None = None) -> Model:
@@ -91,7 +77,7 @@ def choose_device(name: str) -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def record_environment(study: Study, workshop: Workshop) -> list[str]:
+def record_environment(study: StudyFolder, loaded: Loaded) -> list[str]:
     """Record what a study's first run works with; hold a later run to it.
 
     Threads are set as they were. Returns what else has changed and may change last digits, one line each.
@@ -100,9 +86,9 @@ def record_environment(study: Study, workshop: Workshop) -> list[str]:
     recorded = read_environment(study)
     if recorded is not None:
         torch.set_num_threads(int(recorded["threads"]))
-    present = _environment(study, workshop)
+    present = _environment(study, loaded)
     if recorded is None:
-        with sealing(study.environment) as temporary:
+        with sealing(study.environment_file) as temporary:
             write_json(temporary, present)
         return []
     _hold_to(study, recorded, present, ("model", "estimator", "classifier"))
@@ -119,7 +105,7 @@ def record_environment(study: Study, workshop: Workshop) -> list[str]:
     ]
 
 
-def recorded_model(study: Study) -> Model:
+def recorded_model(study: StudyFolder) -> Model:
     """Load a study's model alone; where the study was begun, as it was: threads, weights.
 
     Raises UnderpaintingError where it is not there, or not the one that the study was begun with.
@@ -132,7 +118,7 @@ def recorded_model(study: Study) -> Model:
 
 
 def _hold_to(
-    study: Study, recorded: Mapping[str, Any], present: Mapping[str, Any], parts: Sequence[str]
+    study: StudyFolder, recorded: Mapping[str, Any], present: Mapping[str, Any], parts: Sequence[str]
 ) -> None:
     for part in parts:
         if recorded.get(part) != present.get(part):
@@ -142,7 +128,7 @@ def _hold_to(
             )
 
 
-def _about_model(study: Study, model: Model) -> dict[str, Any]:
+def _about_model(study: StudyFolder, model: Model) -> dict[str, Any]:
     return {
         "name": study.config.model.name,
         "scheduler": model.scheduler_name,
@@ -150,10 +136,10 @@ def _about_model(study: Study, model: Model) -> dict[str, Any]:
     }
 
 
-def _environment(study: Study, workshop: Workshop) -> dict[str, Any]:
-    model, estimator = workshop.model, workshop.estimator
+def _environment(study: StudyFolder, loaded: Loaded) -> dict[str, Any]:
+    model, estimator = loaded.model, loaded.estimator
     device = next(iter(model.adapter.denoiser(model.pipe).parameters())).device
-    observers = {"estimator": estimator, "classifier": workshop.classifier}
+    observers = {"estimator": estimator, "classifier": loaded.classifier}
     return {
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),

@@ -13,9 +13,10 @@ from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
 from underpainting.errors import UnderpaintingError
-from underpainting.study.environment import Workshop, open_workshop, record_environment
-from underpainting.study.folder import Study, clear_leftovers, open_study
-from underpainting.study.plan import Shard
+from underpainting.study.environment import Loaded, load_study, record_environment
+from underpainting.study.phases import make_shard
+from underpainting.study.schedule import Shard
+from underpainting.study.study import StudyFolder, clear_leftovers, open_study
 from underpainting.study.work import Work
 
 Make = Callable[[Work, Sequence[Shard]], Iterator[Shard]]
@@ -23,7 +24,7 @@ DEATHS = 3
 
 
 @contextmanager
-def shard_maker(study: Study, workers: int, max_set_aside: float) -> Iterator[Make]:
+def shard_maker(study: StudyFolder, workers: int, max_set_aside: float) -> Iterator[Make]:
     """Give a function that makes shards and yields each, in the order given, when it is whole.
 
     Other processes begin to load at once, while this one does.
@@ -40,14 +41,14 @@ def shard_maker(study: Study, workers: int, max_set_aside: float) -> Iterator[Ma
 
 def _here(work: Work, shards: Sequence[Shard]) -> Iterator[Shard]:
     for shard in shards:
-        work.make(shard)
+        make_shard(work, shard)
         yield shard
 
 
 class _Pools:
     """A pool of processes, and another one after a process of it has died."""
 
-    def __init__(self, study: Study, workers: int, max_set_aside: float) -> None:
+    def __init__(self, study: StudyFolder, workers: int, max_set_aside: float) -> None:
         self._job = study.folder, max_set_aside
         self._workers, self._deaths = workers, 0
         self._pool = self._open()
@@ -101,22 +102,22 @@ def _end_with_parent() -> None:
 
 
 def _load(folder: Path) -> None:
-    _workshop(folder)
+    _loaded(folder)
 
 
 @cache
-def _workshop(folder: Path) -> Workshop:
-    return open_workshop(open_study(folder).config)
+def _loaded(folder: Path) -> Loaded:
+    return load_study(open_study(folder).config)
 
 
 @cache
 def _work(folder: Path, max_set_aside: float) -> Work:
     """A worker's own work; this is asked for when the run that it works for has recorded its environment."""
-    study, workshop = open_study(folder), _workshop(folder)
-    record_environment(study, workshop)
-    return Work(study, workshop, max_set_aside, lambda pictures: None)
+    study, loaded = open_study(folder), _loaded(folder)
+    record_environment(study, loaded)
+    return Work(study, loaded, max_set_aside, lambda pictures: None)
 
 
 def _make(folder: Path, max_set_aside: float, number: int) -> None:
     work = _work(folder, max_set_aside)
-    work.make(work.study.shards[number])
+    make_shard(work, work.study.shards[number])

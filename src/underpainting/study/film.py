@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from underpainting.diffusion import Model, StepRecord
-from underpainting.study.folder import Study
-from underpainting.study.making import to_bytes
+from underpainting.study.batch import to_bytes
 from underpainting.study.prompts import PromptRow
 
 LOOKS = ("noisy", "scaled", "clean")
 DECODED_AT_ONCE = 8
-
-
-def filmed_rows(study: Study) -> list[PromptRow]:
-    """The config's share of the test pictures, and at least as many as the gallery shows, spread evenly."""
-    test = [row for row, split in zip(study.rows, study.splits, strict=True) if split == "test"]
-    config = study.config
-    wanted = max(math.ceil(config.controls.share * len(test)), config.run.gallery)
-    return spread(test, wanted)
-
-
-def spread(rows: Sequence[PromptRow], count: int) -> list[PromptRow]:
-    """As many rows as asked for, as far as there are, at even distances."""
-    count = min(count, len(rows))
-    return [rows[i * len(rows) // count] for i in range(count)]
 
 
 class Film:
@@ -40,18 +24,23 @@ class Film:
 
     def __init__(self, rows: Sequence[PromptRow], wanted: Sequence[PromptRow]) -> None:
         """Film what a batch has of the wanted pictures."""
-        self.filmed = [i for i, row in enumerate(rows) if row in wanted]
+        self._filmed = [i for i, row in enumerate(rows) if row in wanted]
         self._kept: list[tuple[Tensor, ...]] = []
 
     def look(self, record: StepRecord) -> None:
         """Keep one step."""
-        if self.filmed:
-            noisy, clean = (x[self.filmed].clone() for x in (record.latents, record.predicted_clean))
+        if self._filmed:
+            noisy, clean = (x[self._filmed].clone() for x in (record.latents, record.predicted_clean))
             self._kept.append((noisy, noisy / record.scale, clean))
 
     def develop(self, model: Model, i: int) -> dict[str, Tensor]:
-        """The steps of the batch's `i`-th picture, a filmed one, by look: uint8 [step, height, width, 3]."""
-        j = self.filmed.index(i)
+        """The steps of the batch's `i`-th picture by look: uint8 [step, height, width, 3].
+
+        Nothing of a picture that is not filmed.
+        """
+        if i not in self._filmed:
+            return {}
+        j = self._filmed.index(i)
         return {
             look: _decode(model, torch.stack([step[k][j] for step in self._kept]))
             for k, look in enumerate(LOOKS)

@@ -12,7 +12,7 @@ from torch import Tensor
 from underpainting.errors import UnderpaintingError, UnsoundPictures
 from underpainting.observers.estimators import Estimator
 from underpainting.probes import cell_means
-from underpainting.study.places import Grid, Property
+from underpainting.vocabulary import Grid, Property
 
 
 def choose_properties(estimator: Estimator, wanted: Sequence[str]) -> tuple[Property, ...]:

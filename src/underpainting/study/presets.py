@@ -22,7 +22,10 @@ PRESETS: dict[str, Settings] = {
         "model": _STABLE_DIFFUSION,
         "split": {"fit": 0.3323, "calibrate": 0.0664, "test": 0.6013},
         "labels": {"estimator": "tracer,midas", "classifier": "vgg16"},
-        "controls": {"share": 1.0, "twins": ("permuted-own",)},
+        "controls": {
+            "use": ("latents", "decoder", "estimator", "luminance", "permuted-own"),
+            "share": 1.0,
+        },
     },
     "chen2023-shading": {
         "model": _STABLE_DIFFUSION,

@@ -1,33 +1,41 @@
-"""What a shard keeps, what it set aside; and a calibrate shard's scores until the choice is made."""
+"""What a shard keeps; and a calibrate shard's scores until the choice is made."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
 from underpainting.records import sealing
-from underpainting.study.making import Made
-from underpainting.study.places import Property
+from underpainting.study.batch import Made
 from underpainting.study.prompts import PromptRow
-from underpainting.study.scoring import Scores
+from underpainting.study.scores import Scores
+from underpainting.study.study import ASIDE, LABELS
+from underpainting.vocabulary import Property
 
-ASIDE = "aside.json"
+ROWS, MAPS, LATENTS = "rows.parquet", "maps.safetensors", "latents.safetensors"
+"""Further files of a shard, beside those that any reader of a study knows."""
+
+TOTAL, COUNT = "total", "count"
 
 
 class Keeper:
-    """Writes a shard's pictures at once, and its labels at the end, into the shard's (temporary) folder."""
+    """Writes a shard's pictures at once, and its labels at the end, into the shard's (temporary) folder.
+
+    aside: why pictures were set aside, by image; makers of batches add to it.
+    """
 
     def __init__(self, folder: Path, properties: Sequence[Property]) -> None:
         """Start with an empty folder."""
         self.folder, self._properties = folder, properties
+        self.aside: dict[str, str] = {}
         self._labels: dict[str, Tensor] = {}
         (folder / "images").mkdir()
 
@@ -40,40 +48,56 @@ class Keeper:
                 kept = label.to(torch.uint8) if found.binary else label.clone()
                 self._labels[f"{row.image}/{found.name}"] = kept
 
-    def close(self, aside: Mapping[str, str]) -> None:
+    def close(self) -> None:
         """Write the labels, `{image}/{property}` [height, width], and why pictures were set aside."""
-        save_file(self._labels, self.folder / "labels.safetensors")
-        text = json.dumps(dict(aside), indent=1, ensure_ascii=False)
+        save_file(self._labels, self.folder / LABELS)
+        text = json.dumps(self.aside, indent=1, ensure_ascii=False)
         (self.folder / ASIDE).write_text(text + "\n", encoding="utf-8")
 
 
-def set_aside(shards: Iterable[Path]) -> dict[str, str]:
-    """Why pictures were set aside, by image, over the shards' folders that are there."""
-    reasons: dict[str, str] = {}
-    for folder in shards:
-        if (folder / ASIDE).is_file():
-            reasons |= json.loads((folder / ASIDE).read_text(encoding="utf-8"))
-    return reasons
-
-
-def join_scores(batches: Sequence[Scores]) -> Scores:
-    """Scores of several batches as one, pictures in order; of none, no scores."""
-    return {name: torch.cat([scores[name] for scores in batches]) for name in (batches or [{}])[0]}
-
-
-def write_scores(path: Path, scores: Mapping[str, Scores]) -> None:
-    """Write scores by source (`probe`, `position`, `ceiling`) as one sealed safetensors file."""
-    tensors = {f"{source}/{name}": x.contiguous() for source, of in scores.items() for name, x in of.items()}
+def write_part(path: Path, scores: Mapping[str, Scores]) -> None:
+    """Write a calibrate shard's scores by source, and their sums, as one sealed safetensors file."""
+    tensors: dict[str, Tensor] = {}
+    for source, own in scores.items():
+        for key, values in own.items():
+            name = "/".join([source, *key])
+            tensors[name] = values.contiguous()
+            tensors[f"{TOTAL}/{name}"] = values.nansum(0, dtype=torch.float64)
+            tensors[f"{COUNT}/{name}"] = (~values.isnan()).sum(0)
     with sealing(path) as temporary:
         save_file(tensors, temporary)
 
 
-def read_scores(path: Path, source: str) -> Scores:
-    """Read one source of what `write_scores` wrote. Raises UnderpaintingError where it is broken."""
+def read_part(path: Path) -> dict[str, Scores]:
+    """Scores by source, as `write_part` wrote them. Raises UnderpaintingError where they are broken."""
+    return _read_part(path, lambda name: name.count("/") == 2)
+
+
+def mean_scores(parts: Iterable[Path]) -> dict[str, Scores]:
+    """By source, the mean of each score over the pictures of all parts that have it; nan where none has."""
+    totals: dict[str, dict[str, Scores]] = {TOTAL: {}, COUNT: {}}
+    for path in parts:
+        for kind, sums in totals.items():
+            part = _read_part(path, lambda name, kind=kind: name.startswith(f"{kind}/"))
+            for source, own in part.items():
+                into = sums.setdefault(source, {})
+                for key, values in own.items():
+                    into[key] = into[key] + values if key in into else values
+    return {
+        source: {key: total / totals[COUNT][source][key] for key, total in own.items()}
+        for source, own in totals[TOTAL].items()
+    }
+
+
+def _read_part(path: Path, wanted: Callable[[str], bool]) -> dict[str, Scores]:
+    scores: dict[str, Scores] = {}
     try:
-        tensors = load_file(path)
+        with safe_open(path, framework="pt") as file:
+            for name in filter(wanted, file.keys()):
+                source, of, metric = name.split("/")[-3:]
+                scores.setdefault(source, {})[of, metric] = file.get_tensor(name)
     except (OSError, SafetensorError) as error:
         raise UnderpaintingError(
             f"{path} cannot be read ({error}); remove its shard to make it anew"
         ) from None
-    return {name.split("/", 1)[1]: x for name, x in tensors.items() if name.startswith(f"{source}/")}
+    return scores

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 from underpainting.errors import UnderpaintingError
 from underpainting.study.config import SplitConfig
-
-SPLITS = ("fit", "calibrate", "test")
+from underpainting.vocabulary import SPLITS
 
 
 def split_prompts(prompts: Sequence[str], config: SplitConfig) -> list[str]:

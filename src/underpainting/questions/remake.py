@@ -11,23 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from underpainting.diffusion import StepRecord
-from underpainting.probes import (
-    Moments,
-    Patches,
-    ProbeSet,
-    average_precision,
-    cell_means,
-    pixel_ranks,
-    spearman,
-)
-from underpainting.records import main_branch
-from underpainting.study.environment import Workshop
-from underpainting.study.folder import Study
-from underpainting.study.making import make_batch
-from underpainting.study.places import Grid, Place, Property
+from underpainting.probes import Moments, ProbeSet, Scorer, cell_means
+from underpainting.study.batch import make_batch
+from underpainting.study.environment import Loaded
 from underpainting.study.progress import Progress
 from underpainting.study.prompts import PromptRow
-from underpainting.study.shards import set_aside
+from underpainting.study.study import StudyFolder
+from underpainting.vocabulary import Grid, Place, Property, main_branch
 
 STEPS = (1, 3, 8, 15)
 """Steps that are kept, as far as a study has them."""
@@ -47,31 +37,31 @@ class Remade:
 
 
 def remake(
-    study: Study,
-    workshop: Workshop,
+    study: StudyFolder,
+    loaded: Loaded,
     rows: Sequence[PromptRow],
     views: Mapping[Place, View],
     progress: Progress,
 ) -> Remade:
-    """Make pictures as the study makes them, but for its twins, and keep each view at its place's step."""
-    workshop = replace(workshop, twins={}, strays={})
+    """Make pictures as the study makes them, but for its controls, and keep each view at its place's step."""
+    loaded = replace(loaded, places=replace(loaded.places, stand_ins=()))
     kept: dict[Place, list[Tensor]] = {place: [] for place in views}
     labels: dict[str, list[Tensor]] = {}
 
     def look(record: StepRecord) -> None:
         for place, view in views.items():
-            if place[1] == record.step:
+            if place.step == record.step:
                 kept[place].append(view(record).half().cpu())
 
     size = study.config.run.batch_size
     for start in range(0, len(rows), size):
         batch = rows[start : start + size]
-        made = make_batch(workshop, batch, study.config.model, look, progress.advance)
+        made = make_batch(loaded, batch, study.config.model, look, progress.advance)
         for name, label in made.labels.items():
             labels.setdefault(name, []).append(label)
     return Remade(
-        {place: torch.cat(of) for place, of in kept.items()},
-        {name: torch.cat(of) for name, of in labels.items()},
+        {place: torch.cat(parts) for place, parts in kept.items()},
+        {name: torch.cat(parts) for name, parts in labels.items()},
     )
 
 
@@ -79,8 +69,8 @@ def best_places(probes: ProbeSet, properties: Sequence[Property]) -> list[tuple[
     """For each property, the layer that is best at the last step, at every kept step."""
     branch = main_branch(probes.branches)
     return [
-        (found, (probes.best_layer(found.name), step, branch))
-        for found in properties
+        (of, Place(probes.best_layer(of.name), step, branch))
+        for of in properties
         for step in STEPS
         if step <= probes.steps
     ]
@@ -88,14 +78,7 @@ def best_places(probes: ProbeSet, properties: Sequence[Property]) -> list[tuple[
 
 def view_of(place: Place) -> View:
     """The activations of a place."""
-    layer, _, branch = place
-    return lambda record: record.activations[layer][branch]
-
-
-def sound_rows(study: Study, split: str) -> list[PromptRow]:
-    """A split's pictures that were not set aside."""
-    aside = set_aside(study.shard(shard.number) for shard in study.shards)
-    return [row for shard in study.of_split(split) for row in shard.pictures if row.image not in aside]
+    return lambda record: record.activations[place.layer][place.branch]
 
 
 def prompt_numbers(rows: Sequence[PromptRow]) -> NDArray[np.int64]:
@@ -111,12 +94,10 @@ def moments_of(x: Tensor, labels: Tensor, grid: Grid) -> Moments:
     return moments
 
 
-def judging_metric(found: Property) -> str:
-    """The score that needs no threshold."""
-    return "average_precision" if found.binary else "spearman"
+def free_scores(read: Tensor, labels: Tensor, grid: Grid, of: Property) -> Tensor:
+    """The score that needs no threshold [picture, ...] of readings [picture, ..., token].
 
-
-def judge(read: Tensor, labels: Tensor, grid: Grid, found: Property) -> Tensor:
-    """That score of readings [..., picture, token] against labels [picture, height, width]."""
-    patches = Patches.of(labels, grid, None if found.binary else pixel_ranks(labels))
-    return average_precision(read, patches) if found.binary else spearman(read, patches)
+    labels [picture, height, width].
+    """
+    scorer = Scorer({of.name: labels}, [of])
+    return scorer.scores(of.name, read, grid, parts=False)[of.free_metric]

@@ -9,18 +9,20 @@ import torch
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-from underpainting.probes.metrics import BINARY, CONTINUOUS, best_threshold, ceiling, score, spearman
+from underpainting.probes.metrics import best_threshold, ceiling, score, spearman
 from underpainting.probes.moments import Moments
-from underpainting.probes.patches import Grid, Patches, cell_means, pixel_ranks, square_grid
+from underpainting.probes.patches import Patches, cell_means, pixel_ranks, square_grid
 from underpainting.probes.probe import Probe
 from underpainting.probes.solve import ridge
+from underpainting.vocabulary import BINARY, CONTINUOUS, Grid
 
 
 @dataclass(frozen=True)
 class FittedProbe:
     """A probe fitted to somebody's own activations, with its scores on held-out pictures.
 
-    scores and ceiling: metric name to the mean over test pictures. threshold is None for a continuous label.
+    probe: readings [picture, token] of activations [picture, token, channel]. scores and ceiling: metric name
+    to the mean over test pictures. threshold is None for a continuous label.
     """
 
     probe: Probe
@@ -40,7 +42,6 @@ def fit(
     calibrate_share: float = 0.2,
     test_share: float = 0.2,
     seed: int = 0,
-    name: str = "label",
 ) -> FittedProbe:
     """Fit a probe to activations [picture, token, channel] and labels [picture, H, W] or [picture, token].
 
@@ -71,7 +72,7 @@ def fit(
         moments.update(activations[part], cell_means(maps[part], grid)[..., None])
     solution = ridge(moments, strengths)
 
-    every = Probe(solution.weight[..., 0].T.float(), solution.bias[:, 0].float(), tuple(map(str, strengths)))
+    every = Probe(solution.weight[..., 0], solution.bias[:, 0]).float()
     predicted = every.apply(activations[calibrate]).movedim(-1, 0)  # [strength, picture, token]
     patches = _patches(maps[calibrate], grid, binary)
     if binary:
@@ -81,9 +82,9 @@ def fit(
     best = int(quality.nan_to_num(-1).argmax())
     threshold = float(thresholds[best]) if binary else None
 
-    probe = Probe(every.weight[:, [best]], every.bias[[best]], (name,))
+    probe = every.pick(best)
     patches = _patches(maps[test], grid, binary)
-    scores = score(probe.apply(activations[test])[..., 0], patches, metrics, threshold)
+    scores = score(probe.apply(activations[test]), patches, metrics, threshold)
     return FittedProbe(
         probe, grid, strengths[best], threshold, _means(scores), _means(ceiling(patches, metrics))
     )

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from underpainting.diffusion import StepRecord
-from underpainting.probes import Key, Patches, ProbeSet, pixel_ranks, score
-from underpainting.records import main_branch
-from underpainting.study.environment import Workshop
+from underpainting.probes import Scorer
+from underpainting.study.batch import to_bytes
+from underpainting.study.environment import Loaded
 from underpainting.study.film import Film
-from underpainting.study.folder import Study
 from underpainting.study.labels import label_pictures
-from underpainting.study.making import to_bytes
 from underpainting.study.places import Places
 from underpainting.study.prompts import PromptRow
+from underpainting.study.study import StudyFolder
+from underpainting.vocabulary import Place, main_branch
 
 
 @dataclass(frozen=True)
@@ -36,26 +36,23 @@ class Looked:
     readings: dict[str, Tensor]
 
 
-def look_at(study: Study, workshop: Workshop, picture: Tensor, prompt: str, seed: int) -> Looked:
+def look_at(study: StudyFolder, loaded: Loaded, picture: Tensor, prompt: str, seed: int) -> Looked:
     """Show a picture [3, height, width] in 0..1 to a study's model at the levels of the study's steps."""
-    config, places = study.config.model, workshop.places
-    probes = ProbeSet.load(study.probes)
+    config, places = study.config.model, loaded.places
+    probes = study.probes
     branch = main_branch(probes.branches)
     row = PromptRow(prompt, seed, 0)
     film, kept = Film([row], [row]), dict[str, list[Tensor]]()
-    layers = {found.name: probes.best_layer(found.name) for found in places.properties}
+    layers = {of.name: probes.best_layer(of.name) for of in places.properties}
 
     def on_step(record: StepRecord) -> None:
-        if not record.first:
-            return
         film.look(record)
         for name, layer in layers.items():
-            probe = probes.at(layer, record.step, branch)
-            read = probe.apply(record.activations[layer][branch])[0, :, probe.properties.index(name)]
-            kept.setdefault(name, []).append(read.float().cpu())
+            probe = probes.probe(name, layer, record.step, branch)
+            kept.setdefault(name, []).append(probe.apply(record.activations[layer][branch])[0].cpu())
 
     levels = to_bytes(picture)[None]
-    workshop.model.look(
+    loaded.model.look(
         levels.float() / 255,
         [prompt],
         [seed],
@@ -65,18 +62,18 @@ def look_at(study: Study, workshop: Workshop, picture: Tensor, prompt: str, seed
         branches=[branch],
         on_step=on_step,
     )
-    labels = label_pictures(workshop.estimator, levels.float() / 255, places.properties)
+    labels = label_pictures(loaded.estimator, levels.float() / 255, places.properties)
     readings = {}
-    for found in places.properties:
-        name, layer = found.name, layers[found.name]
-        read = torch.stack(kept[name])
-        if found.binary:
-            cuts = [probes.entries[Key(name, layer, i + 1, branch)].threshold for i in range(len(read))]
-            read = (read > torch.tensor(cuts, dtype=torch.float64)[:, None]).float()
-        readings[name] = read.reshape(-1, *places.grid_of(layer))
+    for of in places.properties:
+        layer, read = layers[of.name], torch.stack(kept[of.name])
+        if of.binary:
+            entries = [probes.entry(of.name, Place(layer, i + 1, branch)) for i in range(len(read))]
+            cuts = torch.tensor([entry.threshold for entry in entries], dtype=torch.float64)
+            read = (read > cuts[:, None]).float()
+        readings[of.name] = read.reshape(-1, *places.grid_of(layer))
     return Looked(
         picture=levels[0].permute(1, 2, 0),
-        frames=film.develop(workshop.model, 0),
+        frames=film.develop(loaded.model, 0),
         layers=layers,
         labels={name: label[0] for name, label in labels.items()},
         readings=readings,
@@ -86,13 +83,12 @@ def look_at(study: Study, workshop: Workshop, picture: Tensor, prompt: str, seed
 def score_readings(
     readings: Mapping[str, Tensor], labels: Mapping[str, Tensor], places: Places
 ) -> dict[str, list[float]]:
-    """Dice or rank correlation of readings [step, row, column] with labels [height, width], by property."""
+    """Main score of readings [step, row, column] with labels [height, width], by property."""
+    scorer = Scorer({name: label[None] for name, label in labels.items()}, places.properties)
     scores = {}
-    for found in places.properties:
-        read, label = readings[found.name], labels[found.name]
-        patches = Patches.of(
-            label, (read.shape[1], read.shape[2]), None if found.binary else pixel_ranks(label)
-        )
-        metric = "dice" if found.binary else "spearman"
-        scores[found.name] = score(read.flatten(1), patches, [metric], 0.5)[metric].tolist()
+    for of in places.properties:
+        read = readings[of.name]
+        grid = (read.shape[1], read.shape[2])
+        found = scorer.scores(of.name, read.flatten(1)[None], grid, threshold=0.5, parts=False)
+        scores[of.name] = found[of.main_metric][0].tolist()
     return scores

@@ -11,21 +11,19 @@ from numpy.typing import NDArray
 from underpainting.errors import UnderpaintingError
 from underpainting.findings.cubes import Scores
 from underpainting.findings.draws import Floats, cluster_draws, drawn_means, mean_interval
-from underpainting.probes import Key, Moments, Probe, ProbeSet, ridge
-from underpainting.study.environment import Workshop
-from underpainting.study.folder import Study
-from underpainting.study.progress import Progress
-from underpainting.study.prompts import PromptRow
-from underpainting.uses.remake import (
+from underpainting.probes import Moments, Probe, ridge
+from underpainting.questions.remake import (
     best_places,
-    judge,
-    judging_metric,
+    free_scores,
     moments_of,
     prompt_numbers,
     remake,
-    sound_rows,
     view_of,
 )
+from underpainting.study.environment import Loaded
+from underpainting.study.progress import Progress
+from underpainting.study.prompts import PromptRow
+from underpainting.study.study import StudyFolder
 
 ALL, NO_WORD = "all", ""
 
@@ -52,7 +50,7 @@ class Transferred:
 
 
 def leave_out(
-    study: Study, workshop: Workshop, words: Sequence[str], progress: Progress
+    study: StudyFolder, loaded: Loaded, words: Sequence[str], progress: Progress
 ) -> list[Transferred]:
     """For each word, probes fitted without the fit pictures whose prompts have it, on the test ones that do.
 
@@ -61,7 +59,7 @@ def leave_out(
 
     Raises UnderpaintingError where a word is in no fit or no test prompt, or in every fit prompt.
     """
-    rows = {split: sound_rows(study, split) for split in ("fit", "test")}
+    rows = {split: study.sound_rows(split) for split in ("fit", "test")}
     has = {split: np.array([word_of(row.prompt, words) for row in of]) for split, of in rows.items()}
     for word in words:
         for split, of_split in has.items():
@@ -72,58 +70,62 @@ def leave_out(
     with_word = has["test"] != NO_WORD
     rows["test"] = [row for row, kept in zip(rows["test"], with_word, strict=True) if kept]
     tested = has["test"][with_word]
-    probes = ProbeSet.load(study.probes)
-    places = best_places(probes, workshop.places.properties)
+    probes = study.probes
+    places = best_places(probes, loaded.places.properties)
     views = {place: view_of(place) for _, place in places}
     progress.start(sum(map(len, rows.values())), 0)
-    fit, test = (remake(study, workshop, rows[split], views, progress) for split in ("fit", "test"))
+    fit, test = (remake(study, loaded, rows[split], views, progress) for split in ("fit", "test"))
     prompts = prompt_numbers(rows["test"])
     groups = {word: has["fit"] == word for word in dict.fromkeys(has["fit"].tolist())}
     carried = []
-    for found, place in places:
-        grid, strength = workshop.places.grid_of(place[0]), probes.entries[Key(found.name, *place)].strength
-        x, label = test.activations[place].float(), test.labels[found.name]
+    for of, place in places:
+        grid, strength = probes.grid(place.layer), probes.entry(of.name, place).strength
+        x, label = test.activations[place].float(), test.labels[of.name]
         sums = {
-            word: moments_of(fit.activations[place][of], fit.labels[found.name][of], grid)
-            for word, of in groups.items()
+            word: moments_of(fit.activations[place][group], fit.labels[of.name][group], grid)
+            for word, group in groups.items()
         }
-        known = judge(_probe(list(sums.values()), strength).apply(x)[..., 0], label, grid, found).numpy()
+        known = free_scores(_probe(list(sums.values()), strength).apply(x), label, grid, of).numpy()
         without = np.full(len(known), np.nan)
         for word in words:
-            probe = _probe([of for other, of in sums.items() if other != word], strength)
-            read = judge(probe.apply(x)[..., 0], label, grid, found).numpy()
+            probe = _probe([moments for other, moments in sums.items() if other != word], strength)
+            read = free_scores(probe.apply(x), label, grid, of).numpy()
             without[tested == word] = read[tested == word]
         for unlike in (*words, ALL):
             here = (tested == unlike) | (unlike == ALL)
             mean, low, high = mean_interval((without - known)[here], prompts[here])
             pair = float(np.nanmean(without[here])), float(np.nanmean(known[here]))
-            about = (found.name, *place[:2], judging_metric(found), unlike, int(here.sum()))
+            about = (of.name, *place[:2], of.free_metric, unlike, int(here.sum()))
             carried.append(Transferred(*about, *pair, mean, low, high))
     return carried
 
 
 def other_prompts(
-    study: Study, workshop: Workshop, rows: Sequence[PromptRow], name: str, tested: Scores, progress: Progress
+    study: StudyFolder,
+    loaded: Loaded,
+    rows: Sequence[PromptRow],
+    name: str,
+    tested: Scores,
+    progress: Progress,
 ) -> list[Transferred]:
     """A study's own probes on the pictures of other prompts, beside their scores on its test pictures.
 
     name: what the other prompts are called. tested: the study's test scores.
     """
-    probes = ProbeSet.load(study.probes)
-    places = best_places(probes, workshop.places.properties)
+    probes = study.probes
+    places = best_places(probes, loaded.places.properties)
     progress.start(len(rows), 0)
-    made = remake(study, workshop, rows, {place: view_of(place) for _, place in places}, progress)
+    made = remake(study, loaded, rows, {place: view_of(place) for _, place in places}, progress)
     prompts = prompt_numbers(rows)
     carried = []
-    for found, place in places:
-        probe, metric = probes.at(*place), judging_metric(found)
-        read = probe.apply(made.activations[place].float())[..., probe.properties.index(found.name)]
-        grid = workshop.places.grid_of(place[0])
-        scores: Floats = judge(read, made.labels[found.name], grid, found).numpy()
-        known = tested.at(found.name, metric, "probe", place[0], place[1])
+    for of, place in places:
+        read = probes.probe(of.name, *place).apply(made.activations[place].float())
+        labels = made.labels[of.name]
+        scores: Floats = free_scores(read, labels, probes.grid(place.layer), of).numpy()
+        known = tested.at(of.name, of.free_metric, "probe", place.layer, place.step)
         low, high = _unpaired(scores, prompts, known, tested.prompts)
         pair = float(np.nanmean(scores)), float(np.nanmean(known))
-        about = (found.name, *place[:2], metric, name, len(rows))
+        about = (of.name, *place[:2], of.free_metric, name, len(rows))
         carried.append(Transferred(*about, *pair, pair[0] - pair[1], low, high))
     return carried
 
@@ -139,8 +141,7 @@ def _probe(parts: Sequence[Moments], strength: float) -> Probe:
     total = Moments(parts[0].channels, parts[0].targets)
     for part in parts:
         total.merge(part)
-    solution = ridge(total, [strength])
-    return Probe(solution.weight[0].float(), solution.bias[0].float(), ("refitted",))
+    return ridge(total, [strength]).pick(0, 0).float()
 
 
 def _unpaired(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from underpainting.study.prompts import PromptRow
-from underpainting.study.splits import SPLITS
+from underpainting.vocabulary import SPLITS
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,356 @@
+"""A study's folder: every path of it and every reader; how it is made and opened."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from safetensors import safe_open
+from torch import Tensor
+
+from underpainting.errors import UnderpaintingError
+from underpainting.probes import ProbeSet
+from underpainting.records import (
+    PROMPTS,
+    clear_partial,
+    make_table,
+    read_table,
+    require_whole,
+    sealing,
+    write_bytes,
+    write_table,
+)
+from underpainting.study.config import StudyConfig, changes, config_toml, parse_config, read_config
+from underpainting.study.prompts import PromptRow
+from underpainting.study.schedule import Shard, plan_shards
+from underpainting.study.splits import split_beside, split_prompts
+from underpainting.vocabulary import SPLITS
+
+CONFIG, PICTURES = "study.toml", "prompts.parquet"
+LABELS, ASIDE = "labels.safetensors", "aside.json"
+"""Files of a shard."""
+
+RESTORE = "put it back as it was, with its .sha256, or init another folder"
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """An opened study: its config, its pictures and the split of each; where everything of it lies."""
+
+    folder: Path
+    config: StudyConfig
+    rows: tuple[PromptRow, ...]
+    splits: tuple[str, ...]
+
+    @cached_property
+    def shards(self) -> list[Shard]:
+        """All shards in order, whether made or not."""
+        return plan_shards(self.rows, self.splits, self.config.run.batch_size, self.config.run.shard_size)
+
+    @property
+    def images(self) -> dict[str, int]:
+        """Pictures in each split."""
+        return {split: self.splits.count(split) for split in SPLITS}
+
+    def of_split(self, split: str) -> list[Shard]:
+        """Shards of a split, in order."""
+        return [shard for shard in self.shards if shard.split == split]
+
+    def is_whole(self, shard: Shard) -> bool:
+        """Whether a shard is made, and what is still to be folded in from it is there."""
+        if not self.shard_folder(shard.number).exists():
+            return False
+        folded = {"fit": shard.number <= self.folded, "calibrate": self.probes_folder.exists()}
+        return folded.get(shard.split, True) or self.part_file(shard.number).exists()
+
+    @property
+    def folded(self) -> int:
+        """Number of the last fit shard in the running totals; -1 before the first."""
+        return max((int(path.stem.split("-")[1]) for path in self.through_files), default=-1)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every picture is made and every score written."""
+        return self.scores_file.is_file()
+
+    @property
+    def remade(self) -> str:
+        """What to do where something of the study is missing or damaged, for the end of an error's line."""
+        return f"`underpainting run {self.folder}` makes it again"
+
+    # Where things lie.
+
+    @property
+    def config_file(self) -> Path:
+        """The config."""
+        return self.folder / CONFIG
+
+    @property
+    def prompts_file(self) -> Path:
+        """Table of pictures, `PROMPTS`."""
+        return self.folder / PICTURES
+
+    @property
+    def environment_file(self) -> Path:
+        """What the pictures are made with."""
+        return self.folder / "environment.json"
+
+    @property
+    def shards_folder(self) -> Path:
+        """Folder of the shards."""
+        return self.folder / "shards"
+
+    def shard_folder(self, number: int) -> Path:
+        """Folder of a shard; it exists when the shard is whole."""
+        return self.shards_folder / f"{number:05d}"
+
+    @property
+    def moments_folder(self) -> Path:
+        """Folder of sums that are folded in, or still to be."""
+        return self.folder / "moments"
+
+    def part_file(self, number: int) -> Path:
+        """A fit shard's own sums, or a calibrate shard's scores, there until they are folded in."""
+        return self.moments_folder / f"shard-{number:05d}.safetensors"
+
+    def through_file(self, number: int) -> Path:
+        """Running totals with every shard up to this one folded in."""
+        return self.moments_folder / f"through-{number:05d}.safetensors"
+
+    @property
+    def through_files(self) -> list[Path]:
+        """Running totals that are there."""
+        return sorted(self.moments_folder.glob("through-*.safetensors"))
+
+    @property
+    def totals_file(self) -> Path:
+        """Totals of all fit shards, once they are folded."""
+        return self.through_file(max(shard.number for shard in self.of_split("fit")))
+
+    @property
+    def probes_folder(self) -> Path:
+        """Folder of the chosen probes; it exists when calibration is done."""
+        return self.folder / "probes"
+
+    @property
+    def controls_folder(self) -> Path:
+        """Folder of what is chosen for the controls, and of what they have learnt."""
+        return self.folder / "controls"
+
+    @property
+    def calibrate_file(self) -> Path:
+        """Table of the calibrate pictures' scores at what was chosen on them."""
+        return self.folder / "calibrate.parquet"
+
+    @property
+    def choice(self) -> tuple[Path, Path, Path]:
+        """All that is chosen on calibrate pictures; it is there together or not at all."""
+        return self.probes_folder, self.controls_folder, self.calibrate_file
+
+    @property
+    def gallery_folder(self) -> Path:
+        """Folder of the pictures kept for looking at."""
+        return self.folder / "gallery"
+
+    @property
+    def scores_file(self) -> Path:
+        """Table of the test pictures' scores; it exists when the study is done."""
+        return self.folder / "scores.parquet"
+
+    @property
+    def classification_file(self) -> Path:
+        """Table of what the classifier sees in test pictures; it is there with the scores if there is one."""
+        return self.folder / "classification.parquet"
+
+    @property
+    def emergence_file(self) -> Path:
+        """Table of the steps from which properties are there; made of the scores, and anew with them."""
+        return self.folder / "emergence.parquet"
+
+    @property
+    def leads_file(self) -> Path:
+        """Table of how far probes are ahead of their rivals; made of the scores, and anew with them."""
+        return self.folder / "leads.parquet"
+
+    @property
+    def interventions_folder(self) -> Path:
+        """Folder of pictures made with edited activations, and of their scores."""
+        return self.folder / "interventions"
+
+    @property
+    def interventions_file(self) -> Path:
+        """Table of the scores of interventions."""
+        return self.interventions_folder / "scores.parquet"
+
+    @property
+    def report_file(self) -> Path:
+        """The report's page; made of the tables, and anew with them."""
+        return self.folder / "report" / "index.html"
+
+    # What is read from there.
+
+    @property
+    def probes(self) -> ProbeSet:
+        """The chosen probes. Raises UnderpaintingError where they are not there, or not whole."""
+        return ProbeSet.load(self.probes_folder)
+
+    def table(self, path: Path, schema: pa.Schema) -> pa.Table:
+        """A table of the study. Raises UnderpaintingError where it is not there, or damaged."""
+        require_whole(path, self.remade)
+        return read_table(path, schema)
+
+    def labels(self, property: str) -> dict[str, Tensor]:
+        """Label maps [height, width] of a property by image, of all pictures made so far.
+
+        uint8 of 0 and 1 for a binary property, else float32. Raises UnderpaintingError where there is no
+        label of that property, or a shard is damaged.
+        """
+        labels: dict[str, Tensor] = {}
+        known: set[str] = set()
+        for shard in self.shards:
+            if (folder := self.shard_folder(shard.number)).is_dir():
+                require_whole(folder, self.remade)
+                with safe_open(folder / LABELS, framework="pt") as file:
+                    names = [name.rpartition("/") for name in file.keys()]  # noqa: SIM118 (no mapping)
+                    known |= {name[2] for name in names}
+                    labels |= {
+                        image: file.get_tensor(f"{image}/{name}")
+                        for image, _, name in names
+                        if name == property
+                    }
+        if not labels:
+            raise UnderpaintingError(
+                f"{self.folder} has no labels of {property!r}; "
+                f"it has {', '.join(sorted(known)) or 'none yet: run it'}"
+            )
+        return labels
+
+    def set_aside(self) -> dict[str, str]:
+        """Why pictures were set aside, by image, over the shards that are made."""
+        reasons: dict[str, str] = {}
+        for shard in self.shards:
+            path = self.shard_folder(shard.number) / ASIDE
+            if path.is_file():
+                reasons |= json.loads(path.read_text(encoding="utf-8"))
+        return reasons
+
+    def sound_rows(self, split: str) -> list[PromptRow]:
+        """A split's pictures that were not set aside."""
+        aside = self.set_aside()
+        return [row for shard in self.of_split(split) for row in shard.pictures if row.image not in aside]
+
+
+def create_study(
+    folder: Path, config: StudyConfig, rows: Sequence[PromptRow], test_rows: Sequence[PromptRow] = ()
+) -> StudyFolder:
+    """Write a new study's config and pictures.
+
+    test_rows: pictures that test, where they are not drawn from rows. Raises UnderpaintingError where the
+    folder holds a study or anything else already, or prompts are too few.
+    """
+    check_free(folder)
+    prompts = [row.prompt for row in rows]
+    splits = split_beside(prompts, config.split) if test_rows else split_prompts(prompts, config.split)
+    rows, splits = [*rows, *test_rows], splits + ["test"] * len(test_rows)
+    columns: dict[str, Sequence[Any]] = {
+        "image": [row.image for row in rows],
+        "prompt": [row.prompt for row in rows],
+        "seed": [row.seed for row in rows],
+        "prompt_ind": [row.prompt_ind for row in rows],
+        "split": splits,
+    }
+    with sealing(folder / PICTURES) as temporary:
+        write_table(temporary, make_table(PROMPTS, columns), PROMPTS)
+    write_bytes(folder / CONFIG, config_toml(config).encode())
+    return StudyFolder(folder, config, tuple(rows), tuple(splits))
+
+
+def check_free(folder: Path) -> None:
+    """Raise UnderpaintingError where a new study cannot be put in this folder."""
+    if (folder / CONFIG).exists():
+        raise UnderpaintingError(
+            f"{folder} already holds a study; go on by `underpainting run {folder}` or choose another folder"
+        )
+    if folder.exists() and not folder.is_dir():
+        raise UnderpaintingError(f"{folder} is a file; choose another folder for the study")
+    if folder.exists() and any(not path.name.startswith((PICTURES, ".")) for path in folder.iterdir()):
+        raise UnderpaintingError(f"{folder} is not empty and holds no study; choose another folder")
+
+
+def open_study(folder: Path) -> StudyFolder:
+    """Read a study's config and pictures.
+
+    Raises UnderpaintingError where there is none, a file is damaged, or the config is not the one its
+    pictures were made with.
+    """
+    if not (folder / CONFIG).is_file():
+        raise UnderpaintingError(
+            f"{folder} holds no study (no study.toml); make one: `underpainting init {folder} --prompts FILE`"
+        )
+    config = read_config(folder / CONFIG)
+    require_whole(folder / PICTURES, RESTORE)
+    table = read_table(folder / PICTURES, PROMPTS).to_pylist()
+    rows = tuple(PromptRow(row["prompt"], row["seed"], row["prompt_ind"]) for row in table)
+    study = StudyFolder(folder, config, rows, tuple(row["split"] for row in table))
+    recorded = read_environment(study)
+    if recorded is not None:
+        begun = parse_config(recorded["config"], str(study.environment_file))
+        if differing := changes(begun, config):
+            raise UnderpaintingError(
+                f"{folder} was begun with another config ({'; '.join(differing)}); "
+                "put study.toml back as it was, or init another folder"
+            )
+    return study
+
+
+def read_environment(study: StudyFolder) -> dict[str, Any] | None:
+    """What the first run recorded, or None before it.
+
+    Raises UnderpaintingError where the file is damaged, or gone though there are shards.
+    """
+    if not (study.environment_file.is_file() or study.shards_folder.is_dir()):
+        return None
+    require_whole(study.environment_file, RESTORE)
+    try:
+        recorded = json.loads(study.environment_file.read_text(encoding="utf-8"))
+        if not isinstance(recorded["config"], dict):
+            raise TypeError("config is no table")
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnderpaintingError(
+            f"{study.environment_file} is damaged ({error}); restore it or init another folder"
+        ) from None
+    return dict(recorded)
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write JSON for reading by people and programs."""
+    path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def clear_leftovers(study: StudyFolder) -> None:
+    """Remove what a killed run left half written; call under `only_run`."""
+    for folder in (study.folder, study.shards_folder, study.moments_folder):
+        if folder.is_dir():
+            clear_partial(folder)
+
+
+@contextmanager
+def only_run(folder: Path) -> Iterator[None]:
+    """Keep a second run out of a folder. Raises UnderpaintingError where one is at work."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UnderpaintingError(f"another run is at work in {folder}; wait for it or stop it") from None
+        yield
+    finally:
+        os.close(handle)
