@@ -57,10 +57,12 @@ class EstimatorControl(Control):
 
     def maps(self, picture: FinishedPicture) -> dict[str, Maps]:
         """Its maps of every filmed look; what is decoded is rounded as the final picture is."""
+        if (label := picture.label) is None:
+            return {}
         maps: dict[str, Maps] = {}
         for look, frames in picture.frames.items():
             with suppress(UnsoundPictures):
-                maps[PREFIX + look] = picture.label(frames.permute(0, 3, 1, 2).float() / 255)
+                maps[PREFIX + look] = label(frames.permute(0, 3, 1, 2).float() / 255)
         return maps
 
 

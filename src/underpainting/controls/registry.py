@@ -99,14 +99,14 @@ class FinishedPicture:
 
     picture: uint8 [height, width, 3]. frames: by look (`noisy`, `scaled`, `clean`), uint8 [step, height,
     width, 3], of filmed pictures only. latents: [kind, step, channel, h, w] at unit scale, where a control
-    records them. label: the study's estimator on pictures [picture, 3, height, width] in 0..1; raises
-    UnsoundPictures where it fails.
+    records them. label: the study's estimator on pictures [picture, 3, height, width] in 0..1, which
+    raises UnsoundPictures where it fails; None where labels were brought.
     """
 
     picture: Tensor
     frames: Mapping[str, Tensor]
     latents: Tensor | None
-    label: Callable[[Tensor], dict[str, Tensor]]
+    label: Callable[[Tensor], dict[str, Tensor]] | None
     properties: tuple[Property, ...]
 
 

@@ -40,7 +40,8 @@ def probe_card(
         f"{len(keys)} linear maps from the activations of a diffusion model's layers to "
         f"{', '.join(properties)}, for {max(steps)} denoising steps (counted from 1) and the "
         f"{' and '.join(branches)} branch of guidance, by underpainting. A reading is "
-        "`activations @ weight + bias`, a token at a time; a binary property is there where the reading is above the threshold.\n",
+        "`activations @ weight + bias`, a token at a time; a binary property is there where the reading is "
+        "above the threshold.\n",
         _READ.format(name=name, property=property, layer=layer, step=step, branch=branch),
         "## Best layers\n",
         markdown(["property", "layer", "chosen by", "step", "threshold", "ridge strength"], best),

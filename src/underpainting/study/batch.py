@@ -13,7 +13,6 @@ from underpainting.diffusion import Denoised, Model, StepRecord
 from underpainting.errors import UnsoundPictures
 from underpainting.study.config import ModelConfig
 from underpainting.study.environment import Loaded
-from underpainting.study.labels import label_pictures
 from underpainting.study.prompts import PromptRow
 
 Rows = tuple[PromptRow, ...]
@@ -79,8 +78,7 @@ def make_batch(
     networks = {name: net for stand_in in places.stand_ins for name, net in stand_in.networks.items()}
     denoised = denoise(loaded.model, rows, config, **watch, on_step=on_step, twins=networks)
     levels = decode_sound(loaded.model, denoised.latents)
-    labels = label_pictures(loaded.estimator, levels.float() / 255, places.properties)
-    return Made(levels.permute(0, 2, 3, 1).cpu(), labels)
+    return Made(levels.permute(0, 2, 3, 1).cpu(), loaded.label(rows, levels.float() / 255))
 
 
 def _denoise(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +14,7 @@ from types import ModuleType
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
 
 from underpainting.errors import UnderpaintingError
 
@@ -19,40 +22,55 @@ LONGEST = 1_000_000  # bytes of a study.toml
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
+def _setting(
+    default: Any, about: str, *, option: str | None = None, first: bool = False, **limits: Any
+) -> Any:
+    """A setting: what it is, its name as an option where that is another, whether it is among the first."""
+    return Field(default, description=about, title=option, json_schema_extra={"first": first}, **limits)
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ModelConfig(_Section):
-    """The pipeline and how it denoises. height, width: in pixels, the pipeline's own if not given."""
+    """The pipeline and how it denoises."""
 
-    name: str = "stilllife"
-    scheduler: str = "lms"
-    steps: int = Field(default=15, ge=1, le=1000)
-    guidance_scale: float = Field(default=7.5, ge=0, allow_inf_nan=False)
-    dtype: Literal["float32", "float16", "bfloat16"] = "float32"
-    height: int | None = Field(default=None, ge=8)
-    width: int | None = Field(default=None, ge=8)
+    name: str = _setting("stilllife", "Name or folder of a pipeline.", option="model", first=True)
+    scheduler: str = _setting("lms", "lms, ddim, euler, heun, dpm++, pndm or pipeline.", first=True)
+    steps: int = _setting(15, "Denoising steps.", first=True, ge=1, le=1000)
+    guidance_scale: float = _setting(7.5, "Classifier-free guidance.", first=True, ge=0, allow_inf_nan=False)
+    dtype: Literal["float32", "float16", "bfloat16"] = _setting("float32", "Type of the weights.")
+    height: int | None = _setting(None, "Height of the pictures in pixels; the model's own if none.", ge=8)
+    width: int | None = _setting(None, "Width of the pictures in pixels; the model's own if none.", ge=8)
 
 
 class PromptsConfig(_Section):
-    """Where prompts and seeds were read from (`prompts.parquet` holds what was read).
+    """Where prompts and seeds were read from (`prompts.parquet` holds what was read)."""
 
-    test_file: pictures that test; those of `file` then fit and calibrate, in the proportion of their shares.
-    """
-
-    file: str = "stilllife"
-    test_file: str | None = None
-    limit: int | None = Field(default=None, ge=1)
+    file: str = _setting(
+        "stilllife",
+        "CSV or Parquet with columns prompt,seed (or prompts,seeds,prompt_inds).",
+        option="prompts",
+        first=True,
+    )
+    test_file: str | None = _setting(
+        None,
+        "A file whose pictures test; those of the other then fit and calibrate, in the proportion of their "
+        "shares.",
+        option="test_prompts",
+        first=True,
+    )
+    limit: int | None = _setting(None, "Take only the first rows.", first=True, ge=1)
 
 
 class SplitConfig(_Section):
     """Shares of the prompts that fit, calibrate and test."""
 
-    fit: Share = 0.6
-    calibrate: Share = 0.15
-    test: Share = 0.25
-    seed: int = 0
+    fit: Share = _setting(0.6, "Share of the prompts that fit.")
+    calibrate: Share = _setting(0.15, "Share of the prompts that calibrate.")
+    test: Share = _setting(0.25, "Share of the prompts that test.")
+    seed: int = _setting(0, "Seed of the split.")
 
     @model_validator(mode="after")
     def _whole(self) -> SplitConfig:
@@ -63,30 +81,41 @@ class SplitConfig(_Section):
 
 
 class WatchConfig(_Section):
-    """Layers and guidance branches that are watched; layers as in `Model.resolve`."""
+    """Layers and guidance branches that are watched."""
 
-    layers: tuple[str, ...] = Field(default=("self-attention",), min_length=1)
-    branches: tuple[Literal["conditional", "unconditional"], ...] = Field(
-        default=("conditional",), min_length=1
+    layers: tuple[str, ...] = _setting(
+        ("self-attention",),
+        "Layers to watch; those of a family that is not known as PATH@HEIGHTxWIDTHxCHANNELS.",
+        first=True,
+        min_length=1,
+    )
+    branches: tuple[Literal["conditional", "unconditional"], ...] = _setting(
+        ("conditional",), "conditional, unconditional or both.", first=True, min_length=1
     )
 
 
 class LabelsConfig(_Section):
-    """The estimator that labels final pictures, and which of its properties (none named: all).
+    """What labels final pictures, and which of its properties; what says what pictures show."""
 
-    A classifier, where there is one, says what pictures show at every step.
-    """
-
-    estimator: str = "stilllife"
-    properties: tuple[str, ...] = ()
-    classifier: str | None = None
+    estimator: str = _setting("stilllife", "What labels the pictures.", first=True)
+    folder: str | None = _setting(
+        None,
+        "Labels of your own in place of an estimator's: FOLDER/PROPERTY/IMAGE.png or .npy.",
+        option="labels",
+        first=True,
+    )
+    properties: tuple[str, ...] = _setting((), "Properties to look for; all of the estimator's if none.")
+    classifier: str | None = _setting(None, "What says what pictures show, step by step.", first=True)
 
 
 class ProbesConfig(_Section):
-    """Ridge strengths to choose from, relative to the channels' mean variance."""
+    """How probes are solved."""
 
-    strengths: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = Field(
-        default=(1e-4, 1e-3, 1e-2, 1e-1, 1.0), min_length=1, max_length=100
+    strengths: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = _setting(
+        (1e-4, 1e-3, 1e-2, 1e-1, 1.0),
+        "Ridge strengths to choose from, relative to the channels' mean variance.",
+        min_length=1,
+        max_length=100,
     )
 
 
@@ -96,13 +125,17 @@ def _controls() -> ModuleType:
 
 
 class ControlsConfig(_Section):
-    """Whose scores stand beside the probes'. use: keys of controls, as `underpainting controls` lists them.
+    """Whose scores stand beside the probes'."""
 
-    share: of the test pictures that the estimator looks at step by step.
-    """
-
-    use: tuple[str, ...] = Field(default_factory=lambda: _controls().defaults())
-    share: float = Field(default=0.2, ge=0, le=1)
+    use: tuple[str, ...] = Field(
+        default_factory=lambda: _controls().defaults(),
+        description="Controls beside the probe, as `underpainting controls` lists them.",
+        title="controls",
+        json_schema_extra={"first": True},
+    )
+    share: float = _setting(
+        0.2, "Share of the test pictures that the estimator looks at, step by step.", ge=0, le=1
+    )
 
     @field_validator("use")
     @classmethod
@@ -117,12 +150,12 @@ class ControlsConfig(_Section):
 
 
 class RunConfig(_Section):
-    """How the work is cut: pictures in a batch and in a shard, the device, pictures in the gallery."""
+    """How the work is cut, and where it is done."""
 
-    batch_size: int = Field(default=8, ge=2, le=1024)
-    shard_size: int = Field(default=32, ge=1, le=10_000)
-    device: str = "auto"
-    gallery: int = Field(default=8, ge=0, le=1000)
+    batch_size: int = _setting(8, "Pictures made at once.", ge=2, le=1024)
+    shard_size: int = _setting(32, "Pictures kept at once.", ge=1, le=10_000)
+    device: str = _setting("auto", "cpu, cuda, mps, ...", first=True)
+    gallery: int = _setting(8, "Test pictures shown in the report.", ge=0, le=1000)
 
 
 class StudyConfig(_Section):
@@ -136,6 +169,43 @@ class StudyConfig(_Section):
     probes: ProbesConfig = ProbesConfig()
     controls: ControlsConfig = ControlsConfig()
     run: RunConfig = RunConfig()
+
+
+@dataclass(frozen=True)
+class Option:
+    """A setting under its name as an option of the command line and of `Study.create`."""
+
+    section: str
+    key: str
+    field: FieldInfo
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the command line has it as an option of its own, not by `--set` alone."""
+        return bool(self.field.json_schema_extra["first"])  # type: ignore[index, call-overload]
+
+
+def options() -> dict[str, Option]:
+    """All settings by their names as options: the config's own, but for the few that would not be clear."""
+    named = {}
+    for section, own in StudyConfig.model_fields.items():
+        assert isinstance(own.annotation, type) and issubclass(own.annotation, BaseModel)
+        for key, field in own.annotation.model_fields.items():
+            named[field.title or key] = Option(section, key, field)
+    return named
+
+
+def by_section(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Settings by option name, section by section. Raises UnderpaintingError on an unknown name."""
+    known = options()
+    sections: dict[str, dict[str, Any]] = {}
+    for name, value in given.items():
+        if name not in known:
+            near = get_close_matches(name, known, n=1, cutoff=0.3)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+            raise UnderpaintingError(f"no setting {name!r}; {hint}")
+        sections.setdefault(known[name].section, {})[known[name].key] = value
+    return sections
 
 
 def parse_config(data: dict[str, Any], where: str) -> StudyConfig:

@@ -6,9 +6,11 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from underpainting.controls import Control, Setting, controls
 from underpainting.diffusion import Model, load, use_scheduler
@@ -16,9 +18,11 @@ from underpainting.errors import UnderpaintingError
 from underpainting.observers.classifiers import Classifier, load_classifier
 from underpainting.observers.estimators import Estimator, load_estimator
 from underpainting.records import sealing
+from underpainting.study.brought import BroughtLabels, open_brought
 from underpainting.study.config import StudyConfig
-from underpainting.study.labels import choose_properties
+from underpainting.study.labels import choose_properties, label_pictures
 from underpainting.study.places import Places
+from underpainting.study.prompts import PromptRow
 from underpainting.study.study import StudyFolder, read_environment, write_json
 
 PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "numpy")
@@ -26,13 +30,39 @@ PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "numpy")
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a study's config names, loaded: model, observers, controls, and the places that are probed."""
+    """What a study's config names, loaded: model, observers, controls, and the places that are probed.
+
+    labeller: the estimator that labels final pictures, or maps that the user brings.
+    """
 
     model: Model
-    estimator: Estimator
+    labeller: Estimator | BroughtLabels
     classifier: Classifier | None
     controls: tuple[Control, ...]
     places: Places
+
+    @property
+    def estimator(self) -> Estimator:
+        """The estimator, for pictures that are not the study's own.
+
+        Raises UnderpaintingError where the labels were brought, which are of the study's pictures alone.
+        """
+        if isinstance(self.labeller, BroughtLabels):
+            raise UnderpaintingError(
+                "this study's labels were brought, and no estimator can label other pictures: "
+                "init a study with [labels] estimator"
+            )
+        return self.labeller
+
+    def label(self, rows: Sequence[PromptRow], pictures: Tensor) -> dict[str, Tensor]:
+        """Labels [picture, height, width] by property of a study's pictures [picture, 3, height, width].
+
+        Raises UnsoundPictures where the estimator fails.
+        """
+        if isinstance(self.labeller, BroughtLabels):
+            maps = self.labeller.maps([row.image for row in rows], self.model.size)
+            return {of.name: maps[of.name] for of in self.places.properties}
+        return label_pictures(self.labeller, pictures, self.places.properties)
 
 
 def load_study(config: StudyConfig, model: Model | None = None, estimator: Estimator | None = None) -> Loaded:
@@ -47,15 +77,19 @@ def load_study(config: StudyConfig, model: Model | None = None, estimator: Estim
         raise UnderpaintingError(
             "[watch] branches: unconditional does not exist without guidance; raise guidance_scale above 1"
         )
-    estimator = estimator or load_estimator(config.labels.estimator, device=device)
+    labeller: Estimator | BroughtLabels
+    if estimator is None and config.labels.folder is not None:
+        labeller = open_brought(Path(config.labels.folder))
+    else:
+        labeller = estimator or load_estimator(config.labels.estimator, device=device)
     named = config.labels.classifier
     classifier = None if named is None else load_classifier(named, device=device)
-    properties = choose_properties(estimator, config.labels.properties)
+    properties = choose_properties(labeller, config.labels.properties)
     chosen = tuple(controls()[key] for key in config.controls.use)
     setting = Setting(model, layers, config.watch.branches)
     stand_ins = tuple(stand_in for control in chosen for stand_in in control.stand_ins(setting))
     places = Places(layers, config.model.steps, config.watch.branches, properties, stand_ins)
-    return Loaded(model, estimator, classifier, chosen, places)
+    return Loaded(model, labeller, classifier, chosen, places)
 
 
 def open_model(config: StudyConfig, model: Model | None = None) -> Model:
@@ -137,9 +171,9 @@ def _about_model(study: StudyFolder, model: Model) -> dict[str, Any]:
 
 
 def _environment(study: StudyFolder, loaded: Loaded) -> dict[str, Any]:
-    model, estimator = loaded.model, loaded.estimator
+    model = loaded.model
     device = next(iter(model.adapter.denoiser(model.pipe).parameters())).device
-    observers = {"estimator": estimator, "classifier": loaded.classifier}
+    observers = {"estimator": loaded.labeller, "classifier": loaded.classifier}
     return {
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),

@@ -15,6 +15,7 @@ from underpainting.observers.classifiers.names import right_classes
 from underpainting.probes import Scorer
 from underpainting.records import CLASSIFICATION, SCORES, read_table, remove, write_table
 from underpainting.study.batch import Batch, Rows
+from underpainting.study.brought import BroughtLabels
 from underpainting.study.classes import CLASSES, class_scores, classification_rows, classify
 from underpainting.study.film import Film
 from underpainting.study.gallery import filmed_rows, gallery_rows, gallery_tensors, write_gallery
@@ -112,12 +113,14 @@ def _batch_tables(work: Work, batch: Batch[Recorded], scorer: Scorer) -> Iterato
 def _look(work: Work, batch: Batch[Recorded], i: int) -> _Seen:
     """Let the controls look at a batch's `i`-th picture."""
     _, film, latents, _ = batch.recorders
-    properties = work.places.properties
+    properties, labeller = work.places.properties, work.loaded.labeller
     picture = FinishedPicture(
         batch.made.pictures[i],
         film.develop(work.loaded.model, i),
         latents.of(i) if latents else None,
-        lambda pictures: label_pictures(work.loaded.estimator, pictures, properties),
+        None
+        if isinstance(labeller, BroughtLabels)
+        else lambda pictures: label_pictures(labeller, pictures, properties),
         properties,
     )
     maps: dict[str, Maps] = {}
