@@ -11,23 +11,21 @@ import torch
 
 from underpainting.diffusion.adapters import Adapter
 from underpainting.errors import UnderpaintingError
+from underpainting.vocabulary import ProbeLayer
 
 ALL = "self-attention"
 STATED = re.compile(r"(?P<path>[^@]+)@(?P<height>\d+)x(?P<width>\d+)x(?P<channels>\d+)")
 
 
 @dataclass(frozen=True)
-class Layer:
+class Layer(ProbeLayer):
     """One watched module.
 
     name: short name such as `up.3.0`, or the path for a module that has none. path: module path inside the
     denoiser. grid: (h, w) of its tokens. channels: size of each token.
     """
 
-    name: str
     path: str
-    grid: tuple[int, int]
-    channels: int
 
 
 def output_shapes(adapter: Adapter, pipe: Any, size: tuple[int, int]) -> dict[str, tuple[int, ...]]:
@@ -87,7 +85,7 @@ def resolve_layers(
             path, *sizes = stated.groups()
             height, width, channels = map(int, sizes)
             own = by_name.get(path)
-            found[path] = Layer(own.name if own else path, path, (height, width), channels)
+            found[path] = Layer(own.name if own else path, (height, width), channels, path)
             continue
         layer = by_name.get(name) or by_name.get(name.removesuffix(".to_out.0"))
         if layer is None and isinstance(given, Layer) and name not in shapes:
@@ -104,11 +102,11 @@ def _layer(name: str, path: str, shapes: Mapping[str, tuple[int, ...]], size: tu
     """Grid of [row, channel, h, w], or of [row, token, channel] whose tokens have the picture's aspect."""
     shape = shapes[path]
     if len(shape) == 4:
-        return Layer(name, path, (shape[2], shape[3]), shape[1])
+        return Layer(name, (shape[2], shape[3]), shape[1], path)
     if len(shape) == 3:
         height = round(math.sqrt(shape[1] * size[0] / size[1]))
         if height and shape[1] % height == 0:
-            return Layer(name, path, (height, shape[1] // height), shape[2])
+            return Layer(name, (height, shape[1] // height), shape[2], path)
     raise UnderpaintingError(
         f"layer {name} gives {list(shape)}, no grid of tokens at {size[0]} x {size[1]}: watch another module"
     )
