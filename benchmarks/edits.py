@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 import typer
+from underpainting.uses.remake import sound_rows
 
 from benchmarks.subject import BATCH, MODEL, batches
 from benchmarks.timing import interleaved, ratio
@@ -22,7 +23,6 @@ from underpainting.intervention import Plan, by_gradient, changed, direction_of
 from underpainting.probes import Moments, Probe, ridge
 from underpainting.study.config import ControlsConfig, PromptsConfig, RunConfig, StudyConfig
 from underpainting.uses.easel import MASK, set_up
-from underpainting.uses.remake import sound_rows
 from underpainting.uses.trials import agreement, draw_moves, targets
 
 STRENGTH = 5.0
