@@ -17,6 +17,7 @@ from underpainting.cli import (
     demo,
     doctor,
     estimate,
+    experiment,
     import_probes,
     init,
     intervene,
@@ -25,6 +26,7 @@ from underpainting.cli import (
     nonlinear,
     pull,
     push,
+    replay,
     report,
     run,
     transfer,
@@ -35,6 +37,11 @@ from underpainting.errors import UnderpaintingError
 
 def _examples(*lines: str) -> str:
     return "\n\n".join(["Examples:", *lines])
+
+
+def _flowing(text: str) -> str:
+    """A docstring's paragraphs without their line ends, for a terminal of any width."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
 
 
 app = typer.Typer(
@@ -60,6 +67,8 @@ for command in (
     nonlinear,
     transfer,
     intervene,
+    experiment,
+    replay,
     capture,
     import_probes,
     push,
@@ -68,7 +77,9 @@ for command in (
     verify,
 ):
     name = command.__name__.rpartition(".")[2]
-    app.command(name.replace("_", "-"), epilog=_examples(*command.EXAMPLES))(getattr(command, name))
+    work = getattr(command, name)
+    words, examples = _flowing(work.__doc__), _examples(*command.EXAMPLES)
+    app.command(name.replace("_", "-"), help=words, epilog=examples)(work)
 
 
 def _version(wanted: bool) -> None:

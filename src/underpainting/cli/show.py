@@ -191,15 +191,6 @@ def listed(text: str | None) -> list[str] | None:
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
 
 
-def pair(text: str, option: str, separator: str) -> tuple[float, float]:
-    """Two numbers of an option. Raises UnderpaintingError where they are not two numbers."""
-    try:
-        first, second = map(float, text.split(separator))
-    except ValueError:
-        raise UnderpaintingError(f"{option} {text!r} is not two numbers with {separator!r} between") from None
-    return first, second
-
-
 def numbers(text: str | None, option: str) -> list[int] | None:
     """A comma-separated option as whole numbers. Raises UnderpaintingError where one is none."""
     parts = listed(text)

@@ -54,6 +54,26 @@ def read_prompts(file: str, limit: int | None = None, *, after: Sequence[PromptR
     return _numbered(rows[:limit], path, after)
 
 
+def read_column(file: str, name: str) -> list[str] | None:
+    """Another column of a file of prompts, as text row by row; None where the file has no such column.
+
+    A CSV is read strictly: what holds commas is quoted. Raises UnderpaintingError as `read_prompts`.
+    """
+    path = Path(file)
+    if file == "stilllife":
+        return None
+    if _is_parquet(path):
+        table = pq.read_table(path)
+        at = [column.strip().lower() for column in table.column_names]
+        values = table.column(at.index(name)).to_pylist() if name in at else None
+        return None if values is None else ["" if value is None else str(value) for value in values]
+    header, *records = csv.reader(line for line in _decode(path).splitlines() if line.strip())
+    at = [column.strip().strip('"').lower() for column in header]
+    if name not in at:
+        return None
+    return [record[at.index(name)] if len(record) > at.index(name) else "" for record in records]
+
+
 @dataclass(frozen=True)
 class _Raw:
     where: str

@@ -149,13 +149,19 @@ def report(folder: Path, *, figures: bool = False, growth: Path | None = None) -
     return [write_report(folder, growth), *([write_figures(folder, growth)] if figures else [])]
 
 
+def probed(folder: Path) -> Study:
+    """A study that has its probes; nothing is loaded. Raises UnderpaintingError where it has none."""
+    study = open_study(folder)
+    require_whole(study.probes, f"`underpainting run {folder}` makes it")
+    return study
+
+
 def reopen(folder: Path) -> tuple[Study, Workshop]:
     """A study that has its probes, with all that it was run with.
 
     Raises UnderpaintingError where it has none, or where model or estimator are not there or not the same.
     """
-    study = open_study(folder)
-    require_whole(study.probes, f"`underpainting run {folder}` makes it")
+    study = probed(folder)
     workshop = open_workshop(study.config)
     record_environment(study, workshop)
     return study, workshop
