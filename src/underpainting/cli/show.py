@@ -14,9 +14,10 @@ from typing import Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, ProgressColumn, Task, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
+from rich.text import Text
 
 from underpainting.errors import UnderpaintingError
 from underpainting.findings.compare import Compared
@@ -147,7 +148,7 @@ def progress() -> Iterator[Progress]:
         TextColumn("{task.description:<9}"),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f} pictures"),
+        _Pictures(),
         TimeRemainingColumn(),
     )
     with Bar(*columns, console=console, transient=True, speed_estimate_period=300) as bar:
@@ -206,6 +207,13 @@ def given(options: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]
         section: {key: value for key, value in values.items() if value is not None}
         for section, values in options.items()
     }
+
+
+class _Pictures(ProgressColumn):
+    """Pictures made and wanted; empty until it is known how many are wanted."""
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.total is None else f"{task.completed:.0f}/{task.total:.0f} pictures")
 
 
 class _Plain(Progress):
