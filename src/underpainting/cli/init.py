@@ -50,6 +50,10 @@ def init(
     dtype: Annotated[
         str | None, typer.Option(help="float32, float16 or bfloat16.", show_default="float32")
     ] = None,
+    variant: Annotated[
+        str | None,
+        typer.Option(help="Of the pipeline's weights' files, such as fp16.", show_default="the plain ones"),
+    ] = None,
     fit: Annotated[float | None, typer.Option(help="Share of prompts that fit.", show_default="0.6")] = None,
     calibrate: Annotated[
         float | None, typer.Option(help="Share of prompts that calibrate.", show_default="0.15")
@@ -130,6 +134,7 @@ def init(
                 "dtype": dtype,
                 "height": height,
                 "width": width,
+                "variant": variant,
             },
             "prompts": {"file": prompts, "test_file": test_prompts, "limit": limit},
             "split": {"fit": fit, "calibrate": calibrate, "test": test, "seed": seed},
@@ -149,9 +154,10 @@ def init(
     study = make(folder, config)
     counts = ", ".join(f"{count} {split}" for split, count in study.images.items())
     typer.echo(f"{folder}: {len(study.rows)} pictures ({counts})")
-    missing = [needed.name for needed in study_needs(study.config) if not needed.here]
+    missing = [needed for needed in study_needs(study.config) if not needed.here]
     if missing:
-        typer.echo(f"still to be fetched: {', '.join(missing)}")
-        typer.echo(f"next: underpainting doctor {folder} says how")
+        for needed in missing:
+            typer.echo(needed.line)
+        typer.echo(f"next: fetch what is missing, then underpainting estimate {folder}")
     else:
         typer.echo(f"next: underpainting estimate {folder}, underpainting run {folder}")

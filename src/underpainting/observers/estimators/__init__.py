@@ -9,7 +9,6 @@ from torch import Tensor
 
 from underpainting import stilllife
 from underpainting.errors import UnderpaintingError
-from underpainting.observers.checkpoints import Checkpoint
 from underpainting.observers.estimators.depth import ANYTHING, HYBRID, MIDAS, DepthEstimator, load_depth
 from underpainting.observers.estimators.intrinsic import PAPER, IntrinsicEstimator, load_intrinsic
 from underpainting.observers.estimators.joined import JoinedEstimator
@@ -23,6 +22,7 @@ from underpainting.observers.estimators.small import SmallEstimator
 from underpainting.observers.estimators.tracer import TE5, TE7, TracerEstimator, load_tracer
 from underpainting.observers.files import read_config
 from underpainting.observers.own import import_own, registered
+from underpainting.weights import Checkpoint
 
 __all__ = [
     "DepthEstimator",
@@ -79,7 +79,7 @@ def load_estimator(name: str | Path, *, device: str | torch.device | None = None
     `depth-anything`; `intrinsic`; `marigold-depth` and `marigold-lighting`; a folder that this package,
     transformers or diffusers saved; `module:Class`, or the name of an entry point of the group
     `underpainting.estimators`; several of different properties with commas between. Weights are looked for
-    in the hub's cache, or where torch keeps its own, and never downloaded.
+    in the hub's cache, or where torch keeps its own, and never fetched.
 
     Raises UnderpaintingError where there is no such estimator, or its weights are missing.
     """
@@ -95,9 +95,9 @@ def load_estimator(name: str | Path, *, device: str | torch.device | None = None
             return load_depth(path, device=device)
         return SmallEstimator.from_pretrained(path, device=device)
     for checkpoint, loader in LOADERS.items():
-        if text == checkpoint.observer:
+        if text == checkpoint.name:
             return loader(checkpoint, device=device)
-    if text == PAPER.observer:
+    if text == PAPER.name:
         return load_intrinsic(device=device)
     for layout in TRACERS:
         if text == layout.name:
@@ -108,7 +108,7 @@ def load_estimator(name: str | Path, *, device: str | torch.device | None = None
     if found or ":" in text:
         own: Estimator = import_own("estimator", found.value if found else text)
         return own
-    names = ["stilllife", *(of.name for of in TRACERS), *(of.observer for of in CHECKPOINTS), PAPER.observer]
+    names = ["stilllife", *(of.name for of in TRACERS), *(of.name for of in CHECKPOINTS), PAPER.name]
     known = ", ".join(map(repr, names))
     raise UnderpaintingError(
         f"no estimator {text!r}: give {known}, a folder that one was saved in, or 'module:Class'"

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-from underpainting.observers.checkpoints import TorchFile
 from underpainting.observers.files import fingerprint, joined
+from underpainting.weights import TorchFile
 
 PAPER = TorchFile(
     "intrinsic",
@@ -27,7 +27,7 @@ class IntrinsicEstimator:
     """`shading`, from 0, of the grey stage: inverse shading i in 0..1, turned back into 1 / i - 1."""
 
     properties = ("shading",)
-    name = PAPER.observer
+    name = PAPER.name
 
     def __init__(self, pipeline: Any, models: Mapping[str, Any], device: torch.device) -> None:
         """pipeline: the module `intrinsic.pipeline`. models: what its `load_models` gave, on device."""

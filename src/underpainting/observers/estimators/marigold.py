@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-from underpainting.observers.checkpoints import Checkpoint, loading
 from underpainting.observers.files import fingerprint, joined
+from underpainting.weights import Checkpoint, loading
 
 DEPTH = Checkpoint("marigold-depth", "prs-eth/marigold-depth-v1-1", 2_600_000_000, "OpenRAIL++")
 LIGHTING = Checkpoint("marigold-lighting", "prs-eth/marigold-iid-lighting-v1-1", 2_600_000_000, "OpenRAIL++")
