@@ -17,7 +17,10 @@ EXAMPLES = (
 def init(
     folder: Annotated[Path, typer.Argument(help="Folder to make the study in.")],
     prompts: Annotated[
-        str, typer.Option(help="CSV or Parquet with columns prompt,seed (or prompts,seeds,prompt_inds).")
+        str,
+        typer.Option(
+            help="CSV or Parquet with columns prompt,seed (or prompts,seeds,prompt_inds); seeds are given where it has none."
+        ),
     ],
     test_prompts: Annotated[
         str | None,
@@ -121,6 +124,7 @@ def init(
     from underpainting.cli.show import given, listed, quiet_libraries
     from underpainting.study.config import parse_config
     from underpainting.study.presets import with_preset
+    from underpainting.study.prompts import about_seeds
     from underpainting.workflow import init as make
     from underpainting.workflow import study_needs
 
@@ -154,6 +158,9 @@ def init(
     study = make(folder, config)
     counts = ", ".join(f"{count} {split}" for split, count in study.images.items())
     typer.echo(f"{folder}: {len(study.rows)} pictures ({counts})")
+    for file in (prompts, test_prompts):
+        if file and (line := about_seeds(file)):
+            typer.echo(line)
     missing = [needed for needed in study_needs(study.config) if not needed.here]
     if missing:
         for needed in missing:

@@ -13,7 +13,7 @@ from underpainting.diffusion.adapters import adapter_for
 from underpainting.diffusion.model import Model
 from underpainting.diffusion.twins import split_twin
 from underpainting.errors import UnderpaintingError, reason
-from underpainting.weights import pipeline
+from underpainting.weights import pipeline, read_pipeline
 
 SHARD = re.compile(r"-\d{5}-of-\d{5}")  # in the name of a file that holds a part of a network's weights
 
@@ -43,15 +43,10 @@ def load(
     source = _source(trained)
     _check_variant(trained, source, variant)
     target = None if device is None else _device(device)
-    from diffusers import DiffusionPipeline
-
-    pipelines: Any = DiffusionPipeline
     try:
-        pipe = pipelines.from_pretrained(
+        pipe = read_pipeline(
             source,
             dtype=torch_dtype or torch.float32,
-            use_safetensors=True,
-            local_files_only=True,
             variant=variant,
             safety_checker=None,
             requires_safety_checker=False,
@@ -115,8 +110,8 @@ def _check_variant(name: str | Path, folder: Path, variant: str | None) -> None:
     kept = _variants(folder)
     if missing := [part for part, variants in kept.items() if not variants]:
         raise UnderpaintingError(
-            f"cannot load a pipeline from {name}: no safetensors of its {', '.join(missing)} in {folder}; fetch "
-            "or save it again"
+            f"cannot load a pipeline from {name}: no safetensors of its {', '.join(missing)} in {folder}; "
+            "fetch or save it again"
         )
     known = sorted({of for variants in kept.values() for of in variants if of})
     if variant is None:

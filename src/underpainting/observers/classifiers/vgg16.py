@@ -19,7 +19,7 @@ def load_vgg16(
 ) -> NetworkClassifier:
     """VGG-16 from a checkpoint `NAME-HASH.pth`; none given, from where torch keeps torchvision's.
 
-    The file's SHA-256 must begin with the HASH of its name, as torch's hub has it. Nothing is downloaded.
+    The file's SHA-256 must begin with the HASH of its name, as torch's hub has it. Nothing is fetched.
     Raises UnderpaintingError where torchvision or the file is missing, or the file is not what it is named.
     """
     try:

@@ -47,7 +47,7 @@ class DepthEstimator:
 
 
 def load_depth(source: Checkpoint | Path, *, device: str | torch.device | None = None) -> DepthEstimator:
-    """A depth estimator from the hub's cache or from a folder that transformers saved. Nothing is downloaded.
+    """A depth estimator from the hub's cache or from a folder that transformers saved. Nothing is fetched.
 
     Raises UnderpaintingError where the weights are missing, damaged or of another kind.
     """

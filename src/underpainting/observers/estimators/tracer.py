@@ -91,7 +91,7 @@ class TracerEstimator:
 def load_tracer(
     layout: Layout, checkpoint: Path | None = None, *, device: str | torch.device | None = None
 ) -> TracerEstimator:
-    """TRACER of a layout, from a checkpoint or from where torch keeps it. Nothing is downloaded.
+    """TRACER of a layout, from a checkpoint or from where torch keeps it. Nothing is fetched.
 
     Raises UnderpaintingError where carvekit or the checkpoint is missing, or that is of another layout.
     """
