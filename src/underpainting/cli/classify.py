@@ -51,9 +51,9 @@ def classify(
 
     Of a study that was run with a classifier, what it saw: accuracy by step, on the noisy pictures and on the
     predicted clean ones, beside linear class probes on the network's own activations. Of anything else, or
-    with another classifier, pictures are classified now; table and figures go to a folder, a figure of each
-    picture: its first classes, or step by step those that ever lead. The right class is needed only to say
-    from which step it is recognised.
+    with another classifier, pictures are classified now; table and figures go to a folder: of each
+    photograph its first classes, of each image with steps those that ever lead. The right class is needed
+    only to say from which step it is recognised, and what share is right.
     """
     from dataclasses import asdict
 

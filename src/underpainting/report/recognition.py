@@ -1,4 +1,4 @@
-"""A classifier's view of one image: step by step with the leading classes below, or one picture and its classes."""
+"""A classifier's view: an image step by step with its leading classes below, or a photograph beside its own."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def draw_curves(
 def recognition_file(seen: Seen, frames: NDArray[np.uint8], kind: Literal["png", "svg"]) -> bytes:
     """A figure of its own: frames [step, height, width, 3] above, curves below.
 
-    Of a picture that belongs to no step, it beside its first classes.
+    Of a picture that belongs to no step, such as a photograph, it beside its first classes.
     """
     if seen.steps[0] == 0:
         return _picture_file(seen, frames[0], kind)

@@ -41,8 +41,9 @@ def read_prompts(file: str, limit: int | None = None, *, after: Sequence[PromptR
     list. after: pictures of another file, whose numbers of prompts go on and which may not come again.
 
     Columns are `prompts,seeds,prompt_inds` as published or `prompt,seed`; other columns are left alone. Where
-    there are no seeds, rows are given 0, 1, ... in their order (of a later file, on from there). A CSV may be UTF-8, UTF-16
-    or ISO-8859-1, and may hold stray quotes. Raises UnderpaintingError naming the line of a bad row.
+    there are no seeds, rows are given 0, 1, ... in their order, those of a second file the next numbers. A CSV
+    may be UTF-8, UTF-16 or ISO-8859-1, and may hold stray quotes. Raises UnderpaintingError naming the line of
+    a bad row.
     """
     path = _path(file)
     rows = list(_parquet(path) if _is_parquet(path) else _csv(path))
@@ -144,9 +145,9 @@ def _csv(path: Path) -> Iterator[_Raw]:
 def _record(lines: list[str], at: int, columns: dict[str, int], width: int) -> tuple[dict[str, str], int]:
     """Fields of the record that starts at a line, and how many lines it takes.
 
-    In this order: the line as proper CSV; the line cut by commas from both ends around the prompt, whatever
-    quotes it holds, if a number beside the prompt tells that it is whole; several lines as proper CSV. What is
-    none of these is given back as far as it can be told.
+    In this order: the line as proper CSV; where numbers stand beside the prompt, the line cut by commas from
+    both ends around it, whatever quotes it holds; several lines as proper CSV. What is none of these is given
+    back as far as it can be told.
     """
     whole = _strict(lines[at], columns, width)
     if whole and _numbers_fit(whole):

@@ -112,7 +112,7 @@ def classify(
     right: Sequence[str] = (),
     out: Path,
 ) -> list[Seen]:
-    """Classify pictures; write `classification.parquet`, and a figure of each, as PNG and SVG.
+    """Classify pictures; write `classification.parquet` and, of images with steps and photographs, figures.
 
     sources: studies, folders of step pictures or of photographs, photographs. prompt, seed: a picture that is
     made with the model. right: names of the right classes, instead of those that prompts name.
@@ -136,12 +136,13 @@ def classify(
         write_table(temporary, table, CLASSIFICATION)
     frames = {(of.image, look): of.frames[look].numpy() for of in shown for look in of.frames}
     found = read_seen(table, right)
-    stems = [f"{Path(seen.image).stem}-{seen.picture}" for seen in found]
-    for number, (seen, stem) in enumerate(zip(found, stems, strict=True)):
-        again = stems[:number].count(stem)  # photographs of one name, from several folders
+    drawn = [seen for seen in found if seen.picture != "final"]
+    names = [f"{Path(seen.image).name}-{seen.picture}" for seen in drawn]
+    for number, (seen, name) in enumerate(zip(drawn, names, strict=True)):
+        again = names[:number].count(name)  # photographs of one name, from several folders
         for kind in ("png", "svg"):
             figure = recognition_file(seen, frames[seen.image, seen.picture], kind)
-            write_bytes(out / f"{stem}{f'-{again + 1}' * bool(again)}.{kind}", figure)
+            write_bytes(out / f"{name}{f'-{again + 1}' if again else ''}.{kind}", figure)
     return found
 
 

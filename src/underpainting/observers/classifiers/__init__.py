@@ -21,7 +21,22 @@ __all__ = ["Classifier", "SmallClassifier", "load_classifier"]
 
 
 class Classifier(Protocol):
-    """Whatever names what a picture shows."""
+    """Whatever names what a picture shows: any class of your own that has these four, made without arguments.
+
+    name: what it is called in tables. fingerprint: a text that is another whenever its answers would be.
+    classes: names in the order of its probabilities; synonyms may stand between commas ("mug, cup"). It is
+    called with pictures [picture, 3, height, width], float32 RGB in 0..1, and gives probabilities
+    [picture, class] from 0 that add up to 1. In a file `mine.py` it is `load_classifier("mine:Warmth")`:
+
+        import torch
+
+        class Warmth:
+            name, fingerprint, classes = "warmth", "version 1", ("cold", "warm, hot")
+
+            def __call__(self, pictures):
+                warm = (0.5 + pictures[:, 0] / 2 - pictures[:, 2] / 2).mean((1, 2))
+                return torch.stack([1 - warm, warm], dim=1)
+    """
 
     @property
     def name(self) -> str:
@@ -30,7 +45,7 @@ class Classifier(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """A hash of its weights."""
+        """A text that is another whenever its answers would be."""
         ...
 
     @property

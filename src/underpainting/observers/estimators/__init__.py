@@ -37,7 +37,33 @@ __all__ = [
 
 
 class Estimator(Protocol):
-    """Whatever labels pictures."""
+    """Whatever labels pictures: any class of your own that has these four, and takes no arguments to make.
+
+    name: what it is called in tables. fingerprint: a text that is another whenever its maps would be, such as
+    a hash of weights; a study that was begun with one refuses another. properties: what it gives a map of, by
+    any names. Which of them are maps of 0 and 1 it may say as `binary`; unsaid, `saliency` alone is. A binary
+    property is scored by Dice and average precision, any other by rank and linear correlation.
+
+    It is called with pictures [picture, 3, height, width], float32 RGB in 0..1, and gives a mapping with a map
+    [picture, height, width] for each property: of the pictures' size, finite, a binary one's values 0 and 1,
+    any other's in units of its own. By convention `depth` is relative inverse depth (near is large), and
+    `shading` grows with light. A picture's map must not depend on what else is in its batch. A picture on
+    which it raises, or whose map is none of this, is set aside.
+
+    One of edges and warmth, in a file `mine.py` of the current folder, is `load_estimator("mine:Edges")`, on
+    the command line `--estimator mine:Edges`:
+
+        import torch
+
+        class Edges:
+            name, fingerprint = "edges", "version 1"
+            properties, binary = ("edges", "warmth"), ("edges",)
+
+            def __call__(self, pictures):
+                light = pictures.mean(1)  # [picture, height, width]
+                steep = torch.stack(torch.gradient(light, dim=(1, 2))).norm(dim=0)
+                return {"edges": (steep > 0.1).float(), "warmth": pictures[:, 0] - pictures[:, 2]}
+    """
 
     @property
     def name(self) -> str:
@@ -46,7 +72,7 @@ class Estimator(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """A hash of its weights."""
+        """A text that is another whenever its maps would be."""
         ...
 
     @property
@@ -55,10 +81,7 @@ class Estimator(Protocol):
         ...
 
     def __call__(self, pictures: Tensor) -> Mapping[str, Tensor]:
-        """Maps of each property [picture, height, width] from pictures [picture, 3, height, width] in 0..1.
-
-        `saliency` is 0 or 1; `depth` is relative inverse depth (near is large); `shading` grows with light.
-        """
+        """Maps of each property [picture, height, width] from pictures [picture, 3, height, width] in 0..1."""
         ...
 
 
