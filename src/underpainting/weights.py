@@ -147,7 +147,7 @@ def read_pipeline(folder: Path, **options: Any) -> Any:
     """
     from diffusers import DiffusionPipeline
     from diffusers.utils import logging
-    from huggingface_hub.utils import are_progress_bars_disabled
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled
 
     if are_progress_bars_disabled():
         logging.disable_progress_bar()

@@ -19,8 +19,8 @@ def init(
     prompts: Annotated[
         str,
         typer.Option(
-            help="CSV or Parquet with columns prompt,seed or prompts,seeds,prompt_inds; without seeds rows are "
-            "given 0, 1, ..."
+            help="CSV or Parquet with columns prompt,seed or prompts,seeds,prompt_inds; without seeds, rows "
+            "are given 0, 1, ..."
         ),
     ],
     test_prompts: Annotated[

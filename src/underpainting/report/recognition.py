@@ -1,4 +1,4 @@
-"""A classifier's view: an image step by step with its leading classes below, or a photograph beside its own."""
+"""A classifier's view: an image step by step, its leading classes below, or a photograph and its classes."""
 
 from __future__ import annotations
 

@@ -40,10 +40,10 @@ def read_prompts(file: str, limit: int | None = None, *, after: Sequence[PromptR
     """Read prompts and seeds from a CSV or Parquet file, the first `limit` rows; "stilllife" is the bundled
     list. after: pictures of another file, whose numbers of prompts go on and which may not come again.
 
-    Columns are `prompts,seeds,prompt_inds` as published or `prompt,seed`; other columns are left alone. Where
-    there are no seeds, rows are given 0, 1, ... in their order, those of a second file the next numbers. A CSV
-    may be UTF-8, UTF-16 or ISO-8859-1, and may hold stray quotes. Raises UnderpaintingError naming the line of
-    a bad row.
+    Columns are `prompts,seeds,prompt_inds` as published or `prompt,seed`; other columns are left alone.
+    Without seeds, rows are given 0, 1, ... in their order, and those of a second file the next numbers. A CSV
+    may be UTF-8, UTF-16 or ISO-8859-1, and may hold stray quotes. Raises UnderpaintingError naming the line
+    of a bad row.
     """
     path = _path(file)
     rows = list(_parquet(path) if _is_parquet(path) else _csv(path))

@@ -34,8 +34,9 @@ ALL, NO_WORD = "all", ""
 class Transferred:
     """Mean score of probes on pictures unlike those they were fitted to, and of probes that know such ones.
 
-    unlike: the word left out of fitting (`all` of several: each word's pictures by the probe without it), or
-    the file of the other prompts. difference: `score` less `known`, with its 95 % interval over draws of prompts.
+    unlike: the word left out of fitting (`all` of several: each word's pictures by the probe without it),
+    or the file of the other prompts. difference: `score` less `known`, with its 95 % interval over draws of
+    prompts.
     """
 
     property: str

@@ -63,7 +63,8 @@ def timm_weights(name: str) -> Checkpoint | TorchFile:
         return Checkpoint(called, known.hf_hub_id, licence=known.license or "")
     if known is not None and known.url:
         return TorchFile(called, known.url, licence=known.license or "")
-    near = get_close_matches(name, list_pretrained(), n=3, cutoff=0.4)
+    names = {of if "." in name else of.partition(".")[0] for of in list_pretrained()}
+    near = get_close_matches(name, sorted(names), n=3, cutoff=0.4)
     raise UnderpaintingError(f"timm has no weights {name!r}; nearest are {', '.join(near) or 'none'}")
 
 

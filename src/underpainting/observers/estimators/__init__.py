@@ -41,12 +41,12 @@ class Estimator(Protocol):
 
     name: what it is called in tables. fingerprint: a text that is another whenever its maps would be, such as
     a hash of weights; a study that was begun with one refuses another. properties: what it gives a map of, by
-    any names. Which of them are maps of 0 and 1 it may say as `binary`; unsaid, `saliency` alone is. A binary
-    property is scored by Dice and average precision, any other by rank and linear correlation.
+    any names. Which of them are maps of 0 and 1 it may say as `binary`; unsaid, `saliency` alone is. Binary
+    ones are scored by Dice and average precision, others by rank and linear correlation.
 
-    It is called with pictures [picture, 3, height, width], float32 RGB in 0..1, and gives a mapping with a map
-    [picture, height, width] for each property: of the pictures' size, finite, a binary one's values 0 and 1,
-    any other's in units of its own. By convention `depth` is relative inverse depth (near is large), and
+    It is called with pictures [picture, 3, height, width], float32 RGB in 0..1, and gives a mapping with a
+    map [picture, height, width] for each property: of the pictures' size, finite, a binary one's values 0 and
+    1, any other's in units of its own. By convention `depth` is relative inverse depth (near is large), and
     `shading` grows with light. A picture's map must not depend on what else is in its batch. A picture on
     which it raises, or whose map is none of this, is set aside.
 
@@ -81,7 +81,7 @@ class Estimator(Protocol):
         ...
 
     def __call__(self, pictures: Tensor) -> Mapping[str, Tensor]:
-        """Maps of each property [picture, height, width] from pictures [picture, 3, height, width] in 0..1."""
+        """Maps [picture, height, width] by property, from pictures [picture, 3, height, width] in 0..1."""
         ...
 
 

@@ -55,10 +55,11 @@ class IntrinsicEstimator:
 @contextmanager
 def _code_from_here() -> Iterator[None]:
     """Let the package find its networks' code where torch's hub keeps it, not on the network."""
-    load: Any = torch.hub.load
+    hub: Any = torch.hub
+    load = hub.load
 
     def from_here(repository: str, *arguments: Any, **options: Any) -> Any:
-        home, name = Path(torch.hub.get_dir()), repository.partition(":")[0]
+        home, name = Path(hub.get_dir()), repository.partition(":")[0]
         folder = next(home.glob(f"{name.replace('/', '_')}_*"), None)
         if folder is None:
             where = home / f"{name.replace('/', '_')}_master"
@@ -66,11 +67,11 @@ def _code_from_here() -> Iterator[None]:
             raise UnderpaintingError(lacking(f"code of {name}, which intrinsic needs,", where, command))
         return load(str(folder), *arguments, **{**options, "source": "local"})
 
-    torch.hub.load = from_here
+    hub.load = from_here
     try:
         yield
     finally:
-        torch.hub.load = load
+        hub.load = load
 
 
 def load_intrinsic(*, device: str | torch.device | None = None) -> IntrinsicEstimator:
