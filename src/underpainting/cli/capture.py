@@ -40,9 +40,10 @@ def capture(
     What it takes on disk is printed first. Images that are there already are not made again. The study need
     not be run, and is not changed. `underpainting.Captures` reads the folder.
     """
-    from underpainting.cli.show import listed, numbers, progress, size
+    from underpainting.cli.show import listed, numbers, progress
     from underpainting.errors import UnderpaintingError
     from underpainting.uses.capture import carry_out
+    from underpainting.weights import readable
     from underpainting.workflow import plan_capture
 
     with progress():
@@ -56,10 +57,12 @@ def capture(
             split=split,
         )
     needed = plan.bytes_needed
-    typer.echo(f"{len(plan.missing)} of {len(plan.rows)} images to make, {size(needed)} in {out}")
+    typer.echo(f"{len(plan.missing)} of {len(plan.rows)} images to make, {readable(needed)} in {out}")
     if needed > ASK_ABOVE and not yes:
         if not sys.stdin.isatty():
-            raise UnderpaintingError(f"{size(needed)} is more than {size(ASK_ABOVE)}; give --yes to go on")
+            raise UnderpaintingError(
+                f"{readable(needed)} is more than {readable(ASK_ABOVE)}; give --yes to go on"
+            )
         typer.confirm("Go on?", abort=True)
     with progress() as shown:
         carry_out(plan, shown)

@@ -22,7 +22,10 @@ class _Section(BaseModel):
 
 
 class ModelConfig(_Section):
-    """The pipeline and how it denoises. height, width: in pixels, the pipeline's own if not given."""
+    """The pipeline and how it denoises. height, width: in pixels, the pipeline's own if not given.
+
+    variant: of its weights' files, as diffusers names it, such as fp16.
+    """
 
     name: str = "stilllife"
     scheduler: str = "lms"
@@ -31,6 +34,7 @@ class ModelConfig(_Section):
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     height: int | None = Field(default=None, ge=8)
     width: int | None = Field(default=None, ge=8)
+    variant: str | None = None
 
 
 class PromptsConfig(_Section):

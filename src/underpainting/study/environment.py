@@ -75,7 +75,8 @@ def open_workshop(
 def open_model(config: StudyConfig, model: Model | None = None) -> Model:
     """Load the model that a config names, or take the one given, with the config's scheduler."""
     device, dtype = choose_device(config.run.device), getattr(torch, config.model.dtype)
-    model = model or load(config.model.name, device=device, torch_dtype=dtype)
+    wanted = config.model
+    model = model or load(wanted.name, device=device, torch_dtype=dtype, variant=wanted.variant)
     use_scheduler(model, config.model.scheduler)
     if (config.model.height or model.size[0], config.model.width or model.size[1]) == model.size:
         return model

@@ -41,14 +41,17 @@ def init(folder: Path, config: StudyConfig) -> Study:
     """Make a study folder, after checking that prompts, model, layers and estimator are there.
 
     Known weights that are only not fetched yet are no obstacle: see `doctor`. Raises UnderpaintingError where
-    anything else is not there, or where the folder is taken.
+    anything else is not there, or where the folder is taken. Nothing is fetched.
     """
     check_free(folder)
     files = config.prompts
     rows = read_prompts(files.file, files.limit)
     tests = read_prompts(files.test_file, files.limit, after=rows) if files.test_file else []
     missing = [needed for needed in study_needs(config) if not needed.here]
-    if not missing or any(not needed.licence for needed in missing):
+    for needed in missing:
+        if needed.command and not needed.licence:
+            raise UnderpaintingError(needed.line)
+    if not missing or not all(needed.command for needed in missing):
         open_workshop(config)
     return create_study(folder, config, rows, tests)
 
