@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from underpainting.cli.options import Threads
+
 if TYPE_CHECKING:
     from underpainting.findings.classification import Accuracy
 
@@ -42,6 +44,7 @@ def classify(
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for table and figures.")] = Path("classification"),
+    threads: Threads = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Say what a classifier sees in pictures, and from which step it recognises what is being made.
@@ -68,7 +71,12 @@ def classify(
         done = given[0] / "classification.parquet"
     else:
         config = ModelConfig(name=model, steps=steps, guidance_scale=guidance_scale)
-        options: dict[str, Any] = {"classifier": classifier or "stilllife", "right": names, "out": out}
+        options: dict[str, Any] = {
+            "classifier": classifier or "stilllife",
+            "right": names,
+            "out": out,
+            "threads": threads,
+        }
         seen = work(given, prompt=prompt, seed=seed, model=config, **options)
         done = out
     if json:

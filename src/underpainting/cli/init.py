@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from underpainting.cli.options import Threads
+
 EXAMPLES = (
     "underpainting init STUDY --prompts prompts.csv",
     "underpainting init STUDY --preset chen2023 --prompts train.csv --test-prompts test.csv",
@@ -96,6 +98,7 @@ def init(
     gallery: Annotated[
         int | None, typer.Option(help="Test pictures shown in the report.", show_default="8")
     ] = None,
+    threads: Threads = None,
     twins: Annotated[
         str | None,
         typer.Option(
@@ -141,7 +144,13 @@ def init(
             },
             "probes": {"strengths": listed(strengths)},
             "controls": {"share": controls, "network": network or None, "twins": listed(twins)},
-            "run": {"batch_size": batch_size, "shard_size": shard_size, "device": device, "gallery": gallery},
+            "run": {
+                "batch_size": batch_size,
+                "shard_size": shard_size,
+                "device": device,
+                "gallery": gallery,
+                "threads": threads,
+            },
         }
     )
     config = parse_config(with_preset(preset, options), "options")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from underpainting.cli.options import Threads
+
 if TYPE_CHECKING:
     from underpainting.findings.interventions import Done
 
@@ -69,6 +71,7 @@ def intervene(
     replay: Annotated[
         Path | None, typer.Option(help="Make the picture of this intervention's folder again.")
     ] = None,
+    threads: Threads = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Change activations so that the picture follows a target: same prompt, same seed, same weights.
@@ -93,7 +96,7 @@ def intervene(
     options |= {"layers": listed(layers), "branches": listed(branches)}
     settings = given({"plan": options})["plan"]
     if replay is not None:
-        typer.echo("the same picture" if again(folder, replay) else "not the same picture")
+        typer.echo("the same picture" if again(folder, replay, threads=threads) else "not the same picture")
     elif experiment:
         with progress() as shown:
             found = score(
@@ -104,6 +107,7 @@ def intervene(
                 settings=settings,
                 vary=vary,
                 progress=shown,
+                threads=threads,
             )
         as_json([asdict(row) for row in found]) if json else _table(found)
     else:
@@ -122,7 +126,7 @@ def intervene(
             nearer=nearer,
             relit=relight,
         )
-        made = work(folder, asked, settings, mask=mask, out=out)
+        made = work(folder, asked, settings, mask=mask, out=out, threads=threads)
         scores = {" ".join(filter(None, key)): value for key, value in made.scores.items()}
         if json:
             as_json({"folder": str(made.folder), **scores})

@@ -42,6 +42,7 @@ def intervene(
     *,
     mask: Path | None = None,
     out: Path | None = None,
+    threads: int | None = None,
 ) -> Intervened:
     """Make one picture as it is and with edited activations.
 
@@ -50,7 +51,7 @@ def intervene(
 
     Raises UnderpaintingError as `uses.intervene.intervene`, and where settings are not a plan's.
     """
-    study, workshop = reopen(folder)
+    study, workshop = reopen(folder, threads)
     if asked.is_moved and asked.properties == (MASK,):
         usual = chosen_plan(study, MASK) or Plan()
     else:
@@ -61,9 +62,9 @@ def intervene(
     return paint_intervened(set_up(study, workshop), asked, plan, out, drawn)
 
 
-def replay(folder: Path, intervention: Path) -> bool:
+def replay(folder: Path, intervention: Path, *, threads: int | None = None) -> bool:
     """Make an intervention's picture again: whether it is the same. Raises as `uses.intervene.replay`."""
-    return paint_again(set_up(*reopen(folder)), intervention)
+    return paint_again(set_up(*reopen(folder, threads)), intervention)
 
 
 def experiment(
@@ -75,6 +76,7 @@ def experiment(
     settings: Mapping[str, Any] | None = None,
     vary: bool = False,
     progress: Progress | None = None,
+    threads: int | None = None,
 ) -> list[Done]:
     """Score interventions on test pictures beside controls; write `interventions/scores.parquet`, and report.
 
@@ -86,7 +88,7 @@ def experiment(
     that aim is there.
     """
     progress = progress or Progress()
-    easel = set_up(*reopen(folder))
+    easel = set_up(*reopen(folder, threads))
     home = easel.study.interventions
     easel.require((aim,))
     plan = make_plan({**settings, "properties": (aim,)}) if settings else choose_plan(easel, aim, progress)

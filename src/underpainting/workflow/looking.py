@@ -30,6 +30,7 @@ from underpainting.study.looking import look_at, score_readings
 from underpainting.study.pictures import read_picture
 from underpainting.study.progress import Progress
 from underpainting.study.prompts import PromptRow, read_prompts
+from underpainting.threads import set_threads
 from underpainting.uses.classify import Shown, classify_shown, make_shown, read_shown, study_shown
 from underpainting.uses.deeper import Deeper, deeper_probes
 from underpainting.uses.remake import sound_rows
@@ -37,13 +38,15 @@ from underpainting.uses.transfer import Transferred, leave_out, other_prompts
 from underpainting.workflow.studies import read_card, read_test_scores, reopen
 
 
-def look(picture: Path, folder: Path, *, prompt: str, seed: int, out: Path) -> dict[str, list[float]]:
+def look(
+    picture: Path, folder: Path, *, prompt: str, seed: int, out: Path, threads: int | None = None
+) -> dict[str, list[float]]:
     """Draw what a study's model knows of a picture at each step's noise level; scores [step] by property.
 
     Raises UnderpaintingError where the picture cannot be read, the study is not done, or its model or
     estimator is not the one that it was run with.
     """
-    study, workshop = reopen(folder)
+    study, workshop = reopen(folder, threads)
     looked = look_at(study, workshop, read_picture(picture, workshop.model.size), prompt, seed)
     steps = range(study.config.model.steps)
     pictures = {
@@ -58,12 +61,14 @@ def look(picture: Path, folder: Path, *, prompt: str, seed: int, out: Path) -> d
     return score_readings(looked.readings, looked.labels, workshop.places)
 
 
-def nonlinear(folder: Path, pictures: int, progress: Progress | None = None) -> list[Deeper]:
+def nonlinear(
+    folder: Path, pictures: int, progress: Progress | None = None, *, threads: int | None = None
+) -> list[Deeper]:
     """Train non-linear probes beside a study's own; see `deeper_probes`.
 
     Raises UnderpaintingError where the study is not done or what it was run with is not there.
     """
-    study, workshop = reopen(folder)
+    study, workshop = reopen(folder, threads)
     return deeper_probes(study, workshop, pictures, progress or Progress())
 
 
@@ -74,6 +79,7 @@ def transfer(
     prompts: str | None = None,
     empty_prompt: bool = False,
     progress: Progress | None = None,
+    threads: int | None = None,
 ) -> list[Transferred]:
     """Ask whether a study's probes carry over.
 
@@ -89,7 +95,7 @@ def transfer(
         )
     progress = progress or Progress()
     others = {} if prompts is None else {prompts: read_prompts(prompts)}
-    study, workshop = reopen(folder)
+    study, workshop = reopen(folder, threads)
     require_whole(study.scores, f"`underpainting run {folder}` makes it")
     if empty_prompt:
         seeds = dict.fromkeys(row.seed for row in sound_rows(study, "test"))
@@ -109,6 +115,7 @@ def classify(
     classifier: str = "stilllife",
     right: Sequence[str] = (),
     out: Path,
+    threads: int | None = None,
 ) -> list[Seen]:
     """Classify pictures; write `classification.parquet` and, of images with steps, figures.
 
@@ -119,6 +126,7 @@ def classify(
     """
     if not sources and prompt is None:
         raise UnderpaintingError("nothing to classify: give pictures, a folder of them, a study, or --prompt")
+    set_threads(threads)
     names = load_classifier(classifier, device=choose_device("auto"))
     shown: list[Shown] = []
     for path in sources:

@@ -75,12 +75,13 @@ def plan_capture(
     branches: Sequence[str] | None = None,
     dtype: str = "float16",
     split: str | None = None,
+    threads: int | None = None,
 ) -> CapturePlan:
     """What it takes to write a study's activations to disk; `uses.capture.carry_out` does it.
 
     Pictures are made in the study's own batches, less what was set aside, so that the activations are those
     that its probes read. Layers, steps (from 1) and branches are the study's own where left out; split: only
-    the pictures of fit, calibrate or test.
+    the pictures of fit, calibrate or test; threads: others than those that the study was begun with.
 
     Raises UnderpaintingError where there is no study, its model is not there or not the same, or a choice is
     unknown.
@@ -88,7 +89,7 @@ def plan_capture(
     study = open_study(folder)
     if split not in (None, *SPLITS):
         raise UnderpaintingError(f"split {split!r} is unknown: give {', '.join(SPLITS)}")
-    config, model = study.config, recorded_model(study)
+    config, model = study.config, recorded_model(study, threads)
     aside = set_aside(study.shard(shard.number) for shard in study.shards)
     shards = [shard for shard in study.shards if split in (None, shard.split)]
     sound = [

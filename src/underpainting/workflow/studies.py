@@ -30,6 +30,7 @@ from underpainting.study.environment import (
     Workshop,
     open_workshop,
     record_environment,
+    use_threads,
 )
 from underpainting.study.folder import Study, check_free, create_study, open_study
 from underpainting.study.progress import Progress
@@ -60,6 +61,7 @@ def run(
     estimator: Estimator | None = None,
     progress: Progress | None = None,
     workers: int = 1,
+    threads: int | None = None,
     max_set_aside: float = MAX_SET_ASIDE,
 ) -> Study:
     """Run a study or go on with it, then write what is made of its scores: emergence table and report.
@@ -76,6 +78,7 @@ def run(
         estimator=estimator,
         progress=progress,
         workers=workers,
+        threads=threads,
         max_set_aside=max_set_aside,
     )
     if not (study.emergence.is_file() and study.leads.is_file()):
@@ -149,13 +152,14 @@ def report(folder: Path, *, figures: bool = False, growth: Path | None = None) -
     return [write_report(folder, growth), *([write_figures(folder, growth)] if figures else [])]
 
 
-def reopen(folder: Path) -> tuple[Study, Workshop]:
-    """A study that has its probes, with all that it was run with.
+def reopen(folder: Path, threads: int | None = None) -> tuple[Study, Workshop]:
+    """A study that has its probes, with all that it was run with; threads: others than those.
 
     Raises UnderpaintingError where it has none, or where model or estimator are not there or not the same.
     """
     study = open_study(folder)
     require_whole(study.probes, f"`underpainting run {folder}` makes it")
+    use_threads(study, threads)
     workshop = open_workshop(study.config)
     record_environment(study, workshop)
     return study, workshop
@@ -190,14 +194,16 @@ FULL_DEMO = DEMO.model_copy(
 )
 
 
-def demo(folder: Path, progress: Progress | None = None, *, full: bool = False) -> Study:
+def demo(
+    folder: Path, progress: Progress | None = None, *, full: bool = False, threads: int | None = None
+) -> Study:
     """The still life's study of the bundled prompts in a folder: made, run or gone on with, and reported.
 
-    full: costly controls run on all test pictures, not on a part.
+    full: costly controls run on all test pictures, not on a part. threads: as of `run`.
     """
     if not (folder / "study.toml").is_file():
         check_free(folder)
         create_study(folder, FULL_DEMO if full else DEMO, read_prompts("stilllife"))
     elif full and open_study(folder).config != FULL_DEMO:
         raise UnderpaintingError(f"{folder} was begun without --full; name another folder for the full demo")
-    return run(folder, progress=progress)
+    return run(folder, progress=progress, threads=threads)
