@@ -54,12 +54,10 @@ def measure(pictures: int = 24, steps: int = 4) -> dict[str, float]:
             for way, (environment, options) in ways.items():
                 folder = Path(name) / beside / way
                 shutil.copytree(made, folder)
-                edit = ("--prompt", "a blue mug on a wooden floor", "--seed", "7", "--move", "0.2,0.1")
+                edit = ["intervene", str(folder), "--prompt", "a blue mug", "--move", "0.2,0.1", *options]
                 with busy(jobs):
                     costs["study", beside, way] = cost(["run", str(folder), *options], environment)
-                    costs["edit", beside, way] = cost(
-                        ["intervene", str(folder), *edit, *options], environment
-                    )
+                    costs["edit", beside, way] = cost(edit, environment)
     shown = []
     for (job, beside, way), of in costs.items():
         mine = costs[job, beside, MINE]
