@@ -33,6 +33,7 @@ from underpainting.cli import (
     verify,
 )
 from underpainting.errors import UnderpaintingError
+from underpainting.threads import wait_passively
 
 
 def _examples(*lines: str) -> str:
@@ -101,6 +102,7 @@ def _start(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0, or 2 with one line on stderr for what a person can put right."""
+    wait_passively()
     sys.path.append("")  # an estimator `module:Class` may lie in the current folder
     try:
         code = app(

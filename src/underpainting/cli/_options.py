@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from underpainting.threads import ask_for
+
 EDIT = "Edit"
 DoneStudy = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of a study that is done.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -41,6 +43,19 @@ Branches = Annotated[
         rich_help_panel=EDIT,
         help="Branches that are edited: conditional, unconditional, with a comma between.",
         show_default=False,
+    ),
+]
+
+
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        min=1,
+        callback=ask_for,
+        expose_value=False,
+        help="Threads that each process computes with.",
+        show_default="as the study was begun; else as many as CPUs are given",
     ),
 ]
 

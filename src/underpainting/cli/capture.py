@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from underpainting.cli._options import Threads
+
 EXAMPLES = (
     "underpainting capture STUDY --layers up.3.0 --steps 1,3,8,15",
     "underpainting capture STUDY --split fit --branches conditional,unconditional --dtype float32",
@@ -33,6 +35,7 @@ def capture(
     split: Annotated[
         str | None, typer.Option(help="fit, calibrate or test pictures only.", show_default="all")
     ] = None,
+    threads: Threads = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before writing more than 10 GB.")] = False,
 ) -> None:
     """Write the activations of a study's pictures: safetensors, one file an image, to train on or look into.

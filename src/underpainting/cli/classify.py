@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from underpainting.cli._options import Threads
+
 if TYPE_CHECKING:
     from underpainting.findings.classification import Accuracy
 
@@ -45,6 +47,7 @@ def classify(
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for table and figures.")] = Path("classification"),
+    threads: Threads = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Say what a classifier sees in pictures, and from which step it recognises what is being made.

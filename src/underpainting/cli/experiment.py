@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from underpainting.cli._options import Branches, DoneStudy, Json, Kind, Layers, Steps, Strength
+from underpainting.cli._options import Branches, DoneStudy, Json, Kind, Layers, Steps, Strength, Threads
 
 EXAMPLES = (
     "underpainting experiment demo --pictures 100 --trials 3",
@@ -28,6 +28,7 @@ def experiment(
     steps: Steps = None,
     layers: Layers = None,
     branches: Branches = None,
+    threads: Threads = None,
     json: Json = False,
 ) -> None:
     """Edit test pictures towards random targets and score them beside controls; go on where it stopped.

@@ -104,6 +104,10 @@ def init(
     gallery: Annotated[
         int | None, typer.Option(help="Test pictures shown in the report.", show_default="8")
     ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(help="Threads of each process.", show_default="as many as CPUs are given"),
+    ] = None,
     twins: Annotated[
         str | None,
         typer.Option(
@@ -151,7 +155,13 @@ def init(
             },
             "probes": {"strengths": listed(strengths)},
             "controls": {"share": controls, "network": network or None, "twins": listed(twins)},
-            "run": {"batch_size": batch_size, "shard_size": shard_size, "device": device, "gallery": gallery},
+            "run": {
+                "batch_size": batch_size,
+                "shard_size": shard_size,
+                "device": device,
+                "gallery": gallery,
+                "threads": threads,
+            },
         }
     )
     config = parse_config(with_preset(preset, options), "options")

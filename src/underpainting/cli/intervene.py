@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from underpainting.cli._options import Branches, DoneStudy, Json, Kind, Layers, Steps, Strength
+from underpainting.cli._options import Branches, DoneStudy, Json, Kind, Layers, Steps, Strength, Threads
 
 if TYPE_CHECKING:
     from underpainting.uses.intervene import Intervened
@@ -80,6 +80,7 @@ def intervene(
     out: Annotated[
         Path | None, typer.Option(help="Folder to make.", show_default="one in the study's interventions")
     ] = None,
+    threads: Threads = None,
     json: Json = False,
 ) -> None:
     """Change activations so that the picture follows a target: same prompt, same seed, same weights.

@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from underpainting.cli._options import Threads
+
 EXAMPLES = ("underpainting nonlinear demo", "underpainting nonlinear demo --pictures 120 --json")
 
 
 def nonlinear(
     folder: Annotated[Path, typer.Argument(help="Folder of a study that is done.")],
     pictures: Annotated[int, typer.Option(min=4, help="Fit pictures to train on; half as many test.")] = 60,
+    threads: Threads = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Ask whether a linear probe reads all there is: train two-layer probes on the same activations.

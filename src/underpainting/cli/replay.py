@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from underpainting.cli._options import DoneStudy, Json
+from underpainting.cli._options import DoneStudy, Json, Threads
 
 EXAMPLES = ("underpainting replay demo demo/interventions/0123456789ab",)
 
@@ -15,6 +15,7 @@ EXAMPLES = ("underpainting replay demo demo/interventions/0123456789ab",)
 def replay(
     study: DoneStudy,
     folder: Annotated[Path, typer.Argument(help="Folder of an intervention.")],
+    threads: Threads = None,
     json: Json = False,
 ) -> None:
     """Make an intervention's picture again, and compare it bit for bit; exit with 1 where it differs."""

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from underpainting.cli._options import Threads
+
 EXAMPLES = (
     "underpainting transfer demo --leave-out mug,car,lemon",
     "underpainting transfer demo --prompts unseen.csv --json",
@@ -25,6 +27,7 @@ def transfer(
     empty_prompt: Annotated[
         bool, typer.Option("--empty-prompt", help="Read pictures of the test seeds made from no prompt.")
     ] = False,
+    threads: Threads = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Ask whether probes read what they were never fitted to: words left out, or other prompts.
@@ -43,7 +46,13 @@ def transfer(
 
     with progress() as shown:
         words = listed(leave_out) or ()
-        found = work(folder, words=words, prompts=prompts, empty_prompt=empty_prompt, progress=shown)
+        found = work(
+            folder,
+            words=words,
+            prompts=prompts,
+            empty_prompt=empty_prompt,
+            progress=shown,
+        )
     if json:
         as_json([asdict(row) for row in found])
         return

@@ -104,12 +104,16 @@ class ControlsConfig(_Section):
 
 
 class RunConfig(_Section):
-    """How the work is cut: pictures in a batch and in a shard, the device, pictures in the gallery."""
+    """How the work is cut: pictures in a batch and in a shard, the device, pictures in the gallery.
+
+    threads: of each process; if not given, as many as CPUs are, shared out among the processes.
+    """
 
     batch_size: int = Field(default=8, ge=2, le=1024)
     shard_size: int = Field(default=32, ge=1, le=10_000)
     device: str = "auto"
     gallery: int = Field(default=8, ge=0, le=1000)
+    threads: int | None = Field(default=None, ge=1, le=4096)
 
 
 class StudyConfig(_Section):

@@ -30,6 +30,7 @@ from underpainting.study.looking import look_at, score_readings
 from underpainting.study.pictures import read_picture
 from underpainting.study.progress import Progress
 from underpainting.study.prompts import PromptRow, about_seeds, read_prompts
+from underpainting.threads import set_threads
 from underpainting.uses.classify import Shown, classify_shown, make_shown, read_shown, study_shown
 from underpainting.uses.deeper import Deeper, deeper_probes
 from underpainting.uses.remake import sound_rows
@@ -121,6 +122,7 @@ def classify(
     """
     if not sources and prompt is None:
         raise UnderpaintingError("nothing to classify: give pictures, a folder of them, a study, or --prompt")
+    set_threads()
     names = load_classifier(classifier, device=choose_device("auto"))
     shown: list[Shown] = []
     for path in sources:

@@ -30,6 +30,7 @@ from underpainting.study.environment import (
     Workshop,
     open_workshop,
     record_environment,
+    use_threads,
 )
 from underpainting.study.folder import Study, check_free, create_study, open_study
 from underpainting.study.progress import Progress
@@ -165,6 +166,7 @@ def reopen(folder: Path) -> tuple[Study, Workshop]:
     Raises UnderpaintingError where it has none, or where model or estimator are not there or not the same.
     """
     study = probed(folder)
+    use_threads(study)
     workshop = open_workshop(study.config)
     record_environment(study, workshop)
     return study, workshop
