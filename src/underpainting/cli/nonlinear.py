@@ -28,7 +28,7 @@ def nonlinear(
     from dataclasses import asdict
 
     from underpainting.cli.show import as_json, interval, progress, table
-    from underpainting.study.results import NAMES
+    from underpainting.vocabulary import METRICS
     from underpainting.workflow import nonlinear as work
 
     with progress() as shown:
@@ -40,6 +40,6 @@ def nonlinear(
     columns += ["95 % interval", "ceiling", "stacked", "its ceiling"]
     rows = []
     for r in found:
-        row = [r.property, r.layer, r.step, NAMES[r.metric], r.solved, r.gradient, r.two_layer, r.gain]
+        row = [r.property, r.layer, r.step, METRICS[r.metric], r.solved, r.gradient, r.two_layer, r.gain]
         rows.append([*row, interval(r.low, r.high), r.ceiling, r.stacked, r.stacked_ceiling])
     table(columns, rows)

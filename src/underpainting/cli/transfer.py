@@ -41,7 +41,7 @@ def transfer(
     from dataclasses import asdict
 
     from underpainting.cli.show import as_json, interval, listed, progress, table
-    from underpainting.study.results import NAMES
+    from underpainting.vocabulary import METRICS
     from underpainting.workflow import transfer as work
 
     with progress() as shown:
@@ -59,6 +59,6 @@ def transfer(
     columns = ["property", "layer", "step", "metric", "unlike", "pictures", "score", "known", "difference"]
     rows: list[list[object]] = []
     for r in found:
-        row = [r.property, r.layer, r.step, NAMES[r.metric], r.unlike, r.pictures, r.score, r.known]
+        row = [r.property, r.layer, r.step, METRICS[r.metric], r.unlike, r.pictures, r.score, r.known]
         rows.append([*row, r.difference, interval(r.low, r.high)])
     table([*columns, "95 % interval"], rows)

@@ -95,7 +95,7 @@ def choose_device(name: str) -> str:
 
 
 def use_threads(study: Study, workers: int = 1) -> None:
-    """Compute with as many threads as the study was begun with, for the same bytes, unless others are asked for.
+    """Compute with as many threads as the study was begun with, for the same bytes; others if asked for.
 
     One that is not begun has those of its config, or as many as the CPUs given, shared out among workers.
     """

@@ -9,6 +9,8 @@ from typing import Any
 
 from underpainting.diffusion import Model
 from underpainting.errors import UnderpaintingError
+from underpainting.findings.against import Headline
+from underpainting.findings.against import headlines as of_scores
 from underpainting.findings.compare import Compared, Side
 from underpainting.findings.compare import compare as compare_sides
 from underpainting.findings.cubes import Scores, read_scores
@@ -20,6 +22,7 @@ from underpainting.records import (
     EMERGENCE,
     LEADS,
     main_branch,
+    read_table,
     require_whole,
     sealing,
     write_table,
@@ -108,6 +111,20 @@ def write_findings(study: Study) -> None:
         write_table(temporary, leads_table(test, metrics, layers), LEADS)
     with sealing(study.emergence) as temporary:
         write_table(temporary, emergence_table(test, calibrate, metrics), EMERGENCE)
+
+
+def headlines(study: Study) -> tuple[Headline, ...]:
+    """A row a property of a study that is done: its score, strongest control and emergence.
+
+    Raises UnderpaintingError where a table is missing or damaged.
+    """
+    remake = f"`underpainting run {study.folder}` makes it again"
+    for path in (study.scores, study.probes, study.emergence):
+        require_whole(path, remake)
+    card = read_card(study)
+    metrics = {about["metric"] for about in card["properties"].values()}
+    scores = read_scores(study.scores, card, main_branch(card["branches"]), metrics)
+    return of_scores(scores, card["properties"], read_table(study.emergence, EMERGENCE).to_pylist())
 
 
 def compare(folders: Sequence[Path]) -> list[Compared]:
