@@ -1,6 +1,10 @@
 """The one kind of error that a person, not a bug, causes."""
 
+import re
 from collections.abc import Mapping
+from textwrap import shorten
+
+LONGEST = 300  # characters of another library's sentence
 
 
 class UnderpaintingError(Exception):
@@ -23,3 +27,12 @@ class UnsoundPictures(UnderpaintingError):
         more = f" (and {len(reasons) - 1} more pictures)" if len(reasons) > 1 else ""
         super().__init__(f"picture {place + 1} of the batch: {reason}{more}")
         self.reasons = dict(reasons)
+
+
+def reason(error: BaseException) -> str:
+    """What an error of another library says, to stand inside a line: its kind and its first sentence.
+
+    What follows the first sentence is advice for that library's callers, and theirs to follow.
+    """
+    first = re.split(r"(?<=[.!?])\s+(?=[A-Z])", " ".join(str(error).split()), maxsplit=1)[0]
+    return f"{type(error).__name__}: {shorten(first.rstrip('.'), LONGEST, placeholder=' ...')}".rstrip(": ")

@@ -23,7 +23,7 @@ METRICS = {
     "average_precision": "average precision",
     "spearman": "rank",
     "pearson": "linear",
-    "rmse": "root mean square error",
+    "rmse": "RMSE",
     "spearman_centred": "rank, position out",
     "pearson_centred": "linear, position out",
     "spearman_object": "rank, on the object",
@@ -94,3 +94,34 @@ def finest(grids: Iterable[Grid]) -> Grid:
 def grid_name(grid: Grid) -> str:
     """A grid as written in files, such as `16x16`."""
     return f"{grid[0]}x{grid[1]}"
+
+
+NOT_REACHED = "not reached"
+"""What stands where a step is that no step of a study reaches."""
+
+
+def listed(words: list[str]) -> str:
+    """Words with commas and an `and` between."""
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def first_step(step: int | None) -> str:
+    """The step from which something holds, for a table's cell: a number, or that it is not reached."""
+    return NOT_REACHED if step is None else str(step)
+
+
+def from_step(step: int | None, last: int) -> str:
+    """From which step something holds, for a sentence: `from step 4`, `only at the last step, 15`."""
+    if step is None:
+        return "not by the last step"
+    return f"from step {step}" if step < last else f"only at the last step, {last}"
+
+
+def step_interval(low: int | None, high: int | None) -> str:
+    """The interval of such a step: `4 to 7`; `14 or later` where some do not reach it; empty where none does.
+
+    Not reached counts as later than the last step.
+    """
+    if low is None:
+        return ""
+    return f"{low} or later" if high is None else f"{low} to {high}"

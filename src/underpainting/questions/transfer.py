@@ -32,8 +32,9 @@ ALL, NO_WORD = "all", ""
 class Transferred:
     """Mean score of probes on pictures unlike those they were fitted to, and of probes that know such ones.
 
-    unlike: the word left out of fitting (`all`: each word's pictures by the probe without it), or the file of
-    the other prompts. difference: `score` less `known`, with its 95 % interval over draws of prompts.
+    unlike: the word left out of fitting (`all` of several: each word's pictures by the probe without it),
+    or the file of the other prompts. difference: `score` less `known`, with its 95 % interval over draws of
+    prompts.
     """
 
     property: str
@@ -91,7 +92,7 @@ def leave_out(
             probe = _probe([moments for other, moments in sums.items() if other != word], strength)
             read = free_scores(probe.apply(x), label, grid, of).numpy()
             without[tested == word] = read[tested == word]
-        for unlike in (*words, ALL):
+        for unlike in (*words, ALL) if len(words) > 1 else words:
             here = (tested == unlike) | (unlike == ALL)
             mean, low, high = mean_interval((without - known)[here], prompts[here])
             pair = float(np.nanmean(without[here])), float(np.nanmean(known[here]))

@@ -41,6 +41,7 @@ class ModelConfig(_Section):
     steps: int = _setting(15, "Denoising steps.", first=True, ge=1, le=1000)
     guidance_scale: float = _setting(7.5, "Classifier-free guidance.", first=True, ge=0, allow_inf_nan=False)
     dtype: Literal["float32", "float16", "bfloat16"] = _setting("float32", "Type of the weights.")
+    variant: str | None = _setting(None, "Variant of the weights' files, such as fp16.", first=True)
     height: int | None = _setting(None, "Height of the pictures in pixels; the model's own if none.", ge=8)
     width: int | None = _setting(None, "Width of the pictures in pixels; the model's own if none.", ge=8)
 
@@ -155,6 +156,9 @@ class RunConfig(_Section):
     batch_size: int = _setting(8, "Pictures made at once.", ge=2, le=1024)
     shard_size: int = _setting(32, "Pictures kept at once.", ge=1, le=10_000)
     device: str = _setting("auto", "cpu, cuda, mps, ...", first=True)
+    threads: int | None = _setting(
+        None, "Threads of each process; as many as CPUs are given if none.", first=True, ge=1, le=4096
+    )
     gallery: int = _setting(8, "Test pictures shown in the report.", ge=0, le=1000)
 
 

@@ -12,6 +12,8 @@ from functools import cache
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 
+import torch
+
 from underpainting.errors import UnderpaintingError
 from underpainting.study.environment import Loaded, load_study, record_environment
 from underpainting.study.phases import make_shard
@@ -54,7 +56,8 @@ class _Pools:
         self._pool = self._open()
 
     def _open(self) -> ProcessPoolExecutor:
-        pool = ProcessPoolExecutor(self._workers, get_context("spawn"), _begin)
+        threads = torch.get_num_threads()
+        pool = ProcessPoolExecutor(self._workers, get_context("spawn"), _begin, (threads,))
         for _ in range(self._workers):
             pool.submit(_load, self._job[0])  # what goes wrong here does so again, and is told, in _make
         return pool
@@ -89,8 +92,9 @@ class _Pools:
         self._pool.shutdown(cancel_futures=True)
 
 
-def _begin() -> None:
-    """Set a worker process up: it ends when its parent does."""
+def _begin(threads: int) -> None:
+    """Set a worker process up: it has as many threads as its parent, and ends when that does."""
+    torch.set_num_threads(threads)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
 
 from underpainting.diffusion import Model
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.estimators import Estimator
 from underpainting.study.damage import find_damage, repair
-from underpainting.study.environment import load_study, record_environment
+from underpainting.study.environment import load_study, record_environment, use_threads
 from underpainting.study.executors import Make, shard_maker
 from underpainting.study.phases import PHASES
 from underpainting.study.progress import Progress
@@ -38,8 +37,8 @@ def run_study(
     """Run a study, or go on with it from its last whole shard; nothing happens to one that is done and whole.
 
     What is damaged on disk is made again. model, estimator: objects to use instead of loading those that the
-    config names, in this process alone. workers: processes that make shards; the cores are shared out among
-    them when the study begins. max_set_aside: share of the pictures that may be set aside as unsound.
+    config names, in this process alone. workers: processes that make shards. the CPUs
+    are shared out among them. max_set_aside: share of the pictures that may be set aside as unsound.
 
     Raises UnderpaintingError where something named cannot be loaded or is not what the study was begun with,
     another run is at work in the folder, the disk is full, or too many pictures are unsound.
@@ -55,8 +54,7 @@ def run_study(
         repair(study, damage)
         if study.is_done:
             return
-        if workers > 1 and not study.environment_file.is_file():
-            torch.set_num_threads(max(1, torch.get_num_threads() // workers))
+        use_threads(study, workers)
         with shard_maker(study, workers, max_set_aside) as make:
             loaded = load_study(study.config, model, estimator)
             for line in record_environment(study, loaded):
