@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 import typer
-from underpainting.uses.remake import sound_rows
+from underpainting.questions.remake import sound_rows
 
 from benchmarks.subject import BATCH, MODEL, batches
 from benchmarks.timing import interleaved, ratio
@@ -21,9 +21,9 @@ from underpainting import workflow
 from underpainting.cli.show import quiet_libraries, table
 from underpainting.intervention import Plan, by_gradient, changed, direction_of
 from underpainting.probes import Moments, Probe, ridge
-from underpainting.study.config import ControlsConfig, PromptsConfig, RunConfig, StudyConfig
-from underpainting.uses.easel import MASK, set_up
-from underpainting.uses.trials import agreement, draw_moves, targets
+from underpainting.study.request.config import ControlsConfig, PromptsConfig, RunConfig, StudyConfig
+from underpainting.intervention.painter import MASK, set_up
+from underpainting.intervention.trials import agreement, draw_moves, targets
 
 STRENGTH = 5.0
 

@@ -18,7 +18,7 @@ import typer
 
 from benchmarks.tiny import numbered, tiny_study
 from underpainting.cli.show import quiet_libraries, table
-from underpainting.study.config import StudyConfig
+from underpainting.study.request.config import StudyConfig
 from underpainting.study.study import create_study
 
 

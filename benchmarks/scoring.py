@@ -15,8 +15,8 @@ from underpainting.cli.show import table
 from underpainting.probes import Scorer
 from underpainting.study.places import TARGETS
 from underpainting.study.recorders import Held, Readings
-from underpainting.study.scores import ceiling_scores, position_scores, probe_scores
-from underpainting.study.totals import empty_totals, solve
+from underpainting.study.kept.scores import ceiling_scores, position_scores, probe_scores
+from underpainting.study.kept.totals import empty_totals, solve
 
 STRENGTH = 1e-2
 

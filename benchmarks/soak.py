@@ -14,7 +14,7 @@ import typer
 
 from benchmarks.tiny import numbered, tiny_study
 from underpainting.cli.show import quiet_libraries, table
-from underpainting.study.progress import Progress
+from underpainting.progress import Progress
 from underpainting.study.run import run_study
 from underpainting.study.study import create_study
 

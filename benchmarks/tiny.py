@@ -12,8 +12,8 @@ from diffusers import AutoencoderKL, LMSDiscreteScheduler, StableDiffusionPipeli
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from underpainting.observers.estimators.small import SmallUNet, save_estimator
-from underpainting.study.config import StudyConfig, parse_config
-from underpainting.study.prompts import PromptRow
+from underpainting.study.request.config import StudyConfig, parse_config
+from underpainting.study.request.prompts import PromptRow
 
 WIDTH = 16
 ESTIMATOR = (4, 4, 4, 4)

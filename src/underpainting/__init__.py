@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from underpainting.errors import UnderpaintingError
 
 if TYPE_CHECKING:
+    from underpainting.captures.read import Captures
+    from underpainting.captures.write import capture
     from underpainting.diffusion import attach, load
     from underpainting.observers.classifiers import load_classifier
     from underpainting.observers.estimators import load_estimator
     from underpainting.probes import Moments, ProbeSet, fit
     from underpainting.study.frames import read_labels, read_tables
-    from underpainting.uses.capture import capture
-    from underpainting.uses.captures import Captures
 
 __version__ = "0.1.0"
 
@@ -43,8 +43,8 @@ __all__ = [
 
 _HOMES = {
     "attach": "underpainting.diffusion",
-    "capture": "underpainting.uses.capture",
-    "Captures": "underpainting.uses.captures",
+    "capture": "underpainting.captures.write",
+    "Captures": "underpainting.captures.read",
     "fit": "underpainting.probes",
     "load": "underpainting.diffusion",
     "load_classifier": "underpainting.observers.classifiers",

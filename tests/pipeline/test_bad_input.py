@@ -30,9 +30,9 @@ from underpainting.probes import (
     spearman,
 )
 from underpainting.records import PROMPTS, SCORES, atomic_folder, make_table, read_table, write_table
-from underpainting.study.config import parse_config, read_config
-from underpainting.study.folder import create_study, open_study
-from underpainting.study.prompts import PromptRow, read_prompts
+from underpainting.study.request.config import parse_config, read_config
+from underpainting.study.study import create_study, open_study
+from underpainting.study.request.prompts import PromptRow, read_prompts
 
 
 @dataclass

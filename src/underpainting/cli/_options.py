@@ -65,7 +65,7 @@ def edit_settings(
 ) -> dict[str, Any]:
     """The settings of an edit that were given. Raises UnderpaintingError where steps are not two numbers."""
     from underpainting.cli.show import given, listed
-    from underpainting.uses.intervene import two_numbers
+    from underpainting.intervention.picture import two_numbers
 
     first, last = two_numbers(steps, "--steps", "-") if steps else (None, None)
     options = {"kind": kind, "strength": strength, "first": first, "last": last}

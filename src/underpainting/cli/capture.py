@@ -43,9 +43,9 @@ def capture(
     What it takes on disk is printed first. Images that are there already are not made again. The study need
     not be run, and is not changed. `underpainting.Captures` reads the folder.
     """
+    from underpainting.captures.write import carry_out
     from underpainting.cli.show import listed, numbers, progress
     from underpainting.errors import UnderpaintingError
-    from underpainting.uses.capture import carry_out
     from underpainting.weights import readable
     from underpainting.workflow import plan_capture
 

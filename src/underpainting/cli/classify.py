@@ -63,7 +63,7 @@ def classify(
     from underpainting.cli.recognition import recognition
     from underpainting.cli.show import as_json, listed, quiet_libraries
     from underpainting.findings.classification import accuracies, calibration, recognised
-    from underpainting.study.config import ModelConfig
+    from underpainting.study.request.config import ModelConfig
     from underpainting.workflow import classification
     from underpainting.workflow import classify as work
 

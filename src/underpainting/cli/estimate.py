@@ -24,7 +24,7 @@ def estimate(
     from underpainting.cli.show import as_json, duration, quiet_libraries, table
     from underpainting.study.environment import open_workshop, use_threads
     from underpainting.study.estimate import estimate as work
-    from underpainting.study.folder import open_study
+    from underpainting.study.study import open_study
     from underpainting.weights import readable
 
     quiet_libraries()

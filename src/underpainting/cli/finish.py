@@ -7,8 +7,8 @@ from dataclasses import asdict
 import typer
 
 from underpainting.cli import show
-from underpainting.study.folder import Study
 from underpainting.study.results import results
+from underpainting.study.study import Study
 from underpainting.workflow.studies import headlines
 
 

@@ -127,9 +127,9 @@ def init(
 ) -> None:
     """Make a study folder: its config, and its pictures split by prompt into fit, calibrate and test."""
     from underpainting.cli.show import given, listed, quiet_libraries
-    from underpainting.study.config import parse_config
-    from underpainting.study.presets import with_preset
-    from underpainting.study.prompts import about_seeds
+    from underpainting.study.request.config import parse_config
+    from underpainting.study.request.presets import with_preset
+    from underpainting.study.request.prompts import about_seeds
     from underpainting.workflow import init as make
     from underpainting.workflow import study_needs
 

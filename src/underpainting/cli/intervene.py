@@ -10,7 +10,7 @@ import typer
 from underpainting.cli._options import Branches, DoneStudy, Json, Kind, Layers, Steps, Strength, Threads
 
 if TYPE_CHECKING:
-    from underpainting.uses.intervene import Intervened
+    from underpainting.intervention.picture import Intervened
     from underpainting.workflow.acting import Batch
 
 TARGET, MANY = "Target", "Many pictures"
@@ -96,7 +96,7 @@ def intervene(
     from underpainting.cli._options import edit_settings
     from underpainting.cli.show import progress, quiet_libraries
     from underpainting.errors import UnderpaintingError
-    from underpainting.uses.intervene import two_numbers
+    from underpainting.intervention.picture import two_numbers
     from underpainting.workflow import intervene as work
     from underpainting.workflow import intervene_many
 
@@ -123,7 +123,7 @@ def intervene(
 
 def _show_one(made: Intervened, home: Path, json: bool) -> None:
     from underpainting.cli.show import as_json, table
-    from underpainting.uses.intervene import measure
+    from underpainting.intervention.picture import measure
 
     if json:
         as_json({"folder": str(home), **_about(made)})
@@ -142,7 +142,7 @@ def _show_one(made: Intervened, home: Path, json: bool) -> None:
 
 def _show_batch(batch: Batch, json: bool) -> None:
     from underpainting.cli.show import as_json, table
-    from underpainting.uses.intervene import measure
+    from underpainting.intervention.picture import measure
 
     if json:
         pictures = {image: _about(made) for image, made in batch.made.items()}

@@ -22,8 +22,8 @@ from rich.text import Text
 from underpainting.errors import UnderpaintingError
 from underpainting.findings.against import Headline
 from underpainting.findings.compare import Compared
+from underpainting.progress import Progress
 from underpainting.report.verdicts import emergence_cell, verdict_words
-from underpainting.study.progress import Progress
 from underpainting.vocabulary import METRICS, SOURCES
 
 

@@ -20,7 +20,7 @@ def verify(
     """
     from underpainting.cli.show import as_json, table
     from underpainting.study.damage import find_damage
-    from underpainting.study.folder import open_study
+    from underpainting.study.study import open_study
 
     study = open_study(folder)
     found = find_damage(study)

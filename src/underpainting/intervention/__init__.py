@@ -11,9 +11,9 @@ from underpainting.intervention.changes import (
     through_probes,
 )
 from underpainting.intervention.directions import Direction, by_gradient, changed, direction_of
+from underpainting.intervention.edit import EDIT_OF_MOVES, EDIT_OF_TARGETS, Plan, make_plan
 from underpainting.intervention.masks import fit_mask, read_mask
 from underpainting.intervention.moves import STAY, Move, warp, warp_tokens
-from underpainting.intervention.plan import EDIT_OF_MOVES, EDIT_OF_TARGETS, Plan, make_plan
 
 __all__ = [
     "EDIT_OF_MOVES",

@@ -12,10 +12,10 @@ from underpainting.diffusion import StepRecord
 from underpainting.probes import Scorer
 from underpainting.study.batch import to_bytes
 from underpainting.study.environment import Loaded
-from underpainting.study.film import Film
 from underpainting.study.labels import label_pictures
 from underpainting.study.places import Places
-from underpainting.study.prompts import PromptRow
+from underpainting.study.recorders import Film
+from underpainting.study.request.prompts import PromptRow
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import Place, main_branch
 

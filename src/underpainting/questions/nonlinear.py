@@ -23,6 +23,7 @@ from underpainting.probes import (
     train_two_layer_probe,
 )
 from underpainting.probes.baselines import Kind
+from underpainting.progress import Progress
 from underpainting.questions.remake import (
     Remade,
     best_places,
@@ -33,9 +34,8 @@ from underpainting.questions.remake import (
     view_of,
 )
 from underpainting.study.environment import Loaded
-from underpainting.study.gallery import spread
+from underpainting.study.kept.gallery import spread
 from underpainting.study.places import Places
-from underpainting.study.progress import Progress
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import Grid, Place, Property, finest
 

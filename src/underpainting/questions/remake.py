@@ -12,10 +12,10 @@ from torch import Tensor
 
 from underpainting.diffusion import StepRecord
 from underpainting.probes import Moments, ProbeSet, Scorer, cell_means
+from underpainting.progress import Progress
 from underpainting.study.batch import make_batch
 from underpainting.study.environment import Loaded
-from underpainting.study.progress import Progress
-from underpainting.study.prompts import PromptRow
+from underpainting.study.request.prompts import PromptRow
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import Grid, Place, Property, main_branch
 

@@ -12,6 +12,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.findings.cubes import Scores
 from underpainting.findings.draws import Floats, cluster_draws, drawn_means, mean_interval
 from underpainting.probes import Moments, Probe, ridge
+from underpainting.progress import Progress
 from underpainting.questions.remake import (
     best_places,
     free_scores,
@@ -21,8 +22,7 @@ from underpainting.questions.remake import (
     view_of,
 )
 from underpainting.study.environment import Loaded
-from underpainting.study.progress import Progress
-from underpainting.study.prompts import PromptRow
+from underpainting.study.request.prompts import PromptRow
 from underpainting.study.study import StudyFolder
 
 ALL, NO_WORD = "all", ""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-from underpainting.probes.card import header, markdown
+from underpainting.probes.readme import header, markdown
 from underpainting.records import EMERGENCE, read_table, sha256_file
 from underpainting.report.reading import HASHED
-from underpainting.study.config import config_toml
-from underpainting.study.folder import Study, read_environment
+from underpainting.study.request.config import config_toml
 from underpainting.study.results import results
+from underpainting.study.study import Study, read_environment
 from underpainting.vocabulary import METRICS, first_step, step_interval
 
 _READ = """\

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from underpainting.diffusion import Denoised, Model, StepRecord
 from underpainting.errors import UnsoundPictures
-from underpainting.study.config import ModelConfig
 from underpainting.study.environment import Loaded
-from underpainting.study.prompts import PromptRow
+from underpainting.study.request.config import ModelConfig
+from underpainting.study.request.prompts import PromptRow
 
 Rows = tuple[PromptRow, ...]
 Look = Callable[[StepRecord], None]

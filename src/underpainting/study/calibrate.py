@@ -14,7 +14,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.probes import THRESHOLDS, ProbeSet, Scorer, save_sums
 from underpainting.records import atomic_folder, remove
 from underpainting.study.batch import Rows
-from underpainting.study.choosing import (
+from underpainting.study.kept.choosing import (
     Choice,
     choose,
     choose_cuts,
@@ -22,12 +22,8 @@ from underpainting.study.choosing import (
     probe_sets,
     scores_at_cuts,
 )
-from underpainting.study.classes import POOLED, ClassProbes, calibrate_class_scores, fit_class_probes
-from underpainting.study.places import TARGETS
-from underpainting.study.prompts import PromptRow
-from underpainting.study.recorders import Pooled, Readings
-from underpainting.study.schedule import Shard
-from underpainting.study.scores import (
+from underpainting.study.kept.classes import POOLED, ClassProbes, calibrate_class_scores, fit_class_probes
+from underpainting.study.kept.scores import (
     Scores,
     ceiling_scores,
     gather,
@@ -37,7 +33,11 @@ from underpainting.study.scores import (
     position_scores,
     probe_scores,
 )
-from underpainting.study.shards import LATENTS, Keeper, mean_scores, read_part, write_part
+from underpainting.study.kept.shards import LATENTS, Keeper, mean_scores, read_part, write_part
+from underpainting.study.places import TARGETS
+from underpainting.study.recorders import Pooled, Readings
+from underpainting.study.request.prompts import PromptRow
+from underpainting.study.schedule import Shard
 from underpainting.study.study import LABELS, write_json
 from underpainting.study.work import Work
 from underpainting.vocabulary import grid_name

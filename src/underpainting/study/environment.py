@@ -18,11 +18,11 @@ from underpainting.errors import UnderpaintingError
 from underpainting.observers.classifiers import Classifier, load_classifier
 from underpainting.observers.estimators import Estimator, load_estimator
 from underpainting.records import sealing
-from underpainting.study.brought import BroughtLabels, open_brought
-from underpainting.study.config import StudyConfig
 from underpainting.study.labels import choose_properties, label_pictures
 from underpainting.study.places import Places
-from underpainting.study.prompts import PromptRow
+from underpainting.study.request.brought import BroughtLabels, open_brought
+from underpainting.study.request.config import StudyConfig
+from underpainting.study.request.prompts import PromptRow
 from underpainting.study.study import StudyFolder, read_environment, write_json
 from underpainting.threads import set_threads
 

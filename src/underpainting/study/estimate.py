@@ -10,11 +10,11 @@ import torch
 from underpainting.probes import THRESHOLDS, moments_bytes
 from underpainting.study.batch import make_batch
 from underpainting.study.environment import Loaded
-from underpainting.study.gallery import gallery_rows
+from underpainting.study.kept.gallery import gallery_rows
+from underpainting.study.kept.totals import empty_totals
 from underpainting.study.places import TARGETS
 from underpainting.study.recorders import Held
 from underpainting.study.study import StudyFolder
-from underpainting.study.totals import empty_totals
 from underpainting.vocabulary import ProbeLayer
 
 BYTES_OF_ROW = 9.0

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from underpainting.records import remove
 from underpainting.study.batch import Rows
-from underpainting.study.classes import POOLED
+from underpainting.study.kept.classes import POOLED
+from underpainting.study.kept.shards import LATENTS, Keeper
+from underpainting.study.kept.totals import empty_totals, read_totals
 from underpainting.study.recorders import Held, Latents, Pooled
 from underpainting.study.schedule import Shard
-from underpainting.study.shards import LATENTS, Keeper
-from underpainting.study.totals import empty_totals, read_totals
 from underpainting.study.work import Work
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from underpainting.errors import UnderpaintingError, UnsoundPictures
 from underpainting.observers.estimators import Estimator
 from underpainting.probes import cell_means
-from underpainting.study.brought import BroughtLabels
+from underpainting.study.request.brought import BroughtLabels
 from underpainting.vocabulary import OBJECT, Grid, Property
 
 

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-
 from underpainting.diffusion import Model
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.estimators import Estimator
+from underpainting.progress import Progress
 from underpainting.study.damage import find_damage, repair
 from underpainting.study.environment import load_study, record_environment, use_threads
-from underpainting.study.executors import Make, shard_maker
-from underpainting.study.phases import PHASES
-from underpainting.study.progress import Progress
+from underpainting.study.executors import PHASES, Make, shard_maker
 from underpainting.study.schedule import Shard
 from underpainting.study.study import StudyFolder, clear_leftovers, only_run
 from underpainting.study.work import Work

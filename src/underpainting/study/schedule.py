@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from underpainting.study.prompts import PromptRow
+from underpainting.study.request.prompts import PromptRow
 from underpainting.vocabulary import SPLITS
 
 

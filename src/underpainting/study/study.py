@@ -28,10 +28,10 @@ from underpainting.records import (
     write_bytes,
     write_table,
 )
-from underpainting.study.config import StudyConfig, changes, config_toml, parse_config, read_config
-from underpainting.study.prompts import PromptRow
+from underpainting.study.request.config import StudyConfig, changes, config_toml, parse_config, read_config
+from underpainting.study.request.prompts import PromptRow
+from underpainting.study.request.splits import split_beside, split_prompts
 from underpainting.study.schedule import Shard, plan_shards
-from underpainting.study.splits import split_beside, split_prompts
 from underpainting.vocabulary import SPLITS
 
 CONFIG, PICTURES = "study.toml", "prompts.parquet"

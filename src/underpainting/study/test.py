@@ -15,15 +15,9 @@ from underpainting.observers.classifiers.names import right_classes
 from underpainting.probes import Scorer
 from underpainting.records import CLASSIFICATION, SCORES, read_table, remove, write_table
 from underpainting.study.batch import Batch, Rows
-from underpainting.study.brought import BroughtLabels
-from underpainting.study.classes import CLASSES, class_scores, classification_rows, classify
-from underpainting.study.film import Film
-from underpainting.study.gallery import filmed_rows, gallery_rows, gallery_tensors, write_gallery
-from underpainting.study.labels import label_pictures
-from underpainting.study.prompts import PromptRow
-from underpainting.study.recorders import Latents, Pooled, Readings
-from underpainting.study.schedule import Shard
-from underpainting.study.scores import (
+from underpainting.study.kept.classes import CLASSES, class_scores, classification_rows, classify
+from underpainting.study.kept.gallery import filmed_rows, gallery_rows, gallery_tensors, write_gallery
+from underpainting.study.kept.scores import (
     ceiling_scores,
     gather,
     layer_rows,
@@ -32,7 +26,12 @@ from underpainting.study.scores import (
     probe_scores,
     score_rows,
 )
-from underpainting.study.shards import MAPS, ROWS, Keeper
+from underpainting.study.kept.shards import MAPS, ROWS, Keeper
+from underpainting.study.labels import label_pictures
+from underpainting.study.recorders import Film, Latents, Pooled, Readings
+from underpainting.study.request.brought import BroughtLabels
+from underpainting.study.request.prompts import PromptRow
+from underpainting.study.schedule import Shard
 from underpainting.study.work import Work
 
 Recorded = tuple[Readings, Film, Latents | None, Pooled | None]

@@ -11,14 +11,14 @@ from underpainting.errors import UnderpaintingError
 from underpainting.probes import Probe
 from underpainting.records import atomic_folder, remove
 from underpainting.study.batch import Batch, Look, Made, Recorders, Rows, make_batch, make_sound
-from underpainting.study.choice import Chosen, read_chosen
 from underpainting.study.environment import Loaded
+from underpainting.study.kept.choice import Chosen, read_chosen
+from underpainting.study.kept.shards import Keeper
+from underpainting.study.kept.totals import Totals, read_totals, solve
 from underpainting.study.places import Places
 from underpainting.study.recorders import Latents, Pooled
 from underpainting.study.schedule import Shard
-from underpainting.study.shards import Keeper
 from underpainting.study.study import StudyFolder
-from underpainting.study.totals import Totals, read_totals, solve
 from underpainting.vocabulary import Place
 
 

@@ -13,17 +13,7 @@ import pyarrow as pa
 from underpainting.errors import UnderpaintingError, UnsoundPictures
 from underpainting.findings.interventions import Done, interventions
 from underpainting.intervention import fit_mask, make_plan
-from underpainting.observers.classifiers import load_classifier
-from underpainting.probes import ProbeSet
-from underpainting.records import BATCH, INTERVENTIONS, read_table, sealing, write_bytes, write_table
-from underpainting.report import write_report
-from underpainting.report.sheet import SHEET, Shown, contact_sheet, intervention_strip
-from underpainting.study.environment import choose_device
-from underpainting.study.folder import write_json
-from underpainting.study.progress import Progress
-from underpainting.uses.batch import Wanted, batch_table, read_wanted, wanted
-from underpainting.uses.easel import MASK, Easel, check_plan, set_up
-from underpainting.uses.experiment import (
+from underpainting.intervention.experiment import (
     choose_plan,
     controls,
     distances,
@@ -31,8 +21,7 @@ from underpainting.uses.experiment import (
     run_experiment,
     variations,
 )
-from underpainting.uses.intervene import Intervened, NoTarget, measure, paint_intervened
-from underpainting.uses.kept import (
+from underpainting.intervention.kept import (
     Replayed,
     keep,
     name_of,
@@ -42,6 +31,17 @@ from underpainting.uses.kept import (
     request,
     require_free,
 )
+from underpainting.intervention.many import Wanted, batch_table, read_wanted, wanted
+from underpainting.intervention.painter import MASK, Easel, check_plan, set_up
+from underpainting.intervention.picture import Intervened, NoTarget, measure, paint_intervened
+from underpainting.observers.classifiers import load_classifier
+from underpainting.probes import ProbeSet
+from underpainting.progress import Progress
+from underpainting.records import BATCH, INTERVENTIONS, read_table, sealing, write_bytes, write_table
+from underpainting.report import write_report
+from underpainting.report.sheet import SHEET, Shown, contact_sheet, intervention_strip
+from underpainting.study.environment import choose_device
+from underpainting.study.study import write_json
 from underpainting.workflow.studies import probed, reopen
 
 STILL_LIFE = "stilllife"

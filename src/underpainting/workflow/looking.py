@@ -9,6 +9,12 @@ from underpainting.errors import UnderpaintingError
 from underpainting.findings.classification import ACCURACY, Accuracy, Seen, probe_accuracies, read_seen
 from underpainting.findings.cubes import read_scores
 from underpainting.observers.classifiers import load_classifier
+from underpainting.progress import Progress
+from underpainting.questions.classify import Shown, classify_shown, make_shown, read_shown, study_shown
+from underpainting.questions.look import look_at, score_readings
+from underpainting.questions.nonlinear import Deeper, deeper_probes
+from underpainting.questions.remake import sound_rows
+from underpainting.questions.transfer import Transferred, leave_out, other_prompts
 from underpainting.records import (
     CLASSIFICATION,
     main_branch,
@@ -18,23 +24,17 @@ from underpainting.records import (
     write_bytes,
     write_table,
 )
+from underpainting.records.pictures import read_picture
 from underpainting.report.recognition import recognition_file
 from underpainting.report.strip import strip_png
-from underpainting.study.config import ModelConfig, StudyConfig
 from underpainting.study.environment import (
     choose_device,
     open_model,
 )
-from underpainting.study.folder import open_study
-from underpainting.study.looking import look_at, score_readings
-from underpainting.study.pictures import read_picture
-from underpainting.study.progress import Progress
-from underpainting.study.prompts import PromptRow, about_seeds, read_prompts
+from underpainting.study.request.config import ModelConfig, StudyConfig
+from underpainting.study.request.prompts import PromptRow, about_seeds, read_prompts
+from underpainting.study.study import open_study
 from underpainting.threads import set_threads
-from underpainting.uses.classify import Shown, classify_shown, make_shown, read_shown, study_shown
-from underpainting.uses.deeper import Deeper, deeper_probes
-from underpainting.uses.remake import sound_rows
-from underpainting.uses.transfer import Transferred, leave_out, other_prompts
 from underpainting.workflow.studies import read_card, read_test_scores, reopen
 
 

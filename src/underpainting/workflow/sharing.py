@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from underpainting.captures.write import CapturePlan
 from underpainting.errors import UnderpaintingError
 from underpainting.hub import fetch, upload
 from underpainting.probes import ProbeSet, import_published
@@ -17,10 +18,9 @@ from underpainting.study.damage import find_damage
 from underpainting.study.environment import (
     recorded_model,
 )
-from underpainting.study.folder import Study, check_free, open_study
-from underpainting.study.shards import set_aside
-from underpainting.study.splits import SPLITS
-from underpainting.uses.capture import CapturePlan
+from underpainting.study.kept.shards import set_aside
+from underpainting.study.request.splits import SPLITS
+from underpainting.study.study import Study, check_free, open_study
 
 
 def import_probes(folder: Path, out: Path, property: str | None = None) -> ProbeSet:

@@ -18,6 +18,7 @@ from underpainting.findings.leads import leads_table
 from underpainting.findings.table import emergence_table
 from underpainting.observers.estimators import Estimator
 from underpainting.observers.needs import Needed, known_needs, needs
+from underpainting.progress import Progress
 from underpainting.records import (
     EMERGENCE,
     LEADS,
@@ -28,17 +29,22 @@ from underpainting.records import (
     write_table,
 )
 from underpainting.report import write_figures, write_report
-from underpainting.study.config import ControlsConfig, LabelsConfig, ModelConfig, StudyConfig, WatchConfig
 from underpainting.study.environment import (
     Workshop,
     open_workshop,
     record_environment,
     use_threads,
 )
-from underpainting.study.folder import Study, check_free, create_study, open_study
-from underpainting.study.progress import Progress
-from underpainting.study.prompts import read_prompts
+from underpainting.study.request.config import (
+    ControlsConfig,
+    LabelsConfig,
+    ModelConfig,
+    StudyConfig,
+    WatchConfig,
+)
+from underpainting.study.request.prompts import read_prompts
 from underpainting.study.run import MAX_SET_ASIDE, run_study
+from underpainting.study.study import Study, check_free, create_study, open_study
 
 
 def init(folder: Path, config: StudyConfig) -> Study:

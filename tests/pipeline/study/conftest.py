@@ -7,9 +7,9 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
-from underpainting.study.config import StudyConfig, parse_config
-from underpainting.study.folder import Study, create_study
-from underpainting.study.prompts import PromptRow
+from underpainting.study.request.config import StudyConfig, parse_config
+from underpainting.study.study import Study, create_study
+from underpainting.study.request.prompts import PromptRow
 from underpainting.study.run import run_study
 
 

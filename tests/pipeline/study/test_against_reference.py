@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import average_precision_score
 
-from underpainting.study.folder import Study
+from underpainting.study.study import Study
 
 LAYER, STEP, GRID = "up.3.0", 3, 16
 MODULE = "up_blocks.3.attentions.0.transformer_blocks.0.attn1"

@@ -13,14 +13,14 @@ from underpainting.diffusion import StepRecord, load
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.classifiers.names import right_classes
 from underpainting.records import CLASSIFICATION, read_table
-from underpainting.study.classes import Pooled, load_class_probes
-from underpainting.study.config import StudyConfig
+from underpainting.study.kept.classes import Pooled, load_class_probes
+from underpainting.study.request.config import StudyConfig
 from underpainting.study.damage import find_damage
 from underpainting.study.environment import open_workshop, record_environment
-from underpainting.study.film import filmed_rows
-from underpainting.study.folder import Study, create_study
-from underpainting.study.making import make_batch
-from underpainting.study.prompts import PromptRow
+from underpainting.study.recorders import filmed_rows
+from underpainting.study.study import Study, create_study
+from underpainting.study.batch import make_batch
+from underpainting.study.request.prompts import PromptRow
 from underpainting.study.run import run_study
 
 NAMES = ("lemon", "mug", "car", "cone", "lamp", "house", "table")

@@ -14,10 +14,10 @@ from underpainting.cli import main
 from underpainting.diffusion import load
 from underpainting.errors import UnderpaintingError
 from underpainting.records import CLASSIFICATION, read_table
-from underpainting.study.folder import create_study
-from underpainting.study.prompts import PromptRow
+from underpainting.study.study import create_study
+from underpainting.study.request.prompts import PromptRow
 from underpainting.study.run import run_study
-from underpainting.uses.classify import read_shown
+from underpainting.questions.classify import read_shown
 from underpainting.workflow import classify
 
 REDS = """

@@ -19,13 +19,13 @@ from underpainting.diffusion import StepRecord
 from underpainting.errors import UnderpaintingError
 from underpainting.intervention import EDIT_OF_MOVES, EDIT_OF_TARGETS, Move, Plan
 from underpainting.records import BATCH, INTERVENTIONS, read_table
-from underpainting.study.folder import Study, create_study, open_study
-from underpainting.study.progress import Progress
-from underpainting.uses.easel import Easel, set_up
-from underpainting.uses.experiment import controls, distances, run_experiment
-from underpainting.uses.intervene import FOLLOWED, Intervened, Painted, make_asked
-from underpainting.uses.kept import read_kept
-from underpainting.uses.trials import FAR, NEAR, draw_moves, moved, targets
+from underpainting.study.study import Study, create_study, open_study
+from underpainting.progress import Progress
+from underpainting.intervention.painter import Easel, set_up
+from underpainting.intervention.experiment import controls, distances, run_experiment
+from underpainting.intervention.picture import FOLLOWED, Intervened, Painted, make_asked
+from underpainting.intervention.kept import read_kept
+from underpainting.intervention.trials import FAR, NEAR, draw_moves, moved, targets
 
 ASKED = {"prompt": "a thing number 3", "seed": 5, "right": 0.25, "down": -0.25}
 MOVE = Move(0.25, -0.25)

@@ -16,8 +16,8 @@ from underpainting import workflow
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import ProbeSet
 from underpainting.study.environment import open_workshop
-from underpainting.study.film import spread
-from underpainting.study.folder import Study
+from underpainting.study.recorders import spread
+from underpainting.study.study import Study
 
 
 def test_readings_are_those_of_the_noised_picture(

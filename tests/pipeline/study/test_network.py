@@ -13,10 +13,10 @@ from scipy.stats import spearmanr
 from tests.pipeline.study.conftest import tiny_config, tiny_rows
 from underpainting.controls import load_reader
 from underpainting.controls import network as module
-from underpainting.study.config import ControlsConfig
+from underpainting.study.request.config import ControlsConfig
 from underpainting.study.environment import open_workshop
 from underpainting.study.estimate import estimate
-from underpainting.study.folder import create_study
+from underpainting.study.study import create_study
 from underpainting.study.run import run_study
 
 

@@ -12,8 +12,8 @@ from tests.pipeline.families import stable_diffusion_3
 from tests.pipeline.study.conftest import tiny_config, tiny_rows
 from underpainting import workflow
 from underpainting.probes import ProbeSet
-from underpainting.study.config import StudyConfig
-from underpainting.study.folder import Study, create_study
+from underpainting.study.request.config import StudyConfig
+from underpainting.study.study import Study, create_study
 from underpainting.study.run import run_study
 
 JOINT = "transformer_blocks.0.attn.to_out.0"

@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 from underpainting.diffusion import Model, load
 from underpainting.errors import UnderpaintingError
 from underpainting.records import verify_folder
-from underpainting.study.folder import Study, create_study, only_run, open_study
-from underpainting.study.progress import Progress
+from underpainting.study.study import Study, create_study, only_run, open_study
+from underpainting.progress import Progress
 from underpainting.study.run import run_study
 
 COMPARED = (

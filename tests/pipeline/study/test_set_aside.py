@@ -13,7 +13,7 @@ from PIL import Image
 
 from underpainting.diffusion import Model, load
 from underpainting.errors import UnderpaintingError, UnsoundPictures
-from underpainting.study.folder import Study
+from underpainting.study.study import Study
 from underpainting.study.results import results
 from underpainting.study.run import run_study
 from underpainting.workflow import report

@@ -21,7 +21,7 @@ from underpainting.cli import main
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import ProbeSet
 from underpainting.records import sha256_file
-from underpainting.study.folder import Study, open_study
+from underpainting.study.study import Study, open_study
 from underpainting.study.results import results
 
 

@@ -17,8 +17,8 @@ from underpainting.diffusion import Model
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import Key, ProbeSet
 from underpainting.study.environment import open_workshop
-from underpainting.study.folder import Study, create_study
-from underpainting.uses.transfer import word_of
+from underpainting.study.study import Study, create_study
+from underpainting.questions.transfer import word_of
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import torch
 from benchmarks.faults import contents
 from underpainting.errors import UnderpaintingError
 from underpainting.study.environment import open_workshop, record_environment, use_threads
-from underpainting.study.folder import Study, create_study, open_study
+from underpainting.study.study import Study, create_study, open_study
 from underpainting.study.run import run_study
 
 

@@ -9,9 +9,9 @@ import torch
 
 from underpainting.cli import main
 from underpainting.observers.needs import needs
-from underpainting.study.config import LabelsConfig, ModelConfig, StudyConfig
-from underpainting.study.folder import create_study
-from underpainting.study.prompts import PromptRow
+from underpainting.study.request.config import LabelsConfig, ModelConfig, StudyConfig
+from underpainting.study.study import create_study
+from underpainting.study.request.prompts import PromptRow
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from underpainting.controls import shuffled, without_position
 from underpainting.diffusion import Layer
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import Patches, dice
-from underpainting.study.choosing import choose, chosen_scores, mean_scores
+from underpainting.study.kept.choosing import choose, chosen_scores, mean_scores
 from underpainting.study.places import Places, Property
 from underpainting.study.scoring import THRESHOLDS, dice_curve
 

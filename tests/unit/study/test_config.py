@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from underpainting.errors import UnderpaintingError
-from underpainting.study.config import StudyConfig, changes, config_toml, parse_config, read_config
+from underpainting.study.request.config import StudyConfig, changes, config_toml, parse_config, read_config
 
 
 def test_a_config_reads_back_as_it_was_written(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from underpainting.errors import UnderpaintingError
-from underpainting.study.config import SplitConfig
-from underpainting.study.plan import plan_shards
-from underpainting.study.prompts import PromptRow
-from underpainting.study.splits import SPLITS, split_prompts
+from underpainting.study.request.config import SplitConfig
+from underpainting.study.schedule import plan_shards
+from underpainting.study.request.prompts import PromptRow
+from underpainting.study.request.splits import SPLITS, split_prompts
 
 prompt_lists = st.lists(st.integers(0, 30), min_size=4, max_size=80).filter(lambda x: len(set(x)) > 2)
 

@@ -26,12 +26,12 @@ from underpainting.intervention import (
 )
 from underpainting.probes import Moments, Probe, ProbeSet, ridge
 from underpainting.records import main_branch
+from underpainting.study.batch import denoise, to_bytes
 from underpainting.study.environment import Workshop
-from underpainting.study.fitting import Sums, moments_name, read_sums
-from underpainting.study.folder import Study
+from underpainting.study.kept.totals import Sums, moments_name, read_sums
 from underpainting.study.labels import label_pictures, token_labels
-from underpainting.study.making import denoise, to_bytes
-from underpainting.study.prompts import PromptRow
+from underpainting.study.request.prompts import PromptRow
+from underpainting.study.study import Study
 
 MASK, SHUFFLED_STRENGTH = "saliency", 1e-2
 CARRIED_MAPS_ONLY = (

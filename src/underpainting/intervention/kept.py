@@ -19,11 +19,11 @@ from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
 from underpainting.intervention import Plan
+from underpainting.intervention.painter import MASK, Easel, Tick
+from underpainting.intervention.picture import Asked, Intervened, Painted, paint_intervened
 from underpainting.records import atomic_folder, sha256_file
-from underpainting.study.folder import Study, write_json
-from underpainting.study.pictures import read_frame
-from underpainting.uses.easel import MASK, Easel, Tick
-from underpainting.uses.intervene import Asked, Intervened, Painted, paint_intervened
+from underpainting.records.pictures import read_frame
+from underpainting.study.study import Study, write_json
 
 CARD, MAPS = "intervention.json", "maps.safetensors"
 

@@ -12,10 +12,10 @@ from torch.nn.functional import avg_pool2d
 
 from underpainting.records import atomic_folder, remove
 from underpainting.study.batch import Batch, Recorder
-from underpainting.study.choice import Chosen
+from underpainting.study.kept.choice import Chosen
 from underpainting.study.places import Places
-from underpainting.study.prompts import PromptRow
 from underpainting.study.recorders import Readings
+from underpainting.study.request.prompts import PromptRow
 from underpainting.study.study import StudyFolder, write_json
 from underpainting.vocabulary import Place
 

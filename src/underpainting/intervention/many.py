@@ -12,11 +12,11 @@ from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
 from underpainting.intervention import Plan, read_mask
+from underpainting.intervention.picture import Asked, Intervened, make_asked, plan_of, two_numbers
+from underpainting.questions.classify import SUFFIXES
 from underpainting.records import BATCH, make_table
-from underpainting.study.folder import Study
-from underpainting.study.prompts import read_column, read_prompts
-from underpainting.uses.classify import SUFFIXES
-from underpainting.uses.intervene import Asked, Intervened, make_asked, plan_of, two_numbers
+from underpainting.study.request.prompts import read_column, read_prompts
+from underpainting.study.study import Study
 
 
 @dataclass(frozen=True)

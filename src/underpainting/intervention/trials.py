@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from underpainting.intervention import Move, warp
+from underpainting.intervention.painter import MASK, Unedited
 from underpainting.observers.classifiers import Classifier
 from underpainting.observers.classifiers.names import right_classes
 from underpainting.probes import Patches, dice, pixel_ranks, spearman
 from underpainting.study.places import Property
-from underpainting.uses.easel import MASK, Unedited
 
 NEAR, FAR = 90 / 512, 120 / 512
 """How far masks are moved both ways, in shares of the picture (Chen, Viegas and Wattenberg 2023)."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from underpainting.probes import Scorer
 from underpainting.records import SCORES, sealing
 from underpainting.study.places import TARGETS, Places
-from underpainting.study.prompts import PromptRow
+from underpainting.study.request.prompts import PromptRow
 from underpainting.vocabulary import Grid, ProbeLayer
 
 Scores = dict[tuple[str, str], Tensor]

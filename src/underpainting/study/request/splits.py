@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 from underpainting.errors import UnderpaintingError
-from underpainting.study.config import SplitConfig
+from underpainting.study.request.config import SplitConfig
 from underpainting.vocabulary import SPLITS
 
 

@@ -17,9 +17,9 @@ from underpainting.observers.classifiers import Classifier
 from underpainting.observers.classifiers.names import right_classes
 from underpainting.probes import Moments, Probe, ridge
 from underpainting.records import CLASSIFICATION, SCORES, make_table
+from underpainting.study.kept.scores import score_rows
 from underpainting.study.places import Places
-from underpainting.study.prompts import PromptRow
-from underpainting.study.scores import score_rows
+from underpainting.study.request.prompts import PromptRow
 from underpainting.study.study import StudyFolder, write_json
 from underpainting.vocabulary import Place
 

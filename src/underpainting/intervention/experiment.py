@@ -17,14 +17,14 @@ from underpainting.errors import UnderpaintingError
 from underpainting.findings.frechet import kinds
 from underpainting.findings.interventions import INTERVENED, NULL, interventions
 from underpainting.intervention import STAY, Change, Move, Plan, along_others, make_plan, rotated, warp
+from underpainting.intervention.painter import MASK, Easel, Unedited
+from underpainting.intervention.trials import draw_moves, judge, targets
+from underpainting.progress import Progress
+from underpainting.questions.remake import prompt_numbers, sound_rows
 from underpainting.records import INTERVENTIONS, make_table, read_table, sealing, write_table
-from underpainting.study.folder import Study, write_json
-from underpainting.study.making import to_bytes
-from underpainting.study.progress import Progress
-from underpainting.study.prompts import PromptRow
-from underpainting.uses.easel import MASK, Easel, Unedited
-from underpainting.uses.remake import prompt_numbers, sound_rows
-from underpainting.uses.trials import draw_moves, judge, targets
+from underpainting.study.batch import to_bytes
+from underpainting.study.request.prompts import PromptRow
+from underpainting.study.study import Study, write_json
 
 FEATURES = ".features.safetensors"
 LOOKED_AT = 6, 4  # pictures and targets kept for looking at

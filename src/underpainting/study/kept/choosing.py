@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from underpainting.probes import THRESHOLDS, Best, Entry, Key, Probe, ProbeSet
+from underpainting.study.kept.scores import Scores
 from underpainting.study.places import TARGETS, Places
-from underpainting.study.scores import Scores
 from underpainting.vocabulary import Place, Property
 
 

@@ -19,13 +19,13 @@ from underpainting.errors import UnderpaintingError
 from underpainting.observers.classifiers import Classifier
 from underpainting.observers.classifiers.names import class_numbers, right_classes
 from underpainting.records import CLASSIFICATION
-from underpainting.study.classes import classification_rows
-from underpainting.study.classes import classify as probabilities
-from underpainting.study.film import Film
-from underpainting.study.folder import Study
-from underpainting.study.making import to_bytes
-from underpainting.study.pictures import read_frame
-from underpainting.study.prompts import PromptRow
+from underpainting.records.pictures import read_frame
+from underpainting.study.batch import to_bytes
+from underpainting.study.kept.classes import classification_rows
+from underpainting.study.kept.classes import classify as probabilities
+from underpainting.study.recorders import Film
+from underpainting.study.request.prompts import PromptRow
+from underpainting.study.study import Study
 
 STEP_NAME = re.compile(r"(?P<image>.+)_step_(?P<step>\d+)", re.IGNORECASE)
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")

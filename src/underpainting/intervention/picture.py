@@ -11,13 +11,13 @@ from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
 from underpainting.intervention import EDIT_OF_MOVES, EDIT_OF_TARGETS, Move, Plan, make_plan
+from underpainting.intervention.experiment import chosen_plan
+from underpainting.intervention.painter import CARRIED_MAPS_ONLY, MASK, Easel, Tick, Unedited
+from underpainting.intervention.trials import judge, targets
 from underpainting.observers.classifiers import Classifier
-from underpainting.study.folder import Study
-from underpainting.study.making import to_bytes
-from underpainting.study.prompts import PromptRow
-from underpainting.uses.easel import CARRIED_MAPS_ONLY, MASK, Easel, Tick, Unedited
-from underpainting.uses.experiment import chosen_plan
-from underpainting.uses.trials import judge, targets
+from underpainting.study.batch import to_bytes
+from underpainting.study.request.prompts import PromptRow
+from underpainting.study.study import Study
 
 FOLLOWED = 0.25
 """The share of what the unedited picture lacks of the target (1 less its score) that an edit must win for the

@@ -15,16 +15,16 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from underpainting.captures.read import CARD, PICTURE, Captures, image_file, tensor_name
 from underpainting.diffusion import Layer, Model, StepRecord
 from underpainting.errors import UnderpaintingError
+from underpainting.progress import Progress
 from underpainting.records import clear_partial, replacing, write_bytes
-from underpainting.study.config import ModelConfig
-from underpainting.study.folder import only_run, write_json
-from underpainting.study.making import Look, Made, Rows, decode_sound, denoise, make_sound
-from underpainting.study.progress import Progress
-from underpainting.study.prompts import PromptRow
-from underpainting.study.shards import ASIDE, set_aside
-from underpainting.uses.captures import CARD, PICTURE, Captures, image_file, tensor_name
+from underpainting.study.batch import Look, Made, Rows, decode_sound, denoise, make_sound
+from underpainting.study.kept.shards import ASIDE, set_aside
+from underpainting.study.request.config import ModelConfig
+from underpainting.study.request.prompts import PromptRow
+from underpainting.study.study import only_run, write_json
 
 DTYPES = ("float16", "bfloat16", "float32")
 

@@ -15,8 +15,8 @@ from torch import Tensor
 from underpainting.errors import UnderpaintingError
 from underpainting.records import sealing
 from underpainting.study.batch import Made
-from underpainting.study.prompts import PromptRow
-from underpainting.study.scores import Scores
+from underpainting.study.kept.scores import Scores
+from underpainting.study.request.prompts import PromptRow
 from underpainting.study.study import ASIDE, LABELS
 from underpainting.vocabulary import Property
 

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from underpainting.controls import Control
 from underpainting.probes import Probe, ProbeSet
-from underpainting.study.classes import ClassProbes, load_class_probes
+from underpainting.study.kept.classes import ClassProbes, load_class_probes
+from underpainting.study.kept.totals import Totals
 from underpainting.study.places import TARGETS, Places
 from underpainting.study.study import StudyFolder
-from underpainting.study.totals import Totals
 from underpainting.vocabulary import Grid, Place
 
 
