@@ -14,7 +14,7 @@ KINDS = ("noisy", "clean")
 
 def latent_layers(kind: str, grids: Sequence[tuple[int, int]], channels: int) -> tuple[Layer, ...]:
     """One stand-in for a layer a grid; its path is empty, as no module gives it."""
-    return tuple(Layer(f"latents.{kind}.{h}x{w}", "", (h, w), channels) for h, w in grids)
+    return tuple(Layer(f"latents.{kind}.{h}x{w}", (h, w), channels, path="") for h, w in grids)
 
 
 def latent_tokens(record: StepRecord, layer: Layer) -> Tensor:

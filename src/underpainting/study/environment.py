@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.nn import Module
 
-from underpainting.diffusion import Layer, Model, load, use_scheduler
+from underpainting.diffusion import Layer, Model, load
 from underpainting.diffusion.twins import twin_of
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.classifiers import Classifier, load_classifier
@@ -63,7 +63,7 @@ def open_workshop(
     properties = choose_properties(estimator, config.labels.properties)
     channels, *grid = model.adapter.latents(model.pipe, model.size)
     decoder = model.decoder_channels
-    attention = Layer("decoder", DECODER, (grid[0], grid[1]), decoder) if decoder else None
+    attention = Layer("decoder", (grid[0], grid[1]), decoder, DECODER) if decoder else None
     kinds: tuple[str, ...] = tuple(dict.fromkeys(config.controls.twins))
     places = Places(layers, config.model.steps, config.watch.branches, properties, channels, attention, kinds)
     networks = {kind: twin_of(model.adapter.denoiser(model.pipe), kind.removesuffix(OWN)) for kind in kinds}
@@ -76,7 +76,7 @@ def open_model(config: StudyConfig, model: Model | None = None) -> Model:
     """Load the model that a config names, or take the one given, with the config's scheduler."""
     device, dtype = choose_device(config.run.device), getattr(torch, config.model.dtype)
     model = model or load(config.model.name, device=device, torch_dtype=dtype)
-    use_scheduler(model, config.model.scheduler)
+    model.use_scheduler(config.model.scheduler)
     if (config.model.height or model.size[0], config.model.width or model.size[1]) == model.size:
         return model
     return model.of_size(config.model.height, config.model.width)

@@ -46,8 +46,6 @@ def look_at(study: Study, workshop: Workshop, picture: Tensor, prompt: str, seed
     layers = {found.name: probes.best_layer(found.name) for found in places.properties}
 
     def on_step(record: StepRecord) -> None:
-        if not record.first:
-            return
         film.look(record)
         for name, layer in layers.items():
             probe = probes.at(layer, record.step, branch)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from underpainting.diffusion import Denoised, Model, StepRecord
+from underpainting.diffusion import Denoised, Model, StepRecord, Watching
 from underpainting.errors import UnsoundPictures
 from underpainting.study.config import ModelConfig
 from underpainting.study.environment import Workshop
@@ -46,8 +46,7 @@ def make_batch(
     look: Look,
     tick: Callable[[float], None],
 ) -> Made:
-    """Denoise, decode and label a batch; `look` sees every step's first evaluation, `tick` the pictures'
-    progress.
+    """Denoise, decode and label a batch; `look` sees every step, `tick` the pictures' progress.
 
     Labels are of the pictures as kept, rounded to 8 bits. Raises UnsoundPictures where activations are not
     finite, a picture is of one colour (black, say), or the estimator fails on one.
@@ -57,30 +56,31 @@ def make_batch(
     strays = [_trajectory(name, stray, rows, config, places) for name, stray in workshop.strays.items()]
 
     def on_step(record: StepRecord) -> None:
-        if record.first:
-            for steps in strays:
-                record.activations.update(steps[record.step - 1])
-            if places.decoder:
-                tokens = model.decoder_tokens(record.latents)
-                record.activations[places.decoder.name] = dict.fromkeys(places.branches, tokens)
-            look(record)
-            tick(len(rows) / config.steps)
+        for steps in strays:
+            record.activations.update(steps[record.step - 1])
+        if places.decoder:
+            tokens = model.decoder_tokens(record.latents)
+            record.activations[places.decoder.name] = dict.fromkeys(places.branches, tokens)
+        look(record)
+        tick(len(rows) / config.steps)
 
-    watch = {"watch": places.watched, "branches": places.branches, "on_step": on_step}
-    denoised = denoise(model, rows, config, **watch, twins=workshop.twins)
+    watching = Watching(
+        layers=places.watched, branches=places.branches, on_step=on_step, twins=workshop.twins
+    )
+    denoised = denoise(model, rows, config, watching)
     levels = decode_sound(model, denoised.latents)
     labels = label_pictures(workshop.estimator, levels.float() / 255, places.properties)
     return Made(levels.permute(0, 2, 3, 1).cpu(), labels)
 
 
-def denoise(model: Model, rows: Sequence[PromptRow], config: ModelConfig, **options: Any) -> Denoised:
-    """Denoise a study's pictures by its settings; options are further ones of `Model.denoise`."""
-    return model.denoise(
+def denoise(model: Model, rows: Sequence[PromptRow], config: ModelConfig, watching: Watching) -> Denoised:
+    """Denoise a study's pictures by its settings, looked on at as asked."""
+    return model.run(
         [row.prompt for row in rows],
         [row.seed for row in rows],
+        watching,
         steps=config.steps,
         guidance_scale=config.guidance_scale,
-        **options,
     )
 
 
@@ -91,15 +91,15 @@ def _trajectory(
     steps: list[dict[str, dict[str, Tensor]]] = []
 
     def on_step(record: StepRecord) -> None:
-        if record.first:
-            steps.append(
-                {
-                    f"{name}.{layer}": {branch: x.clone() for branch, x in of.items()}
-                    for layer, of in record.activations.items()
-                }
-            )
+        steps.append(
+            {
+                f"{name}.{layer}": {branch: x.clone() for branch, x in of.items()}
+                for layer, of in record.activations.items()
+            }
+        )
 
-    denoise(model, rows, config, watch=places.watched, branches=places.branches, on_step=on_step)
+    watching = Watching(layers=places.watched, branches=places.branches, on_step=on_step)
+    denoise(model, rows, config, watching)
     return steps
 
 

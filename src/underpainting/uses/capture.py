@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from underpainting.diffusion import Layer, Model, StepRecord
+from underpainting.diffusion import Layer, Model, StepRecord, Watching
 from underpainting.errors import UnderpaintingError
 from underpainting.records import clear_partial, replacing, write_bytes
 from underpainting.study.config import ModelConfig
@@ -234,12 +234,11 @@ class _Held:
 
 def _make(plan: CapturePlan, tick: Callable[[], None], rows: Rows, look: Look) -> Made:
     def on_step(record: StepRecord) -> None:
-        if record.first:
-            look(record)
-            tick()
+        look(record)
+        tick()
 
-    watch = {"watch": plan.layers, "branches": plan.branches, "on_step": on_step}
-    denoised = denoise(plan.model, rows, plan.config, **watch)
+    watching = Watching(layers=plan.layers, branches=plan.branches, on_step=on_step)
+    denoised = denoise(plan.model, rows, plan.config, watching)
     levels = decode_sound(plan.model, denoised.latents)
     return Made(levels.permute(0, 2, 3, 1).cpu(), {})
 

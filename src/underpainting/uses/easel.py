@@ -8,9 +8,8 @@ from itertools import product
 
 from torch import Tensor
 
-from underpainting.diffusion import Layer, StepRecord
+from underpainting.diffusion import ActivationEdit, Layer, StepRecord, Watching
 from underpainting.diffusion.layers import ALL
-from underpainting.diffusion.watch import Edit
 from underpainting.errors import UnderpaintingError
 from underpainting.intervention import (
     Change,
@@ -160,7 +159,7 @@ class Easel:
         of_grid = {grid: token_labels(maps, grid) for grid in set(self.grids.values())}
         return {layer: of_grid[grid] for layer, grid in self.grids.items()}
 
-    def edit(self, plan: Plan, change: Change) -> Edit:
+    def edit(self, plan: Plan, change: Change) -> ActivationEdit:
         """A change at a plan's layers, steps and branches, as `Model.denoise` takes it."""
         return editing(change, self.layers(plan), range(plan.first, plan.last + 1), plan.branches, self.order)
 
@@ -187,7 +186,7 @@ class Easel:
         places = product((layer.name for layer in self.layers(plan)), steps, plan.branches)
         return set(places) if plan.kind == "carry" else set()
 
-    def paint(self, rows: Sequence[PromptRow], edit: Edit) -> Tensor:
+    def paint(self, rows: Sequence[PromptRow], edit: ActivationEdit) -> Tensor:
         """Pictures [picture, 3, height, width] in 0..1 (of 8 bits) with edited activations."""
         return self._denoise(rows, edit=edit)
 
@@ -199,12 +198,12 @@ class Easel:
         self,
         rows: Sequence[PromptRow],
         *,
-        edit: Edit | None = None,
+        edit: ActivationEdit | None = None,
         look: Callable[[StepRecord], None] | None = None,
     ) -> Tensor:
         model, config = self.workshop.model, self.study.config.model
-        watch = {"watch": self.workshop.places.watched, "branches": self.order}
-        denoised = denoise(model, rows, config, **watch, on_step=look, edit=edit)
+        watching = Watching(layers=self.workshop.places.watched, branches=self.order, on_step=look, edit=edit)
+        denoised = denoise(model, rows, config, watching)
         return to_bytes(model.decode(denoised.latents)).float().cpu() / 255
 
 
