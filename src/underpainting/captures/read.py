@@ -47,7 +47,7 @@ class Captures:
             card = json.loads((self.folder / CARD).read_text(encoding="utf-8"))
             self.model = str(card["model"]["name"])
             self.layers = tuple(
-                Layer(of["name"], of["path"], (of["grid"][0], of["grid"][1]), of["channels"])
+                Layer(of["name"], (of["grid"][0], of["grid"][1]), of["channels"], of["path"])
                 for of in card["layers"]
             )
             self.steps: tuple[int, ...] = tuple(card["kept_steps"])

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from underpainting.captures.read import CARD, PICTURE, Captures, image_file, tensor_name
-from underpainting.diffusion import Layer, Model, StepRecord
+from underpainting.diffusion import Layer, Model, StepRecord, Watching
 from underpainting.errors import UnderpaintingError
 from underpainting.progress import Progress
 from underpainting.records import clear_partial, replacing, write_bytes
@@ -234,12 +234,11 @@ class _Held:
 
 def _make(plan: CapturePlan, tick: Callable[[], None], rows: Rows, look: Look) -> Made:
     def on_step(record: StepRecord) -> None:
-        if record.first:
-            look(record)
-            tick()
+        look(record)
+        tick()
 
-    watch = {"watch": plan.layers, "branches": plan.branches, "on_step": on_step}
-    denoised = denoise(plan.model, rows, plan.config, **watch)
+    watching = Watching(layers=plan.layers, branches=plan.branches, on_step=on_step)
+    denoised = denoise(plan.model, rows, plan.config, watching)
     levels = decode_sound(plan.model, denoised.latents)
     return Made(levels.permute(0, 2, 3, 1).cpu(), {})
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from underpainting.diffusion import Layer
-from underpainting.diffusion.watch import Edit
+from underpainting.diffusion import ActivationEdit, Layer
 from underpainting.intervention.directions import Direction, by_gradient, changed
 from underpainting.intervention.moves import Move, warp_tokens
 
@@ -91,7 +90,7 @@ def along_others(change: Change, others: Directions, more: Labels) -> Change:
 
 def editing(
     change: Change, layers: Sequence[Layer], steps: range, branches: Sequence[str], order: Sequence[str]
-) -> Edit:
+) -> ActivationEdit:
     """What `Model.denoise` takes as `edit`: adds a change at some layers, steps and branches.
 
     order: branches as they stack in the network's batch.

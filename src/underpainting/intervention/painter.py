@@ -8,9 +8,8 @@ from itertools import product
 
 from torch import Tensor
 
-from underpainting.diffusion import Layer, StepRecord
+from underpainting.diffusion import ActivationEdit, Layer, StepRecord, Watching
 from underpainting.diffusion.layers import ALL
-from underpainting.diffusion.watch import Edit
 from underpainting.errors import UnderpaintingError
 from underpainting.intervention import (
     Change,
@@ -143,7 +142,7 @@ class Easel:
         of_grid = {grid: token_labels(maps, grid) for grid in set(self.grids.values())}
         return {layer: of_grid[grid] for layer, grid in self.grids.items()}
 
-    def edit(self, plan: Plan, change: Change) -> Edit:
+    def edit(self, plan: Plan, change: Change) -> ActivationEdit:
         """A change at a plan's layers, steps and branches, as `Model.denoise` takes it."""
         return editing(change, self.layers(plan), range(plan.first, plan.last + 1), plan.branches, self.order)
 
@@ -172,7 +171,7 @@ class Easel:
         places = product((layer.name for layer in self.layers(plan)), steps, plan.branches)
         return set(places) if plan.kind == "carry" else set()
 
-    def paint(self, rows: Sequence[PromptRow], edit: Edit, *, tick: Tick | None = None) -> Tensor:
+    def paint(self, rows: Sequence[PromptRow], edit: ActivationEdit, *, tick: Tick | None = None) -> Tensor:
         """Pictures [picture, 3, height, width] in 0..1 (of 8 bits) with edited activations."""
         return self._denoise(rows, edit=edit, tick=tick)
 
@@ -184,7 +183,7 @@ class Easel:
         self,
         rows: Sequence[PromptRow],
         *,
-        edit: Edit | None = None,
+        edit: ActivationEdit | None = None,
         look: Callable[[StepRecord], None] | None = None,
         tick: Tick | None = None,
     ) -> Tensor:
@@ -193,11 +192,16 @@ class Easel:
         def on_step(record: StepRecord) -> None:
             if look:
                 look(record)
-            if tick and record.first:
+            if tick:
                 tick(len(rows) / config.steps)
 
-        watch = {"watch": self.workshop.places.watched, "branches": self.order}
-        denoised = denoise(model, rows, config, **watch, on_step=on_step if look or tick else None, edit=edit)
+        watching = Watching(
+            layers=self.loaded.places.watched,
+            branches=self.order,
+            on_step=on_step if look or tick else None,
+            edit=edit,
+        )
+        denoised = denoise(model, rows, config, watching)
         return to_bytes(model.decode(denoised.latents)).float().cpu() / 255
 
 

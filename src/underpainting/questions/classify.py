@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from underpainting.diffusion import Model, StepRecord
+from underpainting.diffusion import Model
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.classifiers import Classifier
 from underpainting.observers.classifiers.names import class_numbers, right_classes
@@ -45,11 +45,7 @@ def make_shown(model: Model, prompt: str, seed: int, *, steps: int, guidance_sca
     row = PromptRow(prompt, seed, 0)
     film = Film([row], [row])
 
-    def on_step(record: StepRecord) -> None:
-        if record.first:
-            film.look(record)
-
-    denoised = model.denoise([prompt], [seed], steps=steps, guidance_scale=guidance_scale, on_step=on_step)
+    denoised = model.denoise([prompt], [seed], steps=steps, guidance_scale=guidance_scale, on_step=film.look)
     frames = film.develop(model, 0)
     final = to_bytes(model.decode(denoised.latents)).permute(0, 2, 3, 1).cpu()
     return Shown(row.image, prompt, {"noisy": frames["noisy"], "clean": frames["clean"], "final": final})

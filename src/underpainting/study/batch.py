@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from underpainting.diffusion import Denoised, Model, StepRecord
+from underpainting.diffusion import Denoised, Model, StepRecord, Watching
 from underpainting.errors import UnsoundPictures
 from underpainting.study.environment import Loaded
 from underpainting.study.request.config import ModelConfig
@@ -60,41 +60,34 @@ def make_batch(
     (black, say), or the estimator fails on one.
     """
     places = loaded.places
-    watch: dict[str, Any] = {"watch": places.watched, "branches": places.branches}
-    beside = [
-        stand_in.batch(lambda model, on_step: _denoise(model, rows, config, on_step, watch))
-        for stand_in in places.stand_ins
-    ]
+    watched: dict[str, Any] = {"layers": places.watched, "branches": places.branches}
+
+    def run(model: Model, on_step: Look) -> None:
+        denoise(model, rows, config, Watching(**watched, on_step=on_step))
+
+    beside = [stand_in.batch(run) for stand_in in places.stand_ins]
 
     def on_step(record: StepRecord) -> None:
-        if not record.first:
-            return
         activations = dict(record.activations)
         for others in beside:
             activations |= others(record)
         look(replace(record, activations=activations))
         tick(len(rows) / config.steps)
 
-    networks = {name: net for stand_in in places.stand_ins for name, net in stand_in.networks.items()}
-    denoised = denoise(loaded.model, rows, config, **watch, on_step=on_step, twins=networks)
+    twins = {name: network for stand_in in places.stand_ins for name, network in stand_in.networks.items()}
+    denoised = denoise(loaded.model, rows, config, Watching(**watched, on_step=on_step, twins=twins))
     levels = decode_sound(loaded.model, denoised.latents)
     return Made(levels.permute(0, 2, 3, 1).cpu(), loaded.label(rows, levels.float() / 255))
 
 
-def _denoise(
-    model: Model, rows: Sequence[PromptRow], config: ModelConfig, look: Look, watch: dict[str, Any]
-) -> None:
-    denoise(model, rows, config, **watch, on_step=lambda record: look(record) if record.first else None)
-
-
-def denoise(model: Model, rows: Sequence[PromptRow], config: ModelConfig, **options: Any) -> Denoised:
-    """Denoise a study's pictures by its settings; options are further ones of `Model.denoise`."""
-    return model.denoise(
+def denoise(model: Model, rows: Sequence[PromptRow], config: ModelConfig, watching: Watching) -> Denoised:
+    """Denoise a study's pictures by its settings, looked on at as asked."""
+    return model.run(
         [row.prompt for row in rows],
         [row.seed for row in rows],
+        watching,
         steps=config.steps,
         guidance_scale=config.guidance_scale,
-        **options,
     )
 
 

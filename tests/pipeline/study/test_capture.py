@@ -128,7 +128,7 @@ def test_half_precision_halves_the_disk(loaded: Model, small: Captures, tmp_path
 def test_the_size_of_stable_diffusion_is_told_as_published() -> None:
     sides = [64, 64, 32, 32, 16, 16, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64]
     channels = {64: 320, 32: 640, 16: 1280, 8: 1280}
-    layers = [Layer(str(i), "", (side, side), channels[side]) for i, side in enumerate(sides)]
+    layers = [Layer(str(i), (side, side), channels[side], path="") for i, side in enumerate(sides)]
     size = activation_bytes(layers, range(15), ("conditional", "unconditional"), "float16")
     assert size == pytest.approx(692e6, rel=2e-3)
 

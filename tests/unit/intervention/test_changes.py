@@ -51,7 +51,7 @@ def test_other_probes_get_as_much_where_the_target_differs() -> None:
 
 
 def test_only_the_asked_rows_layers_and_steps_are_edited() -> None:
-    layer = Layer("a", "path", (4, 4), 3)
+    layer = Layer("a", (4, 4), 3, path="path")
     edit = editing(changing, [layer], range(2, 4), ["conditional"], ["unconditional", "conditional"])
     x = torch.randn(4, 16, 3)
     for name, step in (("a", 1), ("a", 4), ("b", 2)):

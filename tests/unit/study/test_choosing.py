@@ -26,7 +26,7 @@ def test_dice_curve_is_dice_at_every_threshold(grid: tuple[int, int]) -> None:
 
 
 def _places() -> Places:
-    layers = (Layer("a", "a", (2, 2), 3), Layer("b", "b", (2, 2), 3))
+    layers = (Layer("a", (2, 2), 3, path="a"), Layer("b", (2, 2), 3, path="b"))
     return Places(layers, 2, ("conditional",), (Property("saliency", True), Property("depth", False)), 4)
 
 
