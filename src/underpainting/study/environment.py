@@ -12,13 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-<<<<<<< HEAD
 from underpainting.controls import Control, Setting, controls
-from underpainting.diffusion import Model, load, use_scheduler
-=======
-from underpainting.diffusion import Layer, Model, load
-from underpainting.diffusion.twins import twin_of
->>>>>>> i-diffusion
+from underpainting.diffusion import Model, load
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.classifiers import Classifier, load_classifier
 from underpainting.observers.estimators import Estimator, load_estimator
@@ -91,38 +86,20 @@ def load_study(config: StudyConfig, model: Model | None = None, estimator: Estim
         labeller = estimator or load_estimator(config.labels.estimator, device=device)
     named = config.labels.classifier
     classifier = None if named is None else load_classifier(named, device=device)
-<<<<<<< HEAD
     properties = choose_properties(labeller, config.labels.properties)
     chosen = tuple(controls()[key] for key in config.controls.use)
     setting = Setting(model, layers, config.watch.branches)
     stand_ins = tuple(stand_in for control in chosen for stand_in in control.stand_ins(setting))
     places = Places(layers, config.model.steps, config.watch.branches, properties, stand_ins)
     return Loaded(model, labeller, classifier, chosen, places)
-=======
-    properties = choose_properties(estimator, config.labels.properties)
-    channels, *grid = model.adapter.latents(model.pipe, model.size)
-    decoder = model.decoder_channels
-    attention = Layer("decoder", (grid[0], grid[1]), decoder, DECODER) if decoder else None
-    kinds: tuple[str, ...] = tuple(dict.fromkeys(config.controls.twins))
-    places = Places(layers, config.model.steps, config.watch.branches, properties, channels, attention, kinds)
-    networks = {kind: twin_of(model.adapter.denoiser(model.pipe), kind.removesuffix(OWN)) for kind in kinds}
-    twins = {kind: network for kind, network in networks.items() if not kind.endswith(OWN)}
-    strays = {kind: model.with_denoiser(networks[kind]) for kind in kinds if kind.endswith(OWN)}
-    return Workshop(model, estimator, classifier, places, twins, strays)
->>>>>>> i-diffusion
 
 
 def open_model(config: StudyConfig, model: Model | None = None) -> Model:
     """Load the model that a config names, or take the one given, with the config's scheduler."""
     device, dtype = choose_device(config.run.device), getattr(torch, config.model.dtype)
-<<<<<<< HEAD
     wanted = config.model
     model = model or load(wanted.name, device=device, torch_dtype=dtype, variant=wanted.variant)
-    use_scheduler(model, config.model.scheduler)
-=======
-    model = model or load(config.model.name, device=device, torch_dtype=dtype)
-    model.use_scheduler(config.model.scheduler)
->>>>>>> i-diffusion
+    model.use_scheduler(wanted.scheduler)
     if (config.model.height or model.size[0], config.model.width or model.size[1]) == model.size:
         return model
     return model.of_size(config.model.height, config.model.width)
