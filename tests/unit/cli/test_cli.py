@@ -9,7 +9,10 @@ import underpainting
 from underpainting.cli import main
 from underpainting.cli.show import duration, size, table
 
-COMMANDS = ("init", "run", "demo", "layers", "estimate", "report", "capture", "push", "pull")
+COMMANDS = (
+    *("init", "run", "demo", "layers", "estimate", "report", "intervene", "experiment", "replay"),
+    *("capture", "push", "pull"),
+)
 
 
 def _call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
