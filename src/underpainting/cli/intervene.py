@@ -147,7 +147,7 @@ def _show_batch(batch: Batch, json: bool) -> None:
         pictures = {image: _about(made) for image, made in batch.made.items()}
         as_json({"folder": str(batch.folder), "pictures": pictures, "left_out": batch.left_out})
         return
-    for name in next(iter(batch.made.values())).plan.properties:
+    for name in dict.fromkeys(name for made in batch.made.values() for name in made.plan.properties):
         rows = [
             [
                 image,
@@ -157,6 +157,7 @@ def _show_batch(batch: Batch, json: bool) -> None:
                 _said(made.followed[name]),
             ]
             for image, made in batch.made.items()
+            if name in made.plan.properties
         ]
         columns = ["picture", "unedited", "edited", "class", "class edited", "followed"]
         typer.echo(f"{name}, {measure(name)} with the target")
