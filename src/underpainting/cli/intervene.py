@@ -148,16 +148,21 @@ def _show_batch(batch: Batch, json: bool) -> None:
         pictures = {image: _about(made) for image, made in batch.made.items()}
         as_json({"folder": str(batch.folder), "pictures": pictures, "left_out": batch.left_out})
         return
-    rows = [
-        [
-            *(image, made.asked.prompt, f"{name}, {measure(name)}", *made.scores[name, "target"]),
-            *(made.before.seen, made.after.seen, "yes" if made.followed[name] else "no"),
+    for name in dict.fromkeys(name for made in batch.made.values() for name in made.plan.properties):
+        rows = [
+            [
+                image,
+                *made.scores[name, "target"],
+                made.before.seen,
+                made.after.seen,
+                _said(made.followed[name]),
+            ]
+            for image, made in batch.made.items()
+            if name in made.plan.properties
         ]
-        for image, made in batch.made.items()
-        for name in made.plan.properties
-    ]
-    columns = ["picture", "prompt", "with the target", "unedited", "edited", "class", "edited", "followed"]
-    table(columns, rows)
+        columns = ["picture", "unedited", "edited", "class", "class edited", "followed"]
+        typer.echo(f"{name}, {measure(name)} with the target")
+        table(columns, rows)
     followed = sum(all(made.followed.values()) for made in batch.made.values())
     left = f"; {len(batch.left_out)} left out" if batch.left_out else ""
     typer.echo(f"{followed} of {len(batch.made)} pictures follow their target{left}")
@@ -169,3 +174,7 @@ def _about(made: Intervened) -> dict[str, Any]:
     both = {name: {"unedited": old, "edited": edited} for name, (old, edited) in scores.items()}
     seen = {"unedited": made.before.seen, "edited": made.after.seen}
     return {"scores": both, "class": seen, "followed": made.followed, "advice": made.advice}
+
+
+def _said(yes: bool) -> str:
+    return "yes" if yes else "no"

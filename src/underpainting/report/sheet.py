@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from textwrap import wrap
 from typing import Any
 
@@ -90,8 +91,10 @@ class _Page:
         """A heading and lines to the left of a row."""
         texts = [(line, INK, 9.5) for line in wrap(heading, 30)]
         texts += [(part, MUTED, 8.0) for line in lines for part in wrap(line, 38)]
-        for number, (text, hue, size) in enumerate(texts):
-            self._write(EDGE, self._top(row) - 0.1 - number * LINE, text, hue, size)
+        middle = self._top(row) - 0.08
+        for (text, hue, size), (_, _, following) in pairwise([*texts, texts[-1]]):
+            self._write(EDGE, middle, text, hue, size)
+            middle -= LINE if size == following else 1.4 * LINE
 
     def png(self, headings: Sequence[str]) -> bytes:
         """The page as a PNG file, a heading over each column."""

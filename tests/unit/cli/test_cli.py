@@ -10,7 +10,10 @@ from underpainting.cli import main
 from underpainting.cli.show import duration, table
 from underpainting.weights import readable
 
-COMMANDS = ("init", "run", "demo", "layers", "estimate", "report", "capture", "push", "pull")
+COMMANDS = (
+    *("init", "run", "demo", "layers", "estimate", "report", "intervene", "experiment", "replay"),
+    *("capture", "push", "pull"),
+)
 
 
 def _call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
