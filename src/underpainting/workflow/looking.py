@@ -139,12 +139,12 @@ def classify(
     frames = {(of.image, look): of.frames[look].numpy() for of in shown for look in of.frames}
     found = read_seen(table, right)
     drawn = [seen for seen in found if seen.picture != "final"]
-    names = [f"{Path(seen.image).name}-{seen.picture}" for seen in drawn]
-    for number, (seen, name) in enumerate(zip(drawn, names, strict=True)):
-        again = names[:number].count(name)  # photographs of one name, from several folders
+    stems = [f"{Path(seen.image).name}-{seen.picture}" for seen in drawn]
+    for number, (seen, stem) in enumerate(zip(drawn, stems, strict=True)):
+        again = stems[:number].count(stem)  # photographs of one name, from several folders
         for kind in ("png", "svg"):
             figure = recognition_file(seen, frames[seen.image, seen.picture], kind)
-            write_bytes(out / f"{name}{f'-{again + 1}' if again else ''}.{kind}", figure)
+            write_bytes(out / f"{stem}{f'-{again + 1}' if again else ''}.{kind}", figure)
     return found
 
 
