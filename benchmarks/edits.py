@@ -19,7 +19,8 @@ from benchmarks.subject import BATCH, MODEL, batches
 from benchmarks.timing import interleaved, ratio
 from underpainting import workflow
 from underpainting.cli.show import quiet_libraries, table
-from underpainting.intervention import Plan, by_gradient, changed, direction_of
+from underpainting.intervention.directions import by_gradient, changed, direction_of
+from underpainting.intervention.edit import Plan
 from underpainting.probes import Moments, Probe, ridge
 from underpainting.study.request.config import ControlsConfig, PromptsConfig, RunConfig, StudyConfig
 from underpainting.intervention.painter import MASK, set_up

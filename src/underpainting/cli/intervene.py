@@ -128,7 +128,7 @@ def _show_one(made: Intervened, home: Path, json: bool) -> None:
     if json:
         as_json({"folder": str(home), **_about(made)})
         return
-    agree = {name: made.scores[name, "target"] for name in made.plan.properties}
+    agree = {name: made.scores[name, "target"] for name in made.edit.properties}
     rows: list[list[object]] = [
         [f"{name}, {measure(name)} with the target", *of] for name, of in agree.items()
     ]
@@ -148,7 +148,7 @@ def _show_batch(batch: Batch, json: bool) -> None:
         pictures = {image: _about(made) for image, made in batch.made.items()}
         as_json({"folder": str(batch.folder), "pictures": pictures, "left_out": batch.left_out})
         return
-    for name in dict.fromkeys(name for made in batch.made.values() for name in made.plan.properties):
+    for name in dict.fromkeys(name for made in batch.made.values() for name in made.edit.properties):
         rows = [
             [
                 image,
@@ -158,7 +158,7 @@ def _show_batch(batch: Batch, json: bool) -> None:
                 _said(made.followed[name]),
             ]
             for image, made in batch.made.items()
-            if name in made.plan.properties
+            if name in made.edit.properties
         ]
         columns = ["picture", "unedited", "edited", "class", "class edited", "followed"]
         typer.echo(f"{name}, {measure(name)} with the target")

@@ -13,7 +13,7 @@ Branch = Literal["conditional", "unconditional"]
 Kind = Literal["carry", "covariance", "minimum", "gradient"]
 
 
-class Plan(BaseModel):
+class Edit(BaseModel):
     """An edit of activations.
 
     kind: `carry` takes the unedited picture's own activations from where the object was to where it is to be;
@@ -34,7 +34,7 @@ class Plan(BaseModel):
     properties: Annotated[tuple[str, ...], Field(min_length=1)] = ("saliency",)
 
     @model_validator(mode="after")
-    def _in_order(self) -> Plan:
+    def _in_order(self) -> Edit:
         if self.last < self.first:
             raise ValueError(f"steps {self.first} to {self.last} are none; give the first one first")
         return self
@@ -47,22 +47,22 @@ class Plan(BaseModel):
         steps = f"steps {self.first} to {self.last}"
         return f"{self.kind}, strength {self.strength:g}, {steps}, {layers}, {branches}"
 
-    def late(self, steps: int) -> Plan:
+    def late(self, steps: int) -> Edit:
         """The same edit at as many of the last steps."""
         return self.model_copy(update={"first": steps - (self.last - self.first), "last": steps})
 
 
-EDIT_OF_MOVES = Plan(kind="carry", strength=2.0, last=5)
+EDIT_OF_MOVES = Edit(kind="carry", strength=2.0, last=5)
 """The edit of a picture whose object is moved, where neither an experiment nor a person chose one."""
 
-EDIT_OF_TARGETS = Plan(kind="covariance", strength=5.0, last=8)
+EDIT_OF_TARGETS = Edit(kind="covariance", strength=5.0, last=8)
 """As `EDIT_OF_MOVES`, for any other target: activations cannot be carried to where none of them were."""
 
 
-def make_plan(settings: Mapping[str, Any]) -> Plan:
-    """A plan from its settings. Raises UnderpaintingError where they are none."""
+def make_edit(settings: Mapping[str, Any]) -> Edit:
+    """A edit from its settings. Raises UnderpaintingError where they are none."""
     try:
-        return Plan.model_validate(settings)
+        return Edit.model_validate(settings)
     except ValidationError as error:
         fault = error.errors()[0]
         where = " ".join(map(str, fault["loc"]))

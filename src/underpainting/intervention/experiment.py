@@ -16,15 +16,17 @@ from torch import Tensor
 from underpainting.errors import UnderpaintingError
 from underpainting.findings.frechet import kinds
 from underpainting.findings.interventions import INTERVENED, NULL, interventions
-from underpainting.intervention import STAY, Change, Move, Plan, along_others, make_plan, rotated, warp
-from underpainting.intervention.painter import MASK, Easel, Unedited
+from underpainting.intervention.changes import Change, along_others, rotated
+from underpainting.intervention.edit import Edit, make_edit
+from underpainting.intervention.moves import STAY, Move, warp
+from underpainting.intervention.painter import Painter, Unedited
 from underpainting.intervention.trials import draw_moves, judge, targets
 from underpainting.progress import Progress
-from underpainting.questions.remake import prompt_numbers, sound_rows
 from underpainting.records import INTERVENTIONS, make_table, read_table, sealing, write_table
 from underpainting.study.batch import to_bytes
-from underpainting.study.request.prompts import PromptRow
-from underpainting.study.study import Study, write_json
+from underpainting.study.request.prompts import PromptRow, prompt_numbers
+from underpainting.study.study import StudyFolder, write_json
+from underpainting.vocabulary import OBJECT
 
 FEATURES = ".features.safetensors"
 LOOKED_AT = 6, 4  # pictures and targets kept for looking at
@@ -39,26 +41,26 @@ class Trial:
     target: Mapping[str, Tensor]
 
 
-Painter = Callable[[Trial], Tensor]
+Condition = Callable[[Trial], Tensor]
 """From a trial to the pictures [picture, 3, height, width] of one condition."""
 
 
-def controls(easel: Easel, aim: str, plan: Plan) -> dict[str, Painter]:
+def controls(painter: Painter, aim: str, edit: Edit) -> dict[str, Condition]:
     """The unedited picture, the edit, and its controls, by condition.
 
     `random` and `shuffled_probe` change activations as much, token by token, as the edit does.
     """
-    properties = easel.workshop.places.properties
+    properties = painter.loaded.places.properties
 
     def aimed(trial: Trial) -> Change:
-        return easel.change(plan, trial.unedited, trial.target, trial.moves)
+        return painter.change(edit, trial.unedited, trial.target, trial.moves)
 
     def elsewhere(trial: Trial, moves: Sequence[Move]) -> Change:
-        return easel.change(plan, trial.unedited, targets(trial.unedited.labels, moves, properties), moves)
+        return painter.change(edit, trial.unedited, targets(trial.unedited.labels, moves, properties), moves)
 
     def shuffled(trial: Trial) -> Change:
-        more = easel.tokens({aim: trial.target[aim] - trial.unedited.labels[aim]})
-        return along_others(aimed(trial), easel.directions((aim,), shuffled=True), more)
+        more = painter.tokens({aim: trial.target[aim] - trial.unedited.labels[aim]})
+        return along_others(aimed(trial), painter.directions((aim,), shuffled=True), more)
 
     changes: dict[str, Callable[[Trial], Change]] = {
         "random": lambda trial: rotated(aimed(trial)),
@@ -68,35 +70,35 @@ def controls(easel: Easel, aim: str, plan: Plan) -> dict[str, Painter]:
     }
     return {
         NULL: lambda trial: trial.unedited.pictures,
-        INTERVENED: edited(easel, plan),
-        **{name: _painted(easel, plan, change) for name, change in changes.items()},
-        "late": edited(easel, plan.late(easel.probes.steps)),
+        INTERVENED: edited(painter, edit),
+        **{name: _painted(painter, edit, change) for name, change in changes.items()},
+        "late": edited(painter, edit.late(painter.probes.steps)),
         "moved_picture": _moved_picture,
     }
 
 
-def variations(easel: Easel, plan: Plan) -> dict[str, Painter]:
+def variations(painter: Painter, edit: Edit) -> dict[str, Condition]:
     """The edit at other strengths, until other steps, and without or with only one part of the network."""
-    layers = [layer.name for layer in easel.layers(plan)]
+    layers = [layer.name for layer in painter.layers(edit)]
     parts = dict.fromkeys(name.split(".")[0] for name in layers)
-    strengths, steps = [of * plan.strength for of in (0.25, 0.5, 1, 2)], easel.probes.steps
+    strengths, steps = [of * edit.strength for of in (0.25, 0.5, 1, 2)], painter.probes.steps
     varied: dict[str, dict[str, object]] = {f"strength {of:g}": {"strength": of} for of in strengths}
-    varied |= {f"until step {of}": {"last": of} for of in (1, 2, 3, 5, 8) if plan.first <= of <= steps}
+    varied |= {f"until step {of}": {"last": of} for of in (1, 2, 3, 5, 8) if edit.first <= of <= steps}
     for part in parts if len(parts) > 1 else ():
         mine = tuple(name for name in layers if name.split(".")[0] == part)
         varied[f"only {part}"] = {"layers": mine}
         varied[f"without {part}"] = {"layers": tuple(name for name in layers if name not in mine)}
-    painters = {name: edited(easel, plan.model_copy(update=update)) for name, update in varied.items()}
-    return {NULL: lambda trial: trial.unedited.pictures, **painters}
+    conditions = {name: edited(painter, edit.model_copy(update=update)) for name, update in varied.items()}
+    return {NULL: lambda trial: trial.unedited.pictures, **conditions}
 
 
-def edited(easel: Easel, plan: Plan) -> Painter:
-    """Pictures edited by a plan towards the trial's target."""
-    return _painted(easel, plan, lambda of: easel.change(plan, of.unedited, of.target, of.moves))
+def edited(painter: Painter, edit: Edit) -> Condition:
+    """Pictures edited by an edit towards the trial's target."""
+    return _painted(painter, edit, lambda of: painter.change(edit, of.unedited, of.target, of.moves))
 
 
-def _painted(easel: Easel, plan: Plan, change: Callable[[Trial], Change]) -> Painter:
-    return lambda trial: easel.paint(trial.unedited.rows, easel.edit(plan, change(trial)))
+def _painted(painter: Painter, edit: Edit, change: Callable[[Trial], Change]) -> Condition:
+    return lambda trial: painter.paint(trial.unedited.rows, painter.acting(edit, change(trial)))
 
 
 def _moved_picture(trial: Trial) -> Tensor:
@@ -105,63 +107,63 @@ def _moved_picture(trial: Trial) -> Tensor:
     return warp(pictures, trial.moves, (pictures.shape[-2], pictures.shape[-1]), nearest=True)
 
 
-def candidates(aim: str) -> list[Plan]:
+def candidates(aim: str) -> list[Edit]:
     """Plans that are tried before one is chosen: kinds, strengths and steps."""
-    kinds = ("carry", "covariance") if aim == MASK else ("covariance",)
-    last = (5, 8) if aim == MASK else (3, 5, 8)
+    kinds = ("carry", "covariance") if aim == OBJECT else ("covariance",)
+    last = (5, 8) if aim == OBJECT else (3, 5, 8)
     return [
-        Plan.model_validate({"kind": kind, "strength": strength, "last": step, "properties": (aim,)})
+        Edit.model_validate({"kind": kind, "strength": strength, "last": step, "properties": (aim,)})
         for kind in kinds
         for strength in (1.5, 2.5)
         for step in last
     ]
 
 
-def chosen_plan(study: Study, aim: str) -> Plan | None:
-    """The plan that was chosen for a property, where one was."""
+def chosen_edit(study: StudyFolder, aim: str) -> Edit | None:
+    """The edit that was chosen for a property, where one was."""
     path = _choice(study, aim)
-    return make_plan(json.loads(path.read_text(encoding="utf-8"))["chosen"]) if path.is_file() else None
+    return make_edit(json.loads(path.read_text(encoding="utf-8"))["chosen"]) if path.is_file() else None
 
 
-def choose_plan(easel: Easel, aim: str, progress: Progress) -> Plan:
-    """The plan that moves a property's map best on calibrate pictures, where a lost class counts as nothing.
+def choose_edit(painter: Painter, aim: str, progress: Progress) -> Edit:
+    """The edit that moves a property's map best on calibrate pictures, where a lost class counts as nothing.
 
     All that was tried stands in `choice.json`; where it is there, nothing is tried again.
     """
-    if chosen := chosen_plan(easel.study, aim):
+    if chosen := chosen_edit(painter.study, aim):
         return chosen
-    rows = sound_rows(easel.study, "calibrate")
-    plans = [plan for plan in candidates(aim) if plan.last <= easel.probes.steps]
-    if not plans:
-        plans = [plan.model_copy(update={"last": easel.probes.steps}) for plan in candidates(aim)]
+    rows = painter.study.sound_rows("calibrate")
+    edits = [edit for edit in candidates(aim) if edit.last <= painter.probes.steps]
+    if not edits:
+        edits = [edit.model_copy(update={"last": painter.probes.steps}) for edit in candidates(aim)]
     progress.phase(f"choosing an edit of {aim} on {len(rows)} calibrate pictures")
-    progress.start(len(rows) * (len(plans) + 1), 0)
-    tried = {str(number): edited(easel, plan) for number, plan in enumerate(plans)}
-    found = interventions(pa.concat_tables(of for of, _ in _scored(easel, aim, rows, tried, 1, progress)))
+    progress.start(len(rows) * (len(edits) + 1), 0)
+    tried = {str(number): edited(painter, edit) for number, edit in enumerate(edits)}
+    found = interventions(pa.concat_tables(of for of, _ in _scored(painter, aim, rows, tried, 1, progress)))
     about = [
         {
-            "plan": plan.model_dump(mode="json"),
+            "edit": edit.model_dump(mode="json"),
             **{of.metric: of.mean for of in found if of.condition == str(i) and of.property in (aim, "")},
         }
-        for i, plan in enumerate(plans)
+        for i, edit in enumerate(edits)
     ]
-    chosen = max(zip(plans, about, strict=True), key=lambda of: float(str(of[1]["target_if_kept"])))[0]
-    path = _choice(easel.study, aim)
+    chosen = max(zip(edits, about, strict=True), key=lambda of: float(str(of[1]["target_if_kept"])))[0]
+    path = _choice(painter.study, aim)
     path.parent.mkdir(parents=True, exist_ok=True)
     with sealing(path) as temporary:
         write_json(temporary, {"chosen": chosen.model_dump(mode="json"), "tried": about})
     return chosen
 
 
-def _choice(study: Study, aim: str) -> Path:
-    return study.interventions / aim / "choice.json"
+def _choice(study: StudyFolder, aim: str) -> Path:
+    return study.interventions_folder / aim / "choice.json"
 
 
 def run_experiment(
-    easel: Easel,
+    painter: Painter,
     aim: str,
-    plan: Plan,
-    conditions: Mapping[str, Painter],
+    edit: Edit,
+    conditions: Mapping[str, Condition],
     folder: Path,
     *,
     pictures: int,
@@ -171,23 +173,23 @@ def run_experiment(
     """Every condition of every trial on the first test pictures of different prompts.
 
     Batches that are done are kept in the folder and not made again. Returns rows of `INTERVENTIONS`.
-    Raises UnderpaintingError where the folder's were made by another plan.
+    Raises UnderpaintingError where the folder's were made by another edit.
     """
-    rows = _one_a_prompt(sound_rows(easel.study, "test"))[:pictures]
-    asked = {"plan": plan.model_dump(mode="json"), "pictures": len(rows), "trials": trials}
+    rows = _one_a_prompt(painter.study.sound_rows("test"))[:pictures]
+    asked = {"edit": edit.model_dump(mode="json"), "pictures": len(rows), "trials": trials}
     card = folder / "experiment.json"
     if card.is_file() and json.loads(card.read_text(encoding="utf-8")) != asked:
         raise UnderpaintingError(f"{folder} holds another experiment; remove it, or ask for the same")
     folder.mkdir(parents=True, exist_ok=True)
     with sealing(card) as temporary:
         write_json(temporary, asked)
-    parts = {folder / f"{start:05d}.parquet": of for start, of in _batches(easel, rows)}
+    parts = {folder / f"{start:05d}.parquet": of for start, of in _batches(painter, rows)}
     missing = {path: of for path, of in parts.items() if not path.is_file()}
     progress.phase(f"interventions on {aim}")
     each = 1 + trials * len(conditions)
     progress.start(len(rows) * each, (len(rows) - sum(map(len, missing.values()))) * each)
     for path, of in missing.items():
-        scored = list(_scored(easel, aim, of, conditions, trials, progress))
+        scored = list(_scored(painter, aim, of, conditions, trials, progress))
         table = pa.concat_tables(rows for rows, _ in scored)
         with sealing(path.with_suffix(FEATURES)) as temporary:
             save_file(_joined([seen for _, seen in scored]), temporary)
@@ -211,7 +213,7 @@ def _joined(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     return {name: torch.cat([part[name] for part in parts if name in part]) for name in names}
 
 
-def keep_examples(easel: Easel, aim: str, plan: Plan, folder: Path) -> None:
+def keep_examples(painter: Painter, aim: str, edit: Edit, folder: Path) -> None:
     """Keep a few test pictures, each with the pictures painted for several targets, for looking at.
 
     `examples.safetensors`: before [picture, height, width, 3] uint8, after [picture, trial, height, width, 3]
@@ -221,12 +223,12 @@ def keep_examples(easel: Easel, aim: str, plan: Plan, folder: Path) -> None:
     if path.is_file():
         return
     pictures, trials = LOOKED_AT
-    rows = _one_a_prompt(sound_rows(easel.study, "test"))[:pictures]
+    rows = _one_a_prompt(painter.study.sound_rows("test"))[:pictures]
     before, after, target = [], [], []
-    for unedited in _unedited(easel, rows, aim, Progress()):
-        of = [_trial(easel, unedited, aim, trial) for trial in range(trials)]
+    for unedited in _unedited(painter, rows, aim, Progress()):
+        of = [_trial(painter, unedited, aim, trial) for trial in range(trials)]
         before.append(unedited.pictures)
-        after.append(torch.stack([edited(easel, plan)(trial) for trial in of], dim=1))
+        after.append(torch.stack([edited(painter, edit)(trial) for trial in of], dim=1))
         target.append(torch.stack([trial.target[aim] for trial in of], dim=1))
     tensors = {
         "before": to_bytes(torch.cat(before).movedim(-3, -1)).contiguous(),
@@ -238,50 +240,52 @@ def keep_examples(easel: Easel, aim: str, plan: Plan, folder: Path) -> None:
 
 
 def _scored(
-    easel: Easel,
+    painter: Painter,
     aim: str,
     rows: Sequence[PromptRow],
-    conditions: Mapping[str, Painter],
+    conditions: Mapping[str, Condition],
     trials: int,
     progress: Progress,
 ) -> Iterator[tuple[pa.Table, dict[str, Tensor]]]:
     """By trial and condition of each batch: rows, and features of its pictures if the classifier has any."""
-    workshop = easel.workshop
-    features = getattr(workshop.classifier, "features", None)
-    properties = workshop.places.properties
-    for unedited in _unedited(easel, rows, aim, progress):
+    loaded = painter.loaded
+    features = getattr(loaded.classifier, "features", None)
+    properties = loaded.places.properties
+    for unedited in _unedited(painter, rows, aim, progress):
         for number in range(trials):
-            trial = _trial(easel, unedited, aim, number)
+            trial = _trial(painter, unedited, aim, number)
             for condition, paint in conditions.items():
                 pictures = paint(trial)
-                labels, target = easel.labels(pictures), trial.target
-                scores = judge(pictures, labels, unedited, target, properties, workshop.classifier)
+                labels, target = painter.labels(pictures), trial.target
+                scores = judge(pictures, labels, unedited, target, properties, loaded.classifier)
                 rows_of = _rows(unedited.rows, number, condition, aim, scores)
                 yield rows_of, {condition: features(pictures).cpu()} if features else {}
                 progress.advance(len(unedited.rows))
 
 
-def _unedited(easel: Easel, rows: Sequence[PromptRow], aim: str, progress: Progress) -> Iterator[Unedited]:
+def _unedited(
+    painter: Painter, rows: Sequence[PromptRow], aim: str, progress: Progress
+) -> Iterator[Unedited]:
     """Batches of unedited pictures, without those in which there is nothing to move."""
-    for _, batch in _batches(easel, rows):
-        unedited = easel.unedited(batch)
+    for _, batch in _batches(painter, rows):
+        unedited = painter.unedited(batch)
         progress.advance(len(batch))
-        seen = [bool(of.amax() > of.amin()) for of in unedited.labels.get(MASK, unedited.labels[aim])]
+        seen = [bool(of.amax() > of.amin()) for of in unedited.labels.get(OBJECT, unedited.labels[aim])]
         if all(seen):
             yield unedited
         elif any(seen):
-            yield easel.unedited([row for row, is_seen in zip(batch, seen, strict=True) if is_seen])
+            yield painter.unedited([row for row, is_seen in zip(batch, seen, strict=True) if is_seen])
 
 
-def _batches(easel: Easel, rows: Sequence[PromptRow]) -> Iterator[tuple[int, Sequence[PromptRow]]]:
-    size = easel.study.config.run.batch_size
+def _batches(painter: Painter, rows: Sequence[PromptRow]) -> Iterator[tuple[int, Sequence[PromptRow]]]:
+    size = painter.study.config.run.batch_size
     return ((start, rows[start : start + size]) for start in range(0, len(rows), size))
 
 
-def _trial(easel: Easel, unedited: Unedited, aim: str, number: int) -> Trial:
-    masks = unedited.labels.get(MASK, unedited.labels[aim])
+def _trial(painter: Painter, unedited: Unedited, aim: str, number: int) -> Trial:
+    masks = unedited.labels.get(OBJECT, unedited.labels[aim])
     moves = draw_moves(masks, [row.seed for row in unedited.rows], number)
-    return Trial(unedited, moves, targets(unedited.labels, moves, easel.workshop.places.properties))
+    return Trial(unedited, moves, targets(unedited.labels, moves, painter.loaded.places.properties))
 
 
 def _rows(

@@ -18,12 +18,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-from underpainting.intervention import Plan
-from underpainting.intervention.painter import MASK, Easel, Tick
+from underpainting.intervention.edit import Edit
+from underpainting.intervention.painter import Painter, Tick
 from underpainting.intervention.picture import Asked, Intervened, Painted, paint_intervened
 from underpainting.records import atomic_folder, sha256_file
 from underpainting.records.pictures import read_frame
-from underpainting.study.study import Study, write_json
+from underpainting.study.study import StudyFolder, write_json
+from underpainting.vocabulary import OBJECT
 
 CARD, MAPS = "intervention.json", "maps.safetensors"
 
@@ -37,10 +38,10 @@ class Replayed:
     largest: int
 
 
-def request(asked: Asked, plan: Plan, drawn: Tensor | None) -> dict[str, Any]:
+def request(asked: Asked, edit: Edit, drawn: Tensor | None) -> dict[str, Any]:
     """All that decides what is painted, as JSON; drawn: the mask as it was read."""
     mask = None if drawn is None else _digest(drawn.byte())
-    return {"asked": asked.model_dump(mode="json"), "plan": plan.model_dump(mode="json"), "mask": mask}
+    return {"asked": asked.model_dump(mode="json"), "edit": edit.model_dump(mode="json"), "mask": mask}
 
 
 def name_of(request: object) -> str:
@@ -57,14 +58,14 @@ def require_free(folder: Path) -> None:
         raise UnderpaintingError(f"{folder} cannot be made in {home}; name another folder by --out")
 
 
-def keep(made: Intervened, study: Study, strip: bytes, folder: Path) -> None:
+def keep(made: Intervened, study: StudyFolder, strip: bytes, folder: Path) -> None:
     """Write an intervention's pictures, maps, strip and card into a folder, whole or not at all."""
     about = {
         "asked": made.asked.model_dump(mode="json"),
-        "plan": made.plan.model_dump(mode="json"),
+        "edit": made.edit.model_dump(mode="json"),
         "study": study.folder.resolve().name,
         "probes": _probes(study),
-        "environment": json.loads(study.environment.read_text(encoding="utf-8")),
+        "environment": json.loads(study.environment_file.read_text(encoding="utf-8")),
         "after": _digest(made.after.picture),
         "scores": {"/".join(filter(None, key)): _pair(*of) for key, of in made.scores.items()},
         "class": None if made.after.seen is None else _pair(made.before.seen, made.after.seen),
@@ -87,24 +88,24 @@ def read_kept(folder: Path) -> Intervened:
     try:
         about = json.loads((folder / CARD).read_text(encoding="utf-8"))
         maps = load_file(folder / MAPS)
-        asked, plan = Asked.model_validate(about["asked"]), Plan.model_validate(about["plan"])
+        asked, edit = Asked.model_validate(about["asked"]), Edit.model_validate(about["edit"])
         scores = {_key(name): of for name, of in about["scores"].items()}
 
         def painted(file: str, kind: str) -> Painted:
-            own = {name: maps[f"{name}/{kind}"].float() for name in plan.properties}
+            own = {name: maps[f"{name}/{kind}"].float() for name in edit.properties}
             values = {key: math.nan if of[kind] is None else of[kind] for key, of in scores.items()}
             seen = about["class"] and about["class"][kind]
             return Painted(read_frame(folder / file), own, values, seen)
 
-        target = {name: maps[f"{name}/target"].float() for name in plan.properties}
+        target = {name: maps[f"{name}/target"].float() for name in edit.properties}
         return Intervened(
-            asked, plan, painted("before.png", "unedited"), painted("after.png", "edited"), target
+            asked, edit, painted("before.png", "unedited"), painted("after.png", "edited"), target
         )
     except (OSError, ValueError, KeyError, TypeError, SafetensorError, ValidationError) as error:
         raise UnderpaintingError(f"{folder} holds no intervention ({str(error).splitlines()[0]})") from None
 
 
-def read_own(folder: Path, study: Study) -> tuple[Intervened, str]:
+def read_own(folder: Path, study: StudyFolder) -> tuple[Intervened, str]:
     """An intervention of this study, and the digest of its edited picture.
 
     Raises UnderpaintingError where the folder holds none, or it was made with other probes.
@@ -119,11 +120,11 @@ def read_own(folder: Path, study: Study) -> tuple[Intervened, str]:
 
 
 def paint_again(
-    easel: Easel, kept: Intervened, digest: str, *, tick: Tick, begin: Callable[[str], None]
+    painter: Painter, kept: Intervened, digest: str, *, tick: Tick, begin: Callable[[str], None]
 ) -> Replayed:
     """Paint a kept intervention again, and compare; the digest is that of its edited picture."""
-    drawn = kept.target[MASK] if kept.asked.drawn else None
-    again = paint_intervened(easel, kept.asked, kept.plan, drawn, tick=tick, begin=begin).after.picture
+    drawn = kept.target[OBJECT] if kept.asked.drawn else None
+    again = paint_intervened(painter, kept.asked, kept.edit, drawn, tick=tick, begin=begin).after.picture
     differ = (again.int() - kept.after.picture.int()).abs().amax(-1)
     return Replayed(_digest(again) == digest, int((differ > 0).sum()), int(differ.max()))
 
@@ -138,8 +139,8 @@ def _key(name: str) -> tuple[str, str]:
     return property, metric
 
 
-def _probes(study: Study) -> str:
-    return sha256_file(study.probes / "probes.safetensors")
+def _probes(study: StudyFolder) -> str:
+    return sha256_file(study.probes_folder / "probes.safetensors")
 
 
 def _digest(of: Tensor) -> str:

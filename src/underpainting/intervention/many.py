@@ -11,12 +11,13 @@ import pyarrow as pa
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-from underpainting.intervention import Plan, read_mask
-from underpainting.intervention.picture import Asked, Intervened, make_asked, plan_of, two_numbers
-from underpainting.questions.classify import SUFFIXES
+from underpainting.intervention.edit import Edit
+from underpainting.intervention.masks import read_mask
+from underpainting.intervention.picture import Asked, Intervened, edit_of, make_asked, two_numbers
 from underpainting.records import BATCH, make_table
+from underpainting.records.pictures import SUFFIXES
 from underpainting.study.request.prompts import read_column, read_prompts
-from underpainting.study.study import Study
+from underpainting.study.study import StudyFolder
 
 
 @dataclass(frozen=True)
@@ -25,26 +26,30 @@ class Wanted:
 
     image: str
     asked: Asked
-    plan: Plan
+    edit: Edit
     drawn: Tensor | None = None
     mask: Path | None = None
 
 
 def wanted(
-    study: Study, settings: Mapping[str, Any], edit: Mapping[str, Any], mask: Path | None, image: str = ""
+    study: StudyFolder,
+    settings: Mapping[str, Any],
+    edit: Mapping[str, Any],
+    mask: Path | None,
+    image: str = "",
 ) -> Wanted:
     """An intervention, checked as far as can be without a model.
 
-    settings: of `Asked`. edit: of a plan, as far as given. mask: a file that was drawn. Raises
-    UnderpaintingError as `make_asked`, `plan_of` and `read_mask`.
+    settings: of `Asked`. edit: of an edit, as far as given. mask: a file that was drawn. Raises
+    UnderpaintingError as `make_asked`, `edit_of` and `read_mask`.
     """
     asked = make_asked({**settings, "drawn": mask is not None})
     drawn = None if mask is None else read_mask(mask)
-    return Wanted(image, asked, plan_of(study, asked, edit), drawn, mask)
+    return Wanted(image, asked, edit_of(study, asked, edit), drawn, mask)
 
 
 def read_wanted(
-    study: Study, file: str, settings: Mapping[str, Any], edit: Mapping[str, Any], masks: Path | None
+    study: StudyFolder, file: str, settings: Mapping[str, Any], edit: Mapping[str, Any], masks: Path | None
 ) -> list[Wanted]:
     """An intervention a row of a file of prompts.
 

@@ -1,4 +1,4 @@
-"""A study's model, probes and moments, ready to make pictures with edited activations."""
+"""Painting pictures with edited activations."""
 
 from __future__ import annotations
 
@@ -11,28 +11,20 @@ from torch import Tensor
 from underpainting.diffusion import ActivationEdit, Layer, StepRecord, Watching
 from underpainting.diffusion.layers import ALL
 from underpainting.errors import UnderpaintingError
-from underpainting.intervention import (
-    Change,
-    Direction,
-    Move,
-    Place,
-    Plan,
-    by_adam,
-    carried,
-    direction_of,
-    editing,
-    through_probes,
-)
-from underpainting.probes import Moments, Probe, ProbeSet, ridge
-from underpainting.records import main_branch
+from underpainting.intervention.changes import Change, by_adam, carried, editing, through_probes
+from underpainting.intervention.directions import Direction, direction_of
+from underpainting.intervention.edit import Edit
+from underpainting.intervention.moves import Move
+from underpainting.probes import Probe, ProbeSet, ridge
 from underpainting.study.batch import denoise, to_bytes
-from underpainting.study.environment import Workshop
-from underpainting.study.kept.totals import Sums, moments_name, read_sums
+from underpainting.study.environment import Loaded
+from underpainting.study.kept.totals import Totals, read_totals
 from underpainting.study.labels import label_pictures, token_labels
 from underpainting.study.request.prompts import PromptRow
-from underpainting.study.study import Study
+from underpainting.study.study import StudyFolder
+from underpainting.vocabulary import Place, main_branch
 
-MASK, SHUFFLED_STRENGTH = "saliency", 1e-2
+SHUFFLED_STRENGTH = 1e-2
 CARRIED_MAPS_ONLY = (
     "activations can only be carried along where the picture's own maps are moved; for other targets name "
     "the edit covariance, minimum or gradient"
@@ -55,37 +47,37 @@ class Unedited:
 
 
 @dataclass(frozen=True)
-class Easel:
-    """What edits need of a study that is done."""
+class Painter:
+    """A finished study's model, probes and totals, ready to paint pictures with edited activations."""
 
-    study: Study
-    workshop: Workshop
+    study: StudyFolder
+    loaded: Loaded
     probes: ProbeSet
-    sums: Sums
+    totals: Totals
     _known: dict[tuple[Place, tuple[str, ...], bool], Direction] = field(default_factory=dict)
 
     @property
     def order(self) -> tuple[str, ...]:
         """Branches as they stack in the network's batch."""
-        model = self.workshop.model
+        model = self.loaded.model
         guided = model.adapter.guided(model.pipe, self.study.config.model.guidance_scale)
         return model.adapter.branches if guided else ("conditional",)
 
     @property
     def grids(self) -> dict[str, tuple[int, int]]:
         """Grid of each watched layer."""
-        return {layer.name: layer.grid for layer in self.workshop.places.watched}
+        return {layer.name: layer.grid for layer in self.loaded.places.watched}
 
-    def layers(self, plan: Plan) -> tuple[Layer, ...]:
-        """The layers of a plan. Raises UnderpaintingError as `check_plan`, and where a branch is missing."""
-        check_plan(self.study, self.probes, plan)
-        if away := [branch for branch in plan.branches if branch not in self.order]:
+    def layers(self, edit: Edit) -> tuple[Layer, ...]:
+        """The layers of an edit. Raises UnderpaintingError as `check_edit`, and where a branch is missing."""
+        check_edit(self.study, self.probes, edit)
+        if away := [branch for branch in edit.branches if branch not in self.order]:
             raise UnderpaintingError(
                 f"there is no {away[0]} branch without guidance; edit the conditional one"
             )
-        watched = self.workshop.places.watched
+        watched = self.loaded.places.watched
         by_name = {layer.name: layer for layer in watched}
-        return watched if plan.layers == (ALL,) else tuple(by_name[name] for name in plan.layers)
+        return watched if edit.layers == (ALL,) else tuple(by_name[name] for name in edit.layers)
 
     def directions(
         self, properties: Sequence[str], *, shuffled: bool = False
@@ -94,82 +86,79 @@ class Easel:
 
         A branch that was not watched takes the probes of the one that was.
         """
-        names = [found.name for found in self.workshop.places.properties]
+        names = [own.name for own in self.loaded.places.properties]
         targets = [names.index(name) + shuffled * len(names) for name in properties]
 
         def direction(place: Place) -> Direction:
             branches = self.probes.branches
-            branch = place[2] if place[2] in branches else main_branch(branches)
-            at = (*place[:2], branch)
+            at = place._replace(branch=place.branch if place.branch in branches else main_branch(branches))
             key = at, tuple(properties), shuffled
             if key not in self._known:
-                moments = self.sums[moments_name(at)]
-                assert isinstance(moments, Moments)
+                moments = self.totals.moments[at]
                 if shuffled:
-                    fitted = ridge(moments, [SHUFFLED_STRENGTH])
-                    weight, bias = fitted.weight[0][:, targets].float(), fitted.bias[0][targets].float()
+                    fitted = ridge(moments, [SHUFFLED_STRENGTH]).pick(0)
+                    probe = Probe(fitted.weight[:, targets], fitted.bias[targets]).float()
                 else:
-                    probe = self.probes.at(*at)
-                    chosen = [probe.properties.index(name) for name in properties]
-                    weight, bias = probe.weight[:, chosen], probe.bias[chosen]
-                self._known[key] = direction_of(Probe(weight, bias, tuple(properties)), moments, targets)
+                    probe = self.probes.at(at, properties)
+                self._known[key] = direction_of(probe, moments, targets)
             return self._known[key]
 
         return direction
 
     def change(
-        self, plan: Plan, unedited: Unedited, target: Mapping[str, Tensor], moves: Sequence[Move] | None
+        self, edit: Edit, unedited: Unedited, target: Mapping[str, Tensor], moves: Sequence[Move] | None
     ) -> Change:
-        """A plan's change towards target maps [picture, height, width] by property.
+        """An edit's change towards target maps [picture, height, width] by property.
 
         moves: how each picture's own maps became the target. Raises UnderpaintingError where activations are
         to be carried and there are none.
         """
-        if plan.kind == "carry":
+        if edit.kind == "carry":
             if moves is None:
                 raise UnderpaintingError(CARRIED_MAPS_ONLY)
             size = (unedited.pictures.shape[-2], unedited.pictures.shape[-1])
-            return carried(unedited.trajectory, moves, size, self.grids, plan.strength)
-        directions = self.directions(plan.properties)
-        labels = self.tokens({name: target[name] for name in plan.properties})
-        if plan.kind == "gradient":
-            binary = {found.name: found.binary for found in self.workshop.places.properties}
-            return by_adam(directions, labels, [binary[name] for name in plan.properties])
-        return through_probes(directions, labels, plan.kind, plan.strength)
+            return carried(unedited.trajectory, moves, size, self.grids, edit.strength)
+        directions = self.directions(edit.properties)
+        labels = self.tokens({name: target[name] for name in edit.properties})
+        if edit.kind == "gradient":
+            binary = {own.name: own.binary for own in self.loaded.places.properties}
+            return by_adam(directions, labels, [binary[name] for name in edit.properties])
+        return through_probes(directions, labels, edit.kind, edit.strength)
 
     def tokens(self, maps: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Maps [picture, height, width] as labels of each layer's tokens, [picture, token, map]."""
         of_grid = {grid: token_labels(maps, grid) for grid in set(self.grids.values())}
         return {layer: of_grid[grid] for layer, grid in self.grids.items()}
 
-    def edit(self, plan: Plan, change: Change) -> ActivationEdit:
-        """A change at a plan's layers, steps and branches, as `Model.denoise` takes it."""
-        return editing(change, self.layers(plan), range(plan.first, plan.last + 1), plan.branches, self.order)
+    def acting(self, edit: Edit, change: Change) -> ActivationEdit:
+        """A change at an edit's layers, steps and branches, as `Model.denoise` takes it."""
+        return editing(change, self.layers(edit), range(edit.first, edit.last + 1), edit.branches, self.order)
 
     def unedited(
-        self, rows: Sequence[PromptRow], plan: Plan | None = None, *, tick: Tick | None = None
+        self, rows: Sequence[PromptRow], edit: Edit | None = None, *, tick: Tick | None = None
     ) -> Unedited:
-        """Make pictures without an edit, label them, and keep the activations that a plan carries.
+        """Make pictures without an edit, label them, and keep the activations that an edit carries.
 
-        Without a plan all of them are kept, for whichever plans come.
+        Without an edit all of them are kept, for whichever edits come.
         """
         kept: dict[Place, Tensor] = {}
-        places = None if plan is None else self._carried(plan)
+        places = None if edit is None else self._carried(edit)
 
         def look(record: StepRecord) -> None:
-            for layer, of in record.activations.items():
-                for branch, x in of.items():
-                    if places is None or (layer, record.step, branch) in places:
-                        kept[layer, record.step, branch] = x.clone()
+            for layer, by_branch in record.activations.items():
+                for branch, x in by_branch.items():
+                    place = Place(layer, record.step, branch)
+                    if places is None or place in places:
+                        kept[place] = x.clone()
 
         pictures = self._denoise(rows, look=look, tick=tick)
         return Unedited(tuple(rows), pictures, self.labels(pictures), kept)
 
-    def _carried(self, plan: Plan) -> set[Place]:
-        """The places whose activations a plan takes from the unedited picture."""
-        steps = range(plan.first, plan.last + 1)
-        places = product((layer.name for layer in self.layers(plan)), steps, plan.branches)
-        return set(places) if plan.kind == "carry" else set()
+    def _carried(self, edit: Edit) -> set[Place]:
+        """The places whose activations an edit takes from the unedited picture."""
+        steps = range(edit.first, edit.last + 1)
+        places = product((layer.name for layer in self.layers(edit)), steps, edit.branches)
+        return {Place(*place) for place in places} if edit.kind == "carry" else set()
 
     def paint(self, rows: Sequence[PromptRow], edit: ActivationEdit, *, tick: Tick | None = None) -> Tensor:
         """Pictures [picture, 3, height, width] in 0..1 (of 8 bits) with edited activations."""
@@ -177,7 +166,7 @@ class Easel:
 
     def labels(self, pictures: Tensor) -> dict[str, Tensor]:
         """Maps [picture, height, width] of the study's properties."""
-        return label_pictures(self.workshop.estimator, pictures, self.workshop.places.properties)
+        return label_pictures(self.loaded.estimator, pictures, self.loaded.places.properties)
 
     def _denoise(
         self,
@@ -187,7 +176,7 @@ class Easel:
         look: Callable[[StepRecord], None] | None = None,
         tick: Tick | None = None,
     ) -> Tensor:
-        model, config = self.workshop.model, self.study.config.model
+        model, config = self.loaded.model, self.study.config.model
 
         def on_step(record: StepRecord) -> None:
             if look:
@@ -205,23 +194,23 @@ class Easel:
         return to_bytes(model.decode(denoised.latents)).float().cpu() / 255
 
 
-def set_up(study: Study, workshop: Workshop) -> Easel:
-    """An easel for a study.
+def set_up(study: StudyFolder, loaded: Loaded) -> Painter:
+    """A painter for a study.
 
     Raises UnderpaintingError where the study's moments or probes are missing or broken.
     """
-    return Easel(study, workshop, ProbeSet.load(study.probes), read_sums(study.through(study.folded)))
+    return Painter(study, loaded, study.probes, read_totals(study.totals_file))
 
 
-def check_plan(study: Study, probes: ProbeSet, plan: Plan) -> None:
-    """Raise UnderpaintingError where a study has no probes of a plan's properties, layers or steps."""
-    if unknown := [name for name in plan.properties if name not in probes.properties]:
+def check_edit(study: StudyFolder, probes: ProbeSet, edit: Edit) -> None:
+    """Raise UnderpaintingError where a study has no probes of an edit's properties, layers or steps."""
+    if unknown := [name for name in edit.properties if name not in probes.properties]:
         known = ", ".join(probes.properties)
         raise UnderpaintingError(f"{study.folder} has no probes of {unknown[0]!r}; it has {known}")
     names = [layer.name for layer in probes.layers]
-    if lacking := [name for name in plan.layers if name not in names and plan.layers != (ALL,)]:
+    if lacking := [name for name in edit.layers if name not in names and edit.layers != (ALL,)]:
         raise UnderpaintingError(
             f"layer {lacking[0]} has no probe in {study.folder}; it has {', '.join(names)}"
         )
-    if plan.last > probes.steps:
-        raise UnderpaintingError(f"step {plan.last} is not among the study's {probes.steps}")
+    if edit.last > probes.steps:
+        raise UnderpaintingError(f"step {edit.last} is not among the study's {probes.steps}")

@@ -10,14 +10,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-from underpainting.intervention import EDIT_OF_MOVES, EDIT_OF_TARGETS, Move, Plan, make_plan
-from underpainting.intervention.experiment import chosen_plan
-from underpainting.intervention.painter import CARRIED_MAPS_ONLY, MASK, Easel, Tick, Unedited
+from underpainting.intervention.edit import EDIT_OF_MOVES, EDIT_OF_TARGETS, Edit, make_edit
+from underpainting.intervention.experiment import chosen_edit
+from underpainting.intervention.moves import Move
+from underpainting.intervention.painter import CARRIED_MAPS_ONLY, Painter, Tick, Unedited
 from underpainting.intervention.trials import judge, targets
 from underpainting.observers.classifiers import Classifier
 from underpainting.study.batch import to_bytes
 from underpainting.study.request.prompts import PromptRow
-from underpainting.study.study import Study
+from underpainting.study.study import StudyFolder
+from underpainting.vocabulary import OBJECT
 
 FOLLOWED = 0.25
 """The share of what the unedited picture lacks of the target (1 less its score) that an edit must win for the
@@ -64,7 +66,7 @@ class Asked(BaseModel):
     @property
     def properties(self) -> tuple[str, ...]:
         """The properties that have a target."""
-        wanted = {MASK: self.is_moved or self.drawn, "depth": self.nearer != 0, "shading": self.relit}
+        wanted = {OBJECT: self.is_moved or self.drawn, "depth": self.nearer != 0, "shading": self.relit}
         return tuple(name for name, asked in wanted.items() if asked)
 
     @property
@@ -115,21 +117,21 @@ def two_numbers(text: str, where: str, separator: str) -> tuple[float, float]:
     return first, second
 
 
-def plan_of(study: Study, asked: Asked, settings: Mapping[str, Any]) -> Plan:
+def edit_of(study: StudyFolder, asked: Asked, settings: Mapping[str, Any]) -> Edit:
     """The edit of a picture: the settings that are given; others as the study's experiment chose them.
 
     Where it chose none that reaches such a target: `EDIT_OF_MOVES` or `EDIT_OF_TARGETS`. Raises
-    UnderpaintingError where the settings are no plan's, or activations cannot be carried to the target.
+    UnderpaintingError where the settings are no edit's, or activations cannot be carried to the target.
     """
-    carries = asked.properties == (MASK,) and asked.is_moved
-    chosen = chosen_plan(study, asked.properties[0]) if len(asked.properties) == 1 else None
+    carries = asked.properties == (OBJECT,) and asked.is_moved
+    chosen = chosen_edit(study, asked.properties[0]) if len(asked.properties) == 1 else None
     if chosen is None or (chosen.kind == "carry" and not carries):
         chosen = EDIT_OF_MOVES if carries else EDIT_OF_TARGETS
     within = {of: min(getattr(chosen, of), study.config.model.steps) for of in ("first", "last")}
-    plan = make_plan({**chosen.model_dump(), **within, "properties": asked.properties, **settings})
-    if plan.kind == "carry" and not carries:
+    edit = make_edit({**chosen.model_dump(), **within, "properties": asked.properties, **settings})
+    if edit.kind == "carry" and not carries:
         raise UnderpaintingError(CARRIED_MAPS_ONLY)
-    return plan
+    return edit
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ class Intervened:
     """
 
     asked: Asked
-    plan: Plan
+    edit: Edit
     before: Painted
     after: Painted
     target: Mapping[str, Tensor]
@@ -167,7 +169,7 @@ class Intervened:
     @property
     def followed(self) -> dict[str, bool]:
         """Whether the edited picture follows the target, by property that has one; see `FOLLOWED`."""
-        agree = {name: self.scores[name, "target"] for name in self.plan.properties}
+        agree = {name: self.scores[name, "target"] for name in self.edit.properties}
         return {name: edited - old >= FOLLOWED * (1 - old) for name, (old, edited) in agree.items()}
 
     @property
@@ -177,11 +179,11 @@ class Intervened:
         for name in (name for name, followed in self.followed.items() if not followed):
             before, after = self.scores[name, "target"]
             what = f"the {name} did not follow"
-            if name == MASK and not bool(self.after.maps[name].any()):
+            if name == OBJECT and not bool(self.after.maps[name].any()):
                 what = "the estimator sees no object in the edited picture"
-            elif name == MASK and self.after.scores[name, "own"] >= STAYED:
+            elif name == OBJECT and self.after.scores[name, "own"] >= STAYED:
                 what = "the object stayed where it was"
-            elif name == MASK:
+            elif name == OBJECT:
                 what = "the object left its place without reaching the target"
             sentences.append(f"{what}: {after:.2f}, unedited {before:.2f}; try {self._another}")
         return sentences
@@ -189,22 +191,22 @@ class Intervened:
     @property
     def _another(self) -> str:
         """Options of an edit that may do where this one does not."""
-        if self.plan.kind != "covariance":
+        if self.edit.kind != "covariance":
             return "--edit covariance"
-        if self.asked.is_moved and self.plan.properties == (MASK,):
+        if self.asked.is_moved and self.edit.properties == (OBJECT,):
             return "--edit carry"
-        return f"--strength {2 * self.plan.strength:g}"
+        return f"--strength {2 * self.edit.strength:g}"
 
 
 def measure(property: str) -> str:
     """How agreement with a target is measured, in words."""
-    return "Dice" if property == MASK else "rank correlation"
+    return "Dice" if property == OBJECT else "rank correlation"
 
 
 def paint_intervened(
-    easel: Easel,
+    painter: Painter,
     asked: Asked,
-    plan: Plan,
+    edit: Edit,
     drawn: Tensor | None,
     *,
     tick: Tick,
@@ -217,25 +219,25 @@ def paint_intervened(
     """
     begin("unedited")
     row = PromptRow(asked.prompt, asked.seed, 0)
-    unedited = easel.unedited([row], plan, tick=tick)
-    target, moves = _target(easel, asked, unedited, drawn)
-    change = easel.change(plan, unedited, target, moves)
+    unedited = painter.unedited([row], edit, tick=tick)
+    target, moves = _target(painter, asked, unedited, drawn)
+    change = painter.change(edit, unedited, target, moves)
     begin("edited")
-    pictures = easel.paint(unedited.rows, easel.edit(plan, change), tick=tick)
-    classifier, properties = easel.workshop.classifier, easel.workshop.places.properties
+    pictures = painter.paint(unedited.rows, painter.edit(edit, change), tick=tick)
+    classifier, properties = painter.loaded.classifier, painter.loaded.places.properties
 
     def painted(pictures: Tensor, labels: Mapping[str, Tensor]) -> Painted:
         scores = judge(pictures, labels, unedited, target, properties, classifier)
         return Painted(
             to_bytes(pictures[0]).permute(1, 2, 0).contiguous(),
-            {name: labels[name][0] for name in plan.properties},
+            {name: labels[name][0] for name in edit.properties},
             {key: float(of[0]) for key, of in scores.items()},
             _seen(classifier, pictures),
         )
 
     before = painted(unedited.pictures, unedited.labels)
-    after = painted(pictures, easel.labels(pictures))
-    return Intervened(asked, plan, before, after, {name: target[name][0] for name in plan.properties})
+    after = painted(pictures, painter.labels(pictures))
+    return Intervened(asked, edit, before, after, {name: target[name][0] for name in edit.properties})
 
 
 def _seen(classifier: Classifier | None, pictures: Tensor) -> str | None:
@@ -245,25 +247,25 @@ def _seen(classifier: Classifier | None, pictures: Tensor) -> str | None:
 
 
 def _target(
-    easel: Easel, asked: Asked, unedited: Unedited, drawn: Tensor | None
+    painter: Painter, asked: Asked, unedited: Unedited, drawn: Tensor | None
 ) -> tuple[dict[str, Tensor], Sequence[Move] | None]:
     """Target maps of all properties, and how the picture's own were moved (None: they were not)."""
     target, moves = dict(unedited.labels), None
-    mask, which = target.get(MASK), f"the picture of {asked.prompt!r}, seed {asked.seed}"
+    mask, which = target.get(OBJECT), f"the picture of {asked.prompt!r}, seed {asked.seed}"
     if (asked.is_moved or asked.nearer) and (mask is None or not bool(mask.any())):
         raise NoTarget(f"the estimator sees no object in {which}; take another seed")
     if asked.is_moved:
         assert mask is not None
         moves = [Move(asked.right, asked.down, asked.scale, asked.angle, asked.mirrored, _middle(mask[0]))]
-        target = targets(target, moves, easel.workshop.places.properties)
-        if not bool(target[MASK].any()):
+        target = targets(target, moves, painter.loaded.places.properties)
+        if not bool(target[OBJECT].any()):
             raise NoTarget(f"nothing of the object is left in {which} where it is to go; move it less")
     if asked.nearer:
-        target["depth"] = target["depth"] + asked.nearer * target["depth"].std() * target[MASK]
+        target["depth"] = target["depth"] + asked.nearer * target["depth"].std() * target[OBJECT]
     if asked.relit:
         target["shading"] = target["shading"].flip(-1)
     if drawn is not None:
-        target[MASK] = drawn[None]
+        target[OBJECT] = drawn[None]
     return target, moves
 
 

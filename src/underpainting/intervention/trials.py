@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from underpainting.intervention import Move, warp
-from underpainting.intervention.painter import MASK, Unedited
+from underpainting.intervention.moves import Move, warp
+from underpainting.intervention.painter import Unedited
 from underpainting.observers.classifiers import Classifier
 from underpainting.observers.classifiers.names import right_classes
-from underpainting.probes import Patches, dice, pixel_ranks, spearman
-from underpainting.study.places import Property
+from underpainting.probes import Scorer
+from underpainting.vocabulary import OBJECT, Property
 
 NEAR, FAR = 90 / 512, 120 / 512
 """How far masks are moved both ways, in shares of the picture (Chen, Viegas and Wattenberg 2023)."""
@@ -50,13 +50,11 @@ def targets(
     return {of.name: moved(labels[of.name], moves, empty=of.binary) for of in properties}
 
 
-def agreement(maps: Tensor, wanted: Tensor, found: Property) -> Tensor:
+def agreement(maps: Tensor, wanted: Tensor, of: Property) -> Tensor:
     """Dice of 0/1 maps [picture, height, width], or rank correlation over pixels of others: [picture]."""
+    scorer = Scorer({of.name: wanted}, [of])
     grid = (maps.shape[-2], maps.shape[-1])
-    flat = maps.flatten(1)
-    if found.binary:
-        return dice(flat > 0, Patches.of(wanted, grid))
-    return spearman(flat, Patches.of(wanted, grid, pixel_ranks(wanted)))
+    return scorer.scores(of.name, maps.flatten(1), grid, threshold=0, parts=False)[of.main_metric]
 
 
 def judge(
@@ -88,11 +86,11 @@ def judge(
         there = agreement(labels[of.name], target[of.name], of)
         found[of.name, "target"], found[of.name, "target_if_kept"] = there, there * kept
         found[of.name, "own"] = agreement(labels[of.name], unedited.labels[of.name], of)
-    if MASK in labels:
-        own, after = unedited.labels[MASK], labels[MASK]
+    if OBJECT in labels:
+        own, after = unedited.labels[OBJECT], labels[OBJECT]
         change = (_mean_colour(pictures, after) - _mean_colour(unedited.pictures, own)).abs().mean(1)
         found["", "colour_change"] = change
-        outside = 1 - torch.maximum(torch.maximum(own, target[MASK]), after)
+        outside = 1 - torch.maximum(torch.maximum(own, target[OBJECT]), after)
         difference = (pictures - unedited.pictures).abs().mean(1) * outside
         found["", "background_change"] = difference.sum((1, 2)) / outside.sum((1, 2))
     return found

@@ -19,7 +19,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.observers.classifiers import Classifier
 from underpainting.observers.classifiers.names import class_numbers, right_classes
 from underpainting.records import CLASSIFICATION
-from underpainting.records.pictures import read_frame
+from underpainting.records.pictures import SUFFIXES, read_frame
 from underpainting.study.batch import to_bytes
 from underpainting.study.kept.classes import classification_rows
 from underpainting.study.kept.classes import classify as probabilities
@@ -28,7 +28,6 @@ from underpainting.study.request.prompts import PromptRow
 from underpainting.study.study import Study
 
 STEP_NAME = re.compile(r"(?P<image>.+)_step_(?P<step>\d+)", re.IGNORECASE)
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)

@@ -29,13 +29,13 @@ from underpainting.questions.remake import (
     best_places,
     free_scores,
     moments_of,
-    prompt_numbers,
     remake,
     view_of,
 )
 from underpainting.study.environment import Loaded
 from underpainting.study.kept.gallery import spread
 from underpainting.study.places import Places
+from underpainting.study.request.prompts import prompt_numbers
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import Grid, Place, Property, finest
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from underpainting.diffusion import StepRecord
@@ -79,11 +77,6 @@ def best_places(probes: ProbeSet, properties: Sequence[Property]) -> list[tuple[
 def view_of(place: Place) -> View:
     """The activations of a place."""
     return lambda record: record.activations[place.layer][place.branch]
-
-
-def prompt_numbers(rows: Sequence[PromptRow]) -> NDArray[np.int64]:
-    """The number of each picture's prompt; pictures of no prompt are each on their own."""
-    return np.unique([row.prompt or row.image for row in rows], return_inverse=True)[1]
 
 
 def moments_of(x: Tensor, labels: Tensor, grid: Grid) -> Moments:

@@ -17,12 +17,11 @@ from underpainting.questions.remake import (
     best_places,
     free_scores,
     moments_of,
-    prompt_numbers,
     remake,
     view_of,
 )
 from underpainting.study.environment import Loaded
-from underpainting.study.request.prompts import PromptRow
+from underpainting.study.request.prompts import PromptRow, prompt_numbers
 from underpainting.study.study import StudyFolder
 
 ALL, NO_WORD = "all", ""

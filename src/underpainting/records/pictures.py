@@ -11,6 +11,9 @@ from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
 
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+"""Of picture files."""
+
 
 def read_picture(path: Path, size: tuple[int, int]) -> Tensor:
     """A picture file as [3, height, width] in 0..1, cut about its middle to the shape of `size` and scaled.

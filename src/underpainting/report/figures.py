@@ -17,7 +17,7 @@ from matplotlib.patches import Rectangle
 
 from underpainting.findings.classification import Accuracy, Calibration, Recognised, Seen
 from underpainting.findings.growth import Grown
-from underpainting.report.colours import colour, ramp_name
+from underpainting.colours import colour, ramp_name
 from underpainting.report.drawing import CELLS, PAGE, TEXT, Drawing, Palette
 from underpainting.report.recognition import draw_curves
 from underpainting.report.tables import LayerTable, ScoreRow, number

@@ -40,7 +40,6 @@ KINDS = {
     "minimum": "in closed form, by the least change",
     "gradient": "by gradient descent",
 }
-OUTLINE = (214, 60, 120)
 
 
 def intervention_sections(study: Study) -> list[dict[str, Any]]:

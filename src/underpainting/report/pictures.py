@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from underpainting.report.colours import ramp, ramp_name
+from underpainting.colours import ramp, ramp_name
 from underpainting.report.reading import Gallery, Study
 from underpainting.report.tables import Property, number, properties
 from underpainting.vocabulary import METRICS

@@ -17,7 +17,7 @@ from underpainting.diffusion import Model, load
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.classifiers import Classifier, load_classifier
 from underpainting.observers.estimators import Estimator, load_estimator
-from underpainting.records import sealing
+from underpainting.records import require_whole, sealing
 from underpainting.study.labels import choose_properties, label_pictures
 from underpainting.study.places import Places
 from underpainting.study.request.brought import BroughtLabels, open_brought
@@ -103,6 +103,19 @@ def open_model(config: StudyConfig, model: Model | None = None) -> Model:
     if (config.model.height or model.size[0], config.model.width or model.size[1]) == model.size:
         return model
     return model.of_size(config.model.height, config.model.width)
+
+
+def reload(study: StudyFolder) -> Loaded:
+    """All that a study with probes was run with, held to what was recorded then.
+
+    Raises UnderpaintingError where it has no whole probes, or where model or estimator are not there or not
+    the same.
+    """
+    require_whole(study.probes_folder, f"`underpainting run {study.folder}` makes it")
+    use_threads(study)
+    loaded = load_study(study.config)
+    record_environment(study, loaded)
+    return loaded
 
 
 def choose_device(name: str) -> str:

@@ -200,6 +200,7 @@ class StudyFolder:
     @property
     def probes(self) -> ProbeSet:
         """The chosen probes. Raises UnderpaintingError where they are not there, or not whole."""
+        require_whole(self.probes_folder, f"`underpainting run {self.folder}` makes it")
         return ProbeSet.load(self.probes_folder)
 
     def table(self, path: Path, schema: pa.Schema) -> pa.Table:

@@ -17,7 +17,8 @@ from underpainting import workflow
 from underpainting.cli import main
 from underpainting.diffusion import StepRecord
 from underpainting.errors import UnderpaintingError
-from underpainting.intervention import EDIT_OF_MOVES, EDIT_OF_TARGETS, Move, Plan
+from underpainting.intervention.edit import EDIT_OF_MOVES, EDIT_OF_TARGETS, Plan
+from underpainting.intervention.moves import Move
 from underpainting.records import BATCH, INTERVENTIONS, read_table
 from underpainting.study.study import Study, create_study, open_study
 from underpainting.progress import Progress

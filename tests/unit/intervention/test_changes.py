@@ -6,7 +6,10 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from underpainting.diffusion import Layer
-from underpainting.intervention import Move, Place, Plan, along_others, carried, editing, rotated
+from underpainting.intervention.changes import along_others, carried, editing, rotated
+from underpainting.intervention.edit import Plan
+from underpainting.intervention.moves import Move
+from underpainting.vocabulary import Place
 from underpainting.probes import cell_means
 
 GRIDS = {"a": (4, 4), "b": (2, 2)}

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 from underpainting.errors import UnderpaintingError
 from underpainting.report import pictures, write_report
-from underpainting.report.colours import ramp
+from underpainting.colours import ramp
 from underpainting.report.reading import read_study
 
 VOID = {"meta", "link", "img", "input", "br"}

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from underpainting import stilllife
 from underpainting.errors import UnderpaintingError
@@ -275,3 +277,8 @@ def _decode(path: Path) -> str:
             break
         return text
     raise UnderpaintingError(f"{path} is not text; give prompts as CSV (UTF-8) or Parquet")
+
+
+def prompt_numbers(rows: Sequence[PromptRow]) -> NDArray[np.int64]:
+    """The number of each picture's prompt; pictures of no prompt are each on their own."""
+    return np.unique([row.prompt or row.image for row in rows], return_inverse=True)[1]

@@ -12,9 +12,10 @@ import pyarrow as pa
 
 from underpainting.errors import UnderpaintingError, UnsoundPictures
 from underpainting.findings.interventions import Done, interventions
-from underpainting.intervention import fit_mask, make_plan
+from underpainting.intervention.drawing import SHEET, Shown, contact_sheet, intervention_strip
+from underpainting.intervention.edit import make_edit
 from underpainting.intervention.experiment import (
-    choose_plan,
+    choose_edit,
     controls,
     distances,
     keep_examples,
@@ -32,17 +33,15 @@ from underpainting.intervention.kept import (
     require_free,
 )
 from underpainting.intervention.many import Wanted, batch_table, read_wanted, wanted
-from underpainting.intervention.painter import MASK, Easel, check_plan, set_up
+from underpainting.intervention.masks import fit_mask
+from underpainting.intervention.painter import Painter, check_edit, set_up
 from underpainting.intervention.picture import Intervened, NoTarget, measure, paint_intervened
 from underpainting.observers.classifiers import load_classifier
-from underpainting.probes import ProbeSet
 from underpainting.progress import Progress
 from underpainting.records import BATCH, INTERVENTIONS, read_table, sealing, write_bytes, write_table
-from underpainting.report import write_report
-from underpainting.report.sheet import SHEET, Shown, contact_sheet, intervention_strip
-from underpainting.study.environment import choose_device
-from underpainting.study.study import write_json
-from underpainting.workflow.studies import probed, reopen
+from underpainting.study.environment import choose_device, reload
+from underpainting.study.study import StudyFolder, write_json
+from underpainting.vocabulary import OBJECT
 
 STILL_LIFE = "stilllife"
 
@@ -57,7 +56,7 @@ class Batch:
 
 
 def intervene(
-    folder: Path,
+    study: StudyFolder,
     asked: Mapping[str, Any],
     edit: Mapping[str, Any] | None = None,
     *,
@@ -67,27 +66,26 @@ def intervene(
 ) -> tuple[Intervened, Path]:
     """Paint one picture as it is and with edited activations; give what came of it, and the folder it is in.
 
-    asked: settings of `Asked`. edit: those of a plan that are given; see `uses.intervene.plan_of`. mask: a
+    asked: settings of `Asked`. edit: those of an edit that are given; see `picture.edit_of`. mask: a
     picture file of what the object is to be. out: the folder to make; by default one in the study's
     `interventions` that is named by what is asked.
 
     Raises UnderpaintingError, before anything is loaded, where there is no target, a setting or the mask is
     none, the study has no probes of it, or the folder is taken; later where the picture has no object.
     """
-    study = probed(folder)
     want = wanted(study, asked, edit or {}, mask)
-    check_plan(study, ProbeSet.load(study.probes), want.plan)
-    home = out or study.interventions / name_of(request(want.asked, want.plan, want.drawn))
+    check_edit(study, study.probes, want.edit)
+    home = out or study.interventions_folder / name_of(request(want.asked, want.edit, want.drawn))
     require_free(home)
     progress = progress or Progress()
     progress.start(2, 0)
-    made = _paint(_seeing(folder), want, progress, progress.phase)
+    made = _paint(_seeing(study), want, progress, progress.phase)
     keep(made, study, _strip(made), home)
     return made, home
 
 
 def intervene_many(
-    folder: Path,
+    study: StudyFolder,
     prompts: str,
     asked: Mapping[str, Any],
     edit: Mapping[str, Any] | None = None,
@@ -98,29 +96,28 @@ def intervene_many(
 ) -> Batch:
     """Paint a file's pictures as they are and with edited activations, each in a folder of its own.
 
-    See `uses.batch.read_wanted`. Beside the pictures' folders stand `scores.parquet` and contact sheets of
+    See `many.read_wanted`. Beside the pictures' folders stand `scores.parquet` and contact sheets of
     `SHEET` pictures. Pictures that are there already are not painted again; those whose target does not exist
     are left out, and said. Raises UnderpaintingError as `intervene`, and where the folder holds another
     batch.
     """
-    study = probed(folder)
     wants = read_wanted(study, prompts, asked, edit or {}, masks)
-    probes = ProbeSet.load(study.probes)
+    probes = study.probes
     for want in wants:
-        check_plan(study, probes, want.plan)
-    about = {want.image: request(want.asked, want.plan, want.drawn) for want in wants}
-    home = out or study.interventions / f"batch-{name_of(about)}"
+        check_edit(study, probes, want.edit)
+    about = {want.image: request(want.asked, want.edit, want.drawn) for want in wants}
+    home = out or study.interventions_folder / f"batch-{name_of(about)}"
     _begin(home, about)
     missing = [want for want in wants if not (home / want.image).is_dir()]
     progress = progress or Progress()
     progress.start(2 * len(wants), 2 * (len(wants) - len(missing)))
     left_out = {}
-    easel = _seeing(folder) if missing else None
+    painter = _seeing(study) if missing else None
     progress.phase("paint")
     for want in missing:
-        assert easel is not None
+        assert painter is not None
         try:
-            made = _paint(easel, want, progress, lambda which: None)
+            made = _paint(painter, want, progress, lambda which: None)
         except (NoTarget, UnsoundPictures) as error:
             left_out[want.image] = str(error)
             progress.note(f"{want.image} is left out: {error}")
@@ -139,23 +136,22 @@ def intervene_many(
     return Batch(home, found, left_out)
 
 
-def replay(folder: Path, intervention: Path, progress: Progress | None = None) -> Replayed:
+def replay(study: StudyFolder, intervention: Path, progress: Progress | None = None) -> Replayed:
     """Paint a kept intervention again and compare, bit for bit.
 
     Raises UnderpaintingError, before anything is loaded, where the folder holds none or one of other probes.
     """
-    study = probed(folder)
     kept, digest = read_own(intervention, study)
     progress = progress or Progress()
     progress.start(2, 0)
-    easel = set_up(*reopen(folder))
-    return paint_again(easel, kept, digest, tick=progress.advance, begin=progress.phase)
+    painter = set_up(study, reload(study))
+    return paint_again(painter, kept, digest, tick=progress.advance, begin=progress.phase)
 
 
 def experiment(
-    folder: Path,
+    study: StudyFolder,
     *,
-    aim: str = MASK,
+    aim: str = OBJECT,
     pictures: int = 100,
     trials: int = 3,
     settings: Mapping[str, Any] | None = None,
@@ -164,53 +160,52 @@ def experiment(
 ) -> list[Done]:
     """Score interventions on test pictures beside controls; write `interventions/scores.parquet`, and report.
 
-    aim: the property whose maps are moved. settings: those of a plan; where none is given, the plan is
+    aim: the property whose maps are moved. settings: those of an edit; where none is given, the edit is
     chosen on calibrate pictures. vary: in place of controls, the edit at other strengths, until other steps,
     and without or with only one part of the network (in `interventions/AIM/variations.parquet`).
 
     Raises UnderpaintingError where the study is not done, has no such property, or another experiment with
     that aim is there.
     """
-    progress, study = progress or Progress(), probed(folder)
-    home, probes = study.interventions, ProbeSet.load(study.probes)
-    given = make_plan({"last": min(5, probes.steps), **(settings or {}), "properties": (aim,)})
-    check_plan(study, probes, given)
-    easel = set_up(*reopen(folder))
-    plan = given if settings else choose_plan(easel, aim, progress)
-    easel.layers(plan)
+    progress = progress or Progress()
+    home, probes = study.interventions_folder, study.probes
+    given = make_edit({"last": min(5, probes.steps), **(settings or {}), "properties": (aim,)})
+    check_edit(study, probes, given)
+    painter = set_up(study, reload(study))
+    edit = given if settings else choose_edit(painter, aim, progress)
+    painter.layers(edit)
     size: dict[str, int] = {"pictures": pictures, "trials": trials}
     if vary:
-        varied = variations(easel, plan)
-        table = run_experiment(easel, aim, plan, varied, home / aim / "vary", **size, progress=progress)
+        varied = variations(painter, edit)
+        table = run_experiment(painter, aim, edit, varied, home / aim / "vary", **size, progress=progress)
         with sealing(home / aim / "variations.parquet") as temporary:
             write_table(temporary, table, INTERVENTIONS)
         return interventions(table)
-    run_experiment(easel, aim, plan, controls(easel, aim, plan), home / aim, **size, progress=progress)
-    keep_examples(easel, aim, plan, home / aim)
+    run_experiment(painter, aim, edit, controls(painter, aim, edit), home / aim, **size, progress=progress)
+    keep_examples(painter, aim, edit, home / aim)
     with sealing(home / aim / "frechet.json") as temporary:
         write_json(temporary, distances(home / aim))
     parts = sorted(home.glob("*/[0-9]*.parquet"))
     table = pa.concat_tables([read_table(part, INTERVENTIONS) for part in parts])
     with sealing(home / "scores.parquet") as temporary:
         write_table(temporary, table, INTERVENTIONS)
-    write_report(folder)
     return interventions(table)
 
 
-def _seeing(folder: Path) -> Easel:
-    """A study's easel; where the study has no classifier but its model is the still life, with that one's."""
-    study, workshop = reopen(folder)
-    if workshop.classifier is None and study.config.model.name == STILL_LIFE:
+def _seeing(study: StudyFolder) -> Painter:
+    """A study's painter; where it has no classifier but its model is the still life, with that one's."""
+    loaded = reload(study)
+    if loaded.classifier is None and study.config.model.name == STILL_LIFE:
         device = choose_device(study.config.run.device)
-        workshop = replace(workshop, classifier=load_classifier(STILL_LIFE, device=device))
-    return set_up(study, workshop)
+        loaded = replace(loaded, classifier=load_classifier(STILL_LIFE, device=device))
+    return set_up(study, loaded)
 
 
-def _paint(easel: Easel, want: Wanted, progress: Progress, begin: Callable[[str], None]) -> Intervened:
+def _paint(painter: Painter, want: Wanted, progress: Progress, begin: Callable[[str], None]) -> Intervened:
     drawn = want.drawn
     if drawn is not None and want.mask is not None:
-        drawn = fit_mask(drawn, easel.workshop.model.size, want.mask)
-    return paint_intervened(easel, want.asked, want.plan, drawn, tick=progress.advance, begin=begin)
+        drawn = fit_mask(drawn, painter.loaded.model.size, want.mask)
+    return paint_intervened(painter, want.asked, want.edit, drawn, tick=progress.advance, begin=begin)
 
 
 def _begin(home: Path, about: Mapping[str, Any]) -> None:
@@ -234,12 +229,12 @@ def _strip(made: Intervened) -> bytes:
 
 def _shown(made: Intervened) -> Shown:
     """What the strip and the contact sheet say of an intervention, and its pictures."""
-    lines = [f"seed {made.asked.seed}: {made.asked.words}", made.plan.words]
-    for name in made.plan.properties:
+    lines = [f"seed {made.asked.seed}: {made.asked.words}", made.edit.words]
+    for name in made.edit.properties:
         before, after = made.scores[name, "target"]
         lines.append(f"{measure(name)} with the target {before:.2f}, edited {after:.2f}")
     if made.before.seen is not None:
         lines.append(f"class: {made.before.seen}, edited {made.after.seen}")
-    mask = made.target.get(MASK)
+    mask = made.target.get(OBJECT)
     pictures = made.before.picture.numpy(), made.after.picture.numpy()
     return Shown(made.asked.prompt, lines, *pictures, None if mask is None else mask.numpy())

@@ -16,9 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import Normal, Stroke
 from numpy.typing import NDArray
 
-from underpainting.report.colours import ramp, ramp_name
-from underpainting.report.interventions import OUTLINE
-from underpainting.report.strip import INK, PAPER
+from underpainting.colours import INK, OUTLINE, PAPER, ramp, ramp_name
 
 SHEET = 16
 """Pictures on one contact sheet: it is then as tall as an eye can still run down."""

@@ -16,6 +16,10 @@ RAMPS = {
     "grisaille": ((0.20, 0.012, 265.0), (0.95, 0.008, 95.0)),
     "ultramarine": ((0.22, 0.060, 285.0), (0.48, 0.110, 265.0), (0.72, 0.090, 240.0), (0.95, 0.040, 200.0)),
 }
+PAPER, INK = "#ffffff", "#1c1b19"
+OUTLINE = (214, 60, 120)
+"""Red, green and blue of a target's outline."""
+
 RAMP_OF = {"saliency": "verdaccio", "depth": "brunaille", "shading": "grisaille"}
 OWN = "ultramarine"
 
