@@ -32,6 +32,7 @@ from underpainting.study.folder import Study, create_study, open_study
 from underpainting.study.run import run_study
 
 SEED = 7
+DAY = "1790000000"  # seconds: studies of one day, also around midnight
 SAME, OTHER = "same bytes", "OTHER BYTES"
 UNTOUCHABLE = ("study.toml", "prompts.parquet", "environment.json")  # swapped with nothing
 Contents = dict[str, bytes]
@@ -100,6 +101,7 @@ def start(folder: Path, workers: int = 1, threads: int = 1) -> BaseProcess:
 
 
 def _run(folder: Path, workers: int, threads: int) -> None:
+    os.environ["SOURCE_DATE_EPOCH"] = DAY
     quiet_libraries()
     torch.set_num_threads(threads)
     try:

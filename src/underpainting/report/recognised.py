@@ -11,15 +11,9 @@ from underpainting.findings.classification import (
     Accuracy,
     Recognised,
     accuracies,
-    calibration,
     recognised,
 )
-from underpainting.report.figures import (
-    accuracy_figure,
-    calibration_figure,
-    curves_figure,
-    recognised_figure,
-)
+from underpainting.report.figures import curves_figure
 from underpainting.report.reading import Study
 
 LOOKED_AT = {
@@ -38,7 +32,7 @@ def recognition_section(study: Study, shown: list[str]) -> dict[str, Any] | None
     if not known:
         return None
     rows, (layer, probe) = recognised(known), study.class_probe
-    accuracy, reliability = [*probe, *accuracies(known)], calibration(known)
+    accuracy = [*probe, *accuracies(known)]
     films = []
     for at, image in enumerate(shown):
         mine = [of for of in known if of.image == image and of.steps[0] > 0]
@@ -46,7 +40,13 @@ def recognition_section(study: Study, shown: list[str]) -> dict[str, Any] | None
         if mine:
             words = "; ".join(f"{LOOKED_AT[look]} from step {step}" for look, step in steps.items())
             parts = [
-                {"look": of.picture, "caption": LOOKED_AT[of.picture], "figure": curves_figure(of).inline()}
+                {
+                    "look": of.picture,
+                    "caption": LOOKED_AT[of.picture],
+                    "wide": curves_figure(of).inline(),
+                    "narrow": curves_figure(of, narrow=True).inline(),
+                    "data": f"classes-{image}-{of.picture}",
+                }
                 for of in mine
             ]
             films.append({"at": at, "prompt": mine[0].prompt, "words": words, "parts": parts})
@@ -58,9 +58,6 @@ def recognition_section(study: Study, shown: list[str]) -> dict[str, Any] | None
         "sentences": _sentences(rows, accuracy, layer),
         "accuracies": accuracy,
         "readers": readers,
-        "accuracy_figure": accuracy_figure(accuracy).inline(),
-        "recognised_figure": recognised_figure(rows, study.scores.steps).inline(),
-        "calibration_figure": calibration_figure(reliability).inline(),
         "films": films,
     }
 

@@ -1,16 +1,19 @@
-"""What a study's pictures are made with: versions, device, threads, weights."""
+"""What a study's pictures are made with, and since when: day, versions, device, threads, weights."""
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
 import torch
 from torch.nn import Module
 
+from underpainting import __version__
 from underpainting.diffusion import Layer, Model, load, use_scheduler
 from underpainting.diffusion.twins import twin_of
 from underpainting.errors import UnderpaintingError
@@ -115,7 +118,7 @@ def record_environment(study: Study, workshop: Workshop) -> list[str]:
     return [
         f"{name} was {before.get(name)}, is {value}: later pictures may differ in their last digits"
         for name, value in now.items()
-        if before.get(name) != value
+        if before.get(name, value) != value
     ]
 
 
@@ -155,7 +158,12 @@ def _environment(study: Study, workshop: Workshop) -> dict[str, Any]:
     device = next(iter(model.adapter.denoiser(model.pipe).parameters())).device
     observers = {"estimator": estimator, "classifier": workshop.classifier}
     return {
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "begun": _today(),
+        "versions": {
+            "underpainting": __version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in PACKAGES},
+        },
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
         "machine": platform.machine(),
         "threads": torch.get_num_threads(),
@@ -167,3 +175,13 @@ def _environment(study: Study, workshop: Workshop) -> dict[str, Any]:
         },
         "config": study.config.model_dump(mode="json", exclude_none=True),
     }
+
+
+def _today() -> str:
+    """The day in UTC, such as 2026-11-24; the environment variable SOURCE_DATE_EPOCH may say another.
+
+    That variable is the one that builds are made reproducible by (reproducible-builds.org).
+    """
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    now = datetime.fromtimestamp(int(given), UTC) if given.isdecimal() else datetime.now(UTC)
+    return now.date().isoformat()
