@@ -57,7 +57,7 @@ class Exhibit:
 
 
 def exhibits(study: Study, palette_of: Callable[[str], Palette]) -> dict[str, Exhibit]:
-    """All of a study's, by name; palette_of: colours of a property's figures, and of others' by an empty name."""
+    """All of a study's, by name; palette_of: colours of a property's figures; of others', by no name."""
     return {exhibit.name: exhibit for exhibit in _exhibits(study, palette_of)}
 
 

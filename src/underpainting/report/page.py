@@ -80,6 +80,7 @@ def render(study: Study) -> str:
     best = {which.name: which.layer for which in shown}
     return environment.get_template("report.html.j2").render(
         study=study,
+        title=study.title or study.name,
         command_name=f'"{study.name}"' if " " in study.name else study.name,
         facts=_facts(study),
         summary=summary(rows, found),
@@ -159,11 +160,11 @@ def _begun(study: Study) -> str:
 
 
 def _not_asked(study: Study) -> list[tuple[str, str]]:
-    """What the environment says beside the settings, which its `config` and its names repeat."""
-    labels, asked = study.settings.get("labels", {}), dict(_flat(study.settings))
-    asked |= {f"{part}.name": labels.get(part) for part in ("estimator", "classifier")}
+    """What the environment says beside the settings, which its `config` and some names repeat."""
+    labels, asked = study.settings.get("labels", {}), {name for name, _ in _flat(study.settings)}
+    named = [(f"{part}.name", labels.get(part)) for part in ("estimator", "classifier")]
     ran = _flat({name: value for name, value in study.environment.items() if name != "config"})
-    return [(name, value) for name, value in ran if asked.get(name) != value]
+    return [(name, value) for name, value in ran if name not in asked and (name, value) not in named]
 
 
 def _columns(

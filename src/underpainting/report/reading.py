@@ -58,14 +58,13 @@ class Acted:
 class Study:
     """Everything a report shows of a study, read once; `aside` says why pictures were set aside, by image.
 
-    name: the folder's. title: the one that was kept (see `keep_title`), or the name.
+    name: the folder's. title: the one that was kept (see `keep_title`), if any.
     seen: what a classifier saw in test pictures; class_probe: the layer of the best class probe, and that
     one's accuracy by step. Both are empty where the study has no classifier. growth: scores of the model's
     checkpoints, where they are given. acted: interventions, where they were scored.
     """
 
     name: str
-    title: str
     settings: dict[str, Any]
     environment: dict[str, Any]
     card: dict[str, Any]
@@ -81,6 +80,7 @@ class Study:
     growth: tuple[Grown, ...]
     acted: tuple[Acted, ...]
     hashes: dict[str, str]
+    title: str = ""
 
 
 def read_study(folder: Path, growth: Path | None = None) -> Study:
@@ -108,7 +108,6 @@ def read_study(folder: Path, growth: Path | None = None) -> Study:
     )
     return Study(
         name=folder.resolve().name,
-        title=_title(folder / TITLE) or folder.resolve().name,
         settings=_toml(folder / "study.toml"),
         environment=_json(environment) if environment.is_file() else {},
         card=card,
@@ -124,6 +123,7 @@ def read_study(folder: Path, growth: Path | None = None) -> Study:
         growth=read_growth(growth, layers, metrics, branch) if growth else (),
         acted=_acted(folder / "interventions"),
         hashes={name: sha256_file(folder / name) for name in HASHED if (folder / name).is_file()},
+        title=_title(folder / TITLE),
     )
 
 

@@ -135,7 +135,11 @@ def test_page_has_a_title_of_ones_own_the_day_and_the_version(own_study: Callabl
     folder = own_study(steps=2, prompts=2, pictures=0)
     environment = json.loads((folder / "environment.json").read_text())
     settings = tomllib.loads((folder / "study.toml").read_text())
-    environment |= {"begun": "2026-03-07", "config": settings, "model": {"name": "stilllife"}}
+    environment |= {
+        "begun": "2026-03-07",
+        "config": settings,
+        "model": {"name": "stilllife", "scheduler": "LMSDiscreteScheduler"},
+    }
     (folder / "environment.json").write_text(json.dumps(environment))
     html = write_report(folder).read_text(encoding="utf-8")
     assert "<h1>mine</h1>" in html
