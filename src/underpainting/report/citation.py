@@ -1,11 +1,12 @@
 """How to cite underpainting and the study that it builds on, as CITATION.cff has it."""
 
-from underpainting import __version__
+from importlib.metadata import version
 
 PROJECT = "https://github.com/underpainting/underpainting"
 AUTHORS = "The underpainting developers"
 TITLE = "underpainting"
 LICENCE = "Apache-2.0"
+VERSION = version("underpainting")
 RELEASED = "2026-11-24"
 BUILT_ON = {
     "author": "Chen, Yida and Viégas, Fernanda and Wattenberg, Martin",
@@ -20,7 +21,7 @@ def bibtex() -> str:
     software = {
         "author": f"{{{AUTHORS}}}",
         "title": f"{{{TITLE}}}",
-        "version": __version__,
+        "version": VERSION,
         "year": RELEASED.partition("-")[0],
         "url": PROJECT,
         "note": LICENCE,

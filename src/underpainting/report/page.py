@@ -8,9 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from underpainting import __version__
 from underpainting.records import write_bytes
-from underpainting.report.citation import PROJECT, bibtex
+from underpainting.report.citation import PROJECT, VERSION, bibtex
 from underpainting.report.colours import RAMP_OF
 from underpainting.report.conclusions import RIVALS, against, conclusions
 from underpainting.report.drawing import PAGE
@@ -115,7 +114,7 @@ def render(study: Study) -> str:
         environment=_not_asked(study),
         begun=_begun(study),
         made_with=study.environment.get("versions", {}).get("underpainting", ""),
-        version=__version__,
+        version=VERSION,
         project=PROJECT,
         bibtex=bibtex(),
         explained=explained,

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch.nn import Module
 
-from underpainting import __version__
 from underpainting.diffusion import Layer, Model, load, use_scheduler
 from underpainting.diffusion.twins import twin_of
 from underpainting.errors import UnderpaintingError
@@ -27,7 +26,7 @@ from underpainting.study.places import Places
 
 DECODER = "vae.decoder.mid_block.attentions.0"
 OWN = "-own"
-PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "numpy")
+PACKAGES = ("underpainting", "torch", "diffusers", "transformers", "safetensors", "numpy")
 
 
 @dataclass(frozen=True)
@@ -159,11 +158,7 @@ def _environment(study: Study, workshop: Workshop) -> dict[str, Any]:
     observers = {"estimator": estimator, "classifier": workshop.classifier}
     return {
         "begun": _today(),
-        "versions": {
-            "underpainting": __version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in PACKAGES},
-        },
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
         "machine": platform.machine(),
         "threads": torch.get_num_threads(),
