@@ -28,7 +28,8 @@ from underpainting.records import (
     sealing,
     write_table,
 )
-from underpainting.report import write_figures, write_report
+from underpainting.report import keep_title, write_figures, write_report
+from underpainting.study.request.config import ControlsConfig, LabelsConfig, ModelConfig, StudyConfig, WatchConfig
 from underpainting.study.environment import (
     Workshop,
     open_workshop,
@@ -162,10 +163,13 @@ def read_test_scores(study: Study) -> Scores:
     return read_scores(study.scores, card, main_branch(card["branches"]))
 
 
-def report(folder: Path, *, figures: bool = False, growth: Path | None = None) -> list[Path]:
+def report(
+    folder: Path, *, figures: bool = False, growth: Path | None = None, title: str | None = None
+) -> list[Path]:
     """Write the report of a study that is done, and its figures and tables as files; return what was written.
 
     growth: folder of studies of the model's checkpoints, each named by how much training that had.
+    title: as `keep_title`; none given, the one that was kept.
 
     Raises UnderpaintingError where the study is not done, or what is shown is damaged.
     """
@@ -173,6 +177,8 @@ def report(folder: Path, *, figures: bool = False, growth: Path | None = None) -
     for path in (study.scores, study.probes, study.gallery, study.classification):
         if path.exists():
             require_whole(path, f"`underpainting run {folder}` makes it again")
+    if title is not None:
+        keep_title(folder, title)
     return [write_report(folder, growth), *([write_figures(folder, growth)] if figures else [])]
 
 

@@ -22,6 +22,7 @@ from underpainting.report.tables import (
     score_table,
     step_table,
 )
+from underpainting.study.results import NAMES
 
 Rows = list[list[str]]
 
@@ -82,7 +83,7 @@ def test_scores(made: tuple[Study, Tables]) -> None:
     expected = [
         [
             row.name,
-            row.metric,
+            NAMES.get(row.metric, METRICS[row.metric]),
             SOURCES[row.source].lower(),
             *(number(getattr(row.estimate, of), 3) for of in ("mean", "error", "low", "high")),
             str(row.estimate.pictures),
