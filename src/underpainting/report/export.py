@@ -114,7 +114,7 @@ def _exported(study: Study) -> Iterator[Exported]:
         for of in study.card["layers"]
     ]
     yield Exported("network", about, network_figure(study.card["layers"], best, PRINT))
-    against = [asdict(row) for row in differences(study, study_headlines(study))]
+    against = [_named(asdict(row)) for row in differences(study, study_headlines(study))]
     for name, of in (("against", against), ("emergence", study.emergence), ("leads", study.leads)):
         if of:
             yield Exported(name, of)
@@ -127,6 +127,10 @@ def _exported(study: Study) -> Iterator[Exported]:
         drawing = recognised_figure([row for row in first if not row.noise], steps, PRINT)
         yield Exported("recognised", [asdict(row) for row in first], drawing)
         yield Exported("calibration", [asdict(row) for row in bins], calibration_figure(bins, PRINT))
+
+
+def _named(row: dict[str, Any]) -> dict[str, Any]:
+    return {"property" if key == "name" else key: value for key, value in row.items()}
 
 
 def _flat(row: ScoreRow) -> dict[str, Any]:
