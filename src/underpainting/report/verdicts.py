@@ -144,7 +144,7 @@ def _facts(
         facts.append(
             (
                 "grid\u2019s ceiling",
-                f"{number(headline.ceiling)}; the probe\u2019s score is {share}\u00a0% of it",
+                f"{number(headline.ceiling)}; the probe is at {share}\u00a0% of it",
             )
         )
     for source in (of for of, kind in KINDS.items() if kind == "layout"):
