@@ -89,7 +89,7 @@ def _exhibits(study: Study, palette_of: Callable[[str], Palette]) -> Iterator[Ex
         for of in study.card["layers"]
     ]
     yield Exhibit("network", about, network_figure(study.card["layers"], best, palette))
-    against = [asdict(row) for row in differences(study, study_headlines(study))]
+    against = [_named(asdict(row)) for row in differences(study, study_headlines(study))]
     for name, of in (("against", against), ("emergence", study.emergence), ("leads", study.leads)):
         if of:
             yield Exhibit(name, of)
@@ -119,6 +119,10 @@ def _of_classes(study: Study, palette: Palette) -> Iterator[Exhibit]:
 def _probabilities(seen: Seen) -> list[dict[str, Any]]:
     columns = zip(seen.steps, seen.probabilities.tolist(), strict=True)
     return [{"step": step, **dict(zip(seen.classes, of, strict=True))} for step, of in columns]
+
+
+def _named(row: dict[str, Any]) -> dict[str, Any]:
+    return {"property" if key == "name" else key: value for key, value in row.items()}
 
 
 def _flat(row: ScoreRow) -> dict[str, Any]:

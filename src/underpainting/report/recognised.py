@@ -95,16 +95,14 @@ def _sentences(
     sentences = []
     for look in (NOISY, "clean"):
         first = [row.first or np.inf for row in rows if row.picture == look and not row.noise]
-        if len(first) >= ENOUGH:
+        if first:
             median = np.percentile(first, 50, method="inverted_cdf")
             never = sum(value == np.inf for value in first)
             when = from_step(int(median) if np.isfinite(median) else None, last)
-            more = f"; in {never} of {len(first)} it is not by the last step" if never else ""
-            sentences.append(f"On {LOOKED_AT[look]} the right class is first for good {when} (median){more}.")
-        elif first:
-            sentences.append(
-                f"Of {LOOKED_AT[look]} {len(first)} are too few for a median ({ENOUGH} are asked for)."
-            )
+            few = ", which are few" if len(first) < ENOUGH else ""
+            more = f"; in {never} it is not by the last step" if never else ""
+            of = f"median of {len(first)}{few}"
+            sentences.append(f"On {LOOKED_AT[look]} the right class is first for good {when} ({of}){more}.")
     probe = [row for row in accuracy if row.picture == "probe"]
     if probe:
         begin, end = (_percent(row.accuracy) for row in (probe[0], probe[-1]))

@@ -93,7 +93,7 @@ def test_page_says_what_the_study_is(html: str) -> None:
         "12 test",
         "underpainting run &#34;still lives&#34;",
         "3b1f3b1f",
-        "Position only",
+        "Position alone",
         "Shuffled labels",
     ):
         assert words in html, words
