@@ -1,8 +1,9 @@
-"""The non-linear probe reads what a linear one cannot, and as much as one where all is linear."""
+"""Probes trained by gradient descent: the published one learns what is there, two layers read products."""
 
 import torch
 
-from underpainting.probes import train_two_layer_probe
+from tests.unit.probes.test_fit import world
+from underpainting.probes import train_gradient_probe, train_two_layer_probe
 
 
 def data(pictures: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -34,3 +35,28 @@ def test_a_binary_reading_is_a_logit_and_training_repeats_itself() -> None:
     again = train_two_layer_probe(given, label, binary=True)
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(again(test), probe(test))
+
+
+def test_the_gradient_trained_probe_learns_the_same(pictures: int = 24) -> None:
+    activations, mask, depth = world(pictures)
+    saliency = train_gradient_probe(activations, mask, "saliency", epochs=20, lr=0.05)
+    assert saliency.weight.shape == (6,) and saliency.bias == 0
+    read = saliency.apply(activations)
+    tokens = mask[:, ::3, ::3].reshape(pictures, 16)
+    assert read[tokens == 1].mean() > read[tokens == 0].mean() + 1
+    probe = train_gradient_probe(activations, depth, "depth", epochs=20, lr=0.05)
+    assert probe.weight.shape == (6,) and probe.bias == 0
+    truth = depth[:, ::3, ::3].reshape(-1)
+    read = probe.apply(activations).reshape(-1)
+    assert torch.corrcoef(torch.stack([read, truth]))[0, 1] > 0.97
+
+
+def test_the_gradient_trained_probe_starts_from_its_seed_and_its_rate() -> None:
+    activations, _, shading = world(8)
+    runs = [
+        train_gradient_probe(activations, shading, "shading", epochs=1, seed=seed).weight
+        for seed in (0, 0, 1)
+    ]
+    assert torch.equal(runs[0], runs[1]) and not torch.equal(runs[0], runs[2])
+    explicit = train_gradient_probe(activations, shading, "shading", epochs=1, lr=1e-2)
+    assert torch.equal(runs[0], explicit.weight)
