@@ -14,8 +14,8 @@ import torch
 
 from benchmarks.faults import contents
 from underpainting.errors import UnderpaintingError
-from underpainting.study.folder import Study
 from underpainting.study.run import run_study
+from underpainting.study.study import StudyFolder
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def one_thread() -> Iterator[None]:
 
 
 def test_two_workers_and_a_killed_one_make_the_same_bytes(
-    named_study: Callable[[str], Study], one_thread: None
+    named_study: Callable[[str], StudyFolder], one_thread: None
 ) -> None:
     alone, together = named_study("alone"), named_study("together")
     run_study(alone)
@@ -35,7 +35,7 @@ def test_two_workers_and_a_killed_one_make_the_same_bytes(
 
     def kill() -> None:
         while not killed:
-            if any((together.folder / "shards").glob("0*")):
+            if any(together.shards_folder.glob("0*")):
                 child = active_children()[0]
                 assert child.pid is not None
                 os.kill(child.pid, signal.SIGKILL)
@@ -51,7 +51,7 @@ def test_two_workers_and_a_killed_one_make_the_same_bytes(
 
 
 def test_workers_that_die_again_and_again_are_given_up(
-    named_study: Callable[[str], Study], tmp_path: Path, one_thread: None
+    named_study: Callable[[str], StudyFolder], tmp_path: Path, one_thread: None
 ) -> None:
     study = named_study("dying")
     (tmp_path / "estimator_of_light.py").write_text(
@@ -63,9 +63,11 @@ def test_workers_that_die_again_and_again_are_given_up(
     )
     with pytest.raises(UnderpaintingError, match=r"3 worker processes were killed.*fewer workers"):
         run_study(study, workers=2)
-    assert not list((study.folder / "shards").glob("0*"))
+    assert not list(study.shards_folder.glob("0*"))
 
 
-def test_objects_cannot_be_given_to_workers(named_study: Callable[[str], Study], estimator: Any) -> None:
+def test_objects_cannot_be_given_to_workers(
+    named_study: Callable[[str], StudyFolder], estimator: Any
+) -> None:
     with pytest.raises(UnderpaintingError, match="by name"):
         run_study(named_study("objects"), estimator=estimator, workers=2)
