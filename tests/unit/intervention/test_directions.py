@@ -66,7 +66,7 @@ def test_probes_that_read_the_same_are_refused() -> None:
     _, x, y = fitted()
     moments = Moments(CHANNELS, 2)
     moments.update(x, y)
-    weight = ridge(moments, [1e-3]).weight[0][:, [0]].float().repeat(1, 2)
+    weight = ridge(moments, [1e-3]).weight[:, 0, [0]].float().repeat(1, 2)
     with pytest.raises(UnderpaintingError, match="cannot be told apart"):
         direction_of(Probe(weight, torch.zeros(2)), moments, [0, 1])
 
