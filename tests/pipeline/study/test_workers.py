@@ -99,22 +99,6 @@ def test_a_config_may_say_how_many_threads(
     assert torch.get_num_threads() == 5
 
 
-def test_workers_that_die_again_and_again_are_given_up(
-    named_study: Callable[[str], StudyFolder], tmp_path: Path, one_thread: None
-) -> None:
-    study = named_study("dying")
-    (tmp_path / "estimator_of_light.py").write_text(
-        "import multiprocessing, os\n"
-        "class Light:\n"
-        "    properties, name, fingerprint = ('saliency',), 'light', '1'\n"
-        "    def __call__(self, pictures):\n"
-        "        os._exit(9)\n"
-    )
-    with pytest.raises(UnderpaintingError, match=r"3 worker processes were killed.*fewer workers"):
-        run_study(study, workers=2)
-    assert not list((study.folder / "shards").glob("0*"))
-
-
 def test_objects_cannot_be_given_to_workers(
     named_study: Callable[[str], StudyFolder], estimator: Any
 ) -> None:
