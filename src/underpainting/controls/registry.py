@@ -71,9 +71,17 @@ class StandIn(Protocol):
     denoiser's shape, by name, that are shown all that it is shown and watched at the same layers.
     """
 
-    source: str
-    layers: tuple[ProbeLayer, ...]
-    networks: Mapping[str, Module]
+    @property
+    def source(self) -> str:
+        """Whose scores its probes' are."""
+
+    @property
+    def layers(self) -> tuple[ProbeLayer, ...]:
+        """See the class."""
+
+    @property
+    def networks(self) -> Mapping[str, Module]:
+        """See the class."""
 
     def batch(self, run: Run) -> Callable[[StepRecord], Activations]:
         """Begin a batch: gives what tells the stand-ins' activations at each of its steps."""

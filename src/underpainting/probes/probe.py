@@ -39,7 +39,10 @@ class Probe:
 
     def pick(self, *index: int) -> Probe:
         """The probe of one output, or of the rest of the dimensions, by its place in the first ones."""
-        return Probe(self.weight[(slice(None), *index)], self.bias[index])
+        weight, bias = self.weight, self.bias
+        for i in index:
+            weight, bias = weight[:, i], bias[i]
+        return Probe(weight, bias)
 
     def float(self) -> Probe:
         """The same in float32, as it is kept and applied."""

@@ -60,7 +60,13 @@ def make(work: Work, shard: Shard, keeper: Keeper) -> None:
                 classes.append(_class_rows(classifier, seen, row))
             if row in shown:
                 maps |= gallery_tensors(
-                    row.image, i, batch, seen.frames, seen.maps.get("estimator:noisy", {}), work.chosen
+                    row.image,
+                    i,
+                    batch.made,
+                    batch.recorders[0],
+                    seen.frames,
+                    seen.maps.get("estimator:noisy", {}),
+                    work.chosen,
                 )
     write_table(keeper.folder / ROWS, pa.concat_tables(tables), SCORES)
     if classifier:

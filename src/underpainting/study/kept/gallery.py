@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from underpainting.records import atomic_folder, remove
-from underpainting.study.batch import Batch, Recorder
+from underpainting.study.batch import Made
 from underpainting.study.kept.choice import Chosen
 from underpainting.study.places import Places
 from underpainting.study.recorders import Readings
@@ -44,7 +44,8 @@ def spread(rows: Sequence[PromptRow], count: int) -> list[PromptRow]:
 def gallery_tensors(
     image: str,
     i: int,
-    batch: Batch[tuple[Readings, *tuple[Recorder | None, ...]]],
+    made: Made,
+    readings: Readings,
     frames: Mapping[str, Tensor],
     estimated: Mapping[str, Tensor],
     chosen: Chosen,
@@ -55,7 +56,7 @@ def gallery_tensors(
     `estimator/...`: what the estimator sees in the noisy pictures, `estimated` [step, height, width], at most
     `MAP_SIDE` wide.
     """
-    places, made, readings = chosen.places, batch.made, batch.recorders[0]
+    places = chosen.places
     branch = places.branches.index(places.main_branch)
     tensors = {look: frames[look] for look in ("noisy", "clean")}
     tensors["final"] = made.pictures[i].contiguous()
