@@ -46,7 +46,7 @@ def record(places: Places, step: int, pictures: int = 3, seed: int = 0) -> StepR
         }
         for layer in places.layers
     }
-    return StepRecord(step, step - 1, True, 0.0, 1.7, 2.0, 2 * latents, latents, latents + 1, activations)
+    return StepRecord(step, step - 1, 0.0, 1.7, 2.0, 2 * latents, latents, latents + 1, activations)
 
 
 def small_labels(pictures: int = 3, size: tuple[int, int] = (6, 6), seed: int = 0) -> dict[str, torch.Tensor]:
