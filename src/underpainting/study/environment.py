@@ -151,7 +151,7 @@ def record_environment(study: StudyFolder, loaded: Loaded) -> list[str]:
         with sealing(study.environment_file) as temporary:
             write_json(temporary, present)
         return []
-    _hold_to(study, recorded, present, ("model", "estimator", "classifier"))
+    _hold_to(study, recorded, present, ("model", "estimator", "labels", "classifier"))
     before, now = (
         {**of.get("versions", {}), **{key: of.get(key) for key in DIGITS}} for of in (recorded, present)
     )
@@ -196,7 +196,8 @@ def _about_model(study: StudyFolder, model: Model) -> dict[str, Any]:
 def _environment(study: StudyFolder, loaded: Loaded) -> dict[str, Any]:
     model = loaded.model
     device = next(iter(model.adapter.denoiser(model.pipe).parameters())).device
-    observers = {"estimator": loaded.labeller, "classifier": loaded.classifier}
+    labeller = "labels" if isinstance(loaded.labeller, BroughtLabels) else "estimator"
+    observers = {labeller: loaded.labeller, "classifier": loaded.classifier}
     return {
         "begun": _today(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
