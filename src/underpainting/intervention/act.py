@@ -12,15 +12,14 @@ import pyarrow as pa
 
 from underpainting.errors import UnderpaintingError, UnsoundPictures
 from underpainting.findings.interventions import Done, interventions
+from underpainting.intervention.conditions import controls, variations
 from underpainting.intervention.drawing import SHEET, Shown, contact_sheet, intervention_strip
 from underpainting.intervention.edit import make_edit
 from underpainting.intervention.experiment import (
     choose_edit,
-    controls,
     distances,
     keep_examples,
     run_experiment,
-    variations,
 )
 from underpainting.intervention.kept import (
     Replayed,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from underpainting.colours import OUTLINE
 from underpainting.findings.interventions import INTERVENED, Done
 from underpainting.report.pictures import map_address, picture_address
 from underpainting.report.reading import Acted, Study

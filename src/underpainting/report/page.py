@@ -8,10 +8,10 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from underpainting.colours import RAMP_OF
 from underpainting.findings.draws import ENOUGH
 from underpainting.records import write_bytes
 from underpainting.report.citation import PROJECT, VERSION, bibtex
-from underpainting.colours import RAMP_OF
 from underpainting.report.conclusions import conclusions, differences, differences_table, signed
 from underpainting.report.drawing import PAGE
 from underpainting.report.exhibits import exhibits

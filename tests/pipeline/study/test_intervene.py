@@ -17,8 +17,9 @@ from underpainting.cli import main
 from underpainting.diffusion import StepRecord
 from underpainting.errors import UnderpaintingError
 from underpainting.intervention import act
+from underpainting.intervention.conditions import controls
 from underpainting.intervention.edit import EDIT_OF_MOVES, EDIT_OF_TARGETS, Edit
-from underpainting.intervention.experiment import controls, distances, run_experiment
+from underpainting.intervention.experiment import distances, run_experiment
 from underpainting.intervention.kept import read_kept
 from underpainting.intervention.moves import Move
 from underpainting.intervention.painter import Painter, set_up
