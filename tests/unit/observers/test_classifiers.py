@@ -17,7 +17,7 @@ from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
 
 from underpainting import load_classifier
 from underpainting.errors import UnderpaintingError
-from underpainting.observers.classifiers.names import right_classes
+from underpainting.observers.class_names import right_classes
 
 
 @pytest.fixture(scope="module")

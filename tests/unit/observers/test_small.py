@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from underpainting import UnderpaintingError, load_classifier, load_estimator
-from underpainting.observers.classifiers.small import SmallVGG, save_classifier
-from underpainting.observers.estimators.small import SmallUNet, save_estimator
+from underpainting.observers.classifiers.small_vgg import SmallVGG, save_classifier
+from underpainting.observers.estimators.small_unet import SmallUNet, save_estimator
 
 CHANNELS = (4, 4, 8, 8)
 
