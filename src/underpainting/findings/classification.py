@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from underpainting.findings.cubes import Scores
 from underpainting.findings.draws import Floats, mean_interval
 from underpainting.findings.emergence import best_layers, stays
-from underpainting.observers.classifiers.names import class_numbers, right_classes
+from underpainting.observers.class_names import class_numbers, right_classes
 
 SURE = 0.9
 BINS = 10

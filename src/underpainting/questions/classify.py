@@ -17,7 +17,7 @@ from torch import Tensor
 from underpainting.diffusion import Model
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.classifiers import Classifier
-from underpainting.observers.classifiers.names import class_numbers, right_classes
+from underpainting.observers.class_names import class_numbers, right_classes
 from underpainting.records import CLASSIFICATION
 from underpainting.records.pictures import SUFFIXES, read_frame
 from underpainting.study.batch import to_bytes

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from underpainting.controls import FinishedPicture, Maps, sources
 from underpainting.observers.classifiers import Classifier
-from underpainting.observers.classifiers.names import right_classes
+from underpainting.observers.class_names import right_classes
 from underpainting.probes import Scorer
 from underpainting.records import CLASSIFICATION, SCORES, read_table, remove, write_table
 from underpainting.study.batch import Batch, Rows

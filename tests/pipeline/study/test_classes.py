@@ -11,7 +11,7 @@ from sklearn.linear_model import Ridge
 from tests.pipeline.study.conftest import LightEstimator, tiny_config
 from underpainting.diffusion import StepRecord, load
 from underpainting.errors import UnderpaintingError
-from underpainting.observers.classifiers.names import right_classes
+from underpainting.observers.class_names import right_classes
 from underpainting.records import CLASSIFICATION, read_table
 from underpainting.study.batch import make_batch
 from underpainting.study.damage import find_damage

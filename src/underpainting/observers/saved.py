@@ -1,8 +1,9 @@
-"""A small model on disk: `config.json` and `model.safetensors` in one folder, as diffusers keeps its own."""
+"""Saved models: `config.json` and `model.safetensors` in one folder, as diffusers keeps its own."""
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from underpainting.errors import UnderpaintingError, reason
+from underpainting.weights import Weights
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -31,6 +33,14 @@ def read_config(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise UnderpaintingError(f"{path} does not hold a JSON object: save the model again")
     return config
+
+
+def glance(folder: Path) -> dict[str, Any]:
+    """The configuration in ``folder``, to tell by it what was saved there; empty where there is none."""
+    try:
+        return read_config(folder)
+    except (UnderpaintingError, OSError):
+        return {}
 
 
 def save_model(model: nn.Module, config: dict[str, Any], folder: Path) -> None:
@@ -57,15 +67,16 @@ def load_weights(model: nn.Module, folder: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def fingerprint(network: nn.Module) -> str:
-    """SHA-256 of the names and bytes of a network's weights."""
-    digest = hashlib.sha256()
-    for name, of in sorted(network.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(of.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+@contextmanager
+def loading(weights: Weights) -> Iterator[Path]:
+    """The folder of an estimator's weights, while another library loads it.
 
-
-def joined(fingerprints: Iterable[str]) -> str:
-    """One fingerprint of several."""
-    return hashlib.sha256("\n".join(fingerprints).encode()).hexdigest()
+    Raises UnderpaintingError where it is missing, or whatever goes wrong in loading it.
+    """
+    folder = weights.require()
+    try:
+        yield folder
+    except Exception as error:
+        raise UnderpaintingError(
+            f"estimator {weights.name!r} in {folder} cannot be loaded: {reason(error)}"
+        ) from None

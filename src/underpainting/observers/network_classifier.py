@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from underpainting.observers.files import fingerprint
+from underpainting.observers.fingerprints import fingerprint
 
 Prepare = Callable[[Tensor], Tensor]
 
@@ -34,6 +34,6 @@ class NetworkClassifier:
     @torch.no_grad()
     def __call__(self, pictures: Tensor) -> Tensor:
         """Probabilities [picture, class] from pictures [picture, 3, height, width] in 0..1."""
-        found = self.network(self.prepare(pictures.to(self.device, torch.float32)))
-        logits: Tensor = found if isinstance(found, Tensor) else found.logits
+        output = self.network(self.prepare(pictures.to(self.device, torch.float32)))
+        logits: Tensor = output if isinstance(output, Tensor) else output.logits
         return logits.float().softmax(1)

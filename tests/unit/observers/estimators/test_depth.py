@@ -12,8 +12,6 @@ from transformers import DPTConfig, DPTForDepthEstimation, DPTImageProcessor, pi
 
 from underpainting import load_estimator
 from underpainting.errors import UnderpaintingError
-from underpainting.observers.estimators import JoinedEstimator
-from underpainting.study.labels import choose_properties
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +55,7 @@ def test_it_agrees_with_transformers_pipeline(folder: Path) -> None:
 
 def test_batches_are_their_pictures(folder: Path) -> None:
     estimator = load_estimator(folder)
-    pictures = torch.cat([photograph(of[:128, :128]) for of in (data.astronaut(), data.coffee())])
+    pictures = torch.cat([photograph(picture[:128, :128]) for picture in (data.astronaut(), data.coffee())])
     both = estimator(pictures)["depth"]
     alone = torch.cat([estimator(picture[None])["depth"] for picture in pictures])
     assert torch.allclose(both, alone, rtol=1e-4, atol=1e-4 * float(alone.std()))
@@ -68,28 +66,6 @@ def test_random_state_is_the_callers(folder: Path) -> None:
     before = torch.get_rng_state()
     load_estimator(folder)(photograph(data.coffee()))
     assert torch.equal(torch.get_rng_state(), before)
-
-
-class Red:
-    """Finds what is red."""
-
-    properties, name, fingerprint = ("saliency",), "red", "1"
-
-    def __call__(self, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Maps of 0 and 1."""
-        return {"saliency": (pictures[:, 0] > pictures.mean(1)).float()}
-
-
-def test_several_estimators_are_one(folder: Path) -> None:
-    joined = JoinedEstimator([Red(), load_estimator(folder)])
-    assert joined.properties == ("saliency", "depth") and joined.name == "red,dpt"
-    picture = photograph(data.coffee())
-    maps = joined(picture)
-    assert torch.equal(maps["saliency"], Red()(picture)["saliency"])
-    assert torch.equal(maps["depth"], load_estimator(folder)(picture)["depth"])
-    assert [of.binary for of in choose_properties(joined, ())] == [True, False]
-    with pytest.raises(UnderpaintingError, match="'stilllife' and 'dpt' both give 'depth'"):
-        load_estimator(f"stilllife,{folder}")
 
 
 def test_missing_and_broken_weights_are_one_line(

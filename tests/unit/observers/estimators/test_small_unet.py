@@ -1,4 +1,4 @@
-"""The small estimator and classifier: what is saved is what is loaded, and what is wrong is named."""
+"""The small estimator: what is saved is what is loaded, and what is wrong is named."""
 
 import json
 from pathlib import Path
@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from underpainting import UnderpaintingError, load_classifier, load_estimator
-from underpainting.observers.classifiers.small import SmallVGG, save_classifier
-from underpainting.observers.estimators.small import SmallUNet, save_estimator
+from underpainting import UnderpaintingError, load_estimator
+from underpainting.observers.estimators.small_unet import SmallUNet, save_estimator
 
 CHANNELS = (4, 4, 8, 8)
 
@@ -45,18 +44,6 @@ def test_estimator_refuses_other_shapes(estimator_folder: Path, shape: tuple[int
         load_estimator(estimator_folder)(torch.rand(shape))
 
 
-def test_classifier_gives_the_saved_networks_probabilities(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    network = SmallVGG(3, 2)
-    save_classifier(network, ["mug", "car", "lemon"], ["red", "blue"], tmp_path)
-    network = network.half().float().eval()
-    classifier, pictures = load_classifier(tmp_path), torch.rand(2, 3, 64, 64)
-    with torch.no_grad():
-        expected = network(pictures)[0].softmax(1)
-    assert list(classifier.classes) == ["mug", "car", "lemon"]
-    torch.testing.assert_close(classifier(pictures), expected)
-
-
 @pytest.mark.parametrize(
     ("harm", "named"),
     [
@@ -75,14 +62,3 @@ def test_damage_is_named_in_one_line(estimator_folder: Path, harm, named: str) -
     with pytest.raises(UnderpaintingError, match=named) as raised:
         load_estimator(estimator_folder)
     assert "\n" not in str(raised.value)
-
-
-@pytest.mark.parametrize("name", ["midas-of-mine", "no.such.module:Class", "json:NoSuchClass"])
-def test_unknown_estimators_are_refused(name: str) -> None:
-    with pytest.raises(UnderpaintingError):
-        load_estimator(name)
-
-
-def test_unknown_classifiers_are_refused() -> None:
-    with pytest.raises(UnderpaintingError, match="no classifier"):
-        load_classifier("vgg-of-mine")

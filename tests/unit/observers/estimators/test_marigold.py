@@ -125,8 +125,3 @@ def test_what_is_wrong_is_said(depth: Path, lighting: Path, tmp_path: Path) -> N
     for name in ("marigold-depth", "marigold-lighting"):
         with pytest.raises(UnderpaintingError, match=rf"{name} is not here .*hf download prs-eth"):
             load_estimator(name)
-
-
-def test_intrinsic_says_how_to_get_it() -> None:
-    with pytest.raises(UnderpaintingError, match=r"needs its package .*: `pip install git"):
-        load_estimator("intrinsic")

@@ -8,8 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from underpainting import stilllife
 from underpainting.errors import UnderpaintingError
-from underpainting.observers.files import load_weights, read_config, save_model
+from underpainting.observers.registry import Device, ObserverEntry, register
+from underpainting.observers.saved import glance, load_weights, read_config, save_model
+from underpainting.weights import SavedModel, Weights
 
 PROPERTIES = ("saliency", "depth", "shading")
 STRIDE = 16
@@ -131,3 +134,20 @@ def _channels(config: dict[str, Any], folder: Path) -> tuple[int, int, int, int]
         )
     a, b, c, d = channels
     return a, b, c, d
+
+
+def load_small_unet(weights: Weights, device: Device = None) -> SmallEstimator:
+    """The estimator of a folder; its errors are those of `SmallEstimator.from_pretrained`."""
+    return SmallEstimator.from_pretrained(weights.require(), name=weights.name, device=device)
+
+
+register(
+    ObserverEntry(
+        "stilllife",
+        "estimator",
+        gives="saliency, depth, shading",
+        load=load_small_unet,
+        weights=SavedModel("stilllife", stilllife.folder() / "estimator", "Apache-2.0"),
+        recognises=lambda folder: "channels" in glance(folder),
+    )
+)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from underpainting.observers.classifiers.names import class_numbers, right_classes
+from underpainting.observers.class_names import class_numbers, right_classes
 
 CLASSES = ("lemon", "orange", "table", "tiger, Panthera tigris", "tiger cat", "crane", "Crane", "berry")
 

@@ -20,6 +20,7 @@ from underpainting.observers.estimators.tracer import (
     high_frequencies,
     load_tracer,
 )
+from underpainting.weights import SavedModel
 
 pytest.importorskip("carvekit", reason="pip install --no-deps carvekit")
 SMALL = replace(TE5, side=128)  # less than that has no frequencies that make edges
@@ -52,7 +53,7 @@ def checkpoint(network: torch.nn.Module, tmp_path_factory: pytest.TempPathFactor
 
 def test_the_originals_checkpoint_loads_whole(network: torch.nn.Module, checkpoint: Path) -> None:
     assert sum(EDGES in name for name in network.state_dict()) == 80
-    estimator = load_tracer(SMALL, checkpoint)
+    estimator = load_tracer(SMALL, SavedModel("tracer", checkpoint))
     loaded = estimator.network.double()
     x = torch.rand(2, 3, 128, 128, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
@@ -125,7 +126,7 @@ def test_te7_is_carvekits_own_network(tmp_path: Path) -> None:
     theirs = TracerDecoder(EfficientEncoderB7()).eval()
     weights = {**theirs.state_dict(), f"encoder.{EDGES}.conv.conv.weight": torch.zeros(1)}
     torch.save(weights, tmp_path / "tracer_b7.pth")
-    mine = load_tracer(replace(TE7, side=64), tmp_path / "tracer_b7.pth").network
+    mine = load_tracer(replace(TE7, side=64), SavedModel("tracer-te7", tmp_path / "tracer_b7.pth")).network
     x = torch.rand(1, 3, 64, 64, dtype=torch.float64)
     with torch.no_grad():
         torch.testing.assert_close(mine.double()(x), theirs.double()(x), rtol=0, atol=1e-9)
@@ -135,7 +136,9 @@ def test_the_global_random_state_is_the_callers(checkpoint: Path) -> None:
     torch.manual_seed(5)
     random.seed(5)
     before = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index]
-    load_tracer(SMALL, checkpoint)(torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1)))
+    load_tracer(SMALL, SavedModel("tracer", checkpoint))(
+        torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    )
     assert torch.equal(torch.get_rng_state(), before[0]) and random.getstate() == before[1]
     assert np.random.get_state()[1].tolist() == before[2]  # type: ignore[index]
 
@@ -145,10 +148,9 @@ def test_wrong_checkpoints_are_refused(
 ) -> None:
     def refused(words: str, layout: object = SMALL) -> None:
         with pytest.raises(UnderpaintingError, match=words):
-            load_tracer(layout, path)  # type: ignore[arg-type]
+            load_tracer(layout, SavedModel("tracer", path))  # type: ignore[arg-type]
 
     path = tmp_path / "x.pth"
-    refused(r"tracer is not here .*: fetch it \(126 MB, Apache-2.0\) by `curl")
     whole = checkpoint.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     refused("holds no weights that can be read")
@@ -158,5 +160,7 @@ def test_wrong_checkpoints_are_refused(
     torch.save({name: of for name, of in state.items() if EDGES not in name}, path)
     refused(f"is not of 'tracer': 80 weights differ, encoder.{EDGES}.DWConv1")
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    with pytest.raises(UnderpaintingError, match="tracer is not here"):
+    with pytest.raises(
+        UnderpaintingError, match=r"tracer is not here .*: fetch it \(126 MB, Apache-2.0\) by `c"
+    ):
         load_estimator("tracer,midas")

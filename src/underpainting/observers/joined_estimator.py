@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-from underpainting.observers.files import joined
+from underpainting.observers.fingerprints import joined
+from underpainting.observers.protocols import Estimator
 
-if TYPE_CHECKING:
-    from underpainting.observers.estimators import Estimator
+
+def parts_of(name: str | Path) -> list[str | Path]:
+    """The names of several estimators that a name gives with commas between; one that is a folder is one."""
+    if isinstance(name, Path) or Path(name).is_dir():
+        return [name]
+    return [part.strip() for part in name.split(",")]
 
 
 class JoinedEstimator:
@@ -37,4 +42,4 @@ class JoinedEstimator:
 
     def __call__(self, pictures: Tensor) -> Mapping[str, Tensor]:
         """All their maps [picture, height, width] by property."""
-        return {name: of for part in self.parts for name, of in part(pictures).items()}
+        return {name: maps for part in self.parts for name, maps in part(pictures).items()}

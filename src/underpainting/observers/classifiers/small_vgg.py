@@ -6,8 +6,11 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from underpainting import stilllife
 from underpainting.errors import UnderpaintingError
-from underpainting.observers.files import load_weights, read_config, save_model
+from underpainting.observers.registry import Device, ObserverEntry, register
+from underpainting.observers.saved import glance, load_weights, read_config, save_model
+from underpainting.weights import SavedModel, Weights
 
 WIDTHS = (16, 32, 64, 128, 128)
 
@@ -107,3 +110,20 @@ def _names(config: dict[str, Any], folder: Path) -> dict[str, list[str]]:
         if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
             raise UnderpaintingError(f"config.json in {folder} needs {key!r}, a list of names, not {value!r}")
     return names  # type: ignore[return-value]
+
+
+def load_small_vgg(weights: Weights, device: Device = None) -> SmallClassifier:
+    """The classifier of a folder; its errors are those of `SmallClassifier.from_pretrained`."""
+    return SmallClassifier.from_pretrained(weights.require(), name=weights.name, device=device)
+
+
+register(
+    ObserverEntry(
+        "stilllife",
+        "classifier",
+        gives="ten classes, eight colours",
+        load=load_small_vgg,
+        weights=SavedModel("stilllife", stilllife.folder() / "classifier", "Apache-2.0"),
+        recognises=lambda folder: "classes" in glance(folder),
+    )
+)
