@@ -1,4 +1,4 @@
-"""The one kind of error that a person, not a bug, causes."""
+"""What a person, not a bug, causes: a mistake in what is asked for, or a stop."""
 
 from collections.abc import Mapping
 
@@ -23,3 +23,7 @@ class UnsoundPictures(UnderpaintingError):
         more = f" (and {len(reasons) - 1} more pictures)" if len(reasons) > 1 else ""
         super().__init__(f"picture {place + 1} of the batch: {reason}{more}")
         self.reasons = dict(reasons)
+
+
+class Stopped(Exception):
+    """A person stopped a command; the message says what becomes of what was made."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from typer.exceptions import Abort, TyperException
@@ -30,7 +30,9 @@ from underpainting.cli import (
     transfer,
     verify,
 )
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import Stopped, UnderpaintingError
+
+STOPPED = 130  # the shell's exit code of what Ctrl-C stopped
 
 
 def _examples(*lines: str) -> str:
@@ -89,7 +91,10 @@ def _start(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0, or 2 with one line on stderr for what a person can put right."""
+    """Run the command line and exit.
+
+    0, or one line on stderr and 2 for what a person can put right, 130 for a stop by Ctrl-C.
+    """
     sys.path.append("")  # an estimator `module:Class` may lie in the current folder
     try:
         code = app(
@@ -98,16 +103,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
             standalone_mode=False,
         )
     except UnderpaintingError as error:
-        _fail(str(error))
+        _leave(str(error), 2)
     except TyperException as error:
-        _fail(str(getattr(error, "format_message", error.__str__)()))
+        _leave(str(getattr(error, "format_message", error.__str__)()), 2)
+    except Stopped as stopped:
+        _leave(f"stopped; {stopped}", STOPPED)
     except Abort:
-        _fail("stopped")
-    if code == 130:
-        typer.echo("stopped; the same command goes on from the last whole shard", err=True)
+        code = STOPPED
+    if code == STOPPED:
+        _leave("stopped", STOPPED)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _fail(message: str) -> None:
+def _leave(message: str, code: int) -> NoReturn:
     typer.echo(f"underpainting: {' '.join(message.split())}", err=True)
-    sys.exit(2)
+    sys.exit(code)

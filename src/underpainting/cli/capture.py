@@ -40,7 +40,8 @@ def capture(
     What it takes on disk is printed first. Images that are there already are not made again. The study need
     not be run, and is not changed. `underpainting.Captures` reads the folder.
     """
-    from underpainting.cli.show import listed, numbers, progress, size
+    from underpainting.cli.progress import progress
+    from underpainting.cli.show import listed, numbers, size
     from underpainting.errors import UnderpaintingError
     from underpainting.uses.capture import carry_out
     from underpainting.workflow import plan_capture
@@ -60,7 +61,8 @@ def capture(
     if needed > ASK_ABOVE and not yes:
         if not sys.stdin.isatty():
             raise UnderpaintingError(f"{size(needed)} is more than {size(ASK_ABOVE)}; give --yes to go on")
-        typer.confirm("Go on?", abort=True)
-    with progress() as shown:
+        if not typer.confirm("Go on?"):
+            raise typer.Exit(1)
+    with progress("the same command goes on with the pictures that are missing") as shown:
         carry_out(plan, shown)
     typer.echo(f"done: {out}")

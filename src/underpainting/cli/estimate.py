@@ -18,14 +18,15 @@ def estimate(
     """Tell what a study will cost before it runs: pictures, evaluations, moments, memory, disk, time."""
     from dataclasses import asdict
 
-    from underpainting.cli.show import as_json, duration, quiet_libraries, size, table
+    from underpainting.cli.progress import progress
+    from underpainting.cli.show import as_json, duration, size, table
     from underpainting.study.environment import open_workshop
     from underpainting.study.estimate import estimate as work
     from underpainting.study.folder import open_study
 
-    quiet_libraries()
-    study = open_study(folder)
-    found = work(study, open_workshop(study.config), measure_time=time)
+    with progress() as shown:
+        study = open_study(folder)
+        found = work(study, open_workshop(study.config), measure_time=time, progress=shown)
     if json:
         as_json(asdict(found))
         return

@@ -114,7 +114,8 @@ def init(
     ] = None,
 ) -> None:
     """Make a study folder: its config, and its pictures split by prompt into fit, calibrate and test."""
-    from underpainting.cli.show import given, listed, quiet_libraries
+    from underpainting.cli.progress import progress
+    from underpainting.cli.show import given, listed
     from underpainting.study.config import parse_config
     from underpainting.study.presets import with_preset
     from underpainting.workflow import init as make
@@ -145,8 +146,8 @@ def init(
         }
     )
     config = parse_config(with_preset(preset, options), "options")
-    quiet_libraries()
-    study = make(folder, config)
+    with progress():
+        study = make(folder, config)
     counts = ", ".join(f"{count} {split}" for split, count in study.images.items())
     typer.echo(f"{folder}: {len(study.rows)} pictures ({counts})")
     missing = [needed.name for needed in study_needs(study.config) if not needed.here]

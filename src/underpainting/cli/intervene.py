@@ -80,7 +80,8 @@ def intervene(
     """
     from dataclasses import asdict
 
-    from underpainting.cli.show import as_json, given, listed, pair, progress, quiet_libraries
+    from underpainting.cli.progress import progress
+    from underpainting.cli.show import as_json, given, listed, pair, quiet_libraries
     from underpainting.errors import UnderpaintingError
     from underpainting.uses.intervene import Asked
     from underpainting.workflow import experiment as score
@@ -95,7 +96,7 @@ def intervene(
     if replay is not None:
         typer.echo("the same picture" if again(folder, replay) else "not the same picture")
     elif experiment:
-        with progress() as shown:
+        with progress("the same command goes on after the last whole batch") as shown:
             found = score(
                 folder,
                 aim=aim,
@@ -143,4 +144,4 @@ def _table(found: list[Done]) -> None:
         ]
         for row in found
     ]
-    table([*columns, "edit above it", "95 % interval"], rows)
+    table([*columns, "edit above it", "95 % interval"], rows, keys=4)

@@ -24,7 +24,8 @@ def nonlinear(
     """
     from dataclasses import asdict
 
-    from underpainting.cli.show import as_json, interval, progress, table
+    from underpainting.cli.progress import progress
+    from underpainting.cli.show import as_json, interval, table
     from underpainting.study.results import NAMES
     from underpainting.workflow import nonlinear as work
 
@@ -39,4 +40,4 @@ def nonlinear(
     for r in found:
         row = [r.property, r.layer, r.step, NAMES[r.metric], r.solved, r.gradient, r.two_layer, r.gain]
         rows.append([*row, interval(r.low, r.high), r.ceiling, r.stacked, r.stacked_ceiling])
-    table(columns, rows)
+    table(columns, rows, keys=4)

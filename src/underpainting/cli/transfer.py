@@ -37,7 +37,8 @@ def transfer(
     """
     from dataclasses import asdict
 
-    from underpainting.cli.show import as_json, interval, listed, progress, table
+    from underpainting.cli.progress import progress
+    from underpainting.cli.show import as_json, interval, listed, table
     from underpainting.study.results import NAMES
     from underpainting.workflow import transfer as work
 
@@ -52,4 +53,4 @@ def transfer(
     for r in found:
         row = [r.property, r.layer, r.step, NAMES[r.metric], r.unlike, r.pictures, r.score, r.known]
         rows.append([*row, r.difference, interval(r.low, r.high)])
-    table([*columns, "95 % interval"], rows)
+    table([*columns, "95 % interval"], rows, keys=5)

@@ -15,6 +15,7 @@ from underpainting.study.folder import Study
 from underpainting.study.gallery import gallery_rows
 from underpainting.study.making import make_batch
 from underpainting.study.places import SOURCES
+from underpainting.study.progress import Progress
 from underpainting.study.scoring import THRESHOLDS
 
 BYTES_OF_ROW = 9.0
@@ -45,7 +46,9 @@ class Estimate:
     pictures_made: int
 
 
-def estimate(study: Study, workshop: Workshop, *, measure_time: bool = True) -> Estimate:
+def estimate(
+    study: Study, workshop: Workshop, *, measure_time: bool = True, progress: Progress | None = None
+) -> Estimate:
     """Estimate a study's cost.
 
     Counts and sizes follow from config and shapes. Time is measured on two of the fit pictures, watched and
@@ -78,7 +81,7 @@ def estimate(study: Study, workshop: Workshop, *, measure_time: bool = True) -> 
         disk += (images["fit"] + images["calibrate"]) * means
     done = sum(len(shard.pictures) for shard in study.shards if study.is_whole(shard))
     left = len(study.rows) - done
-    seconds = _seconds_a_picture(study, workshop) * left if measure_time else None
+    seconds = _seconds_a_picture(study, workshop, progress or Progress()) * left if measure_time else None
     return Estimate(
         pictures=len(study.rows),
         **images,
@@ -110,11 +113,13 @@ def _model_bytes(workshop: Workshop) -> int:
     return sum(x.numel() * x.element_size() for part in parts for x in part.parameters())
 
 
-def _seconds_a_picture(study: Study, workshop: Workshop) -> float:
+def _seconds_a_picture(study: Study, workshop: Workshop, progress: Progress) -> float:
     rows = study.shards[0].batches[0][:2]
+    progress.start(len(rows))
+    progress.phase("measuring the time")
     sums = empty_sums(workshop.places)
     held = Held(workshop.places)
     start = time.perf_counter()
-    made = make_batch(workshop, rows, study.config.model, held.look, lambda _: None)
+    made = make_batch(workshop, rows, study.config.model, held.look, progress.advance)
     held.add_to(sums, made.labels)
     return (time.perf_counter() - start) / len(rows)

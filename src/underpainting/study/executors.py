@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import Pipe, connection, get_context, parent_process
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from underpainting.errors import UnderpaintingError
@@ -34,6 +36,9 @@ def shard_maker(study: Study, workers: int, max_set_aside: float) -> Iterator[Ma
     pools = _Pools(study, workers, max_set_aside)
     try:
         yield pools.make
+    except KeyboardInterrupt:
+        pools.end()
+        raise
     finally:
         pools.close()
 
@@ -53,9 +58,11 @@ class _Pools:
         self._pool = self._open()
 
     def _open(self) -> ProcessPoolExecutor:
-        pool = ProcessPoolExecutor(self._workers, get_context("spawn"), _begin)
-        for _ in range(self._workers):
-            pool.submit(_load, self._job[0])  # what goes wrong here does so again, and is told, in _make
+        ended, self._life = Pipe(duplex=False)
+        pool = ProcessPoolExecutor(self._workers, get_context("spawn"), _begin, (ended,))
+        with _deaf_to_ctrl_c():
+            for _ in range(self._workers):
+                pool.submit(_load, self._job[0])  # what goes wrong here does so again, and is told, in _make
         return pool
 
     def make(self, work: Work, shards: Sequence[Shard]) -> Iterator[Shard]:
@@ -83,20 +90,34 @@ class _Pools:
             work.tick(len(shard.pictures))
             yield left.pop(0)
 
+    def end(self) -> None:
+        """End the processes at once; what they are at is made again."""
+        self._life.close()
+
     def close(self) -> None:
         """Let the processes finish what they are at, and no more."""
         self._pool.shutdown(cancel_futures=True)
 
 
-def _begin() -> None:
-    """Set a worker process up: it ends when its parent does."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes that are begun in the block never hear a terminal's Ctrl-C; this one does after it."""
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
 
 
-def _end_with_parent() -> None:
+def _begin(ended: Connection) -> None:
+    """Set a worker process up: it ends when its parent does, or says so by closing its end of the pipe."""
+    threading.Thread(target=_end_when_told, args=(ended,), daemon=True).start()
+
+
+def _end_when_told(ended: Connection) -> None:
     parent = parent_process()
     assert parent is not None
-    connection.wait([parent.sentinel])
+    connection.wait([parent.sentinel, ended])
     os._exit(1)
 
 

@@ -17,6 +17,7 @@ from underpainting.study.folder import Study
 from underpainting.study.labels import label_pictures
 from underpainting.study.making import to_bytes
 from underpainting.study.places import Places
+from underpainting.study.progress import Progress
 from underpainting.study.prompts import PromptRow
 
 
@@ -36,9 +37,16 @@ class Looked:
     readings: dict[str, Tensor]
 
 
-def look_at(study: Study, workshop: Workshop, picture: Tensor, prompt: str, seed: int) -> Looked:
+def look_at(
+    study: Study,
+    workshop: Workshop,
+    picture: Tensor,
+    prompt: str,
+    seed: int,
+    progress: Progress | None = None,
+) -> Looked:
     """Show a picture [3, height, width] in 0..1 to a study's model at the levels of the study's steps."""
-    config, places = study.config.model, workshop.places
+    config, places, progress = study.config.model, workshop.places, progress or Progress()
     probes = ProbeSet.load(study.probes)
     branch = main_branch(probes.branches)
     row = PromptRow(prompt, seed, 0)
@@ -53,7 +61,10 @@ def look_at(study: Study, workshop: Workshop, picture: Tensor, prompt: str, seed
             probe = probes.at(layer, record.step, branch)
             read = probe.apply(record.activations[layer][branch])[0, :, probe.properties.index(name)]
             kept.setdefault(name, []).append(read.float().cpu())
+        progress.advance(1)
 
+    progress.start(config.steps, unit="steps")
+    progress.phase("looking")
     levels = to_bytes(picture)[None]
     workshop.model.look(
         levels.float() / 255,

@@ -74,6 +74,7 @@ def run_study(
         repair(study, damage)
         if study.done:
             return
+        progress.start(len(study.rows), sum(len(s.pictures) for s in study.shards if study.is_whole(s)))
         if workers > 1 and not study.environment.is_file():
             torch.set_num_threads(max(1, torch.get_num_threads() // workers))
         with shard_maker(study, workers, max_set_aside) as make:
@@ -81,15 +82,14 @@ def run_study(
             for line in record_environment(study, workshop):
                 progress.note(line)
             work = Work(study, workshop, max_set_aside, progress.advance)
-            progress.start(len(study.rows), sum(len(s.pictures) for s in study.shards if study.is_whole(s)))
-            progress.phase("fit")
+            progress.phase("fit pictures")
             _fit(work, make)
-            progress.phase("calibrate")
-            _calibrate(work, make)
-            progress.phase("test")
+            progress.phase("calibrate pictures")
+            _calibrate(work, make, progress)
+            progress.phase("test pictures")
             for _ in _each(work, "test", make):
                 pass
-        progress.phase("gather")
+        progress.phase("gathering scores")
         _gather(work)
 
 
@@ -122,10 +122,11 @@ def _fit(work: Work, make: Make) -> None:
         remove(study.part(shard.number))
 
 
-def _calibrate(work: Work, make: Make) -> None:
+def _calibrate(work: Work, make: Make, progress: Progress) -> None:
     """Make the calibrate shards and choose on them."""
     shards = list(_each(work, "calibrate", make))
     if not work.study.probes.exists():
+        progress.phase("choosing probes")
         _choose(work, shards)
     for shard in shards:
         remove(work.study.part(shard.number))

@@ -25,6 +25,7 @@ from underpainting.study.film import Film
 from underpainting.study.folder import Study
 from underpainting.study.making import to_bytes
 from underpainting.study.pictures import read_frame
+from underpainting.study.progress import Progress
 from underpainting.study.prompts import PromptRow
 
 STEP_NAME = re.compile(r"(?P<image>.+)_step_(?P<step>\d+)", re.IGNORECASE)
@@ -40,7 +41,9 @@ class Shown:
     frames: dict[str, Tensor]
 
 
-def make_shown(model: Model, prompt: str, seed: int, *, steps: int, guidance_scale: float) -> Shown:
+def make_shown(
+    model: Model, prompt: str, seed: int, *, steps: int, guidance_scale: float, progress: Progress
+) -> Shown:
     """Make the picture of a prompt and seed, and keep what each step shows of it."""
     row = PromptRow(prompt, seed, 0)
     film = Film([row], [row])
@@ -48,7 +51,10 @@ def make_shown(model: Model, prompt: str, seed: int, *, steps: int, guidance_sca
     def on_step(record: StepRecord) -> None:
         if record.first:
             film.look(record)
+            progress.advance(1)
 
+    progress.start(steps, unit="steps")
+    progress.phase("making the picture")
     denoised = model.denoise([prompt], [seed], steps=steps, guidance_scale=guidance_scale, on_step=on_step)
     frames = film.develop(model, 0)
     final = to_bytes(model.decode(denoised.latents)).permute(0, 2, 3, 1).cpu()
@@ -97,7 +103,9 @@ def study_shown(study: Study) -> list[Shown]:
     return found
 
 
-def classify_shown(shown: Sequence[Shown], classifier: Classifier, right: Sequence[str] = ()) -> pa.Table:
+def classify_shown(
+    shown: Sequence[Shown], classifier: Classifier, right: Sequence[str], progress: Progress
+) -> pa.Table:
     """Classify pictures: a table of classifications.
 
     right: names of the right classes; none given, a prompt names its own. Raises UnderpaintingError where the
@@ -105,10 +113,13 @@ def classify_shown(shown: Sequence[Shown], classifier: Classifier, right: Sequen
     """
     given = tuple(number for name in right for number in _number(name, classifier))
     tables = [CLASSIFICATION.empty_table()]
+    progress.start(len(shown), unit="images")
+    progress.phase("classifying")
     for of in shown:
         numbers = given or right_classes(of.prompt, classifier.classes)
         seen = {look: probabilities(classifier, frames) for look, frames in of.frames.items()}
         tables.append(classification_rows(seen, of.image, of.prompt, classifier.classes, numbers))
+        progress.advance(1)
     return pa.concat_tables(tables)
 
 

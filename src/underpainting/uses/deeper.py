@@ -88,10 +88,19 @@ def deeper_probes(study: Study, workshop: Workshop, pictures: int, progress: Pro
         "fit": spread(sound_rows(study, "fit"), pictures),
         "test": spread(sound_rows(study, "test"), -(-pictures // 2)),
     }
-    progress.start(sum(map(len, rows.values())), 0)
-    made = {split: remake(study, workshop, of, views, progress) for split, of in rows.items()}
+    progress.start(sum(map(len, rows.values())))
+    made = {}
+    for split, of in rows.items():
+        progress.phase(f"{split} pictures")
+        made[split] = remake(study, workshop, of, views, progress)
     prompts = prompt_numbers(rows["test"])
-    return [_compare(study, made, probes, found, place, prompts, workshop.places) for found, place in places]
+    progress.start(len(places), unit="probes")
+    progress.phase("training probes")
+    compared = []
+    for found, place in places:
+        compared.append(_compare(study, made, probes, found, place, prompts, workshop.places))
+        progress.advance(1)
+    return compared
 
 
 def stack_layers(places: Places) -> list[Layer]:

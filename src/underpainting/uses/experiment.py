@@ -134,8 +134,8 @@ def choose_plan(easel: Easel, aim: str, progress: Progress) -> Plan:
     plans = [plan for plan in candidates(aim) if plan.last <= easel.probes.steps]
     if not plans:
         plans = [plan.model_copy(update={"last": easel.probes.steps}) for plan in candidates(aim)]
-    progress.phase(f"choosing an edit of {aim} on {len(rows)} calibrate pictures")
-    progress.start(len(rows) * (len(plans) + 1), 0)
+    progress.start(len(rows) * (len(plans) + 1))
+    progress.phase(f"choosing an edit of {aim}")
     tried = {str(number): edited(easel, plan) for number, plan in enumerate(plans)}
     found = interventions(pa.concat_tables(of for of, _ in _scored(easel, aim, rows, tried, 1, progress)))
     about = [
@@ -183,9 +183,9 @@ def run_experiment(
         write_json(temporary, asked)
     parts = {folder / f"{start:05d}.parquet": of for start, of in _batches(easel, rows)}
     missing = {path: of for path, of in parts.items() if not path.is_file()}
-    progress.phase(f"interventions on {aim}")
     each = 1 + trials * len(conditions)
     progress.start(len(rows) * each, (len(rows) - sum(map(len, missing.values()))) * each)
+    progress.phase(f"moving {aim}")
     for path, of in missing.items():
         scored = list(_scored(easel, aim, of, conditions, trials, progress))
         table = pa.concat_tables(rows for rows, _ in scored)
@@ -211,7 +211,7 @@ def _joined(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     return {name: torch.cat([part[name] for part in parts if name in part]) for name in names}
 
 
-def keep_examples(easel: Easel, aim: str, plan: Plan, folder: Path) -> None:
+def keep_examples(easel: Easel, aim: str, plan: Plan, folder: Path, progress: Progress) -> None:
     """Keep a few test pictures, each with the pictures painted for several targets, for looking at.
 
     `examples.safetensors`: before [picture, height, width, 3] uint8, after [picture, trial, height, width, 3]
@@ -223,10 +223,15 @@ def keep_examples(easel: Easel, aim: str, plan: Plan, folder: Path) -> None:
     pictures, trials = LOOKED_AT
     rows = _one_a_prompt(sound_rows(easel.study, "test"))[:pictures]
     before, after, target = [], [], []
-    for unedited in _unedited(easel, rows, aim, Progress()):
-        of = [_trial(easel, unedited, aim, trial) for trial in range(trials)]
+    progress.start(len(rows) * (1 + trials))
+    progress.phase("examples to look at")
+    for unedited in _unedited(easel, rows, aim, progress):
+        of, painted = [_trial(easel, unedited, aim, trial) for trial in range(trials)], []
+        for trial in of:
+            painted.append(edited(easel, plan)(trial))
+            progress.advance(len(unedited.rows))
         before.append(unedited.pictures)
-        after.append(torch.stack([edited(easel, plan)(trial) for trial in of], dim=1))
+        after.append(torch.stack(painted, dim=1))
         target.append(torch.stack([trial.target[aim] for trial in of], dim=1))
     tensors = {
         "before": to_bytes(torch.cat(before).movedim(-3, -1)).contiguous(),

@@ -75,8 +75,13 @@ def leave_out(
     probes = ProbeSet.load(study.probes)
     places = best_places(probes, workshop.places.properties)
     views = {place: view_of(place) for _, place in places}
-    progress.start(sum(map(len, rows.values())), 0)
-    fit, test = (remake(study, workshop, rows[split], views, progress) for split in ("fit", "test"))
+    progress.start(sum(map(len, rows.values())))
+    made = {}
+    for split, of_split in rows.items():
+        progress.phase(f"{split} pictures")
+        made[split] = remake(study, workshop, of_split, views, progress)
+    fit, test = made["fit"], made["test"]
+    progress.phase("fitting without words")
     prompts = prompt_numbers(rows["test"])
     groups = {word: has["fit"] == word for word in dict.fromkeys(has["fit"].tolist())}
     carried = []
@@ -111,7 +116,8 @@ def other_prompts(
     """
     probes = ProbeSet.load(study.probes)
     places = best_places(probes, workshop.places.properties)
-    progress.start(len(rows), 0)
+    progress.start(len(rows))
+    progress.phase(f"pictures of {name}")
     made = remake(study, workshop, rows, {place: view_of(place) for _, place in places}, progress)
     prompts = prompt_numbers(rows)
     carried = []

@@ -99,7 +99,8 @@ def experiment(
             write_table(temporary, table, INTERVENTIONS)
         return interventions(table)
     run_experiment(easel, aim, plan, controls(easel, aim, plan), home / aim, **size, progress=progress)
-    keep_examples(easel, aim, plan, home / aim)
+    keep_examples(easel, aim, plan, home / aim, progress)
+    progress.phase("writing the report")
     with sealing(home / aim / "frechet.json") as temporary:
         write_json(temporary, distances(home / aim))
     parts = sorted(home.glob("*/[0-9]*.parquet"))
