@@ -168,7 +168,7 @@ def carry_out(plan: CapturePlan, progress: Progress) -> Captures:
         _check(plan)
         missing, aside = set(plan.missing), set_aside([plan.folder])
         progress.start(len(plan.rows), len(plan.rows) - len(missing))
-        progress.phase("capture")
+        progress.phase("activations")
         for batch in plan.batches:
             wanted = missing & set(batch)
             if not wanted:

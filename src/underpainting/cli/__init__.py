@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from typer.exceptions import Abort, TyperException
@@ -111,16 +111,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
             standalone_mode=False,
         )
     except UnderpaintingError as error:
-        _fail(str(error))
+        _leave(str(error), 2)
     except TyperException as error:
-        _fail(str(getattr(error, "format_message", error.__str__)()))
+        _leave(str(getattr(error, "format_message", error.__str__)()), 2)
+    except Stopped as stopped:
+        _leave(f"stopped; {stopped}", STOPPED)
     except Abort:
-        _fail("stopped")
-    if code == 130:
-        typer.echo("stopped; the same command goes on from the last whole shard", err=True)
+        code = STOPPED
+    if code == STOPPED:
+        _leave("stopped", STOPPED)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _fail(message: str) -> None:
+def _leave(message: str, code: int) -> NoReturn:
     typer.echo(f"underpainting: {' '.join(message.split())}", err=True)
-    sys.exit(2)
+    sys.exit(code)

@@ -60,14 +60,14 @@ def classify(
     """
     from dataclasses import asdict
 
+    from underpainting.cli.progress import progress
     from underpainting.cli.recognition import recognition
-    from underpainting.cli.show import as_json, listed, quiet_libraries
+    from underpainting.cli.show import as_json, listed
     from underpainting.findings.classification import accuracies, calibration, recognised
     from underpainting.study.request.config import ModelConfig
     from underpainting.workflow import classification
     from underpainting.workflow import classify as work
 
-    quiet_libraries()
     given, names = sources or [], listed(right) or ()
     is_study = len(given) == 1 and (given[0] / "study.toml").is_file()
     layer, probe = "", list["Accuracy"]()
@@ -77,7 +77,8 @@ def classify(
     else:
         config = ModelConfig(name=model, steps=steps, guidance_scale=guidance_scale, variant=variant)
         options: dict[str, Any] = {"classifier": classifier or "stilllife", "right": names, "out": out}
-        seen = work(given, prompt=prompt, seed=seed, model=config, **options)
+        with progress() as shown:
+            seen = work(given, prompt=prompt, seed=seed, model=config, progress=shown, **options)
         done = out
     if json:
         parts: dict[str, list[Any]] = {

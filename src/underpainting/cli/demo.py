@@ -20,9 +20,10 @@ def demo(
 ) -> None:
     """Study the bundled still life: init, run and report in one. Again: go on, or say done."""
     from underpainting.cli.finish import finish
-    from underpainting.cli.show import progress
+    from underpainting.cli.progress import progress
+    from underpainting.cli.run import AFTER
     from underpainting.workflow import demo as work
 
-    with progress() as shown:
+    with progress(AFTER) as shown:
         study = work(folder, shown, full=full)
     finish(study, json)

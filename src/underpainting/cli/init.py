@@ -165,8 +165,8 @@ def init(
         }
     )
     config = parse_config(with_preset(preset, options), "options")
-    quiet_libraries()
-    study = make(folder, config)
+    with progress():
+        study = make(folder, config)
     counts = ", ".join(f"{count} {split}" for split, count in study.images.items())
     typer.echo(f"{folder}: {len(study.rows)} pictures ({counts})")
     for file in (prompts, test_prompts):

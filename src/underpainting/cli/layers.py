@@ -17,7 +17,8 @@ def layers(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """List the self-attention layers of a model: short name, module path, grid of tokens, channels."""
-    from underpainting.cli.show import as_json, quiet_libraries, table
+    from underpainting.cli.progress import progress
+    from underpainting.cli.show import as_json, table
     from underpainting.diffusion import load
 
     quiet_libraries()

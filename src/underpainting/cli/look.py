@@ -33,12 +33,13 @@ def look(
     The picture is cut square and scaled to the model's size. Printed are the scores of what is read against
     the estimator's map of the picture itself.
     """
-    from underpainting.cli.show import as_json, quiet_libraries, table
+    from underpainting.cli.progress import progress
+    from underpainting.cli.show import as_json, table
     from underpainting.workflow import look as work
 
-    quiet_libraries()
     target = out or picture.with_name(f"{picture.stem}-look.png")
-    scores = work(picture, study, prompt=prompt, seed=seed, out=target)
+    with progress() as shown:
+        scores = work(picture, study, prompt=prompt, seed=seed, out=target, progress=shown)
     if json:
         as_json(scores)
     else:

@@ -42,4 +42,4 @@ def nonlinear(
     for r in found:
         row = [r.property, r.layer, r.step, METRICS[r.metric], r.solved, r.gradient, r.two_layer, r.gain]
         rows.append([*row, interval(r.low, r.high), r.ceiling, r.stacked, r.stacked_ceiling])
-    table(columns, rows)
+    table(columns, rows, keys=4)

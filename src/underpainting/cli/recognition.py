@@ -50,7 +50,7 @@ def _one_by_one(seen: Sequence[Seen]) -> None:
     if found := recognised(seen):
         columns = ["image", "picture", "right", "first from step", "above 90 % from step", "last"]
         rows = [[r.image, r.picture, r.right, r.first or "never", r.sure or "never", r.last] for r in found]
-        table(columns, rows)
+        table(columns, rows, keys=2)
 
 
 def _together(seen: Sequence[Seen], layer: str, probe: Sequence[Accuracy]) -> None:

@@ -27,7 +27,11 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of a study that is done, one self-contained HTML file."""
+    from underpainting.cli.progress import progress
     from underpainting.workflow import report as work
 
-    for written in work(folder, figures=figures, growth=growth):
+    with progress() as shown:
+        shown.phase("writing the report")
+        files = work(folder, figures=figures, growth=growth)
+    for written in files:
         typer.echo(f"done: {written}")

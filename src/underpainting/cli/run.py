@@ -14,6 +14,7 @@ EXAMPLES = (
     "underpainting run STUDY --workers 2",
     "underpainting run STUDY --json > results.json",
 )
+AFTER = "the same command goes on from the last whole shard"
 
 
 def run(
@@ -29,9 +30,9 @@ def run(
 ) -> None:
     """Run a study, or go on with it from its last whole shard; write its report and print its results."""
     from underpainting.cli.finish import finish
-    from underpainting.cli.show import progress
+    from underpainting.cli.progress import progress
     from underpainting.workflow import run as work
 
-    with progress() as shown:
+    with progress(AFTER) as shown:
         study = work(folder, progress=shown, workers=workers, max_set_aside=max_set_aside)
     finish(study, json)

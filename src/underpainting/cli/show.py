@@ -1,4 +1,4 @@
-"""What commands put on the screen: tables, JSON, progress."""
+"""What commands put on the screen: tables, JSON, numbers in words."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from importlib import import_module
 from typing import Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
-from rich.progress import BarColumn, ProgressColumn, Task, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 from rich.table import Table
-from rich.text import Text
 
 from underpainting.errors import UnderpaintingError
 from underpainting.findings.against import Headline
@@ -26,16 +24,26 @@ from underpainting.progress import Progress
 from underpainting.report.verdicts import emergence_cell, verdict_words
 from underpainting.vocabulary import METRICS, SOURCES
 
+GAP = 2  # columns between those of a table
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table; numbers stand to the right. A pipe gets it as wide as it needs to be."""
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    for i, column in enumerate(columns):
-        numeric = all(isinstance(row[i], int | float) or row[i] is None for row in rows)
-        shown.add_column(column, justify="right" if numeric else "left", no_wrap=True)
-    for row in rows:
-        shown.add_row(*(_cell(value) for value in row))
-    Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False).print(shown)
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], keys: int = 1) -> None:
+    """Print a table; numbers stand to the right. A pipe gets it as wide as it needs to be.
+
+    On a terminal that is too narrow its columns follow in several tables, one below the other, each after the
+    first `keys` columns, which say what a row is; nothing is cut off.
+    """
+    console = Console(highlight=False, markup=False)
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
+    for part in _parts(widths, keys, console.width if sys.stdout.isatty() else sum(widths) + 1000):
+        shown = Table(box=None, pad_edge=False, header_style="bold")
+        for i in part:
+            numeric = all(isinstance(row[i], int | float) or row[i] is None for row in rows)
+            shown.add_column(columns[i], justify="right" if numeric else "left", no_wrap=True)
+        for row in cells:
+            shown.add_row(*(row[i] for i in part))
+        console.print(shown, width=sum(widths[i] + GAP for i in part), soft_wrap=True)
 
 
 def as_json(data: object) -> None:
@@ -89,7 +97,7 @@ def comparison(rows: Sequence[Compared]) -> None:
         within = interval(row.low, row.high)
         own = [row.property, METRICS[row.metric], row.study, row.layer, row.mean, within, row.pictures]
         shown.append([*own, *difference])
-    table(columns, shown)
+    table(columns, shown, keys=4)
 
 
 @contextmanager
@@ -154,42 +162,26 @@ def given(options: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]
     }
 
 
-class _Pictures(ProgressColumn):
-    """Pictures made and wanted; empty until it is known how many are wanted."""
-
-    def render(self, task: Task) -> Text:
-        return Text("" if task.total is None else f"{task.completed:.0f}/{task.total:.0f} pictures")
-
-
-class _Plain(Progress):
-    def note(self, line: str) -> None:
-        typer.echo(f"underpainting: {line}", err=True)
-
-
-class _Drawn(_Plain):
-    def __init__(self, bar: Bar) -> None:
-        self._bar = bar
-        self._task = bar.add_task("load", total=None)
-
-    def start(self, total: float, done: float) -> None:
-        self._bar.update(self._task, total=total, completed=done)
-
-    def phase(self, name: str) -> None:
-        self._bar.update(self._task, description=name)
-
-    def advance(self, pictures: float) -> None:
-        self._bar.advance(self._task, pictures)
-
-    def note(self, line: str) -> None:
-        self._bar.console.print(f"underpainting: {line}", markup=False, highlight=False)
-
-
 def _defined(data: object) -> object:
     if isinstance(data, dict):
         return {key: _defined(value) for key, value in data.items()}
     if isinstance(data, list | tuple):
         return [_defined(value) for value in data]
     return None if isinstance(data, float) and math.isnan(data) else data
+
+
+def _parts(widths: Sequence[int], keys: int, room: int) -> list[list[int]]:
+    """Numbers of the columns of each table: all in one where there is room."""
+    taken = sum(width + GAP for width in widths[:keys])
+    parts: list[list[int]] = []
+    left = 0
+    for i in range(keys, len(widths)):
+        if widths[i] > left:
+            parts.append([*range(keys)])
+            left = room - taken
+        parts[-1].append(i)
+        left -= widths[i] + GAP
+    return parts
 
 
 def _cell(value: object) -> str:

@@ -61,4 +61,4 @@ def transfer(
     for r in found:
         row = [r.property, r.layer, r.step, METRICS[r.metric], r.unlike, r.pictures, r.score, r.known]
         rows.append([*row, r.difference, interval(r.low, r.high)])
-    table([*columns, "95 % interval"], rows)
+    table([*columns, "95 % interval"], rows, keys=5)

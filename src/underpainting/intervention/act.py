@@ -182,7 +182,8 @@ def experiment(
             write_table(temporary, table, INTERVENTIONS)
         return interventions(table)
     run_experiment(painter, aim, edit, controls(painter, aim, edit), home / aim, **size, progress=progress)
-    keep_examples(painter, aim, edit, home / aim)
+    keep_examples(painter, aim, edit, home / aim, progress)
+    progress.phase("distances of distributions")
     with sealing(home / aim / "frechet.json") as temporary:
         write_json(temporary, distances(home / aim))
     parts = sorted(home.glob("*/[0-9]*.parquet"))

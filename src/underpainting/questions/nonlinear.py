@@ -84,10 +84,19 @@ def deeper_probes(study: StudyFolder, loaded: Loaded, pictures: int, progress: P
         "fit": spread(study.sound_rows("fit"), pictures),
         "test": spread(study.sound_rows("test"), -(-pictures // 2)),
     }
-    progress.start(sum(map(len, rows.values())), 0)
-    made = {split: remake(study, loaded, of, views, progress) for split, of in rows.items()}
+    progress.start(sum(map(len, rows.values())))
+    made = {}
+    for split, pictures_of_split in rows.items():
+        progress.phase(f"{split} pictures")
+        made[split] = remake(study, loaded, pictures_of_split, views, progress)
     prompts = prompt_numbers(rows["test"])
-    return [_compare(study, made, probes, of, place, prompts, layers) for of, place in places]
+    progress.start(len(places), unit="probes")
+    progress.phase("training probes")
+    compared = []
+    for of, place in places:
+        compared.append(_compare(study, made, probes, of, place, prompts, layers))
+        progress.advance(1)
+    return compared
 
 
 def stack_layers(places: Places) -> list[Layer]:

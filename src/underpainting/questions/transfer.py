@@ -73,8 +73,13 @@ def leave_out(
     probes = study.probes
     places = best_places(probes, loaded.places.properties)
     views = {place: view_of(place) for _, place in places}
-    progress.start(sum(map(len, rows.values())), 0)
-    fit, test = (remake(study, loaded, rows[split], views, progress) for split in ("fit", "test"))
+    progress.start(sum(map(len, rows.values())))
+    made = {}
+    for split, pictures in rows.items():
+        progress.phase(f"{split} pictures")
+        made[split] = remake(study, loaded, pictures, views, progress)
+    fit, test = made["fit"], made["test"]
+    progress.phase("fitting without words")
     prompts = prompt_numbers(rows["test"])
     groups = {word: has["fit"] == word for word in dict.fromkeys(has["fit"].tolist())}
     carried = []
@@ -114,7 +119,8 @@ def other_prompts(
     """
     probes = study.probes
     places = best_places(probes, loaded.places.properties)
-    progress.start(len(rows), 0)
+    progress.start(len(rows))
+    progress.phase(f"pictures of {name}")
     made = remake(study, loaded, rows, {place: view_of(place) for _, place in places}, progress)
     prompts = prompt_numbers(rows)
     carried = []

@@ -76,6 +76,7 @@ def fold(work: Work, shards: Iterable[Shard]) -> None:
     """Choose on all shards; their scores go when the choice is written."""
     made = list(shards)
     if not work.study.probes_folder.exists():
+        work.progress.phase("choosing probes")
         _choose(work, made)
     for shard in made:
         remove(work.study.part_file(shard.number))

@@ -52,15 +52,15 @@ def run_study(
         repair(study, damage)
         if study.is_done:
             return
+        progress.start(len(study.rows), sum(len(s.pictures) for s in study.shards if study.is_whole(s)))
         use_threads(study, workers)
         with shard_maker(study, workers, max_set_aside) as make:
             loaded = load_study(study.config, model, estimator)
             for line in record_environment(study, loaded):
                 progress.note(line)
-            work = Work(study, loaded, max_set_aside, progress.advance)
-            progress.start(len(study.rows), sum(len(s.pictures) for s in study.shards if study.is_whole(s)))
+            work = Work(study, loaded, max_set_aside, progress)
             for split, phase in PHASES.items():
-                progress.phase(split)
+                progress.phase(f"{split} pictures")
                 phase.fold(work, _made(work, split, make))
 
 

@@ -73,6 +73,7 @@ def fold(work: Work, shards: Iterable[Shard]) -> None:
     """Put gallery and scores together from the shards; what was made of old ones goes."""
     study = work.study
     folders = [study.shard_folder(shard.number) for shard in shards]
+    work.progress.phase("gathering scores")
     for path in (study.emergence_file, study.leads_file, study.report_file):
         remove(path)
     maps: dict[str, Tensor] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from underpainting.errors import UnderpaintingError
 from underpainting.findings.classification import ACCURACY, Accuracy, Seen, probe_accuracies, read_seen
@@ -38,14 +39,17 @@ from underpainting.threads import set_threads
 from underpainting.workflow.studies import read_card, read_test_scores, reopen
 
 
-def look(picture: Path, folder: Path, *, prompt: str, seed: int, out: Path) -> dict[str, list[float]]:
+def look(
+    picture: Path, folder: Path, *, prompt: str, seed: int, out: Path, progress: Progress | None = None
+) -> dict[str, list[float]]:
     """Draw what a study's model knows of a picture at each step's noise level; scores [step] by property.
 
     Raises UnderpaintingError where the picture cannot be read, the study is not done, or its model or
     estimator is not the one that it was run with.
     """
     study, workshop = reopen(folder)
-    looked = look_at(study, workshop, read_picture(picture, workshop.model.size), prompt, seed)
+    shown = read_picture(picture, workshop.model.size)
+    looked = look_at(study, workshop, shown, prompt, seed, progress)
     steps = range(study.config.model.steps)
     pictures = {
         "noisy": [*looked.frames["scaled"].numpy(), looked.picture.numpy()],
@@ -112,6 +116,7 @@ def classify(
     classifier: str = "stilllife",
     right: Sequence[str] = (),
     out: Path,
+    progress: Progress | None = None,
 ) -> list[Seen]:
     """Classify pictures; write `classification.parquet` and, of images with steps and photographs, figures.
 
@@ -131,9 +136,9 @@ def classify(
     if prompt is not None:
         config = model or ModelConfig()
         loaded = open_model(StudyConfig(model=config))
-        made = make_shown(loaded, prompt, seed, steps=config.steps, guidance_scale=config.guidance_scale)
-        shown.append(made)
-    table = classify_shown(shown, names, right)
+        settings: dict[str, Any] = {"steps": config.steps, "guidance_scale": config.guidance_scale}
+        shown.append(make_shown(loaded, prompt, seed, **settings, progress=progress))
+    table = classify_shown(shown, names, right, progress)
     with sealing(out / "classification.parquet") as temporary:
         write_table(temporary, table, CLASSIFICATION)
     frames = {(of.image, look): of.frames[look].numpy() for of in shown for look in of.frames}

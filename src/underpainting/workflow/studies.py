@@ -92,10 +92,10 @@ def run(
         max_set_aside=max_set_aside,
     )
     if not (study.emergence.is_file() and study.leads.is_file()):
-        progress.phase("findings")
+        progress.phase("emergence and leads")
         write_findings(study)
     if not study.report.is_file():
-        progress.phase("report")
+        progress.phase("writing the report")
         write_report(folder)
     return study
 

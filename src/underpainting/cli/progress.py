@@ -1,0 +1,112 @@
+"""Progress as a person sees it: a bar on a terminal, elsewhere a line now and then."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from underpainting.cli.show import duration, quiet_libraries
+from underpainting.errors import Stopped
+from underpainting.progress import Paced, Progress
+
+SOON, SELDOM = 10.0, 30.0  # seconds from a phase's line to the next one, and between later ones
+RARER = 0.05  # of the time that the command has taken, for a log that stays short
+PHASE, NUMBERS, BAR, SMALLEST = 20, 42, 40, 8  # columns
+
+
+@contextmanager
+def progress(after: str = "nothing is kept, the same command begins anew") -> Iterator[Progress]:
+    """Show on stderr what is being done: phase, how many are made of all, share, time left.
+
+    after: what a person who stops the command by Ctrl-C is told of it. Raises Stopped then.
+    """
+    console = Console(stderr=True)
+    try:
+        if not _can_redraw(console):
+            quiet_libraries()
+            yield Lines()
+            return
+        bar = _Bar(console)
+        with Live(get_renderable=bar.drawn, console=console, transient=True, refresh_per_second=5):
+            quiet_libraries()
+            yield bar
+    except KeyboardInterrupt:
+        raise Stopped(after) from None
+
+
+class Lines(Paced):
+    """A line on stderr at the beginning of each phase, and now and then in a long one."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """clock: see `Paced`."""
+        super().__init__(clock)
+        self._started = self._next = clock()
+
+    def phase(self, name: str) -> None:
+        """Say what begins."""
+        super().phase(name)
+        self._say(SOON)
+
+    def advance(self, made: float) -> None:
+        """Count on; say so where there was no line for long."""
+        super().advance(made)
+        if self.clock() >= self._next and self.share != 1:
+            self._say(max(SELDOM, RARER * (self.clock() - self._started)))
+
+    def note(self, line: str) -> None:
+        """Say it."""
+        typer.echo(f"underpainting: {line}", err=True)
+
+    def _say(self, pause: float) -> None:
+        count = "" if self.share == 1 else self.count(duration)
+        self.note(f"{self.name}: {count}" if count else self.name)
+        self._next = self.clock() + pause
+
+
+class _Bar(Paced):
+    """One line that is drawn again and again, never wider than the terminal; notes go above it."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(time.monotonic)
+        self._console = console
+
+    def note(self, line: str) -> None:
+        self._console.print(f"underpainting: {line}", markup=False, highlight=False)
+
+    def drawn(self) -> RenderableType:
+        """The line as it is: phase, bar where there is room, numbers."""
+        width = self._console.width - 3  # the terminal echoes Ctrl-C
+        count = self.count(duration)
+        bar = min(BAR, width - PHASE - max(NUMBERS, len(count)) - 2)
+        if bar >= SMALLEST:
+            shown = ProgressBar(None if self.share is None else 1, self.share or 0, bar)
+            cells = [_cut(self.name, PHASE), shown, Text(count)]
+        else:
+            count = self.count(duration, short=True)
+            cells = [_cut(self.name, max(1, width - len(count) - 1)), Text(count)]
+        line = Table.grid(*[""] * len(cells), padding=(0, 1))
+        line.add_row(*cells)
+        return line
+
+
+def _can_redraw(console: Console) -> bool:
+    """Whether a line can be drawn over: on a terminal that is not dumb, and not below a notebook's cell."""
+    is_screen = console.is_terminal and not console.is_dumb_terminal
+    return sys.stderr.isatty() and is_screen and "JPY_PARENT_PID" not in os.environ
+
+
+def _cut(name: str, width: int) -> Text:
+    """A name in so many columns, its end cut off where it is longer."""
+    text = Text(name)
+    text.truncate(width, overflow="ellipsis", pad=True)
+    return text
