@@ -156,11 +156,13 @@ _REGISTRY = _Registry()
 
 
 def add_sources(*added: Source) -> None:
-    """Register sources. Raises UnderpaintingError where a key is taken."""
+    """Register sources, all or none. Raises UnderpaintingError where a key is taken."""
+    known = dict(_REGISTRY.sources)
     for source in added:
-        if source.key in _REGISTRY.sources:
+        if source.key in known:
             raise UnderpaintingError(f"source {source.key!r} is registered already; give another key")
-        _REGISTRY.sources[source.key] = source
+        known[source.key] = source
+    _REGISTRY.sources = known
 
 
 def register(control: Control) -> Control:

@@ -35,7 +35,7 @@ class Probe:
         weight, bias = (part.to(x.device, torch.float32) for part in (self.weight, self.bias))
         with full_float32(x.device):
             flat = x.float() @ weight.reshape(len(weight), -1) + bias.reshape(-1)
-        return flat.reshape(*x.shape[:-1], *bias.shape)
+        return flat.reshape((*x.shape[:-1], *bias.shape))
 
     def pick(self, *index: int) -> Probe:
         """The probe of one output, or of the rest of the dimensions, by its place in the first ones."""

@@ -39,7 +39,8 @@ class BroughtLabels:
         digest = hashlib.sha256()
         for of in self.properties:
             for path in sorted((self.folder / of.name).iterdir()):
-                digest.update(f"{of.name}/{path.name}\n".encode() + path.read_bytes())
+                if path.suffix in SUFFIXES:
+                    digest.update(f"{of.name}/{path.name}\n".encode() + path.read_bytes())
         return digest.hexdigest()
 
     def maps(self, images: Sequence[str], size: tuple[int, int]) -> dict[str, Tensor]:
@@ -108,7 +109,8 @@ def _read(path: Path) -> np.ndarray:
     """A map [height, width]: booleans of a mask, else float32, finite."""
     try:
         if path.suffix == ".npy":
-            values = np.load(path, allow_pickle=False)
+            with path.open("rb") as file:
+                values = np.lib.format.read_array(file, allow_pickle=False)
         else:
             with Image.open(path) as image:
                 deep = image.mode.startswith("I")

@@ -1,4 +1,4 @@
-"""Splits, batches and shards."""
+"""Splits by prompt: none in two, none empty, in the shares asked for."""
 
 from collections import Counter
 
@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from underpainting.errors import UnderpaintingError
-from underpainting.study.request.config import SplitConfig
-from underpainting.study.schedule import plan_shards
-from underpainting.study.request.prompts import PromptRow
-from underpainting.study.request.splits import SPLITS, split_prompts
+from underpainting.study.config import SplitConfig
+from underpainting.study.splits import split_beside, split_prompts
+from underpainting.vocabulary import SPLITS
 
 prompt_lists = st.lists(st.integers(0, 30), min_size=4, max_size=80).filter(lambda x: len(set(x)) > 2)
 
@@ -39,22 +38,16 @@ def test_too_few_prompts() -> None:
         split_prompts(["a", "b", "a", "b"], SplitConfig())
 
 
-@given(
-    st.lists(st.sampled_from(SPLITS), min_size=1, max_size=90),
-    st.integers(2, 9),
-    st.integers(1, 40),
-)
-def test_shards_hold_every_picture_once_and_no_batch_has_one(
-    splits: list[str], batch: int, shard: int
-) -> None:
-    rows = [PromptRow(str(i), i, i) for i in range(len(splits))]
-    shards = plan_shards(rows, splits, batch, shard)
-    assert [s.number for s in shards] == list(range(len(shards)))
-    made = [row.seed for s in shards for row in s.pictures]
-    assert made == [i for name in SPLITS for i, of in enumerate(splits) if of == name]
-    for s in shards:
-        assert {splits[row.seed] for row in s.pictures} == {s.split}
-        assert len(s.pictures) <= max(batch, shard) + 1
-        for rows_of in s.batches:
-            assert len(rows_of) <= batch + 1
-            assert len(rows_of) > 1 or splits.count(s.split) == 1
+@given(prompt_lists, st.integers(0, 5))
+def test_beside_pictures_that_test_the_others_fit_and_calibrate(numbers: list[int], seed: int) -> None:
+    prompts = [str(number) for number in numbers]
+    splits = split_beside(prompts, SplitConfig(seed=seed))
+    assert len(set(zip(prompts, splits, strict=True))) == len(set(prompts))
+    assert set(splits) == {"fit", "calibrate"}
+
+
+def test_beside_pictures_that_test_shares_keep_their_proportion() -> None:
+    splits = split_beside([str(i) for i in range(1000)], SplitConfig())
+    assert Counter(splits) == {"fit": 800, "calibrate": 200}
+    with pytest.raises(UnderpaintingError, match="one prompt are too few"):
+        split_beside(["a", "a"], SplitConfig())
