@@ -7,8 +7,8 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
-from underpainting.study.config import StudyConfig, parse_config
-from underpainting.study.prompts import PromptRow
+from underpainting.study.request.config import StudyConfig, parse_config
+from underpainting.study.request.prompts import PromptRow
 from underpainting.study.run import run_study
 from underpainting.study.study import StudyFolder, create_study
 

@@ -13,7 +13,7 @@ from underpainting.cli import main
 from underpainting.diffusion import Model, load
 from underpainting.errors import UnderpaintingError
 from underpainting.study.damage import find_damage
-from underpainting.study.progress import Progress
+from underpainting.progress import Progress
 from underpainting.study.results import results
 from underpainting.study.run import run_study
 from underpainting.study.study import StudyFolder, open_study

@@ -14,7 +14,7 @@ from tests.pipeline.study.conftest import tiny_config, tiny_rows
 from underpainting.controls import defaults
 from underpainting.controls import network as module
 from underpainting.controls.network import load_reader
-from underpainting.study.config import ControlsConfig
+from underpainting.study.request.config import ControlsConfig
 from underpainting.study.environment import load_study
 from underpainting.study.estimate import estimate
 from underpainting.study.run import run_study

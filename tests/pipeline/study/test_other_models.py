@@ -10,7 +10,7 @@ import torch
 
 from tests.pipeline.families import stable_diffusion_3
 from tests.pipeline.study.conftest import tiny_config, tiny_rows
-from underpainting.study.config import StudyConfig
+from underpainting.study.request.config import StudyConfig
 from underpainting.study.run import run_study
 from underpainting.study.study import StudyFolder, create_study
 

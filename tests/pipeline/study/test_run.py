@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from underpainting.diffusion import Model, load
 from underpainting.errors import UnderpaintingError
 from underpainting.records import verify_folder
-from underpainting.study.progress import Progress
+from underpainting.progress import Progress
 from underpainting.study.run import run_study
 from underpainting.study.study import StudyFolder, create_study, only_run, open_study
 

@@ -32,7 +32,7 @@ from underpainting.controls import (
 from underpainting.controls.registry import Activations, Run
 from underpainting.diffusion import StepRecord
 from underpainting.errors import UnderpaintingError
-from underpainting.study.config import StudyConfig, parse_config
+from underpainting.study.request.config import StudyConfig, parse_config
 from underpainting.study.run import run_study
 from underpainting.study.study import StudyFolder, create_study
 from underpainting.vocabulary import ProbeLayer

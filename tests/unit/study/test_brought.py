@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from underpainting.errors import UnderpaintingError
-from underpainting.study.brought import keep_brought, open_brought
+from underpainting.study.request.brought import keep_brought, open_brought
 from underpainting.study.labels import choose_properties
 from underpainting.vocabulary import Property
 

@@ -7,7 +7,7 @@ import pytest
 
 from underpainting.controls import controls, defaults
 from underpainting.errors import UnderpaintingError
-from underpainting.study.config import (
+from underpainting.study.request.config import (
     StudyConfig,
     by_section,
     changes,

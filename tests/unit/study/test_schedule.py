@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from underpainting.study.prompts import PromptRow
+from underpainting.study.request.prompts import PromptRow
 from underpainting.study.schedule import plan_shards
 from underpainting.vocabulary import SPLITS
 

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from underpainting.errors import UnderpaintingError
-from underpainting.study.scores import Scores
-from underpainting.study.shards import mean_scores, read_part, write_part
+from underpainting.study.kept.scores import Scores
+from underpainting.study.kept.shards import mean_scores, read_part, write_part
 
 
 def drawn(pictures: int, seed: int) -> dict[str, Scores]:

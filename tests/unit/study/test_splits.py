@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from underpainting.errors import UnderpaintingError
-from underpainting.study.config import SplitConfig
-from underpainting.study.splits import split_beside, split_prompts
+from underpainting.study.request.config import SplitConfig
+from underpainting.study.request.splits import split_beside, split_prompts
 from underpainting.vocabulary import SPLITS
 
 prompt_lists = st.lists(st.integers(0, 30), min_size=4, max_size=80).filter(lambda x: len(set(x)) > 2)

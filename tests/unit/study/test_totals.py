@@ -11,7 +11,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.probes import ridge
 from underpainting.study.places import Places
 from underpainting.study.recorders import Held
-from underpainting.study.totals import Totals, empty_totals, read_totals, solve
+from underpainting.study.kept.totals import Totals, empty_totals, read_totals, solve
 
 
 def summed(places: Places, shards: list[int]) -> Totals:
