@@ -13,18 +13,19 @@ from tempfile import TemporaryDirectory
 
 import torch
 import typer
-from underpainting.questions.remake import sound_rows
 
 from benchmarks.subject import BATCH, MODEL, batches
 from benchmarks.timing import interleaved, ratio
 from underpainting import workflow
-from underpainting.cli.show import quiet_libraries, table
+from underpainting.cli._screen import table
 from underpainting.intervention.directions import by_gradient, changed, direction_of
 from underpainting.intervention.edit import Plan
-from underpainting.probes import Moments, Probe, ridge
-from underpainting.study.request.config import ControlsConfig, PromptsConfig, RunConfig, StudyConfig
 from underpainting.intervention.painter import MASK, set_up
 from underpainting.intervention.trials import agreement, draw_moves, targets
+from underpainting.probes import Moments, Probe, ridge
+from underpainting.questions.remake import sound_rows
+from underpainting.screen import quiet_libraries
+from underpainting.study.request.config import ControlsConfig, PromptsConfig, RunConfig, StudyConfig
 
 STRENGTH = 5.0
 

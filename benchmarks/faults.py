@@ -21,14 +21,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import typer
-from underpainting.study.study import Study, create_study, open_study
 
 from benchmarks.tiny import numbered, tiny_study
-from underpainting.cli.show import quiet_libraries, table
+from underpainting.cli._screen import table
 from underpainting.errors import UnderpaintingError
-from underpainting.study.request.config import StudyConfig
+from underpainting.screen import quiet_libraries
 from underpainting.study.damage import find_damage
+from underpainting.study.request.config import StudyConfig
 from underpainting.study.run import run_study
+from underpainting.study.study import Study, create_study, open_study
 
 SEED = 7
 SAME, OTHER = "same bytes", "OTHER BYTES"

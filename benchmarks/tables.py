@@ -13,7 +13,7 @@ import pyarrow as pa
 import typer
 
 from benchmarks.timing import seconds
-from underpainting.cli.show import table
+from underpainting.cli._screen import table
 from underpainting.findings.cubes import Scores, read_scores
 from underpainting.findings.leads import leads_table
 from underpainting.findings.table import emergence_table

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from underpainting.cli._options import DoneStudy
+
+PANEL, PLACE = "Study", 5
 EXAMPLES = (
     "underpainting report STUDY",
     "underpainting report STUDY --figures",
@@ -15,7 +18,7 @@ EXAMPLES = (
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="Folder of a study that is done.")],
+    study: DoneStudy,
     figures: Annotated[
         bool, typer.Option("--figures", help="Every figure as SVG and PNG, its table as CSV beside it, too.")
     ] = False,
@@ -27,11 +30,12 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of a study that is done, one self-contained HTML file."""
-    from underpainting.cli.progress import progress
-    from underpainting.workflow import report as work
+    from underpainting import workflow
+    from underpainting.screen import progress
+    from underpainting.study.study import open_study
 
     with progress() as shown:
         shown.phase("writing the report")
-        files = work(folder, figures=figures, growth=growth)
+        files = workflow.report(open_study(study), figures=figures, growth=growth)
     for written in files:
         typer.echo(f"done: {written}")

@@ -20,8 +20,9 @@ from underpainting.questions.remake import (
     remake,
     view_of,
 )
-from underpainting.study.environment import Loaded
-from underpainting.study.request.prompts import PromptRow, prompt_numbers
+from underpainting.questions.scores import study_scores
+from underpainting.study.environment import Loaded, reload
+from underpainting.study.request.prompts import PromptRow, about_seeds, prompt_numbers, read_prompts
 from underpainting.study.study import StudyFolder
 
 ALL, NO_WORD = "all", ""
@@ -47,6 +48,40 @@ class Transferred:
     difference: float
     low: float
     high: float
+
+
+def transfer(
+    study: StudyFolder,
+    *,
+    words: Sequence[str] = (),
+    prompts: str | None = None,
+    empty_prompt: bool = False,
+    progress: Progress | None = None,
+) -> list[Transferred]:
+    """Ask whether a study's probes carry over.
+
+    To words left out of fitting, to the prompts of a file, to the test seeds without a prompt.
+
+    Raises UnderpaintingError where none is given, the study is not done, a word is in no prompt, or the file
+    cannot be read.
+    """
+    words = tuple(dict.fromkeys(words))
+    if not (words or prompts is not None or empty_prompt):
+        raise UnderpaintingError(
+            "nothing to carry over to: give words to leave out, a file of prompts, or the empty prompt"
+        )
+    progress = progress or Progress()
+    others = {} if prompts is None else {prompts: read_prompts(prompts)}
+    if prompts is not None and (line := about_seeds(prompts)):
+        progress.note(line)
+    tested, loaded = study_scores(study), reload(study)
+    if empty_prompt:
+        seeds = dict.fromkeys(row.seed for row in study.sound_rows("test"))
+        others["empty prompt"] = [PromptRow("", seed, i) for i, seed in enumerate(seeds)]
+    carried = leave_out(study, loaded, words, progress) if words else []
+    for name, rows in others.items():
+        carried += other_prompts(study, loaded, rows, name, tested, progress)
+    return carried
 
 
 def leave_out(

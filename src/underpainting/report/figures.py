@@ -15,9 +15,9 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from underpainting.colours import colour, ramp_name
 from underpainting.findings.classification import Accuracy, Calibration, Recognised, Seen
 from underpainting.findings.growth import Grown
-from underpainting.colours import colour, ramp_name
 from underpainting.report.drawing import CELLS, PAGE, TEXT, Drawing, Palette
 from underpainting.report.recognition import draw_curves
 from underpainting.report.tables import LayerTable, ScoreRow, number

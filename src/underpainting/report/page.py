@@ -7,9 +7,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from underpainting.colours import RAMP_OF
 from underpainting.findings.draws import ENOUGH
 from underpainting.records import write_bytes
-from underpainting.colours import RAMP_OF
 from underpainting.report.conclusions import conclusions, differences, differences_table, signed
 from underpainting.report.figures import growth_figure, layer_figure, network_figure, step_figure
 from underpainting.report.interventions import intervention_sections

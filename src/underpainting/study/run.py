@@ -35,14 +35,18 @@ def run_study(
     """Run a study, or go on with it from its last whole shard; nothing happens to one that is done and whole.
 
     What is damaged on disk is made again. model, estimator: objects to use instead of loading those that the
-    config names, in this process alone. workers: processes that make shards. the CPUs
-    are shared out among them. max_set_aside: share of the pictures that may be set aside as unsound.
+    config names, in this process alone; those of the study unless others are given. workers: processes that
+    make shards, each with a model of that name and an estimator; the CPUs are shared out among them.
+    max_set_aside: share of the pictures that may be set aside as unsound.
 
     Raises UnderpaintingError where something named cannot be loaded or is not what the study was begun with,
     another run is at work in the folder, the disk is full, or too many pictures are unsound.
     """
-    if workers > 1 and (model or estimator):
-        raise UnderpaintingError("several workers load the model and estimator by name; give no objects")
+    model, estimator = model or study.model, estimator or study.estimator
+    if workers > 1 and estimator:
+        raise UnderpaintingError(
+            "several workers load the estimator by name, such as 'module:Class'; give no object, or one worker"
+        )
     progress = progress or Progress()
     with only_run(study.folder):
         clear_leftovers(study)

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ import pyarrow as pa
 from safetensors import safe_open
 from torch import Tensor
 
+from underpainting.diffusion import Model
 from underpainting.errors import UnderpaintingError
+from underpainting.observers.estimators import Estimator
 from underpainting.probes import ProbeSet
 from underpainting.records import (
     PROMPTS,
@@ -43,12 +45,17 @@ RESTORE = "put it back as it was, with its .sha256, or init another folder"
 
 @dataclass(frozen=True)
 class StudyFolder:
-    """An opened study: its config, its pictures and the split of each; where everything of it lies."""
+    """An opened study: its config, its pictures and the split of each; where everything of it lies.
+
+    model, estimator: objects to work with in this process, in place of loading what the config names.
+    """
 
     folder: Path
     config: StudyConfig
     rows: tuple[PromptRow, ...]
     splits: tuple[str, ...]
+    model: Model | None = field(default=None, repr=False, compare=False)
+    estimator: Estimator | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def shards(self) -> list[Shard]:

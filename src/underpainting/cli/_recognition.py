@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import typer
 
-from underpainting.cli.show import interval, table
+from underpainting.cli._screen import as_json, interval, table
 from underpainting.findings.classification import (
     Accuracy,
     Seen,
@@ -36,6 +38,17 @@ def recognition(seen: Sequence[Seen], layer: str, probe: Sequence[Accuracy]) -> 
         _one_by_one(seen)
     else:
         _together(seen, layer, probe)
+
+
+def recognition_as_json(seen: Sequence[Seen], layer: str, probe: Sequence[Accuracy]) -> None:
+    """Print the same as JSON."""
+    parts: dict[str, Sequence[Any]] = {
+        "recognised": recognised(seen),
+        "accuracy": [*accuracies(seen), *probe],
+        "calibration": calibration(seen),
+    }
+    rows = {name: [asdict(row) for row in part] for name, part in parts.items()}
+    as_json({"class_probe": layer, **rows})
 
 
 def _one_by_one(seen: Sequence[Seen]) -> None:
