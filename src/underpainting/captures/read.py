@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from underpainting.diffusion import Layer
 from underpainting.errors import UnderpaintingError
-from underpainting.records import main_branch
+from underpainting.vocabulary import main_branch
 from underpainting.study.request.prompts import PromptRow
 
 CARD = "capture.json"

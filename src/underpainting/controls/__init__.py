@@ -5,6 +5,7 @@ from pkgutil import iter_modules
 
 from underpainting.controls.registry import (
     Control,
+    Explanation,
     FinishedPicture,
     Line,
     Maps,
@@ -23,6 +24,7 @@ for _module in iter_modules(__path__):
 
 __all__ = [
     "Control",
+    "Explanation",
     "FinishedPicture",
     "Line",
     "Maps",

@@ -29,7 +29,13 @@ from underpainting.records import (
     write_table,
 )
 from underpainting.report import keep_title, write_figures, write_report
-from underpainting.study.request.config import ControlsConfig, LabelsConfig, ModelConfig, StudyConfig, WatchConfig
+from underpainting.study.request.config import (
+    ControlsConfig,
+    LabelsConfig,
+    ModelConfig,
+    StudyConfig,
+    WatchConfig,
+)
 from underpainting.study.environment import (
     Workshop,
     open_workshop,
