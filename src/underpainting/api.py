@@ -146,7 +146,7 @@ class Study(StudyFolder):
 
     @property
     def report(self) -> Path:
-        """The report's page; it is written if it is not there. Raises UnderpaintingError as `workflow.report`."""
+        """The report's page, written if it is not there. Raises UnderpaintingError as `workflow.report`."""
         if not self.report_file.is_file():
             workflow.report(self)
         return self.report_file

@@ -1,4 +1,4 @@
-"""Progress as a person sees it: a bar on a terminal or below a notebook's cell, elsewhere a line now and then."""
+"""Progress as a person sees it: a bar on a terminal or in a notebook, elsewhere a line now and then."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def progress(after: str = "nothing is kept, the same command begins anew") -> It
 
 @contextmanager
 def drawn_progress() -> Iterator[Progress]:
-    """As `progress`, for callers of Python, whose Ctrl-C stays what it is; in a notebook a bar below the cell."""
+    """As `progress`, for callers of Python, whose Ctrl-C stays what it is; in a notebook below the cell."""
     console, cell = Console(stderr=True), _cell()
     if cell is not None:
         quiet_libraries()

@@ -1,4 +1,4 @@
-"""A study from prompts to report: init, run, demo, report, compare. `api.Study` does the same from Python."""
+"""A study from prompts to report: init, run, demo, report. `api.Study` does the same from Python."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from pathlib import Path
 from underpainting.controls import defaults
 from underpainting.diffusion import Model
 from underpainting.errors import UnderpaintingError
-from underpainting.findings.compare import Compared, Side
-from underpainting.findings.compare import compare as compare_sides
+from underpainting.findings import write_findings
 from underpainting.observers.estimators import Estimator
 from underpainting.progress import Progress
-from underpainting.questions.scores import study_scores, write_findings
 from underpainting.records import require_whole
-from underpainting.report import write_figures, write_report
+from underpainting.report import keep_title, write_figures, write_report
 from underpainting.study.environment import load_study, study_needs
 from underpainting.study.request.brought import BroughtLabels
 from underpainting.study.request.config import (
@@ -105,10 +103,13 @@ def demo(folder: Path, progress: Progress | None = None, *, full: bool = False) 
     return run(folder, progress=progress)
 
 
-def report(study: StudyFolder, *, figures: bool = False, growth: Path | None = None) -> list[Path]:
+def report(
+    study: StudyFolder, *, figures: bool = False, growth: Path | None = None, title: str | None = None
+) -> list[Path]:
     """Write the report of a study that is done, and its figures and tables as files; return what was written.
 
-    growth: folder of studies of the model's checkpoints, each named by how much training that had.
+    growth: folder of studies of the model's checkpoints, each named by how much training that had. title: it
+    is kept for later reports; an empty one takes the kept one away.
 
     Raises UnderpaintingError where the study is not done, or what is shown is damaged.
     """
@@ -116,19 +117,6 @@ def report(study: StudyFolder, *, figures: bool = False, growth: Path | None = N
     for path in shown:
         if path.exists():
             require_whole(path, study.remade)
+    if title is not None:
+        keep_title(study, title)
     return [write_report(study, growth), *([write_figures(study, growth)] if figures else [])]
-
-
-def compare(folders: Sequence[Path]) -> list[Compared]:
-    """Set studies side by side, each under its folder's path.
-
-    Raises UnderpaintingError where one of them is not done, is damaged, or fewer than two are given.
-    """
-    if len(set(folders)) < 2:
-        raise UnderpaintingError("there is nothing to compare: give the folders of two studies or more")
-    sides = {}
-    for folder in folders:
-        study = open_study(folder)
-        layers = {name: best.layer for name, best in study.probes.best.items()}
-        sides[str(folder)] = Side(study_scores(study), layers)
-    return compare_sides(sides)

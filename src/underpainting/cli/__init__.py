@@ -1,8 +1,8 @@
 """The command line: every module here is a command, but for those whose name begins with an underscore.
 
 A command is a function of its module's name, with `EXAMPLES`, the `PANEL` of the help that it stands in, and
-where in it (`PLACE`). Other packages add theirs by entry points of the group `underpainting.commands`: a name,
-and the module that holds them.
+where in it (`PLACE`). Other packages add theirs by entry points of the group `underpainting.commands`: a
+name, and the module that holds them.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ def _parameter(name: str, option: Option, required: bool) -> Parameter:
     words = f"{option.field.description}{' With commas between.' if several else ''}"
     default = option.field.default
     shown = ",".join(default) if isinstance(default, tuple) else str(default)
-    if default is None or option.field.default_factory is not None:
+    if required or default is None or option.field.default_factory is not None:
         shown = ""
     about = typer.Option(help=words, show_default=shown or False)
     return Parameter(

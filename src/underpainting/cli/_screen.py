@@ -59,13 +59,13 @@ def interval(low: float | None, high: float | None, digits: int = 3) -> str:
 
 def finish(study: StudyFolder, json: bool) -> None:
     """Print a row a property (all scores as JSON), and where the report is (on stderr with JSON)."""
-    from underpainting.questions.scores import headlines
+    from underpainting.findings import headlines_of
     from underpainting.study.results import results
 
     if json:
         rows_as_json(results(study))
     else:
-        show_headlines(headlines(study))
+        show_headlines(headlines_of(study))
     typer.echo(f"done: {study.report_file}", err=json)
 
 
@@ -80,15 +80,15 @@ def show_headlines(headlines: Sequence[Headline]) -> None:
     for line in headlines:
         control = line.strongest
         strongest = f"{control.score:.3f} {known[control.control].title}" if control else "-"
-        about = [line.property, line.layer, METRICS[line.metric], line.score, line.ceiling]
+        about = [line.name, line.layer, METRICS[line.metric], line.score, line.ceiling]
         rows.append([*about, strongest, emergence_cell(line)])
     table(columns, rows)
     said: dict[str, list[str]] = {}
     for line in headlines:
         if line.verdict != "above":
-            said.setdefault(verdict_words(line), []).append(line.property)
+            said.setdefault(verdict_words(line), []).append(line.name)
     for words, names in said.items():
-        typer.echo(f"{', '.join(names)}: {words}")
+        typer.echo(f"{', '.join(names)}: {words}".replace("\u2212", "-"))
 
 
 def _defined(data: object) -> object:

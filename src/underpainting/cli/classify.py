@@ -62,6 +62,7 @@ def classify(
     """
     from underpainting.cli._options import listed
     from underpainting.cli._recognition import recognition, recognition_as_json
+    from underpainting.findings import classification_of
     from underpainting.questions import classify as question
     from underpainting.records import CLASSIFICATION, sealing, write_table
     from underpainting.report.answers import write_classified
@@ -73,7 +74,7 @@ def classify(
     is_study = len(given) == 1 and (given[0] / "study.toml").is_file()
     layer, probe = "", list["Accuracy"]()
     if is_study and classifier is None and prompt is None:
-        seen, layer, probe = question.classification(open_study(given[0]), names)
+        seen, layer, probe = classification_of(open_study(given[0]), names)
         done = given[0] / "classification.parquet"
     else:
         config = ModelConfig(name=model, steps=steps, guidance_scale=guidance_scale, variant=variant)

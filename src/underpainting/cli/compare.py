@@ -24,11 +24,11 @@ def compare(
     Scores are those of the last step at each study's own best layers, with 95 % intervals; differences from
     the first study are paired by prompt, over the prompts that both have.
     """
-    from underpainting import workflow
     from underpainting.cli._screen import interval, rows_as_json, table
+    from underpainting.findings import compare_studies
     from underpainting.vocabulary import METRICS
 
-    compared = workflow.compare(studies)
+    compared = compare_studies(studies)
     if json:
         rows_as_json(compared)
         return

@@ -19,16 +19,21 @@ def controls(json: Json = False) -> None:
             [
                 {
                     "key": key,
-                    "sources": [of.key for of in one.sources],
-                    "cost": one.cost,
-                    "default": one.default,
+                    "sources": [source.key for source in control.sources],
+                    "cost": control.cost,
+                    "default": control.default,
                 }
-                for key, one in known.items()
+                for key, control in known.items()
             ]
         )
         return
     rows = [
-        [key, "yes" if one.default else "no", ", ".join(of.phrase for of in one.sources), one.cost]
-        for key, one in known.items()
+        [
+            key,
+            "yes" if control.default else "no",
+            ", ".join(source.phrase for source in control.sources),
+            control.cost,
+        ]
+        for key, control in known.items()
     ]
     table(["control", "default", "what is scored", "what it costs"], rows)

@@ -12,6 +12,8 @@ from underpainting.cli._options import DoneStudy
 PANEL, PLACE = "Study", 5
 EXAMPLES = (
     "underpainting report STUDY",
+    "underpainting report STUDY --title 'What the still life knows'",
+    "underpainting report STUDY --title 'What the still life knows'",
     "underpainting report STUDY --figures",
     "underpainting report STUDY --growth CHECKPOINTS",
 )
@@ -28,6 +30,13 @@ def report(
             help="Folder of studies of the model's checkpoints, each named by how much training it had."
         ),
     ] = None,
+    title: Annotated[
+        str | None,
+        typer.Option(
+            help="The report's title, kept for later ones; the folder's name if it is empty.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Write the report of a study that is done, one self-contained HTML file."""
     from underpainting import workflow
@@ -36,6 +45,6 @@ def report(
 
     with progress() as shown:
         shown.phase("writing the report")
-        files = workflow.report(open_study(study), figures=figures, growth=growth)
+        files = workflow.report(open_study(study), figures=figures, growth=growth, title=title)
     for written in files:
         typer.echo(f"done: {written}")

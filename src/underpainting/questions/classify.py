@@ -17,11 +17,10 @@ from torch import Tensor
 
 from underpainting.diffusion import Model, StepRecord
 from underpainting.errors import UnderpaintingError
-from underpainting.findings.classification import ACCURACY, Accuracy, Seen, probe_accuracies, read_seen
+from underpainting.findings.classification import Seen, read_seen
 from underpainting.observers.classifiers import Classifier, load_classifier
 from underpainting.observers.classifiers.names import class_numbers, right_classes
 from underpainting.progress import Progress
-from underpainting.questions.scores import study_scores
 from underpainting.records import CLASSIFICATION
 from underpainting.records.pictures import SUFFIXES, read_frame
 from underpainting.study.batch import to_bytes
@@ -90,21 +89,6 @@ def classify(
     table = classify_shown(shown, network, right, progress)
     frames = {(image.image, look): image.frames[look] for image in shown for look in image.frames}
     return Classified(table, read_seen(table, right), frames)
-
-
-def classification(study: StudyFolder, right: Sequence[str] = ()) -> tuple[list[Seen], str, list[Accuracy]]:
-    """What a study's classifier saw; the layer of its best class probe, and that one's accuracy by step.
-
-    right: names of the right classes, instead of those that prompts name. Raises UnderpaintingError where the
-    study is not done or had no classifier.
-    """
-    if study.config.labels.classifier is None:
-        raise UnderpaintingError(f"{study.folder} was made without a classifier; name one by --classifier")
-    test, calibrate = (
-        study_scores(study, path, {ACCURACY}) for path in (study.scores_file, study.calibrate_file)
-    )
-    seen = read_seen(study.table(study.classification_file, CLASSIFICATION), right)
-    return seen, *probe_accuracies(test, calibrate)
 
 
 def make_shown(model: Model, config: ModelConfig, prompt: str, seed: int, progress: Progress) -> Shown:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from underpainting.diffusion import Layer, StepRecord
-from underpainting.findings.draws import mean_interval
+from underpainting.findings.intervals import mean
 from underpainting.probes import (
     Probe,
     ProbeSet,
@@ -151,7 +151,7 @@ def _compare(
     scorer = Scorer({of.name: label}, [of])
     for name, own in (("ceiling", grid), ("stacked_ceiling", fine)):
         scores[name] = scorer.ceilings(of.name, own)[of.free_metric].numpy()
-    gain, low, high = mean_interval(scores["two_layer"] - scores["solved"], prompts)
+    gain, low, high = mean(scores["two_layer"] - scores["solved"], prompts).within
     return NonlinearScores(
         property=of.name,
         layer=place.layer,

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from underpainting.errors import UnderpaintingError
+from underpainting.findings import study_scores
 from underpainting.findings.cubes import Scores
-from underpainting.findings.draws import Floats, cluster_draws, drawn_means, mean_interval
+from underpainting.findings.intervals import Floats, mean, unpaired_interval
 from underpainting.probes import Moments, Probe, ridge
 from underpainting.progress import Progress
 from underpainting.questions.remake import (
@@ -20,7 +20,6 @@ from underpainting.questions.remake import (
     remake,
     view_of,
 )
-from underpainting.questions.scores import study_scores
 from underpainting.study.environment import Loaded, reload
 from underpainting.study.request.prompts import PromptRow, about_seeds, prompt_numbers, read_prompts
 from underpainting.study.study import StudyFolder
@@ -74,7 +73,7 @@ def transfer(
     others = {} if prompts is None else {prompts: read_prompts(prompts)}
     if prompts is not None and (line := about_seeds(prompts)):
         progress.note(line)
-    tested, loaded = study_scores(study), reload(study)
+    tested, loaded = study_scores(study, study.scores_file, study.probes), reload(study)
     if empty_prompt:
         seeds = dict.fromkeys(row.seed for row in study.sound_rows("test"))
         others["empty prompt"] = [PromptRow("", seed, i) for i, seed in enumerate(seeds)]
@@ -133,10 +132,10 @@ def leave_out(
             without[tested == word] = read[tested == word]
         for unlike in (*words, ALL) if len(words) > 1 else words:
             here = (tested == unlike) | (unlike == ALL)
-            mean, low, high = mean_interval((without - known)[here], prompts[here])
+            difference = mean((without - known)[here], prompts[here])
             pair = float(np.nanmean(without[here])), float(np.nanmean(known[here]))
             about = (of.name, *place[:2], of.free_metric, unlike, int(here.sum()))
-            carried.append(Transferred(*about, *pair, mean, low, high))
+            carried.append(Transferred(*about, *pair, *difference.within))
     return carried
 
 
@@ -164,7 +163,7 @@ def other_prompts(
         labels = made.labels[of.name]
         scores: Floats = free_scores(read, labels, probes.grid(place.layer), of).numpy()
         known = tested.at(of.name, of.free_metric, "probe", place.layer, place.step)
-        low, high = _unpaired(scores, prompts, known, tested.prompts)
+        low, high = unpaired_interval(scores, prompts, known, tested.prompts)
         pair = float(np.nanmean(scores)), float(np.nanmean(known))
         about = (of.name, *place[:2], of.free_metric, name, len(rows))
         carried.append(Transferred(*about, *pair, pair[0] - pair[1], low, high))
@@ -183,17 +182,3 @@ def _probe(parts: Sequence[Moments], strength: float) -> Probe:
     for part in parts:
         total.merge(part)
     return ridge(total, [strength]).pick(0, 0).float()
-
-
-def _unpaired(
-    one: Floats, its_prompts: NDArray[np.int64], other: Floats, other_prompts: NDArray[np.int64]
-) -> tuple[float, float]:
-    """95 % interval of the difference of two means of other pictures, each drawn by prompt; NaN from one."""
-    if min(len(np.unique(its_prompts)), len(np.unique(other_prompts))) < 2:
-        return np.nan, np.nan
-    drawn = [
-        drawn_means(values, cluster_draws(prompts, seed=seed))
-        for seed, (values, prompts) in enumerate([(one, its_prompts), (other, other_prompts)])
-    ]
-    low, high = np.nanpercentile(drawn[0] - drawn[1], (2.5, 97.5))
-    return float(low), float(high)

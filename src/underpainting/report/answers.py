@@ -12,7 +12,7 @@ from underpainting.report.strip import strip_png
 
 
 def look_png(looked: Looked) -> bytes:
-    """A picture at every noise level: as noised, as guessed, what is read there; a column a step, then itself."""
+    """A picture at every noise level, a column each: as noised, as guessed, what is read; then itself."""
     pictures = {
         "noisy": [*looked.frames["scaled"].numpy(), looked.picture.numpy()],
         "clean guess": [*looked.frames["clean"].numpy(), looked.picture.numpy()],

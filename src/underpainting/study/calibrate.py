@@ -34,11 +34,12 @@ from underpainting.study.kept.scores import (
     probe_scores,
 )
 from underpainting.study.kept.shards import LATENTS, Keeper, mean_scores, read_part, write_part
+from underpainting.study.paths import LABELS
 from underpainting.study.places import TARGETS
 from underpainting.study.recorders import Pooled, Readings
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.schedule import Shard
-from underpainting.study.study import LABELS, write_json
+from underpainting.study.study import write_json
 from underpainting.study.work import Work
 from underpainting.vocabulary import grid_name
 

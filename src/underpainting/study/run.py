@@ -45,7 +45,8 @@ def run_study(
     model, estimator = model or study.model, estimator or study.estimator
     if workers > 1 and estimator:
         raise UnderpaintingError(
-            "several workers load the estimator by name, such as 'module:Class'; give no object, or one worker"
+            "several workers load the estimator by name, such as 'module:Class'; give no object, or one "
+            "worker"
         )
     progress = progress or Progress()
     with only_run(study.folder):

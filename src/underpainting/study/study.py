@@ -1,4 +1,4 @@
-"""A study's folder: every path of it and every reader; how it is made and opened."""
+"""A study: how it is made and opened, and every reader of what lies in its folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from numpy.typing import NDArray
 from safetensors import safe_open
+from safetensors.numpy import load_file
 from torch import Tensor
 
 from underpainting.diffusion import Model
@@ -21,36 +23,47 @@ from underpainting.errors import UnderpaintingError
 from underpainting.observers.estimators import Estimator
 from underpainting.probes import ProbeSet
 from underpainting.records import (
+    CHECKSUMS,
     PROMPTS,
     clear_partial,
     make_table,
     read_table,
     require_whole,
     sealing,
+    sha256_file,
     write_bytes,
     write_table,
 )
+from underpainting.study.paths import ASIDE, CONFIG, FILMS, GALLERY, LABELS, PICTURES, StudyPaths
 from underpainting.study.request.config import StudyConfig, changes, config_toml, parse_config, read_config
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.request.splits import split_beside, split_prompts
 from underpainting.study.schedule import Shard, plan_shards
 from underpainting.vocabulary import SPLITS
 
-CONFIG, PICTURES = "study.toml", "prompts.parquet"
-LABELS, ASIDE = "labels.safetensors", "aside.json"
-"""Files of a shard."""
-
 RESTORE = "put it back as it was, with its .sha256, or init another folder"
 
 
 @dataclass(frozen=True)
-class StudyFolder:
-    """An opened study: its config, its pictures and the split of each; where everything of it lies.
+class Gallery:
+    """Test pictures kept for looking at: `about` says what they are, `arrays` are their frames and maps."""
+
+    about: Mapping[str, Any]
+    arrays: Mapping[str, NDArray[Any]]
+
+    @property
+    def images(self) -> list[str]:
+        """Names of the pictures, in order."""
+        return [picture["image"] for picture in self.about["pictures"]]
+
+
+@dataclass(frozen=True)
+class StudyFolder(StudyPaths):
+    """An opened study: its config, its pictures and the split of each; what is read from its folder.
 
     model, estimator: objects to work with in this process, in place of loading what the config names.
     """
 
-    folder: Path
     config: StudyConfig
     rows: tuple[PromptRow, ...]
     splits: tuple[str, ...]
@@ -93,122 +106,46 @@ class StudyFolder:
         """What to do where something of the study is missing or damaged, for the end of an error's line."""
         return f"`underpainting run {self.folder}` makes it again"
 
-    # Where things lie.
-
-    @property
-    def config_file(self) -> Path:
-        """The config."""
-        return self.folder / CONFIG
-
-    @property
-    def prompts_file(self) -> Path:
-        """Table of pictures, `PROMPTS`."""
-        return self.folder / PICTURES
-
-    @property
-    def environment_file(self) -> Path:
-        """What the pictures are made with."""
-        return self.folder / "environment.json"
-
-    @property
-    def shards_folder(self) -> Path:
-        """Folder of the shards."""
-        return self.folder / "shards"
-
-    def shard_folder(self, number: int) -> Path:
-        """Folder of a shard; it exists when the shard is whole."""
-        return self.shards_folder / f"{number:05d}"
-
-    @property
-    def moments_folder(self) -> Path:
-        """Folder of sums that are folded in, or still to be."""
-        return self.folder / "moments"
-
-    def part_file(self, number: int) -> Path:
-        """A fit shard's own sums, or a calibrate shard's scores, there until they are folded in."""
-        return self.moments_folder / f"shard-{number:05d}.safetensors"
-
-    def through_file(self, number: int) -> Path:
-        """Running totals with every shard up to this one folded in."""
-        return self.moments_folder / f"through-{number:05d}.safetensors"
-
-    @property
-    def through_files(self) -> list[Path]:
-        """Running totals that are there."""
-        return sorted(self.moments_folder.glob("through-*.safetensors"))
-
     @property
     def totals_file(self) -> Path:
         """Totals of all fit shards, once they are folded."""
         return self.through_file(max(shard.number for shard in self.of_split("fit")))
 
     @property
-    def probes_folder(self) -> Path:
-        """Folder of the chosen probes; it exists when calibration is done."""
-        return self.folder / "probes"
-
-    @property
-    def controls_folder(self) -> Path:
-        """Folder of what is chosen for the controls, and of what they have learnt."""
-        return self.folder / "controls"
-
-    @property
-    def calibrate_file(self) -> Path:
-        """Table of the calibrate pictures' scores at what was chosen on them."""
-        return self.folder / "calibrate.parquet"
-
-    @property
-    def choice(self) -> tuple[Path, Path, Path]:
-        """All that is chosen on calibrate pictures; it is there together or not at all."""
-        return self.probes_folder, self.controls_folder, self.calibrate_file
-
-    @property
-    def gallery_folder(self) -> Path:
-        """Folder of the pictures kept for looking at."""
-        return self.folder / "gallery"
-
-    @property
-    def scores_file(self) -> Path:
-        """Table of the test pictures' scores; it exists when the study is done."""
-        return self.folder / "scores.parquet"
-
-    @property
-    def classification_file(self) -> Path:
-        """Table of what the classifier sees in test pictures; it is there with the scores if there is one."""
-        return self.folder / "classification.parquet"
-
-    @property
-    def emergence_file(self) -> Path:
-        """Table of the steps from which properties are there; made of the scores, and anew with them."""
-        return self.folder / "emergence.parquet"
-
-    @property
-    def leads_file(self) -> Path:
-        """Table of how far probes are ahead of their rivals; made of the scores, and anew with them."""
-        return self.folder / "leads.parquet"
-
-    @property
-    def interventions_folder(self) -> Path:
-        """Folder of pictures made with edited activations, and of their scores."""
-        return self.folder / "interventions"
-
-    @property
-    def interventions_file(self) -> Path:
-        """Table of the scores of interventions."""
-        return self.interventions_folder / "scores.parquet"
-
-    @property
-    def report_file(self) -> Path:
-        """The report's page; made of the tables, and anew with them."""
-        return self.folder / "report" / "index.html"
-
-    # What is read from there.
-
-    @property
     def probes(self) -> ProbeSet:
         """The chosen probes. Raises UnderpaintingError where they are not there, or not whole."""
         require_whole(self.probes_folder, f"`underpainting run {self.folder}` makes it")
         return ProbeSet.load(self.probes_folder)
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """What the pictures are made with; empty before the first run. Raises as `read_environment`."""
+        return read_environment(self) or {}
+
+    @property
+    def title(self) -> str:
+        """The report's title, where one is kept. Raises UnderpaintingError where it is no text."""
+        path = self.title_file
+        try:
+            return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+        except UnicodeDecodeError as error:
+            raise UnderpaintingError(f"{path} is not text ({error.reason}); remove it") from None
+
+    @property
+    def gallery(self) -> Gallery | None:
+        """The pictures kept for looking at, where any are. Raises UnderpaintingError where it is damaged."""
+        folder = self.gallery_folder
+        if not folder.is_dir():
+            return None
+        require_whole(folder, self.remade)
+        about = json.loads((folder / GALLERY).read_text(encoding="utf-8"))
+        return Gallery(about, load_file(folder / FILMS)) if about["pictures"] else None
+
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of the files that the study's findings are made of, by path."""
+        probes = sorted(path for path in self.probes_folder.iterdir() if path.name != CHECKSUMS)
+        files = (self.scores_file, *probes, self.prompts_file, self.config_file)
+        return {str(path.relative_to(self.folder)): sha256_file(path) for path in files}
 
     def table(self, path: Path, schema: pa.Schema) -> pa.Table:
         """A table of the study. Raises UnderpaintingError where it is not there, or damaged."""

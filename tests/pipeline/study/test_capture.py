@@ -16,15 +16,15 @@ from torch.utils.data import DataLoader
 import underpainting
 from benchmarks.faults import contents
 from underpainting import workflow
+from underpainting.captures.read import Captures
+from underpainting.captures.write import activation_bytes, carry_out
 from underpainting.cli import capture as command
 from underpainting.cli import main
 from underpainting.diffusion import Layer, Model, load
 from underpainting.errors import UnderpaintingError
+from underpainting.progress import Progress
 from underpainting.records import sealing
 from underpainting.study.study import Study
-from underpainting.progress import Progress
-from underpainting.captures.write import activation_bytes, carry_out
-from underpainting.captures.read import Captures
 
 PLACES = {"layers": ["mid.0", "up.3.0"], "steps": [1, 3], "branches": ["unconditional", "conditional"]}
 PROMPTS, SEEDS = ["a red thing", "a blue thing", "a red thing"], [3, 4, 5]

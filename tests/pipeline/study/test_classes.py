@@ -14,13 +14,13 @@ from underpainting.errors import UnderpaintingError
 from underpainting.observers.classifiers.names import right_classes
 from underpainting.records import CLASSIFICATION, read_table
 from underpainting.study.batch import make_batch
-from underpainting.study.kept.classes import load_class_probes
-from underpainting.study.request.config import StudyConfig
 from underpainting.study.damage import find_damage
 from underpainting.study.environment import load_study, record_environment
+from underpainting.study.kept.classes import load_class_probes
 from underpainting.study.kept.gallery import filmed_rows
-from underpainting.study.request.prompts import PromptRow
 from underpainting.study.recorders import Pooled
+from underpainting.study.request.config import StudyConfig
+from underpainting.study.request.prompts import PromptRow
 from underpainting.study.run import run_study
 from underpainting.study.study import StudyFolder, create_study
 

@@ -13,11 +13,11 @@ from tests.pipeline.study.conftest import LightEstimator, tiny_config
 from underpainting.cli import main
 from underpainting.diffusion import load
 from underpainting.errors import UnderpaintingError
+from underpainting.questions.classify import read_shown
 from underpainting.records import CLASSIFICATION, read_table
-from underpainting.study.study import create_study
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.run import run_study
-from underpainting.questions.classify import read_shown
+from underpainting.study.study import create_study
 from underpainting.workflow import classify
 
 REDS = """

@@ -12,8 +12,8 @@ from benchmarks.faults import contents, flipped, truncated
 from underpainting.cli import main
 from underpainting.diffusion import Model, load
 from underpainting.errors import UnderpaintingError
-from underpainting.study.damage import find_damage
 from underpainting.progress import Progress
+from underpainting.study.damage import find_damage
 from underpainting.study.results import results
 from underpainting.study.run import run_study
 from underpainting.study.study import StudyFolder, open_study

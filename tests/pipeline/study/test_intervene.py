@@ -18,15 +18,15 @@ from underpainting.cli import main
 from underpainting.diffusion import StepRecord
 from underpainting.errors import UnderpaintingError
 from underpainting.intervention.edit import EDIT_OF_MOVES, EDIT_OF_TARGETS, Plan
+from underpainting.intervention.experiment import controls, distances, run_experiment
+from underpainting.intervention.kept import read_kept
 from underpainting.intervention.moves import Move
+from underpainting.intervention.painter import Easel, set_up
+from underpainting.intervention.picture import FOLLOWED, Intervened, Painted, make_asked
+from underpainting.intervention.trials import FAR, NEAR, draw_moves, moved, targets
+from underpainting.progress import Progress
 from underpainting.records import BATCH, INTERVENTIONS, read_table
 from underpainting.study.study import Study, create_study, open_study
-from underpainting.progress import Progress
-from underpainting.intervention.painter import Easel, set_up
-from underpainting.intervention.experiment import controls, distances, run_experiment
-from underpainting.intervention.picture import FOLLOWED, Intervened, Painted, make_asked
-from underpainting.intervention.kept import read_kept
-from underpainting.intervention.trials import FAR, NEAR, draw_moves, moved, targets
 
 ASKED = {"prompt": "a thing number 3", "seed": 5, "right": 0.25, "down": -0.25}
 MOVE = Move(0.25, -0.25)

@@ -14,9 +14,9 @@ from tests.pipeline.study.conftest import tiny_config, tiny_rows
 from underpainting.controls import defaults
 from underpainting.controls import network as module
 from underpainting.controls.network import load_reader
-from underpainting.study.request.config import ControlsConfig
 from underpainting.study.environment import load_study
 from underpainting.study.estimate import estimate
+from underpainting.study.request.config import ControlsConfig
 from underpainting.study.run import run_study
 from underpainting.study.study import create_study
 

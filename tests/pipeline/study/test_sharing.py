@@ -21,8 +21,8 @@ from underpainting.cli import main
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import ProbeSet
 from underpainting.records import sha256_file
-from underpainting.study.study import Study, open_study
 from underpainting.study.results import results
+from underpainting.study.study import Study, open_study
 
 
 @pytest.fixture(scope="module")

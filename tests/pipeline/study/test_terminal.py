@@ -1,4 +1,4 @@
-"""Every command that takes long, as a person at a terminal meets it: from start to end, stopped, gone on with."""
+"""Every command that takes long, as a person at a terminal meets it: whole, stopped, gone on with."""
 
 import re
 from pathlib import Path

@@ -16,9 +16,9 @@ from underpainting import workflow
 from underpainting.diffusion import Model
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import Key, ProbeSet
+from underpainting.questions.transfer import word_of
 from underpainting.study.environment import open_workshop
 from underpainting.study.study import Study, create_study
-from underpainting.questions.transfer import word_of
 
 
 @pytest.fixture

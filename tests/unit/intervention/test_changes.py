@@ -9,8 +9,8 @@ from underpainting.diffusion import Layer
 from underpainting.intervention.changes import along_others, carried, editing, rotated
 from underpainting.intervention.edit import Plan
 from underpainting.intervention.moves import Move
-from underpainting.vocabulary import Place
 from underpainting.probes import cell_means
+from underpainting.vocabulary import Place
 
 GRIDS = {"a": (4, 4), "b": (2, 2)}
 PLACE = ("a", 2, "conditional")

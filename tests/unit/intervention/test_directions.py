@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from underpainting.errors import UnderpaintingError
-from underpainting.intervention.directions import by_gradient, changed, direction_of
-from underpainting.intervention.directions import Direction
+from underpainting.intervention.directions import Direction, by_gradient, changed, direction_of
 from underpainting.probes import Moments, Probe, enlarge, ridge
 
 CHANNELS = 12

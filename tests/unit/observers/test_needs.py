@@ -10,8 +10,8 @@ import torch
 from underpainting.cli import main
 from underpainting.observers.needs import needs
 from underpainting.study.request.config import LabelsConfig, ModelConfig, StudyConfig
-from underpainting.study.study import create_study
 from underpainting.study.request.prompts import PromptRow
+from underpainting.study.study import create_study
 
 
 @pytest.fixture(autouse=True)

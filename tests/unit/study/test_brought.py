@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from underpainting.errors import UnderpaintingError
-from underpainting.study.request.brought import keep_brought, open_brought
 from underpainting.study.labels import choose_properties
+from underpainting.study.request.brought import keep_brought, open_brought
 from underpainting.vocabulary import Property
 
 IMAGE = "prompt_0_seed_7"

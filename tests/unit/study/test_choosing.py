@@ -6,8 +6,8 @@ import torch
 from tests.unit.study.places import DEPTH, SALIENCY, small_places
 from underpainting.probes import THRESHOLDS, Probe
 from underpainting.study.kept.choosing import choose, choose_cuts, chosen_scores, probe_sets, scores_at_cuts
-from underpainting.study.places import Places
 from underpainting.study.kept.scores import Scores
+from underpainting.study.places import Places
 from underpainting.vocabulary import Place
 
 PROPERTIES = (SALIENCY, DEPTH)

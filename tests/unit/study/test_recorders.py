@@ -4,8 +4,8 @@ import torch
 
 from tests.unit.study.places import record, small_labels, small_places
 from underpainting.probes import Probe, cell_means
-from underpainting.study.recorders import Held, Latents, Pooled, Readings
 from underpainting.study.kept.totals import empty_totals
+from underpainting.study.recorders import Held, Latents, Pooled, Readings
 from underpainting.vocabulary import Place
 
 

@@ -7,8 +7,8 @@ import torch
 
 from tests.unit.study.places import small_places
 from underpainting.records import SCORES, find_fault, read_table
-from underpainting.study.request.prompts import PromptRow
 from underpainting.study.kept.scores import gather, joined, layer_rows, place_rows, score_rows
+from underpainting.study.request.prompts import PromptRow
 
 PICTURES = [PromptRow("a mug", 7, 0), PromptRow("a mug", 8, 0), PromptRow("a lemon", 7, 1)]
 

@@ -9,9 +9,9 @@ import torch
 from tests.unit.study.places import record, small_labels, small_places
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import ridge
+from underpainting.study.kept.totals import Totals, empty_totals, read_totals, solve
 from underpainting.study.places import Places
 from underpainting.study.recorders import Held
-from underpainting.study.kept.totals import Totals, empty_totals, read_totals, solve
 
 
 def summed(places: Places, shards: list[int]) -> Totals:

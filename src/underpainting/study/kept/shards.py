@@ -16,8 +16,8 @@ from underpainting.errors import UnderpaintingError
 from underpainting.records import sealing
 from underpainting.study.batch import Made
 from underpainting.study.kept.scores import Scores
+from underpainting.study.paths import ASIDE, LABELS
 from underpainting.study.request.prompts import PromptRow
-from underpainting.study.study import ASIDE, LABELS
 from underpainting.vocabulary import Property
 
 ROWS, MAPS, LATENTS = "rows.parquet", "maps.safetensors", "latents.safetensors"

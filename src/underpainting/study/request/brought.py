@@ -91,8 +91,8 @@ def by_image(labels: Mapping[str, Any], images: Sequence[str]) -> dict[str, dict
     for name, maps in labels.items():
         if not isinstance(maps, Mapping) and len(maps) != len(images):
             raise UnderpaintingError(
-                f"{len(maps)} labels of {name} for {len(images)} pictures; give one a picture, in their order, "
-                "or by the pictures' names"
+                f"{len(maps)} labels of {name} for {len(images)} pictures; give one a picture, in their "
+                "order, or by the pictures' names"
             )
         named[name] = dict(maps) if isinstance(maps, Mapping) else dict(zip(images, maps, strict=True))
     return named

@@ -102,7 +102,7 @@ class Raw:
 
 
 def numbered(rows: Sequence[Raw], name: str | Path, after: Sequence[PromptRow]) -> list[PromptRow]:
-    """Number prompts and give seeds; see `read_prompts`. Raises UnderpaintingError where a picture is twice."""
+    """Number prompts and give seeds. Raises UnderpaintingError where a picture is twice."""
     numbers = {row.prompt: row.prompt_ind for row in after}
     seen = {row.image: "in the other file" for row in after}
     first = max(numbers.values(), default=-1) + 1 - len(numbers)

@@ -13,18 +13,12 @@ from underpainting.findings.classification import (
     NoiseAnswer,
     Recognised,
     accuracies,
-    calibration,
     noise_answer,
     recognised,
 )
-from underpainting.findings.draws import ENOUGH
-from underpainting.report.figures import (
-    accuracy_figure,
-    calibration_figure,
-    curves_figure,
-    recognised_figure,
-)
-from underpainting.report.reading import Study
+from underpainting.findings.intervals import ENOUGH
+from underpainting.report.class_figures import curves_figure
+from underpainting.report.contents import Contents
 from underpainting.report.tables import number
 from underpainting.vocabulary import from_step
 
@@ -35,38 +29,40 @@ LOOKED_AT = {
 }
 
 
-def recognition_section(study: Study, shown: list[str]) -> dict[str, Any] | None:
+def recognition_section(contents: Contents, shown: list[str]) -> dict[str, Any] | None:
     """What the page says and draws of classification; None where there is none.
 
     shown: the gallery's images.
     """
-    known = [of for of in study.seen if of.right]
+    known = [seen for seen in contents.seen if seen.right]
     if not known:
         return None
-    rows, (layer, probe) = recognised(known), study.class_probe
-    accuracy, reliability = [*probe, *accuracies(known)], calibration(known)
-    counted, last = [row for row in rows if not row.noise], study.scores.steps
+    rows, (layer, probe) = recognised(known), contents.class_probe
+    accuracy, last = [*probe, *accuracies(known)], contents.scores.steps
     films = []
     for at, image in enumerate(shown):
-        mine = [of for of in known if of.image == image and of.steps[0] > 0]
+        mine = [seen for seen in known if seen.image == image and seen.steps[0] > 0]
         if mine:
             words = "; ".join(_when(row, last) for row in rows if row.image == image)
             parts = [
-                {"look": of.picture, "caption": LOOKED_AT[of.picture], "figure": curves_figure(of).inline()}
-                for of in mine
+                {
+                    "look": seen.picture,
+                    "caption": LOOKED_AT[seen.picture],
+                    "wide": curves_figure(seen).inline(),
+                    "narrow": curves_figure(seen, narrow=True).inline(),
+                    "data": f"classes-{image}-{seen.picture}",
+                }
+                for seen in mine
             ]
             films.append({"at": at, "prompt": mine[0].prompt, "words": words, "parts": parts})
     readers = {"probe": f"class probe at {layer}", **LOOKED_AT}
     return {
-        "classifier": study.settings.get("labels", {}).get("classifier", ""),
+        "classifier": contents.study.config.labels.classifier,
         "filmed": len({row.image for row in rows}),
         "layer": layer,
         "sentences": (*_baseline(noise_answer(known), rows), *_sentences(rows, accuracy, layer, last)),
         "accuracies": accuracy,
         "readers": readers,
-        "accuracy_figure": accuracy_figure(accuracy).inline(),
-        "recognised_figure": recognised_figure(counted, last).inline(),
-        "calibration_figure": calibration_figure(reliability).inline(),
         "films": films,
     }
 
@@ -99,15 +95,15 @@ def _sentences(
     sentences = []
     for look in (NOISY, "clean"):
         first = [row.first or np.inf for row in rows if row.picture == look and not row.noise]
-        if len(first) >= ENOUGH:
+        if first:
             median = np.percentile(first, 50, method="inverted_cdf")
             never = sum(value == np.inf for value in first)
             when = from_step(int(median) if np.isfinite(median) else None, last)
-            more = f"; in {never} of {len(first)} it is not by the last step" if never else ""
-            sentences.append(f"On {LOOKED_AT[look]} the right class is first for good {when} (median){more}.")
-        elif first:
+            few = ", which are few" if len(first) < ENOUGH else ""
+            more = f"; in {never} it is not by the last step" if never else ""
+            median_of = f"median of {len(first)}{few}"
             sentences.append(
-                f"Of {LOOKED_AT[look]} {len(first)} are too few for a median ({ENOUGH} are asked for)."
+                f"On {LOOKED_AT[look]} the right class is first for good {when} ({median_of}){more}."
             )
     probe = [row for row in accuracy if row.picture == "probe"]
     if probe:
