@@ -27,17 +27,18 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], keys: int = 
     On a terminal that is too narrow its columns follow in several tables, one below the other, each after the
     first `keys` columns, which say what a row is; nothing is cut off.
     """
-    console = Console(highlight=False, markup=False)
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
-    for part in _parts(widths, keys, console.width if sys.stdout.isatty() else sum(widths) + 1000):
+    room = Console().width if sys.stdout.isatty() else sum(widths) + GAP * len(widths)
+    for part in _parts(widths, keys, room):
         shown = Table(box=None, pad_edge=False, header_style="bold")
         for i in part:
             numeric = all(isinstance(row[i], int | float) or row[i] is None for row in rows)
             shown.add_column(columns[i], justify="right" if numeric else "left", no_wrap=True)
         for row in cells:
             shown.add_row(*(row[i] for i in part))
-        console.print(shown, width=sum(widths[i] + GAP for i in part), soft_wrap=True)
+        wide = sum(widths[i] + GAP for i in part)
+        Console(width=wide, highlight=False, markup=False).print(shown, soft_wrap=True)
 
 
 def as_json(data: object) -> None:

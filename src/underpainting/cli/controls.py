@@ -27,13 +27,8 @@ def controls(json: Json = False) -> None:
             ]
         )
         return
-    rows = [
-        [
-            key,
-            "yes" if control.default else "no",
-            ", ".join(source.phrase for source in control.sources),
-            control.cost,
-        ]
-        for key, control in known.items()
-    ]
+    rows = []
+    for key, control in known.items():
+        titles = ", ".join(source.title for source in control.sources)
+        rows.append([key, "yes" if control.default else "no", titles, control.cost])
     table(["control", "default", "what is scored", "what it costs"], rows)
