@@ -16,12 +16,13 @@ import typer
 
 from benchmarks.subject import BATCH, MODEL, batches
 from benchmarks.timing import interleaved, ratio
-from underpainting.cli.show import quiet_libraries, table
+from underpainting.cli._screen import table
 from underpainting.intervention.directions import by_gradient, changed, direction_of
 from underpainting.intervention.edit import Edit
 from underpainting.intervention.painter import set_up
 from underpainting.intervention.trials import agreement, draw_moves, targets
 from underpainting.probes import Moments, ridge
+from underpainting.screen import quiet_libraries
 from underpainting.study.environment import reload
 from underpainting.study.request.config import ControlsConfig, PromptsConfig, RunConfig, StudyConfig
 from underpainting.study.request.prompts import read_prompts

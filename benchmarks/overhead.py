@@ -15,7 +15,7 @@ import typer
 
 from benchmarks.subject import BATCH, MODEL, bare, make, rows, still_life
 from benchmarks.timing import interleaved, ratio, seconds
-from underpainting.cli.show import table
+from underpainting.cli._screen import table
 from underpainting.study.environment import Loaded
 from underpainting.study.kept.totals import Totals, empty_totals
 from underpainting.study.labels import label_pictures

@@ -21,7 +21,7 @@ from benchmarks.counting import BATCH, EPOCHS, block, evaluations, iterations
 from benchmarks.known import BRANCH, Known, held_out_score
 from benchmarks.subject import MODEL, batches, make, rows, still_life
 from benchmarks.timing import seconds
-from underpainting.cli.show import table
+from underpainting.cli._screen import table
 from underpainting.diffusion import Layer, StepRecord
 from underpainting.probes import Probe, train_gradient_probe
 from underpainting.study.environment import Loaded

@@ -11,7 +11,7 @@ import typer
 
 from benchmarks.subject import BATCH, bare, make, rows, still_life
 from benchmarks.timing import interleaved, ratio
-from underpainting.cli.show import table
+from underpainting.cli._screen import table
 from underpainting.probes import Scorer
 from underpainting.study.kept.scores import ceiling_scores, position_scores, probe_scores
 from underpainting.study.kept.totals import empty_totals, solve

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 import typer
 
-from underpainting.cli.show import table
+from underpainting.cli._screen import table
 from underpainting.threads import WAITING, given_cpus
 
 CLI = (sys.executable, "-m", "underpainting.cli")

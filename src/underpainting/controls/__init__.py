@@ -5,9 +5,11 @@ from pkgutil import iter_modules
 
 from underpainting.controls.registry import (
     Control,
+    Explanation,
     FinishedPicture,
     Line,
     Maps,
+    Panel,
     Setting,
     Source,
     StandIn,
@@ -23,9 +25,11 @@ for _module in iter_modules(__path__):
 
 __all__ = [
     "Control",
+    "Explanation",
     "FinishedPicture",
     "Line",
     "Maps",
+    "Panel",
     "Setting",
     "Source",
     "StandIn",

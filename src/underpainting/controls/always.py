@@ -5,15 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from underpainting.controls.registry import DASHED, DOTTED, Line, Source, add_sources
+from underpainting.controls.registry import DOTTED, SHORT, Line, Source, add_sources
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import TokenMeans
 
 PROBE = Source("probe", "probe", "the probe", Line("tone", width=2.2))
 UNCONDITIONAL = Source(
     "unconditional",
-    "probe, unconditional branch",
-    "the probe of the unconditional branch",
+    "unconditional branch",
+    "the unconditional branch",
     Line("tone", (3.0, 1.5), 1.4),
     panel="networks",
 )
@@ -24,12 +24,23 @@ POSITION = Source(
     Line(dashes=DOTTED, width=1.4),
     has_step=False,
     is_rival=False,
+    explains="layout",
 )
 SHUFFLED = Source(
-    "shuffled", "shuffled labels", "a probe of shuffled labels", Line(dashes=DASHED), is_rival=False
+    "shuffled",
+    "shuffled labels",
+    "shuffled labels",
+    Line(dashes=SHORT),
+    is_rival=False,
+    explains="layout",
 )
 CEILING = Source(
-    "ceiling", "grid's ceiling", "the grid's ceiling", Line("ink", width=0.8), has_step=False, is_rival=False
+    "ceiling",
+    "grid's ceiling",
+    "the grid's ceiling",
+    Line("ink", width=0.8),
+    has_step=False,
+    is_rival=False,
 )
 
 add_sources(PROBE, UNCONDITIONAL, POSITION, SHUFFLED, CEILING)

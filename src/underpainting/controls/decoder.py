@@ -52,9 +52,10 @@ class DecoderControl(Control):
         Source(
             "decoder",
             "decoder's attention",
-            "a probe of the decoder's attention",
+            "the decoder's attention",
             Line("ink", DOTTED, 1.4),
             panel="networks",
+            explains="latents",
         ),
     )
 

@@ -31,7 +31,7 @@ class EstimatorControl(Control):
     sources = (
         Source(
             "estimator:noisy",
-            "estimator, noisy picture",
+            "estimator on the noisy picture",
             "the estimator on the noisy picture",
             Line(dashes=DASH_DOT),
             panel="pictures",
@@ -39,15 +39,15 @@ class EstimatorControl(Control):
         ),
         Source(
             "estimator:scaled",
-            "estimator, noisy picture scaled",
-            "the estimator on the noisy picture, scaled",
+            "estimator on the noisy picture at unit variance",
+            "the estimator on the noisy picture at unit variance",
             Line(dashes=DASHED),
             panel="pictures",
             has_layer=False,
         ),
         Source(
             "estimator:clean",
-            "estimator, predicted clean picture",
+            "estimator on the predicted clean picture",
             "the estimator on the predicted clean picture",
             Line("ink"),
             panel="pictures",

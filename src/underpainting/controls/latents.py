@@ -10,8 +10,8 @@ from torch.nn import Module
 from torch.nn.functional import adaptive_avg_pool2d
 
 from underpainting.controls.registry import (
-    DASH_DOT,
     LONG,
+    LONG_DOT,
     Activations,
     Control,
     Line,
@@ -67,15 +67,17 @@ class LatentsControl(Control):
     sources = (
         Source(
             "latents:noisy",
-            "noisy latents",
-            "a linear probe of the noisy latents",
-            Line(dashes=DASH_DOT),
+            "linear probe of the noisy latents",
+            "the linear probe of the noisy latents",
+            Line(dashes=LONG_DOT, width=1.2),
+            explains="latents",
         ),
         Source(
             "latents:clean",
-            "clean latents",
-            "a linear probe of the predicted clean latents",
-            Line("ink", LONG),
+            "linear probe of the predicted clean latents",
+            "the linear probe of the predicted clean latents",
+            Line("ink", LONG, 1.2),
+            explains="latents",
         ),
     )
 

@@ -19,12 +19,13 @@ class LuminanceControl(Control):
     sources = (
         Source(
             "luminance",
-            "picture's luminance",
+            "finished picture's luminance",
             "the finished picture's luminance",
             panel="none",
             has_layer=False,
             has_step=False,
             is_rival=False,
+            explains="luminance",
         ),
     )
 

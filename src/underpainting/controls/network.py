@@ -120,24 +120,27 @@ class NetworkControl(Control):
 
     key = "network"
     cost = "two small networks are trained for a minute each"
+    tries = "a network trained on the latents"
     records_latents = True
     threshold = 0.5
     sources = (
         Source(
             "network:noisy",
-            "small network, noisy latents",
-            "a small network on the noisy latents",
+            "small network on the noisy latents",
+            "the small network on the noisy latents",
             Line("ink", DASHED),
             panel="networks",
             has_layer=False,
+            explains="latents",
         ),
         Source(
             "network:clean",
-            "small network, predicted clean latents",
-            "a small network on the predicted clean latents",
+            "small network on the predicted clean latents",
+            "the small network on the predicted clean latents",
             Line("ink"),
             panel="networks",
             has_layer=False,
+            explains="latents",
         ),
     )
 

@@ -32,13 +32,20 @@ Run = Callable[[Model, Callable[[StepRecord], None]], None]
 
 Panel = Literal["probes", "networks", "pictures", "none"]
 PANELS: tuple[Panel, ...] = ("probes", "networks", "pictures", "none")
-SOLID, DOTTED, DASHED, LONG = (), (1.0, 1.6), (5.0, 2.0), (9.0, 3.0)
-DASH_DOT, DASH_DOT_DOT = (6.0, 2.0, 1.0, 2.0), (6.0, 2.0, 1.0, 2.0, 1.0, 2.0)
+Explanation = Literal["layout", "latents", "luminance"]
+"""What explains a score that the probe is not above: the layout that pictures share, what the latents say, or
+light and dark."""
+
+SOLID, DOTTED, SHORT, DASHED, LONG = (), (1.0, 1.6), (3.0, 2.0), (5.0, 2.0), (9.0, 3.0)
+DASH_DOT, LONG_DOT = (6.0, 2.0, 1.0, 2.0), (7.0, 2.0, 1.0, 2.0)
 
 
 @dataclass(frozen=True)
 class Line:
-    """How a source is drawn: hue `tone` (the property's own), `ink` or `muted`; dashes and gaps; width."""
+    """How a source is drawn: hue `tone` (the property's own), `ink` or `muted`; dashes and gaps; width.
+
+    Dashes and gaps are in widths (none: solid), the width in points.
+    """
 
     hue: Literal["tone", "ink", "muted"] = "muted"
     dashes: tuple[float, ...] = SOLID
@@ -52,6 +59,7 @@ class Source:
     key: as in the tables. title: over a column or beside a line. phrase: in a sentence. line: how it is
     drawn, in which panel of the figures. has_layer, has_step: whether its scores belong to a layer, to a
     step. is_rival: whether it is asked from which step it reads a property, and the probe's lead over it.
+    explains: as what it explains a score that the probe is not above; None of a source that explains none.
     """
 
     key: str
@@ -62,6 +70,7 @@ class Source:
     has_layer: bool = True
     has_step: bool = True
     is_rival: bool = True
+    explains: Explanation | None = None
 
 
 class StandIn(Protocol):
@@ -73,15 +82,15 @@ class StandIn(Protocol):
 
     @property
     def source(self) -> str:
-        """Whose scores its probes' are."""
+        """Key of the source whose scores these are."""
 
     @property
     def layers(self) -> tuple[ProbeLayer, ...]:
-        """See the class."""
+        """See above."""
 
     @property
     def networks(self) -> Mapping[str, Module]:
-        """See the class."""
+        """See above."""
 
     def batch(self, run: Run) -> Callable[[StepRecord], Activations]:
         """Begin a batch: gives what tells the stand-ins' activations at each of its steps."""
@@ -122,14 +131,17 @@ class Control:
     """A control: what it adds to a study. A subclass overrides what it takes part in.
 
     key: its name in `[controls] use`. sources: whose scores it adds to the tables. cost: what it costs, in a
-    sentence. default: whether studies use it unless they say otherwise. records_latents: whether it needs the
-    latents of every step. threshold: where the map of a binary property says object.
+    sentence. default: whether studies use it unless they say otherwise. tries: what it tries beyond a linear
+    map of the latents, in a few words; only where a control of each kind was tried is a score shown to be
+    held inside the network. records_latents: whether it needs the latents of every step. threshold: where
+    the map of a binary property says object.
     """
 
     key: str
     sources: tuple[Source, ...]
     cost: str
     default: bool = False
+    tries: str = ""
     records_latents: bool = False
     threshold: float = 0.0
 
@@ -164,13 +176,11 @@ _REGISTRY = _Registry()
 
 
 def add_sources(*added: Source) -> None:
-    """Register sources, all or none. Raises UnderpaintingError where a key is taken."""
-    known = dict(_REGISTRY.sources)
+    """Register sources. Raises UnderpaintingError where a key is taken."""
     for source in added:
-        if source.key in known:
+        if source.key in _REGISTRY.sources:
             raise UnderpaintingError(f"source {source.key!r} is registered already; give another key")
-        known[source.key] = source
-    _REGISTRY.sources = known
+        _REGISTRY.sources[source.key] = source
 
 
 def register(control: Control) -> Control:

@@ -67,11 +67,14 @@ class Wanderer:
 class TwinControl(Control):
     """Probes of the same layers of an untrained network."""
 
-    def __init__(self, key: str, kind: str, own: bool, title: str, phrase: str, line: Line) -> None:
+    def __init__(
+        self, key: str, kind: str, title: str, phrase: str, line: Line, *, own: bool = False
+    ) -> None:
         """kind: as `diffusion.twins` names it. own: whether it denoises by itself."""
         self.key, self._kind, self._own = key, kind, own
         self.cost = "the time of the network once more" + (", apart from the study's own" if own else "")
-        self.sources = (Source(key, title, phrase, line, panel="networks"),)
+        self.tries = "" if own else "untrained networks"
+        self.sources = (Source(key, title, phrase, line, panel="networks", explains="latents"),)
 
     def stand_ins(self, setting: Setting) -> Sequence[StandIn]:
         """One layer for each, of the same grid and channels."""
@@ -85,28 +88,36 @@ class TwinControl(Control):
         return (Follower(self.key, layers, {self.key: network}),)
 
 
-_PERMUTED = ("weights permuted", "the network with permuted weights")
-_FRESH = ("untrained network", "an untrained network")
-_ALONE = (", own trajectory", " on its own trajectory")
-register(TwinControl("permuted", "permuted", False, *_PERMUTED, Line(dashes=SOLID)))
-register(TwinControl("fresh", "fresh", False, *_FRESH, Line(dashes=DASHED)))
-register(
+for _control in (
+    TwinControl(
+        "permuted",
+        "permuted",
+        "permuted weights on the same latents",
+        "permuted weights on the same latents",
+        Line(dashes=SOLID),
+    ),
+    TwinControl(
+        "fresh",
+        "fresh",
+        "untrained network on the same latents",
+        "the untrained network on the same latents",
+        Line(dashes=DASHED),
+    ),
     TwinControl(
         "permuted-own",
         "permuted",
-        True,
-        _PERMUTED[0] + _ALONE[0],
-        _PERMUTED[1] + _ALONE[1],
+        "permuted weights on their own trajectory",
+        "permuted weights on their own trajectory",
         Line(dashes=DASH_DOT),
-    )
-)
-register(
+        own=True,
+    ),
     TwinControl(
         "fresh-own",
         "fresh",
-        True,
-        _FRESH[0] + _ALONE[0],
-        _FRESH[1] + _ALONE[1],
+        "untrained network on its own trajectory",
+        "the untrained network on its own trajectory",
         Line(dashes=DOTTED, width=1.4),
-    )
-)
+        own=True,
+    ),
+):
+    register(_control)

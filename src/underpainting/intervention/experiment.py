@@ -59,8 +59,8 @@ def choose_edit(painter: Painter, aim: str, progress: Progress) -> Edit:
     edits = [edit for edit in candidates(aim) if edit.last <= painter.probes.steps]
     if not edits:
         edits = [edit.model_copy(update={"last": painter.probes.steps}) for edit in candidates(aim)]
-    progress.phase(f"choosing an edit of {aim} on {len(rows)} calibrate pictures")
-    progress.start(len(rows) * (len(edits) + 1), 0)
+    progress.start(len(rows) * (len(edits) + 1))
+    progress.phase(f"choosing an edit of {aim}")
     tried = {str(number): edited(painter, edit) for number, edit in enumerate(edits)}
     found = interventions(pa.concat_tables(of for of, _ in _scored(painter, aim, rows, tried, 1, progress)))
     about = [
@@ -108,9 +108,9 @@ def run_experiment(
         write_json(temporary, asked)
     parts = {folder / f"{start:05d}.parquet": of for start, of in _batches(painter, rows)}
     missing = {path: of for path, of in parts.items() if not path.is_file()}
-    progress.phase(f"interventions on {aim}")
     each = 1 + trials * len(conditions)
     progress.start(len(rows) * each, (len(rows) - sum(map(len, missing.values()))) * each)
+    progress.phase(f"moving {aim}")
     for path, of in missing.items():
         scored = list(_scored(painter, aim, of, conditions, trials, progress))
         table = pa.concat_tables(rows for rows, _ in scored)
@@ -136,7 +136,7 @@ def _joined(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     return {name: torch.cat([part[name] for part in parts if name in part]) for name in names}
 
 
-def keep_examples(painter: Painter, aim: str, edit: Edit, folder: Path) -> None:
+def keep_examples(painter: Painter, aim: str, edit: Edit, folder: Path, progress: Progress) -> None:
     """Keep a few test pictures, each with the pictures painted for several targets, for looking at.
 
     `examples.safetensors`: before [picture, height, width, 3] uint8, after [picture, trial, height, width, 3]
@@ -148,10 +148,15 @@ def keep_examples(painter: Painter, aim: str, edit: Edit, folder: Path) -> None:
     pictures, trials = LOOKED_AT
     rows = _one_a_prompt(painter.study.sound_rows("test"))[:pictures]
     before, after, target = [], [], []
-    for unedited in _unedited(painter, rows, aim, Progress()):
-        of = [_trial(painter, unedited, aim, trial) for trial in range(trials)]
+    progress.start(len(rows) * (1 + trials))
+    progress.phase("examples to look at")
+    for unedited in _unedited(painter, rows, aim, progress):
+        of, painted = [_trial(painter, unedited, aim, trial) for trial in range(trials)], []
+        for trial in of:
+            painted.append(edited(painter, edit)(trial))
+            progress.advance(len(unedited.rows))
         before.append(unedited.pictures)
-        after.append(torch.stack([edited(painter, edit)(trial) for trial in of], dim=1))
+        after.append(torch.stack(painted, dim=1))
         target.append(torch.stack([trial.target[aim] for trial in of], dim=1))
     tensors = {
         "before": to_bytes(torch.cat(before).movedim(-3, -1)).contiguous(),

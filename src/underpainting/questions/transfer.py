@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from underpainting.errors import UnderpaintingError
+from underpainting.findings import study_scores
 from underpainting.findings.cubes import Scores
-from underpainting.findings.draws import Floats, cluster_draws, drawn_means, mean_interval
+from underpainting.findings.intervals import Floats, mean, unpaired_interval
 from underpainting.probes import Moments, Probe, ridge
 from underpainting.progress import Progress
 from underpainting.questions.remake import (
@@ -20,8 +20,8 @@ from underpainting.questions.remake import (
     remake,
     view_of,
 )
-from underpainting.study.environment import Loaded
-from underpainting.study.request.prompts import PromptRow, prompt_numbers
+from underpainting.study.environment import Loaded, reload
+from underpainting.study.request.prompts import PromptRow, about_seeds, prompt_numbers, read_prompts
 from underpainting.study.study import StudyFolder
 
 ALL, NO_WORD = "all", ""
@@ -49,6 +49,40 @@ class Transferred:
     high: float
 
 
+def transfer(
+    study: StudyFolder,
+    *,
+    words: Sequence[str] = (),
+    prompts: str | None = None,
+    empty_prompt: bool = False,
+    progress: Progress | None = None,
+) -> list[Transferred]:
+    """Ask whether a study's probes carry over.
+
+    To words left out of fitting, to the prompts of a file, to the test seeds without a prompt.
+
+    Raises UnderpaintingError where none is given, the study is not done, a word is in no prompt, or the file
+    cannot be read.
+    """
+    words = tuple(dict.fromkeys(words))
+    if not (words or prompts is not None or empty_prompt):
+        raise UnderpaintingError(
+            "nothing to carry over to: give words to leave out, a file of prompts, or the empty prompt"
+        )
+    progress = progress or Progress()
+    others = {} if prompts is None else {prompts: read_prompts(prompts)}
+    if prompts is not None and (line := about_seeds(prompts)):
+        progress.note(line)
+    tested, loaded = study_scores(study, study.scores_file, study.probes), reload(study)
+    if empty_prompt:
+        seeds = dict.fromkeys(row.seed for row in study.sound_rows("test"))
+        others["empty prompt"] = [PromptRow("", seed, i) for i, seed in enumerate(seeds)]
+    carried = leave_out(study, loaded, words, progress) if words else []
+    for name, rows in others.items():
+        carried += other_prompts(study, loaded, rows, name, tested, progress)
+    return carried
+
+
 def leave_out(
     study: StudyFolder, loaded: Loaded, words: Sequence[str], progress: Progress
 ) -> list[Transferred]:
@@ -73,8 +107,13 @@ def leave_out(
     probes = study.probes
     places = best_places(probes, loaded.places.properties)
     views = {place: view_of(place) for _, place in places}
-    progress.start(sum(map(len, rows.values())), 0)
-    fit, test = (remake(study, loaded, rows[split], views, progress) for split in ("fit", "test"))
+    progress.start(sum(map(len, rows.values())))
+    made = {}
+    for split, pictures in rows.items():
+        progress.phase(f"{split} pictures")
+        made[split] = remake(study, loaded, pictures, views, progress)
+    fit, test = made["fit"], made["test"]
+    progress.phase("fitting without words")
     prompts = prompt_numbers(rows["test"])
     groups = {word: has["fit"] == word for word in dict.fromkeys(has["fit"].tolist())}
     carried = []
@@ -93,10 +132,10 @@ def leave_out(
             without[tested == word] = read[tested == word]
         for unlike in (*words, ALL) if len(words) > 1 else words:
             here = (tested == unlike) | (unlike == ALL)
-            mean, low, high = mean_interval((without - known)[here], prompts[here])
+            difference = mean((without - known)[here], prompts[here])
             pair = float(np.nanmean(without[here])), float(np.nanmean(known[here]))
             about = (of.name, *place[:2], of.free_metric, unlike, int(here.sum()))
-            carried.append(Transferred(*about, *pair, mean, low, high))
+            carried.append(Transferred(*about, *pair, *difference.within))
     return carried
 
 
@@ -114,7 +153,8 @@ def other_prompts(
     """
     probes = study.probes
     places = best_places(probes, loaded.places.properties)
-    progress.start(len(rows), 0)
+    progress.start(len(rows))
+    progress.phase(f"pictures of {name}")
     made = remake(study, loaded, rows, {place: view_of(place) for _, place in places}, progress)
     prompts = prompt_numbers(rows)
     carried = []
@@ -123,7 +163,7 @@ def other_prompts(
         labels = made.labels[of.name]
         scores: Floats = free_scores(read, labels, probes.grid(place.layer), of).numpy()
         known = tested.at(of.name, of.free_metric, "probe", place.layer, place.step)
-        low, high = _unpaired(scores, prompts, known, tested.prompts)
+        low, high = unpaired_interval(scores, prompts, known, tested.prompts)
         pair = float(np.nanmean(scores)), float(np.nanmean(known))
         about = (of.name, *place[:2], of.free_metric, name, len(rows))
         carried.append(Transferred(*about, *pair, pair[0] - pair[1], low, high))
@@ -142,17 +182,3 @@ def _probe(parts: Sequence[Moments], strength: float) -> Probe:
     for part in parts:
         total.merge(part)
     return ridge(total, [strength]).pick(0, 0).float()
-
-
-def _unpaired(
-    one: Floats, its_prompts: NDArray[np.int64], other: Floats, other_prompts: NDArray[np.int64]
-) -> tuple[float, float]:
-    """95 % interval of the difference of two means of other pictures, each drawn by prompt; NaN from one."""
-    if min(len(np.unique(its_prompts)), len(np.unique(other_prompts))) < 2:
-        return np.nan, np.nan
-    drawn = [
-        drawn_means(values, cluster_draws(prompts, seed=seed))
-        for seed, (values, prompts) in enumerate([(one, its_prompts), (other, other_prompts)])
-    ]
-    low, high = np.nanpercentile(drawn[0] - drawn[1], (2.5, 97.5))
-    return float(low), float(high)

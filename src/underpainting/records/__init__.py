@@ -1,6 +1,7 @@
 """Tables and files: schemas, atomic writes, checksums. Imports nothing of ours but the error."""
 
 from underpainting.records.atomic import (
+    CHECKSUMS,
     atomic_folder,
     check_seal,
     clear_partial,
@@ -13,7 +14,7 @@ from underpainting.records.atomic import (
     verify_folder,
     write_bytes,
 )
-from underpainting.records.tables import (
+from underpainting.records.schemas import (
     BATCH,
     CLASSIFICATION,
     EMERGENCE,
@@ -21,7 +22,6 @@ from underpainting.records.tables import (
     LEADS,
     PROMPTS,
     SCORES,
-    main_branch,
     make_table,
     plain_schema,
     read_parts,
@@ -31,6 +31,7 @@ from underpainting.records.tables import (
 
 __all__ = [
     "BATCH",
+    "CHECKSUMS",
     "CLASSIFICATION",
     "EMERGENCE",
     "INTERVENTIONS",
@@ -41,7 +42,6 @@ __all__ = [
     "check_seal",
     "clear_partial",
     "find_fault",
-    "main_branch",
     "make_table",
     "plain_schema",
     "read_parts",

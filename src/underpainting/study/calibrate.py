@@ -34,7 +34,7 @@ from underpainting.study.kept.scores import (
     probe_scores,
 )
 from underpainting.study.kept.shards import LATENTS, Keeper, mean_scores, read_part, write_part
-from underpainting.study.layout import LABELS
+from underpainting.study.paths import LABELS
 from underpainting.study.places import TARGETS
 from underpainting.study.recorders import Pooled, Readings
 from underpainting.study.request.prompts import PromptRow
@@ -77,6 +77,7 @@ def fold(work: Work, shards: Iterable[Shard]) -> None:
     """Choose on all shards; their scores go when the choice is written."""
     made = list(shards)
     if not work.study.probes_folder.exists():
+        work.progress.phase("choosing probes")
         _choose(work, made)
     for shard in made:
         remove(work.study.part_file(shard.number))

@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from underpainting.controls import Control, Setting, controls
-from underpainting.diffusion import Model, load
+from underpainting.diffusion import Model, attach, load
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.classifiers import Classifier, load_classifier
 from underpainting.observers.estimators import Estimator, load_estimator
+from underpainting.observers.needs import Needed, needs
 from underpainting.records import require_whole, sealing
 from underpainting.study.labels import choose_properties, label_pictures
 from underpainting.study.places import Places
@@ -69,7 +70,30 @@ class Loaded:
         return label_pictures(self.labeller, pictures, self.places.properties)
 
 
-def load_study(config: StudyConfig, model: Model | None = None, estimator: Estimator | None = None) -> Loaded:
+def study_needs(config: StudyConfig) -> list[Needed]:
+    """The weights that a study's config names."""
+    labels = config.labels
+    needed = needs("model", config.model.name)
+    needed += needs("estimator", labels.estimator) if labels.folder is None else []
+    return needed + (needs("classifier", labels.classifier) if labels.classifier else [])
+
+
+def own_model(given: Any) -> Model | None:
+    """A model of a pipeline or a `Model`, which stays as it is; None of a name.
+
+    A study gives its model a scheduler. Raises UnderpaintingError where the pipeline's family has no adapter.
+    """
+    if given is None or isinstance(given, str | Path):
+        return None
+    model = given if isinstance(given, Model) else attach(given)
+    own = model.with_denoiser(model.adapter.denoiser(model.pipe))
+    own.own_scheduler = model.own_scheduler
+    return own
+
+
+def load_study(
+    config: StudyConfig, model: Model | None = None, estimator: Estimator | BroughtLabels | None = None
+) -> Loaded:
     """Load what a config names; a model or estimator given as an object takes its place.
 
     Raises UnderpaintingError on names that cannot be loaded, unknown layers, properties or schedulers.
@@ -115,7 +139,7 @@ def reload(study: StudyFolder) -> Loaded:
     """
     require_whole(study.probes_folder, f"`underpainting run {study.folder}` makes it")
     use_threads(study)
-    loaded = load_study(study.config)
+    loaded = load_study(study.config, study.model, study.estimator)
     record_environment(study, loaded)
     return loaded
 
@@ -168,7 +192,7 @@ def recorded_model(study: StudyFolder) -> Model:
     Raises UnderpaintingError where it is not there, or not the one that the study was begun with.
     """
     use_threads(study)
-    model, recorded = open_model(study.config), read_environment(study)
+    model, recorded = open_model(study.config, study.model), read_environment(study)
     if recorded is not None:
         _hold_to(study, recorded, {"model": _about_model(study, model)}, ("model",))
     return model

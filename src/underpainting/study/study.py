@@ -1,4 +1,4 @@
-"""A study's folder: every path of it and every reader; how it is made and opened."""
+"""A study: how it is made and opened, and every reader of what lies in its folder."""
 
 from __future__ import annotations
 
@@ -7,28 +7,34 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from numpy.typing import NDArray
 from safetensors import safe_open
+from safetensors.numpy import load_file
 from torch import Tensor
 
+from underpainting.diffusion import Model
 from underpainting.errors import UnderpaintingError
+from underpainting.observers.estimators import Estimator
 from underpainting.probes import ProbeSet
 from underpainting.records import (
+    CHECKSUMS,
     PROMPTS,
     clear_partial,
     make_table,
     read_table,
     require_whole,
     sealing,
+    sha256_file,
     write_bytes,
     write_table,
 )
-from underpainting.study.layout import ASIDE, CONFIG, LABELS, PICTURES, Layout
+from underpainting.study.paths import ASIDE, CONFIG, FILMS, GALLERY, LABELS, PICTURES, StudyPaths
 from underpainting.study.request.config import StudyConfig, changes, config_toml, parse_config, read_config
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.request.splits import split_beside, split_prompts
@@ -39,12 +45,30 @@ RESTORE = "put it back as it was, with its .sha256, or init another folder"
 
 
 @dataclass(frozen=True)
-class StudyFolder(Layout):
-    """An opened study: its folder, its config, its pictures and the split of each."""
+class Gallery:
+    """Test pictures kept for looking at: `about` says what they are, `arrays` are their frames and maps."""
+
+    about: Mapping[str, Any]
+    arrays: Mapping[str, NDArray[Any]]
+
+    @property
+    def images(self) -> list[str]:
+        """Names of the pictures, in order."""
+        return [picture["image"] for picture in self.about["pictures"]]
+
+
+@dataclass(frozen=True)
+class StudyFolder(StudyPaths):
+    """An opened study: its config, its pictures and the split of each; what is read from its folder.
+
+    model, estimator: objects to work with in this process, in place of loading what the config names.
+    """
 
     config: StudyConfig
     rows: tuple[PromptRow, ...]
     splits: tuple[str, ...]
+    model: Model | None = field(default=None, repr=False, compare=False)
+    estimator: Estimator | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def shards(self) -> list[Shard]:
@@ -92,6 +116,36 @@ class StudyFolder(Layout):
         """The chosen probes. Raises UnderpaintingError where they are not there, or not whole."""
         require_whole(self.probes_folder, f"`underpainting run {self.folder}` makes it")
         return ProbeSet.load(self.probes_folder)
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """What the pictures are made with; empty before the first run. Raises as `read_environment`."""
+        return read_environment(self) or {}
+
+    @property
+    def title(self) -> str:
+        """The report's title, where one is kept. Raises UnderpaintingError where it is no text."""
+        path = self.title_file
+        try:
+            return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+        except UnicodeDecodeError as error:
+            raise UnderpaintingError(f"{path} is not text ({error.reason}); remove it") from None
+
+    @property
+    def gallery(self) -> Gallery | None:
+        """The pictures kept for looking at, where any are. Raises UnderpaintingError where it is damaged."""
+        folder = self.gallery_folder
+        if not folder.is_dir():
+            return None
+        require_whole(folder, self.remade)
+        about = json.loads((folder / GALLERY).read_text(encoding="utf-8"))
+        return Gallery(about, load_file(folder / FILMS)) if about["pictures"] else None
+
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of the files that the study's findings are made of, by path."""
+        probes = sorted(path for path in self.probes_folder.iterdir() if path.name != CHECKSUMS)
+        files = (self.scores_file, *probes, self.prompts_file, self.config_file)
+        return {str(path.relative_to(self.folder)): sha256_file(path) for path in files}
 
     def table(self, path: Path, schema: pa.Schema) -> pa.Table:
         """A table of the study. Raises UnderpaintingError where it is not there, or damaged."""

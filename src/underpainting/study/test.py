@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from underpainting.controls import FinishedPicture, Maps, sources
-from underpainting.observers.classifiers import Classifier
 from underpainting.observers.class_names import right_classes
+from underpainting.observers.classifiers import Classifier
 from underpainting.probes import Scorer
 from underpainting.records import CLASSIFICATION, SCORES, read_table, remove, write_table
 from underpainting.study.batch import Batch, Rows
@@ -79,6 +79,7 @@ def fold(work: Work, shards: Iterable[Shard]) -> None:
     """Put gallery and scores together from the shards; what was made of old ones goes."""
     study = work.study
     folders = [study.shard_folder(shard.number) for shard in shards]
+    work.progress.phase("gathering scores")
     for path in (study.emergence_file, study.leads_file, study.report_file):
         remove(path)
     maps: dict[str, Tensor] = {}

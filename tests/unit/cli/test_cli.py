@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from underpainting.cli.show import duration, table
 
 import underpainting
 from underpainting.cli import main
-from underpainting.cli.show import duration, table
 from underpainting.weights import readable
 
 COMMANDS = (

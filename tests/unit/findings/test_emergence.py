@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-
 from underpainting.findings.draws import cluster_draws, drawn_means
+
 from underpainting.findings.emergence import (
     StepEstimate,
     at_bar,

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from underpainting.findings.table import emergence_table
 
 from underpainting.findings.cubes import Scores, read_scores
-from underpainting.findings.table import emergence_table
 from underpainting.records import SCORES, make_table, write_table
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from underpainting.findings.table import emergence_table
 
 from underpainting.findings.cubes import read_scores
 from underpainting.findings.leads import leads_table
-from underpainting.findings.table import emergence_table
 from underpainting.records import (
     CLASSIFICATION,
     EMERGENCE,

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from underpainting.findings.draws import ENOUGH, cluster_draws, drawn_means
+from underpainting.findings.table import READERS
+from underpainting.report.reading import Study
 
 from underpainting.findings.against import KINDS
 from underpainting.findings.cubes import Scores
-from underpainting.findings.draws import ENOUGH, cluster_draws, drawn_means
-from underpainting.findings.table import READERS
 from underpainting.report.conclusions import conclusions, differences, differences_table
-from underpainting.report.reading import Study
 from underpainting.report.tables import score_table, step_table
 from underpainting.report.verdicts import findings, study_headlines, summary
 from underpainting.vocabulary import SOURCES

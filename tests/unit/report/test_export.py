@@ -12,10 +12,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from PIL import Image
-
-from underpainting.report import write_figures, write_report
 from underpainting.report.drawing import VARIABLES
 from underpainting.report.reading import read_study
+
+from underpainting.report import write_figures, write_report
 from underpainting.report.tables import look_table, score_table, step_table
 
 

@@ -6,14 +6,14 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-
-from underpainting.findings.classification import Accuracy
 from underpainting.findings.table import LOOKS
 from underpainting.report.drawing import VARIABLES
-from underpainting.report.figures import accuracy_figure, layer_figure, step_figure
 from underpainting.report.intervals import Estimate
-from underpainting.report.lines import LINES
 from underpainting.report.reading import read_study
+
+from underpainting.findings.classification import Accuracy
+from underpainting.report.figures import accuracy_figure, layer_figure, step_figure
+from underpainting.report.lines import LINES
 from underpainting.report.tables import (
     BY_STEP,
     NETWORKS,

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-
 from underpainting.report.intervals import estimates
 
 

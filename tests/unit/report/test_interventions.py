@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from underpainting.report.reading import Acted, read_study
 
 from underpainting.findings.interventions import Done
 from underpainting.report.interventions import intervention_sections
-from underpainting.report.reading import Acted, read_study
 
 
 def test_sentences_and_pictures_of_a_study(study: tuple[Path, dict[str, Any]]) -> None:

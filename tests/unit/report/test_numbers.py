@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from underpainting.report.reading import Study, read_study
 
 from underpainting.findings.classification import accuracies
 from underpainting.report import write_report
 from underpainting.report.conclusions import differences, differences_table, signed
 from underpainting.report.interventions import CONDITIONS
-from underpainting.report.reading import Study, read_study
 from underpainting.report.tables import (
     ROWS,
     arrivals,

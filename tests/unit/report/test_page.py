@@ -14,12 +14,12 @@ import pytest
 import yaml
 from PIL import Image
 from safetensors.numpy import load_file
+from underpainting.report.reading import read_study
 
 from underpainting.colours import ramp
 from underpainting.errors import UnderpaintingError
 from underpainting.report import keep_title, pictures, write_report
 from underpainting.report.citation import PROJECT
-from underpainting.report.reading import read_study
 
 VOID = {"meta", "link", "img", "input", "br"}
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from underpainting.report.intervals import Estimate
+from underpainting.report.reading import read_study
 
 from underpainting.findings.cubes import read_scores
 from underpainting.records import SCORES, make_table, write_table
-from underpainting.report.intervals import Estimate
-from underpainting.report.reading import read_study
 from underpainting.report.tables import (
     interval,
     layer_table,

@@ -91,7 +91,9 @@ class Adapter(ABC):
         as they come.
         """
         vae = pipe.vae
-        weight = vae.decoder.conv_in.weight  # looking for the pipeline's own device takes as long as the layers
+        weight = (
+            vae.decoder.conv_in.weight
+        )  # looking for the pipeline's own device takes as long as the layers
         given = latents.to(weight.device, weight.dtype) / vae.config.scaling_factor
         if getattr(vae.config, "shift_factor", None):
             given = given + vae.config.shift_factor

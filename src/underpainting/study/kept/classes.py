@@ -13,8 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from underpainting.observers.classifiers import Classifier
 from underpainting.observers.class_names import right_classes
+from underpainting.observers.classifiers import Classifier
 from underpainting.probes import Moments, Probe, ridge
 from underpainting.records import CLASSIFICATION, SCORES, make_table
 from underpainting.study.kept.scores import score_rows

@@ -13,6 +13,7 @@ from torch.nn.functional import avg_pool2d
 from underpainting.records import atomic_folder, remove
 from underpainting.study.batch import Made
 from underpainting.study.kept.choice import Chosen
+from underpainting.study.paths import FILMS, GALLERY
 from underpainting.study.places import Places
 from underpainting.study.recorders import Readings
 from underpainting.study.request.prompts import PromptRow
@@ -101,5 +102,5 @@ def write_gallery(study: StudyFolder, filmed: Mapping[str, Tensor], places: Plac
     }
     remove(study.gallery_folder)
     with atomic_folder(study.gallery_folder) as folder:
-        save_file(tensors, folder / "gallery.safetensors")
-        write_json(folder / "gallery.json", about)
+        save_file(tensors, folder / FILMS)
+        write_json(folder / GALLERY, about)

@@ -16,7 +16,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.records import sealing
 from underpainting.study.batch import Made
 from underpainting.study.kept.scores import Scores
-from underpainting.study.layout import ASIDE, LABELS
+from underpainting.study.paths import ASIDE, LABELS
 from underpainting.study.request.prompts import PromptRow
 from underpainting.vocabulary import Property
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from underpainting.errors import UnderpaintingError
+from underpainting.records import atomic_folder
 from underpainting.vocabulary import Property
 
 SUFFIXES = (".npy", ".png")
@@ -77,6 +80,40 @@ def keep_brought(folder: Path, labels: Mapping[str, Mapping[str, np.ndarray | Te
         (folder / name).mkdir(parents=True, exist_ok=True)
         for image, values in maps.items():
             np.save(folder / name / f"{image}.npy", np.asarray(values))
+
+
+def by_image(labels: Mapping[str, Any], images: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Arrays by property and image, of arrays by property that are each by image, or in the pictures' order.
+
+    Raises UnderpaintingError where there are not as many as pictures.
+    """
+    named = {}
+    for name, maps in labels.items():
+        if not isinstance(maps, Mapping) and len(maps) != len(images):
+            raise UnderpaintingError(
+                f"{len(maps)} labels of {name} for {len(images)} pictures; give one a picture, in their "
+                "order, or by the pictures' names"
+            )
+        named[name] = dict(maps) if isinstance(maps, Mapping) else dict(zip(images, maps, strict=True))
+    return named
+
+
+@contextmanager
+def kept_labels(folder: Path, labels: Mapping[str, Any], images: Sequence[str]) -> Iterator[BroughtLabels]:
+    """Give arrays as labels; they are kept in the folder when the block ends without an error.
+
+    labels: as `by_image` takes them. Raises UnderpaintingError where one is no label, or an image has none.
+    """
+    try:
+        with atomic_folder(folder) as temporary:
+            keep_brought(temporary, by_image(labels, images))
+            brought = open_brought(temporary)
+            brought.require(images)
+            yield brought
+    except BaseException:
+        with suppress(OSError):
+            folder.parent.rmdir()  # where nothing else is in it
+        raise
 
 
 def _path(folder: Path, name: str, image: str) -> Path:

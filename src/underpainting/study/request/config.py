@@ -171,7 +171,7 @@ class StudyConfig(_Section):
     watch: WatchConfig = WatchConfig()
     labels: LabelsConfig = LabelsConfig()
     probes: ProbesConfig = ProbesConfig()
-    controls: ControlsConfig = ControlsConfig()
+    controls: ControlsConfig = Field(default_factory=ControlsConfig)
     run: RunConfig = RunConfig()
 
 

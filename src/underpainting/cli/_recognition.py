@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import typer
 
-from underpainting.cli.show import interval, table
+from underpainting.cli._screen import as_json, interval, table
 from underpainting.findings.classification import (
     Accuracy,
     Recognised,
@@ -47,6 +49,17 @@ def recognition(seen: Sequence[Seen], layer: str, probe: Sequence[Accuracy]) -> 
         )
 
 
+def recognition_as_json(seen: Sequence[Seen], layer: str, probe: Sequence[Accuracy]) -> None:
+    """Print the same as JSON."""
+    parts: dict[str, Sequence[Any]] = {
+        "recognised": recognised(seen),
+        "accuracy": [*accuracies(seen), *probe],
+        "calibration": calibration(seen),
+    }
+    rows = {name: [asdict(row) for row in part] for name, part in parts.items()}
+    as_json({"class_probe": layer, **rows})
+
+
 def _one_by_one(seen: Sequence[Seen]) -> None:
     """The first five classes of every picture, then when each image is recognised."""
     for of in seen:
@@ -62,7 +75,7 @@ def _one_by_one(seen: Sequence[Seen]) -> None:
             [r.image, r.picture, r.right, *(_of_noise(r) or map(first_step, (r.first, r.sure))), r.last]
             for r in found
         ]
-        table(columns, rows)
+        table(columns, rows, keys=2)
 
 
 def _of_noise(row: Recognised) -> tuple[str, str] | None:
@@ -111,7 +124,7 @@ def _together(seen: Sequence[Seen], layer: str, probe: Sequence[Accuracy]) -> No
             "not reached",
             "calibration error",
         ]
-        table(columns, rows)
+        table(columns, rows, keys=2)
     for picture in ("final", "photograph"):
         if (picture, 0) in shares:
             row = shares[picture, 0]

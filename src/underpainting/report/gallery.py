@@ -9,15 +9,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from underpainting.colours import ramp, ramp_name
-from underpainting.report.reading import Gallery, Study
-from underpainting.report.tables import Property, number, properties
+from underpainting.report.contents import Contents
+from underpainting.report.tables import Topic, number, topics
+from underpainting.study.study import Gallery
 from underpainting.vocabulary import METRICS
 
 BUDGET = 4_000_000
 SIDES = (256, 192, 128, 96)
 
 
-def gallery_data(study: Study) -> list[dict[str, Any]]:
+def gallery_data(contents: Contents) -> list[dict[str, Any]]:
     """What the page shows of each gallery picture, as data addresses by step.
 
     Each entry has `image`, `prompt`, `seed`, `size` [width, height], `steps`, `final`, `noisy` and `clean`
@@ -26,9 +27,9 @@ def gallery_data(study: Study) -> list[dict[str, Any]]:
     Pictures are WEBP, at most 256 px on a side and smaller where all would pass `BUDGET` characters; maps are
     PNG.
     """
-    if study.gallery is None:
+    if contents.gallery is None:
         return []
-    kept = study.gallery
+    kept = contents.gallery
     count = sum(1 for key in kept.arrays if key.endswith("/final"))
     films = {
         key: array for key, array in kept.arrays.items() if key.split("/")[1] in ("noisy", "clean", "final")
@@ -39,7 +40,7 @@ def gallery_data(study: Study) -> list[dict[str, Any]]:
         about = _about(kept, i)
         final = kept.arrays[f"{i}/final"]
         steps = len(kept.arrays[f"{i}/clean"])
-        maps = [_maps(study, kept, i, about, found) for found in properties(study)]
+        maps = [_maps(contents, kept, i, about, topic) for topic in topics(contents)]
         entries.append(
             {
                 "image": about.get("image", f"picture {i + 1}"),
@@ -72,30 +73,30 @@ def _about(kept: Gallery, i: int) -> dict[str, Any]:
     return dict(listed[i]) if i < len(listed) else {}
 
 
-def _maps(study: Study, kept: Gallery, i: int, about: dict[str, Any], found: Property) -> dict[str, Any]:
-    probe, label = kept.arrays.get(f"{i}/probe/{found.name}"), kept.arrays.get(f"{i}/label/{found.name}")
+def _maps(contents: Contents, kept: Gallery, i: int, about: dict[str, Any], topic: Topic) -> dict[str, Any]:
+    probe, label = kept.arrays.get(f"{i}/probe/{topic.name}"), kept.arrays.get(f"{i}/label/{topic.name}")
     if probe is None or label is None:
         return {}
     probe, label = probe.astype(np.float32), label.astype(np.float32)
-    estimated = kept.arrays.get(f"{i}/estimator/{found.name}", np.empty(0)).astype(np.float32)
-    if found.kind == "dice":
-        cuts = np.asarray(kept.about["thresholds"][found.name], dtype=np.float32)
-        frames = [_mask(scores > cut, found.name) for scores, cut in zip(probe, cuts, strict=True)]
-        target = _mask(label > 0.5, found.name)
-        seen = [_mask(values > 0.5, found.name) for values in estimated]
+    estimated = kept.arrays.get(f"{i}/estimator/{topic.name}", np.empty(0)).astype(np.float32)
+    if topic.kind == "dice":
+        cuts = np.asarray(kept.about["thresholds"][topic.name], dtype=np.float32)
+        frames = [_mask(scores > cut, topic.name) for scores, cut in zip(probe, cuts, strict=True)]
+        target = _mask(label > 0.5, topic.name)
+        seen = [_mask(values > 0.5, topic.name) for values in estimated]
     else:
         ends = float(label.min()), float(label.max())
-        frames = [_tinted(values, ends, found.name) for values in probe]
-        target = _tinted(label, ends, found.name)
-        seen = [_tinted(values, ends, found.name) for values in estimated]
+        frames = [_tinted(values, ends, topic.name) for values in probe]
+        target = _tinted(label, ends, topic.name)
+        seen = [_tinted(values, ends, topic.name) for values in estimated]
     return {
-        "name": found.name,
-        "layer": found.layer,
-        "metric": METRICS[found.metric],
+        "name": topic.name,
+        "layer": topic.layer,
+        "metric": METRICS[topic.metric],
         "label": target,
         "probe": frames,
         **({"estimator": seen} if seen else {}),
-        "scores": _scores(study, found, str(about.get("image", "")), len(frames)),
+        "scores": _scores(contents, topic, str(about.get("image", "")), len(frames)),
     }
 
 
@@ -107,16 +108,16 @@ def _relief(kept: Gallery, i: int) -> dict[str, Any]:
     low, high = float(label.min()), float(label.max())
     share = np.clip((probe.astype(np.float32) - low) / max(high - low, 1e-6), 0, 1)
     levels = np.round(np.nan_to_num(share) * 255).astype(np.uint8)
-    steps = [base64.b64encode(of.tobytes()).decode() for of in levels]
+    steps = [base64.b64encode(level.tobytes()).decode() for level in levels]
     return {"relief": {"grid": list(probe.shape[1:]), "steps": steps}}
 
 
-def _scores(study: Study, found: Property, image: str, steps: int) -> list[str]:
-    if image not in study.scores.images:
+def _scores(contents: Contents, topic: Topic, image: str, steps: int) -> list[str]:
+    if image not in contents.scores.images:
         return [number(float("nan"))] * steps
-    at = study.scores.images.index(image)
+    at = contents.scores.images.index(image)
     return [
-        number(float(study.scores.at(found.name, found.metric, "probe", found.layer, step)[at]))
+        number(float(contents.scores.at(topic.name, topic.metric, "probe", topic.layer, step)[at]))
         for step in range(1, steps + 1)
     ]
 

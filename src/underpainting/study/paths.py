@@ -1,4 +1,4 @@
-"""Where everything of a study lies: the only module that names its files."""
+"""Where everything of a study lies."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ CONFIG, PICTURES = "study.toml", "prompts.parquet"
 LABELS, ASIDE = "labels.safetensors", "aside.json"
 """Files of a shard."""
 
+GALLERY, FILMS = "gallery.json", "gallery.safetensors"
+"""Files of the gallery."""
+
 
 @dataclass(frozen=True)
-class Layout:
-    """The paths of a study's folder, whether anything is there or not."""
+class StudyPaths:
+    """Paths in a study's folder, whether anything is there yet or not."""
 
     folder: Path
 
@@ -80,7 +83,7 @@ class Layout:
 
     @property
     def gallery_folder(self) -> Path:
-        """Folder of the pictures kept for looking at."""
+        """Folder of the pictures kept for looking at: what they are, and their tensors."""
         return self.folder / "gallery"
 
     @property
@@ -113,7 +116,25 @@ class Layout:
         """Table of the scores of interventions."""
         return self.interventions_folder / "scores.parquet"
 
+    def experiment_file(self, aim: str) -> Path:
+        """What an experiment on a property asked for: its edit, pictures and trials."""
+        return self.interventions_folder / aim / "experiment.json"
+
+    def examples_file(self, aim: str) -> Path:
+        """Pictures of an experiment that are kept for looking at."""
+        return self.interventions_folder / aim / "examples.safetensors"
+
     @property
     def report_file(self) -> Path:
         """The report's page; made of the tables, and anew with them."""
         return self.folder / "report" / "index.html"
+
+    @property
+    def figures_folder(self) -> Path:
+        """Folder of the report's figures and tables as files."""
+        return self.folder / "report" / "figures"
+
+    @property
+    def title_file(self) -> Path:
+        """The report's title, where one is kept."""
+        return self.folder / "report" / "title.txt"

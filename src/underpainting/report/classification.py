@@ -16,9 +16,9 @@ from underpainting.findings.classification import (
     noise_answer,
     recognised,
 )
-from underpainting.findings.draws import ENOUGH
-from underpainting.report.figures import curves_figure
-from underpainting.report.reading import Study
+from underpainting.findings.intervals import ENOUGH
+from underpainting.report.class_figures import curves_figure
+from underpainting.report.contents import Contents
 from underpainting.report.tables import number
 from underpainting.vocabulary import from_step
 
@@ -29,35 +29,35 @@ LOOKED_AT = {
 }
 
 
-def recognition_section(study: Study, shown: list[str]) -> dict[str, Any] | None:
+def recognition_section(contents: Contents, shown: list[str]) -> dict[str, Any] | None:
     """What the page says and draws of classification; None where there is none.
 
     shown: the gallery's images.
     """
-    known = [of for of in study.seen if of.right]
+    known = [seen for seen in contents.seen if seen.right]
     if not known:
         return None
-    rows, (layer, probe) = recognised(known), study.class_probe
-    accuracy, last = [*probe, *accuracies(known)], study.scores.steps
+    rows, (layer, probe) = recognised(known), contents.class_probe
+    accuracy, last = [*probe, *accuracies(known)], contents.scores.steps
     films = []
     for at, image in enumerate(shown):
-        mine = [of for of in known if of.image == image and of.steps[0] > 0]
+        mine = [seen for seen in known if seen.image == image and seen.steps[0] > 0]
         if mine:
             words = "; ".join(_when(row, last) for row in rows if row.image == image)
             parts = [
                 {
-                    "look": of.picture,
-                    "caption": LOOKED_AT[of.picture],
-                    "wide": curves_figure(of).inline(),
-                    "narrow": curves_figure(of, narrow=True).inline(),
-                    "data": f"classes-{image}-{of.picture}",
+                    "look": seen.picture,
+                    "caption": LOOKED_AT[seen.picture],
+                    "wide": curves_figure(seen).inline(),
+                    "narrow": curves_figure(seen, narrow=True).inline(),
+                    "data": f"classes-{image}-{seen.picture}",
                 }
-                for of in mine
+                for seen in mine
             ]
             films.append({"at": at, "prompt": mine[0].prompt, "words": words, "parts": parts})
     readers = {"probe": f"class probe at {layer}", **LOOKED_AT}
     return {
-        "classifier": study.settings.get("labels", {}).get("classifier", ""),
+        "classifier": contents.study.config.labels.classifier,
         "filmed": len({row.image for row in rows}),
         "layer": layer,
         "sentences": (*_baseline(noise_answer(known), rows), *_sentences(rows, accuracy, layer, last)),
@@ -101,8 +101,10 @@ def _sentences(
             when = from_step(int(median) if np.isfinite(median) else None, last)
             few = ", which are few" if len(first) < ENOUGH else ""
             more = f"; in {never} it is not by the last step" if never else ""
-            of = f"median of {len(first)}{few}"
-            sentences.append(f"On {LOOKED_AT[look]} the right class is first for good {when} ({of}){more}.")
+            median_of = f"median of {len(first)}{few}"
+            sentences.append(
+                f"On {LOOKED_AT[look]} the right class is first for good {when} ({median_of}){more}."
+            )
     probe = [row for row in accuracy if row.picture == "probe"]
     if probe:
         begin, end = (_percent(row.accuracy) for row in (probe[0], probe[-1]))

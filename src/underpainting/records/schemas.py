@@ -139,11 +139,6 @@ PROMPTS = pa.schema(
 """One row an image; split is fit, calibrate or test."""
 
 
-def main_branch(branches: Sequence[str]) -> str:
-    """The branch of guidance that is reported and chosen on: conditional where it is watched."""
-    return "conditional" if "conditional" in branches else branches[0]
-
-
 def make_table(schema: pa.Schema, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
     """Table of a schema from columns by name (lists or arrays of one length).
 
