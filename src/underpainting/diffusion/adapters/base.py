@@ -91,7 +91,7 @@ class Adapter(ABC):
         as they come.
         """
         vae = pipe.vae
-        weight = (
+        weight = vae.decoder.conv_in.weight  # the search for the pipeline's own device would take as long
             vae.decoder.conv_in.weight
         )  # looking for the pipeline's own device takes as long as the layers
         given = latents.to(weight.device, weight.dtype) / vae.config.scaling_factor
