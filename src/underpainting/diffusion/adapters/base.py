@@ -92,8 +92,6 @@ class Adapter(ABC):
         """
         vae = pipe.vae
         weight = vae.decoder.conv_in.weight  # the search for the pipeline's own device would take as long
-            vae.decoder.conv_in.weight
-        )  # looking for the pipeline's own device takes as long as the layers
         given = latents.to(weight.device, weight.dtype) / vae.config.scaling_factor
         if getattr(vae.config, "shift_factor", None):
             given = given + vae.config.shift_factor
