@@ -80,9 +80,17 @@ class StandIn(Protocol):
     denoiser's shape, by name, that are shown all that it is shown and watched at the same layers.
     """
 
-    source: str
-    layers: tuple[ProbeLayer, ...]
-    networks: Mapping[str, Module]
+    @property
+    def source(self) -> str:
+        """Key of the source whose scores these are."""
+
+    @property
+    def layers(self) -> tuple[ProbeLayer, ...]:
+        """See above."""
+
+    @property
+    def networks(self) -> Mapping[str, Module]:
+        """See above."""
 
     def batch(self, run: Run) -> Callable[[StepRecord], Activations]:
         """Begin a batch: gives what tells the stand-ins' activations at each of its steps."""
@@ -124,9 +132,9 @@ class Control:
 
     key: its name in `[controls] use`. sources: whose scores it adds to the tables. cost: what it costs, in a
     sentence. default: whether studies use it unless they say otherwise. tries: what it tries beyond a linear
-    map of the latents, in a few words; only where a control of each kind was tried is a score shown to be held
-    inside the network. records_latents: whether it needs the latents of every step. threshold: where the map
-    of a binary property says object.
+    map of the latents, in a few words; only where a control of each kind was tried is a score shown to be
+    held inside the network. records_latents: whether it needs the latents of every step. threshold: where
+    the map of a binary property says object.
     """
 
     key: str
