@@ -91,13 +91,15 @@ def _read_branch(
     images: dict[str, int] = {}
     prompts: dict[str, int] = {}
     prompt_of: dict[int, int] = {}
+    is_there = False
     for part in read_parts(path, SCORES, ("branch", "metric", "image", "prompt")):
         rows = _wanted(part, branch, metrics)
+        is_there = is_there or bool(len(rows) or len(_wanted(part, branch, None)))
         image, prompt = _numbered(part["image"], images, rows), _numbered(part["prompt"], prompts, rows)
         prompt_here = np.full(len(images), UNKNOWN)
         prompt_here[image] = prompt
         prompt_of |= {int(i): int(prompt_here[i]) for i in np.flatnonzero(prompt_here != UNKNOWN)}
-    if not images:
+    if not is_there:
         raise UnderpaintingError(f"{path} holds no scores for branch {branch}; run the study again")
     places = {name: i for i, name in enumerate(layers)} | {"": EVERYWHERE}
     cubes: dict[tuple[str, str, str], Floats] = {}

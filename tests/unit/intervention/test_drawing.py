@@ -4,9 +4,9 @@ import io
 
 import numpy as np
 from PIL import Image
-from underpainting.report.sheet import Shown, contact_sheet, intervention_strip
 
-from underpainting.report.interventions import OUTLINE
+from underpainting.colours import OUTLINE
+from underpainting.intervention.drawing import Shown, contact_sheet, intervention_strip
 
 GREY = np.full((64, 64, 3), 90, dtype=np.uint8)
 MASK = np.zeros((64, 64), dtype=np.float32)
