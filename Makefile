@@ -2,8 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := src tests studio benchmarks
+NETWORKS := tests/unit/observers tests/unit/intervention tests/unit/probes/test_nonlinear.py \
+	tests/unit/studio/test_measures.py tests/pipeline/diffusion/test_equality.py
 
-.PHONY: setup demo test test-slow bench check docs format
+.PHONY: setup demo test test-kernels test-slow bench check docs format
 setup: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
@@ -18,6 +20,11 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest
 
+# Tests that compute with networks, by the kernels of older processors: no last digit may decide them.
+test-kernels: setup
+	DNNL_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(NETWORKS)
+	DNNL_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q $(NETWORKS)
+
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
 
@@ -29,6 +36,7 @@ check: setup
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(MAKE) test-kernels
 	$(MAKE) test
 
 format: setup

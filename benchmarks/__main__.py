@@ -12,7 +12,19 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import demo, edits, machine, memory, overhead, published, scoring, soak, tables, workers
+from benchmarks import (
+    demo,
+    edits,
+    machine,
+    memory,
+    overhead,
+    published,
+    scoring,
+    soak,
+    tables,
+    threads,
+    workers,
+)
 
 RESULTS = Path(__file__).parent / "results.json"
 SCRIPTS = {
@@ -23,6 +35,7 @@ SCRIPTS = {
     "published": published.measure,
     "memory": memory.measure,
     "workers": workers.measure,
+    "threads": threads.measure,
     "edits": edits.measure,
     "soak": soak.measure,
 }

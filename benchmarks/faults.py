@@ -20,7 +20,6 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import torch
 import typer
 
 from benchmarks.tiny import numbered, tiny_study
@@ -90,20 +89,19 @@ def contents(folder: Path) -> Contents:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in files}
 
 
-def start(folder: Path, workers: int = 1, threads: int = 1) -> BaseProcess:
-    """Go on with a study in a process of its own, which has imported everything already."""
+def start(folder: Path, workers: int = 1) -> BaseProcess:
+    """Go on with a study in a process of its own, which has imported everything already; one thread each."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["diffusers", "transformers", "underpainting.study.run"])
-    process = context.Process(target=_run, args=(folder, workers, threads))
+    process = context.Process(target=_run, args=(folder, workers))
     process.start()
     return process
 
 
-def _run(folder: Path, workers: int, threads: int) -> None:
+def _run(folder: Path, workers: int) -> None:
     quiet_libraries()
-    torch.set_num_threads(threads)
     try:
-        run_study(open_study(folder), workers=workers)
+        run_study(open_study(folder), workers=workers, threads=1)
     except UnderpaintingError as error:
         print(f"  {error}", flush=True)
         os._exit(2)
@@ -157,12 +155,12 @@ def killed(folder: Path, config: StudyConfig, whole: Contents, after: float) -> 
 
 
 def worker_killed(folder: Path, config: StudyConfig) -> str:
-    """Kill one of two workers of one thread each; compare with one worker of one thread."""
+    """Kill one of two workers; compare with one worker."""
     alone = folder.with_name(f"{folder.name}-alone")
     new_study(alone, config)
-    start(alone, threads=1).join()
+    start(alone).join()
     new_study(folder, config)
-    process = start(folder, workers=2, threads=2)
+    process = start(folder, workers=2)
     wait_for_shard(folder, process)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     os.kill(int(children[-1]), signal.SIGKILL)

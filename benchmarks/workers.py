@@ -15,9 +15,7 @@ import typer
 from benchmarks.timing import seconds
 from underpainting.cli.show import table
 
-RUN = "import sys, torch; torch.set_num_threads(int(sys.argv[2])); "
-RUN += "from pathlib import Path; from underpainting import workflow; "
-RUN += "workflow.run(Path(sys.argv[1]), workers=int(sys.argv[2]))"
+CLI = (sys.executable, "-m", "underpainting.cli")
 
 
 def measure(pictures: int = 160) -> dict[str, float]:
@@ -28,9 +26,11 @@ def measure(pictures: int = 160) -> dict[str, float]:
             folder = Path(name) / str(workers)
             init = ["init", str(folder), "--prompts", "stilllife", "--limit", str(pictures)]
             options = ["--guidance-scale", "3", "--batch-size", "4", "--shard-size", "4"]
-            subprocess.run([sys.executable, "-m", "underpainting.cli", *init, *options], check=True)
-            command = [sys.executable, "-c", RUN, str(folder), str(workers)]
-            walls[workers] = seconds(lambda command=command: subprocess.run(command, check=True))
+            subprocess.run([*CLI, *init, *options], check=True)
+            run = [*CLI, "run", str(folder), "--workers", str(workers), "--threads", "1"]
+            walls[workers] = seconds(
+                lambda run=run: subprocess.run(run, check=True, stdout=subprocess.DEVNULL)
+            )
             shown.append([workers, walls[workers], walls[workers] / pictures])
         scores = [(Path(name) / str(workers) / "scores.parquet").read_bytes() for workers in (1, 2)]
     table(["workers of one thread", "s", "s a picture"], shown)

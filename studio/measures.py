@@ -20,6 +20,7 @@ def thumbnails(pictures: Tensor) -> Tensor:
 
 def nearest(points: Tensor, others: Tensor, allowed: Tensor | None = None) -> Tensor:
     """Distance [point] of each point to the nearest of others, where ``allowed`` [point, other] says so."""
+    points, others = points.double(), others.double()  # a copy's distance drowns in float32's rounding
     found = []
     for start in range(0, len(points), ROWS):
         rows = torch.cdist(points[start : start + ROWS], others)

@@ -1,6 +1,10 @@
 """What a person, not a bug, causes: a mistake in what is asked for, or a stop."""
 
+import re
 from collections.abc import Mapping
+from textwrap import shorten
+
+LONGEST = 300  # characters of another library's sentence
 
 
 class UnderpaintingError(Exception):
@@ -27,3 +31,12 @@ class UnsoundPictures(UnderpaintingError):
 
 class Stopped(Exception):
     """A person stopped a command; the message says what becomes of what was made."""
+
+
+def reason(error: BaseException) -> str:
+    """What an error of another library says, to stand inside a line: its kind and its first sentence.
+
+    What follows the first sentence is advice for that library's callers, and theirs to follow.
+    """
+    first = re.split(r"(?<=[.!?])\s+(?=[A-Z])", " ".join(str(error).split()), maxsplit=1)[0]
+    return f"{type(error).__name__}: {shorten(first.rstrip('.'), LONGEST, placeholder=' ...')}".rstrip(": ")

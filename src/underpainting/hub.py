@@ -1,4 +1,7 @@
-"""Folders to and from the Hugging Face hub, in its own conventions: names, tokens, revisions, cache."""
+"""Folders to and from the Hugging Face hub, in its own conventions: names, tokens, revisions, cache.
+
+Nothing else of the package speaks to the network (the rule is stated in docs/network.md).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import UnderpaintingError, reason
 
 Kind = Literal["model", "dataset"]
 HIDDEN = (".*", "*/.*")
@@ -65,6 +68,6 @@ def _speaking(repository: str, done: str) -> Iterator[None]:
         yield
     except (OSError, ValueError, getattr(errors, "HTTPError", OSError)) as error:
         raise UnderpaintingError(
-            f"{repository} cannot be {done} the hub ({type(error).__name__}: {str(error)[:200]}); check name "
-            "and network, or log in by `hf auth login`"
+            f"{repository} cannot be {done} the hub ({reason(error)}); check name and network, or log in by "
+            "`hf auth login`"
         ) from error

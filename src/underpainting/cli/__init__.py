@@ -17,6 +17,7 @@ from underpainting.cli import (
     demo,
     doctor,
     estimate,
+    experiment,
     import_probes,
     init,
     intervene,
@@ -25,18 +26,25 @@ from underpainting.cli import (
     nonlinear,
     pull,
     push,
+    replay,
     report,
     run,
     transfer,
     verify,
 )
 from underpainting.errors import Stopped, UnderpaintingError
+from underpainting.threads import wait_passively
 
 STOPPED = 130  # the shell's exit code of what Ctrl-C stopped
 
 
 def _examples(*lines: str) -> str:
     return "\n\n".join(["Examples:", *lines])
+
+
+def _flowing(text: str) -> str:
+    """A docstring's paragraphs without their line ends, for a terminal of any width."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
 
 
 app = typer.Typer(
@@ -62,6 +70,8 @@ for command in (
     nonlinear,
     transfer,
     intervene,
+    experiment,
+    replay,
     capture,
     import_probes,
     push,
@@ -70,7 +80,9 @@ for command in (
     verify,
 ):
     name = command.__name__.rpartition(".")[2]
-    app.command(name.replace("_", "-"), epilog=_examples(*command.EXAMPLES))(getattr(command, name))
+    work = getattr(command, name)
+    words, examples = _flowing(work.__doc__), _examples(*command.EXAMPLES)
+    app.command(name.replace("_", "-"), help=words, epilog=examples)(work)
 
 
 def _version(wanted: bool) -> None:
@@ -95,6 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     0, or one line on stderr and 2 for what a person can put right, 130 for a stop by Ctrl-C.
     """
+    wait_passively()
     sys.path.append("")  # an estimator `module:Class` may lie in the current folder
     try:
         code = app(

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from underpainting.cli._options import Threads
+
 EXAMPLES = (
     "underpainting capture STUDY --layers up.3.0 --steps 1,3,8,15",
     "underpainting capture STUDY --split fit --branches conditional,unconditional --dtype float32",
@@ -33,6 +35,7 @@ def capture(
     split: Annotated[
         str | None, typer.Option(help="fit, calibrate or test pictures only.", show_default="all")
     ] = None,
+    threads: Threads = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before writing more than 10 GB.")] = False,
 ) -> None:
     """Write the activations of a study's pictures: safetensors, one file an image, to train on or look into.
@@ -40,10 +43,11 @@ def capture(
     What it takes on disk is printed first. Images that are there already are not made again. The study need
     not be run, and is not changed. `underpainting.Captures` reads the folder.
     """
-    from underpainting.cli.progress import progress
-    from underpainting.cli.show import listed, numbers, size
+    from underpainting.cli.progress import MISSING, progress
+    from underpainting.cli.show import listed, numbers
     from underpainting.errors import UnderpaintingError
     from underpainting.uses.capture import carry_out
+    from underpainting.weights import readable
     from underpainting.workflow import plan_capture
 
     with progress():
@@ -57,12 +61,14 @@ def capture(
             split=split,
         )
     needed = plan.bytes_needed
-    typer.echo(f"{len(plan.missing)} of {len(plan.rows)} images to make, {size(needed)} in {out}")
+    typer.echo(f"{len(plan.missing)} of {len(plan.rows)} images to make, {readable(needed)} in {out}")
     if needed > ASK_ABOVE and not yes:
         if not sys.stdin.isatty():
-            raise UnderpaintingError(f"{size(needed)} is more than {size(ASK_ABOVE)}; give --yes to go on")
+            raise UnderpaintingError(
+                f"{readable(needed)} is more than {readable(ASK_ABOVE)}; give --yes to go on"
+            )
         if not typer.confirm("Go on?"):
             raise typer.Exit(1)
-    with progress("the same command goes on with the pictures that are missing") as shown:
+    with progress(MISSING) as shown:
         carry_out(plan, shown)
     typer.echo(f"done: {out}")

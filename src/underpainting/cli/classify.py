@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from underpainting.cli._options import Threads
+
 if TYPE_CHECKING:
     from underpainting.findings.classification import Accuracy
 
@@ -26,6 +28,9 @@ def classify(
     prompt: Annotated[str | None, typer.Option(help="Make a picture of this prompt.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of its noise.")] = 0,
     model: Annotated[str, typer.Option(help="Name or folder of the pipeline that makes it.")] = "stilllife",
+    variant: Annotated[
+        str | None, typer.Option(help="Of its weights' files, such as fp16.", show_default="the plain ones")
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Its denoising steps.")] = 15,
     guidance_scale: Annotated[float, typer.Option(min=0, help="Its classifier-free guidance.")] = 7.5,
     classifier: Annotated[
@@ -42,13 +47,16 @@ def classify(
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for table and figures.")] = Path("classification"),
+    threads: Threads = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Say what a classifier sees in pictures, and from which step it recognises what is being made.
 
     Of a study that was run with a classifier, what it saw: accuracy by step, on the noisy pictures and on the
     predicted clean ones, beside linear class probes on the network's own activations. Of anything else, or
-    with another classifier, pictures are classified now; table and figures go to a folder.
+    with another classifier, pictures are classified now; table and figures go to a folder: of each
+    photograph its first classes, of each image with steps those that ever lead. The right class is needed
+    only to say from which step it is recognised, and what share is right.
     """
     from dataclasses import asdict
 
@@ -67,7 +75,7 @@ def classify(
         seen, layer, probe = classification(given[0], names)
         done = given[0] / "classification.parquet"
     else:
-        config = ModelConfig(name=model, steps=steps, guidance_scale=guidance_scale)
+        config = ModelConfig(name=model, steps=steps, guidance_scale=guidance_scale, variant=variant)
         options: dict[str, Any] = {"classifier": classifier or "stilllife", "right": names, "out": out}
         with progress() as shown:
             seen = work(given, prompt=prompt, seed=seed, model=config, progress=shown, **options)

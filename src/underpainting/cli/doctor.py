@@ -17,11 +17,12 @@ def doctor(
     """Say for all weights that a study needs whether they are here, and how to get those that are not.
 
     Model, estimators and classifier: where each was looked for, its size, its licence, and the command that
-    fetches it. Nothing is loaded or downloaded. The exit code is 1 where something is missing.
+    fetches it. Nothing is loaded or fetched. The exit code is 1 where something is missing.
     """
     from dataclasses import asdict
 
-    from underpainting.cli.show import as_json, size, table
+    from underpainting.cli.show import as_json, table
+    from underpainting.weights import readable
     from underpainting.workflow import doctor as work
 
     found = work(folder)
@@ -29,13 +30,12 @@ def doctor(
         as_json([asdict(needed) for needed in found])
     else:
         rows = [
-            [of.part, of.name, "yes" if of.here else "no", size(of.size) if of.size else "-", of.licence]
+            [of.part, of.name, "yes" if of.here else "no", readable(of.size) if of.size else "-", of.licence]
             for of in found
         ]
         table(["part", "name", "here", "size", "licence"], rows)
         for of in found:
             if not of.here:
-                how = f"get it by `{of.command}`" if of.command else "put it there"
-                typer.echo(f"{of.name}: not at {of.where}; {how}")
+                typer.echo(of.line)
     if not all(of.here for of in found):
         raise typer.Exit(1)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import typer
 
 from underpainting.cli import show
-from underpainting.records import EMERGENCE, LEADS, read_table
 from underpainting.study.folder import Study
 from underpainting.study.results import results
+from underpainting.workflow.studies import headlines
 
 
 def finish(study: Study, json: bool) -> None:
-    """Print the results, and where the report is (on stderr with JSON)."""
-    show.results(results(study), json)
-    if not json:
-        leads = read_table(study.leads, LEADS).to_pylist()
-        show.emergence(read_table(study.emergence, EMERGENCE).to_pylist(), leads)
+    """Print a row a property (all scores as JSON), and where the report is (on stderr with JSON)."""
+    if json:
+        show.as_json([asdict(result) for result in results(study)])
+    else:
+        show.headlines(headlines(study))
     typer.echo(f"done: {study.report}", err=json)

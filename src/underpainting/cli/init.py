@@ -17,7 +17,11 @@ EXAMPLES = (
 def init(
     folder: Annotated[Path, typer.Argument(help="Folder to make the study in.")],
     prompts: Annotated[
-        str, typer.Option(help="CSV or Parquet with columns prompt,seed (or prompts,seeds,prompt_inds).")
+        str,
+        typer.Option(
+            help="CSV or Parquet with columns prompt,seed or prompts,seeds,prompt_inds; without seeds, rows "
+            "are given 0, 1, ..."
+        ),
     ],
     test_prompts: Annotated[
         str | None,
@@ -49,6 +53,10 @@ def init(
     width: Annotated[int | None, typer.Option(help="Width of them.", show_default="the model's")] = None,
     dtype: Annotated[
         str | None, typer.Option(help="float32, float16 or bfloat16.", show_default="float32")
+    ] = None,
+    variant: Annotated[
+        str | None,
+        typer.Option(help="Of the pipeline's weights' files, such as fp16.", show_default="the plain ones"),
     ] = None,
     fit: Annotated[float | None, typer.Option(help="Share of prompts that fit.", show_default="0.6")] = None,
     calibrate: Annotated[
@@ -96,6 +104,10 @@ def init(
     gallery: Annotated[
         int | None, typer.Option(help="Test pictures shown in the report.", show_default="8")
     ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(help="Threads of each process.", show_default="as many as CPUs are given"),
+    ] = None,
     twins: Annotated[
         str | None,
         typer.Option(
@@ -118,6 +130,7 @@ def init(
     from underpainting.cli.show import given, listed
     from underpainting.study.config import parse_config
     from underpainting.study.presets import with_preset
+    from underpainting.study.prompts import about_seeds
     from underpainting.workflow import init as make
     from underpainting.workflow import study_needs
 
@@ -131,6 +144,7 @@ def init(
                 "dtype": dtype,
                 "height": height,
                 "width": width,
+                "variant": variant,
             },
             "prompts": {"file": prompts, "test_file": test_prompts, "limit": limit},
             "split": {"fit": fit, "calibrate": calibrate, "test": test, "seed": seed},
@@ -142,7 +156,13 @@ def init(
             },
             "probes": {"strengths": listed(strengths)},
             "controls": {"share": controls, "network": network or None, "twins": listed(twins)},
-            "run": {"batch_size": batch_size, "shard_size": shard_size, "device": device, "gallery": gallery},
+            "run": {
+                "batch_size": batch_size,
+                "shard_size": shard_size,
+                "device": device,
+                "gallery": gallery,
+                "threads": threads,
+            },
         }
     )
     config = parse_config(with_preset(preset, options), "options")
@@ -150,9 +170,13 @@ def init(
         study = make(folder, config)
     counts = ", ".join(f"{count} {split}" for split, count in study.images.items())
     typer.echo(f"{folder}: {len(study.rows)} pictures ({counts})")
-    missing = [needed.name for needed in study_needs(study.config) if not needed.here]
+    for file in (prompts, test_prompts):
+        if file and (line := about_seeds(file)):
+            typer.echo(line)
+    missing = [needed for needed in study_needs(study.config) if not needed.here]
     if missing:
-        typer.echo(f"still to be fetched: {', '.join(missing)}")
-        typer.echo(f"next: underpainting doctor {folder} says how")
+        for needed in missing:
+            typer.echo(needed.line)
+        typer.echo(f"next: fetch what is missing, then underpainting estimate {folder}")
     else:
         typer.echo(f"next: underpainting estimate {folder}, underpainting run {folder}")

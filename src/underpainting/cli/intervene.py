@@ -3,145 +3,177 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from underpainting.findings.interventions import Done
+from underpainting.cli._options import Branches, DoneStudy, Json, Kind, Layers, Steps, Strength, Threads
 
+if TYPE_CHECKING:
+    from underpainting.uses.intervene import Intervened
+    from underpainting.workflow.acting import Batch
+
+TARGET, MANY = "Target", "Many pictures"
 EXAMPLES = (
-    'underpainting intervene demo --prompt "a blue mug on a wooden floor" --seed 7 --move 0.2,0.1',
+    'underpainting intervene demo --prompt "a blue mug on a wooden floor" --seed 7 --move 0.2,-0.1',
     'underpainting intervene demo --prompt "a lemon on a stone floor" --seed 3 --mask drawn.png',
     'underpainting intervene demo --prompt "a red car on a tiled floor" --seed 5 --nearer 1',
-    "underpainting intervene demo --experiment --pictures 100 --trials 3",
-    "underpainting intervene demo --replay demo/interventions/0123456789ab",
+    "underpainting intervene demo --prompts many.csv --move 0.2,0.1 --out moved",
+    "underpainting intervene demo --prompts many.csv --masks masks/",
 )
 
 
 def intervene(
-    folder: Annotated[Path, typer.Argument(help="Folder of a study that is done.")],
+    study: DoneStudy,
     prompt: Annotated[str | None, typer.Option(help="Prompt of the picture.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of its noise.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of its noise.")] = 0,
     move: Annotated[
-        str | None, typer.Option(help="Move the object RIGHT,DOWN by shares of width and height.")
+        str | None,
+        typer.Option(
+            metavar="RIGHT,DOWN",
+            rich_help_panel=TARGET,
+            help="Move the object by shares of the picture's width and height; "
+            "negative numbers move it left and up: -0.2,0 is a fifth of the width to the left.",
+        ),
     ] = None,
-    scale: Annotated[float, typer.Option(help="Make it larger or smaller.")] = 1.0,
-    rotate: Annotated[float, typer.Option(help="Turn it clockwise, in degrees.")] = 0.0,
-    mirror: Annotated[bool, typer.Option("--mirror", help="Mirror it.")] = False,
+    scale: Annotated[
+        float, typer.Option(rich_help_panel=TARGET, help="Make it so many times as large; below 1 smaller.")
+    ] = 1.0,
+    rotate: Annotated[
+        float, typer.Option(rich_help_panel=TARGET, help="Turn it clockwise, in degrees.")
+    ] = 0.0,
+    mirror: Annotated[
+        bool, typer.Option("--mirror", rich_help_panel=TARGET, help="Mirror it, left to right.")
+    ] = False,
     mask: Annotated[
-        Path | None, typer.Option(help="Picture whose bright part is to be the object instead.")
+        Path | None,
+        typer.Option(
+            rich_help_panel=TARGET,
+            help="Picture of any size whose bright (or opaque) part is to be the object.",
+        ),
     ] = None,
     nearer: Annotated[
-        float, typer.Option(help="Bring it nearer by standard deviations of the picture's depth.")
+        float,
+        typer.Option(
+            rich_help_panel=TARGET,
+            help="Bring it nearer by standard deviations of the picture's depth; negative: away.",
+        ),
     ] = 0.0,
-    relight: Annotated[bool, typer.Option("--relight", help="Turn the light to the other side.")] = False,
-    edit: Annotated[
-        str | None,
-        typer.Option(help="carry, covariance, minimum or gradient.", show_default="as chosen for the study"),
+    relight: Annotated[
+        bool, typer.Option("--relight", rich_help_panel=TARGET, help="Turn the light to the other side.")
+    ] = False,
+    edit: Kind = None,
+    strength: Strength = None,
+    steps: Steps = None,
+    layers: Layers = None,
+    branches: Branches = None,
+    prompts: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel=MANY, help="A file of prompts, with a column move where each has its own."
+        ),
     ] = None,
-    strength: Annotated[
-        float | None,
-        typer.Option(help="1: all the way; more: beyond.", show_default="as chosen for the study"),
-    ] = None,
-    steps: Annotated[
-        str | None, typer.Option(help="FIRST-LAST step edited.", show_default="as chosen for the study")
-    ] = None,
-    layers: Annotated[
-        str | None, typer.Option(help="Layers edited, with commas between.", show_default="all of them")
-    ] = None,
-    branches: Annotated[
-        str | None, typer.Option(help="Branches edited, with a comma between.", show_default="conditional")
+    masks: Annotated[
+        Path | None,
+        typer.Option(rich_help_panel=MANY, help="Folder of masks, prompt_0_seed_7.png and so on."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder to make.", show_default="one in the study's interventions")
     ] = None,
-    experiment: Annotated[
-        bool, typer.Option("--experiment", help="Score many pictures and controls; goes on where it stopped.")
-    ] = False,
-    vary: Annotated[
-        bool,
-        typer.Option("--vary", help="Experiment: other strengths, steps and layers in place of controls."),
-    ] = False,
-    aim: Annotated[str, typer.Option(help="Experiment: the property whose maps are moved.")] = "saliency",
-    pictures: Annotated[int, typer.Option(min=2, help="Experiment: test pictures, one a prompt.")] = 100,
-    trials: Annotated[int, typer.Option(min=1, help="Experiment: random targets a picture.")] = 3,
-    replay: Annotated[
-        Path | None, typer.Option(help="Make the picture of this intervention's folder again.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    threads: Threads = None,
+    json: Json = False,
 ) -> None:
     """Change activations so that the picture follows a target: same prompt, same seed, same weights.
 
-    The folder holds the picture before and after, a strip with the target between them, and all that makes it
-    again. With --experiment, test pictures are edited towards random targets, each beside the unedited
-    picture, a random direction, a wrong target, shuffled probes, late steps and the picture's own map; the
-    edit is chosen on calibrate pictures unless its settings are given.
+    The folder holds the picture before and after, a strip of both with the target's outline, and all that
+    `replay` needs to make it again. With --prompts there is a folder a picture, a table of scores and contact
+    sheets; the same command goes on where it stopped.
+
+    The edit is the one that `experiment` chose for the study. Without one, moves are carry, strength 2,
+    steps 1 to 5, and other targets covariance, strength 5, steps 1 to 8, in all layers of the conditional
+    branch.
     """
-    from dataclasses import asdict
-
-    from underpainting.cli.progress import progress
-    from underpainting.cli.show import as_json, given, listed, pair, quiet_libraries
+    from underpainting.cli._options import edit_settings
+    from underpainting.cli.progress import ANEW, MISSING, progress
     from underpainting.errors import UnderpaintingError
-    from underpainting.uses.intervene import Asked
-    from underpainting.workflow import experiment as score
+    from underpainting.uses.intervene import two_numbers
     from underpainting.workflow import intervene as work
-    from underpainting.workflow import replay as again
+    from underpainting.workflow import intervene_many
 
-    quiet_libraries()
-    first, last = map(int, pair(steps, "--steps", "-")) if steps else (None, None)
-    options: dict[str, object] = {"kind": edit, "strength": strength, "first": first, "last": last}
-    options |= {"layers": listed(layers), "branches": listed(branches)}
-    settings = given({"plan": options})["plan"]
-    if replay is not None:
-        typer.echo("the same picture" if again(folder, replay) else "not the same picture")
-    elif experiment:
-        with progress("the same command goes on after the last whole batch") as shown:
-            found = score(
-                folder,
-                aim=aim,
-                pictures=pictures,
-                trials=trials,
-                settings=settings,
-                vary=vary,
-                progress=shown,
-            )
-        as_json([asdict(row) for row in found]) if json else _table(found)
+    if (prompt is None) == (prompts is None):
+        raise UnderpaintingError("give --prompt for one picture, or --prompts FILE for many")
+    if (mask and prompts) or (masks and prompt is not None):
+        raise UnderpaintingError("--mask FILE goes with --prompt, --masks FOLDER with --prompts")
+    right, down = two_numbers(move, "--move", ",") if move else (0.0, 0.0)
+    asked: dict[str, Any] = {"right": right, "down": down, "scale": scale, "angle": rotate}
+    asked |= {"mirrored": mirror, "nearer": nearer, "relit": relight}
+    settings = edit_settings(edit, strength, steps, layers, branches)
+    with progress(ANEW if prompts is None else MISSING) as shown:
+        if prompts is not None:
+            batch = intervene_many(study, str(prompts), asked, settings, masks=masks, out=out, progress=shown)
+        else:
+            one = {"prompt": prompt, "seed": seed, **asked}
+            made, home = work(study, one, settings, mask=mask, out=out, progress=shown)
+    if prompts is not None:
+        _show_batch(batch, json)
     else:
-        if prompt is None:
-            raise UnderpaintingError("nothing to do: give --prompt and a target, --experiment, or --replay")
-        right, down = pair(move, "--move", ",") if move else (0.0, 0.0)
-        asked = Asked(
-            prompt=prompt,
-            seed=seed,
-            right=right,
-            down=down,
-            scale=scale,
-            angle=rotate,
-            mirrored=mirror,
-            drawn=mask is not None,
-            nearer=nearer,
-            relit=relight,
-        )
-        made = work(folder, asked, settings, mask=mask, out=out)
-        scores = {" ".join(filter(None, key)): value for key, value in made.scores.items()}
-        if json:
-            as_json({"folder": str(made.folder), **scores})
-            return
-        for name, value in scores.items():
-            typer.echo(f"{name:<20} {value:.3f}")
-        typer.echo(f"done: {made.folder}")
+        _show_one(made, home, json)
 
 
-def _table(found: list[Done]) -> None:
-    from underpainting.cli.show import interval, table
+def _show_one(made: Intervened, home: Path, json: bool) -> None:
+    from underpainting.cli.show import as_json, table
+    from underpainting.uses.intervene import measure
 
-    columns = ["aim", "condition", "property", "metric", "pictures", "trials", "mean", "95 % interval"]
-    rows = [
-        [
-            *(row.aim, row.condition, row.property, row.metric, row.pictures, row.trials, row.mean),
-            *(interval(row.low, row.high), row.above, interval(row.above_low, row.above_high)),
-        ]
-        for row in found
+    if json:
+        as_json({"folder": str(home), **_about(made)})
+        return
+    agree = {name: made.scores[name, "target"] for name in made.plan.properties}
+    rows: list[list[object]] = [
+        [f"{name}, {measure(name)} with the target", *of] for name, of in agree.items()
     ]
-    table([*columns, "edit above it", "95 % interval"], rows, keys=4)
+    if made.before.seen is not None:
+        rows.append(["class", made.before.seen, made.after.seen])
+    table(["", "unedited", "edited"], rows)
+    for sentence in made.advice:
+        typer.echo(sentence)
+    typer.echo(f"done: {home / 'strip.png'}")
+
+
+def _show_batch(batch: Batch, json: bool) -> None:
+    from underpainting.cli.show import as_json, table
+    from underpainting.uses.intervene import measure
+
+    if json:
+        pictures = {image: _about(made) for image, made in batch.made.items()}
+        as_json({"folder": str(batch.folder), "pictures": pictures, "left_out": batch.left_out})
+        return
+    for name in dict.fromkeys(name for made in batch.made.values() for name in made.plan.properties):
+        rows = [
+            [
+                image,
+                *made.scores[name, "target"],
+                made.before.seen,
+                made.after.seen,
+                _said(made.followed[name]),
+            ]
+            for image, made in batch.made.items()
+            if name in made.plan.properties
+        ]
+        columns = ["picture", "unedited", "edited", "class", "class edited", "followed"]
+        typer.echo(f"{name}, {measure(name)} with the target")
+        table(columns, rows)
+    followed = sum(all(made.followed.values()) for made in batch.made.values())
+    left = f"; {len(batch.left_out)} left out" if batch.left_out else ""
+    typer.echo(f"{followed} of {len(batch.made)} pictures follow their target{left}")
+    typer.echo(f"done: {batch.folder}")
+
+
+def _about(made: Intervened) -> dict[str, Any]:
+    scores = {" ".join(filter(None, key)): pair for key, pair in made.scores.items()}
+    both = {name: {"unedited": old, "edited": edited} for name, (old, edited) in scores.items()}
+    seen = {"unedited": made.before.seen, "edited": made.after.seen}
+    return {"scores": both, "class": seen, "followed": made.followed, "advice": made.advice}
+
+
+def _said(yes: bool) -> str:
+    return "yes" if yes else "no"

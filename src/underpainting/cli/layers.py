@@ -11,6 +11,9 @@ EXAMPLES = ("underpainting layers", "underpainting layers CompVis/stable-diffusi
 
 def layers(
     model: Annotated[str, typer.Argument(help="Name or folder of a pipeline.")] = "stilllife",
+    variant: Annotated[
+        str | None, typer.Option(help="Of its weights' files, such as fp16.", show_default="the plain ones")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """List the self-attention layers of a model: short name, module path, grid of tokens, channels."""
@@ -19,7 +22,7 @@ def layers(
     from underpainting.diffusion import load
 
     with progress():
-        found = load(model).layers
+        found = load(model, variant=variant).layers
     if json:
         as_json(
             [{"name": x.name, "path": x.path, "grid": list(x.grid), "channels": x.channels} for x in found]

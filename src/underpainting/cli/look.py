@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from underpainting.cli._options import Threads
+
 EXAMPLES = (
     "underpainting look photo.jpg --study demo",
     'underpainting look mug.png --study demo --prompt "a blue mug" --out mug-look.png',
@@ -23,6 +25,7 @@ def look(
     out: Annotated[
         Path | None, typer.Option(help="PNG file to write.", show_default="beside the picture")
     ] = None,
+    threads: Threads = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Show a picture to a study's model at each step's noise level, and draw what its probes read there.

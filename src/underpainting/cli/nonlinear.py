@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from underpainting.cli._options import Threads
+
 EXAMPLES = ("underpainting nonlinear demo", "underpainting nonlinear demo --pictures 120 --json")
 
 
 def nonlinear(
     folder: Annotated[Path, typer.Argument(help="Folder of a study that is done.")],
     pictures: Annotated[int, typer.Option(min=4, help="Fit pictures to train on; half as many test.")] = 60,
+    threads: Threads = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Ask whether a linear probe reads all there is: train two-layer probes on the same activations.
@@ -26,7 +29,7 @@ def nonlinear(
 
     from underpainting.cli.progress import progress
     from underpainting.cli.show import as_json, interval, table
-    from underpainting.study.results import NAMES
+    from underpainting.vocabulary import METRICS
     from underpainting.workflow import nonlinear as work
 
     with progress() as shown:
@@ -38,6 +41,6 @@ def nonlinear(
     columns += ["95 % interval", "ceiling", "stacked", "its ceiling"]
     rows = []
     for r in found:
-        row = [r.property, r.layer, r.step, NAMES[r.metric], r.solved, r.gradient, r.two_layer, r.gain]
+        row = [r.property, r.layer, r.step, METRICS[r.metric], r.solved, r.gradient, r.two_layer, r.gain]
         rows.append([*row, interval(r.low, r.high), r.ceiling, r.stacked, r.stacked_ceiling])
     table(columns, rows, keys=4)

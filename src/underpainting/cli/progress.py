@@ -23,9 +23,12 @@ SOON, SELDOM = 10.0, 30.0  # seconds from a phase's line to the next one, and be
 RARER = 0.05  # of the time that the command has taken, for a log that stays short
 PHASE, NUMBERS, BAR, SMALLEST = 20, 42, 40, 8  # columns
 
+ANEW = "nothing is kept, the same command begins anew"
+MISSING = "the same command goes on with the pictures that are missing"
+
 
 @contextmanager
-def progress(after: str = "nothing is kept, the same command begins anew") -> Iterator[Progress]:
+def progress(after: str = ANEW) -> Iterator[Progress]:
     """Show on stderr what is being done: phase, how many are made of all, share, time left.
 
     after: what a person who stops the command by Ctrl-C is told of it. Raises Stopped then.
@@ -36,7 +39,7 @@ def progress(after: str = "nothing is kept, the same command begins anew") -> It
             quiet_libraries()
             yield Lines()
             return
-        bar = _Bar(console)
+        bar = Bar(console)
         with Live(get_renderable=bar.drawn, console=console, transient=True, refresh_per_second=5):
             quiet_libraries()
             yield bar
@@ -73,14 +76,16 @@ class Lines(Paced):
         self._next = self.clock() + pause
 
 
-class _Bar(Paced):
+class Bar(Paced):
     """One line that is drawn again and again, never wider than the terminal; notes go above it."""
 
-    def __init__(self, console: Console) -> None:
-        super().__init__(time.monotonic)
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        """console: the terminal. clock: see `Paced`."""
+        super().__init__(clock)
         self._console = console
 
     def note(self, line: str) -> None:
+        """Say it above."""
         self._console.print(f"underpainting: {line}", markup=False, highlight=False)
 
     def drawn(self) -> RenderableType:
@@ -90,7 +95,7 @@ class _Bar(Paced):
         bar = min(BAR, width - PHASE - max(NUMBERS, len(count)) - 2)
         if bar >= SMALLEST:
             shown = ProgressBar(None if self.share is None else 1, self.share or 0, bar)
-            cells = [_cut(self.name, PHASE), shown, Text(count)]
+            cells: list[RenderableType] = [_cut(self.name, PHASE), shown, Text(count)]
         else:
             count = self.count(duration, short=True)
             cells = [_cut(self.name, max(1, width - len(count) - 1)), Text(count)]

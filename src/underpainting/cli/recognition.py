@@ -26,9 +26,12 @@ def recognition(seen: Sequence[Seen], layer: str, probe: Sequence[Accuracy]) -> 
 
     layer, probe: of the best class probe, and its accuracy by step; empty where there is none.
     """
-    unnamed = dict.fromkeys(of.image for of in seen if not of.right)
+    unnamed = {of.image for of in seen if of.prompt and not of.right}
     if unnamed:
         typer.echo(f"no match: the prompts of {len(unnamed)} pictures name no class; give it by --class")
+    unsaid = {of.image for of in seen if not (of.prompt or of.right) and of.steps[0] > 0}
+    if unsaid:
+        typer.echo(f"give the right class of {len(unsaid)} pictures by --class to see when it is recognised")
     if not probe and len({of.image for of in seen}) <= SHOWN_WHOLE:
         _one_by_one(seen)
     else:

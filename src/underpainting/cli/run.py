@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from underpainting.cli._options import Threads
+
 EXAMPLES = (
     "underpainting run STUDY",
     "underpainting run STUDY --workers 2",
@@ -18,11 +20,12 @@ AFTER = "the same command goes on from the last whole shard"
 def run(
     folder: Annotated[Path, typer.Argument(help="Folder of the study.")],
     workers: Annotated[
-        int, typer.Option(min=1, help="Processes that make pictures; the cores are shared out among them.")
+        int, typer.Option(min=1, help="Processes that make pictures; the CPUs are shared out among them.")
     ] = 1,
     max_set_aside: Annotated[
         float, typer.Option(min=0, max=1, help="Share of pictures that may be set aside as unsound.")
     ] = 0.05,
+    threads: Threads = None,
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Run a study, or go on with it from its last whole shard; write its report and print its results."""

@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from importlib import import_module
 from typing import Any
 
 import typer
@@ -17,9 +17,10 @@ from rich.console import Console
 from rich.table import Table
 
 from underpainting.errors import UnderpaintingError
+from underpainting.findings.against import Headline
 from underpainting.findings.compare import Compared
-from underpainting.findings.table import READERS
-from underpainting.study.results import NAMES, Result
+from underpainting.report.verdicts import emergence_cell, verdict_words
+from underpainting.vocabulary import METRICS, SOURCES
 
 GAP = 2  # columns between those of a table
 
@@ -30,17 +31,17 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], keys: int = 
     On a terminal that is too narrow its columns follow in several tables, one below the other, each after the
     first `keys` columns, which say what a row is; nothing is cut off.
     """
-    console = Console(highlight=False, markup=False)
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
-    for part in _parts(widths, keys, console.width if sys.stdout.isatty() else sum(widths) + 1000):
+    everything = sum(widths) + GAP * len(widths)
+    for part in _parts(widths, keys, Console().width if sys.stdout.isatty() else everything):
         shown = Table(box=None, pad_edge=False, header_style="bold")
         for i in part:
             numeric = all(isinstance(row[i], int | float) or row[i] is None for row in rows)
             shown.add_column(columns[i], justify="right" if numeric else "left", no_wrap=True)
         for row in cells:
             shown.add_row(*(row[i] for i in part))
-        console.print(shown, width=sum(widths[i] + GAP for i in part), soft_wrap=True)
+        Console(width=everything, highlight=False, markup=False).print(shown)
 
 
 def as_json(data: object) -> None:
@@ -55,71 +56,30 @@ def interval(low: float | None, high: float | None, digits: int = 3) -> str:
     return f"{low:.{digits}f} to {high:.{digits}f}"
 
 
-def results(found: Sequence[Result], json_wanted: bool) -> None:
-    """Print a study's results."""
-    if json_wanted:
-        as_json([asdict(result) for result in found])
-        return
-    columns = [
-        "property",
-        "layer",
-        "step",
-        "metric",
-        "probe",
-        "ceiling",
-        "position only",
-        "shuffled",
-        "noisy latents",
-        "clean latents",
-        "pictures",
-        "set aside",
-    ]
-    table(
-        columns,
-        [
+def headlines(found: Sequence[Headline]) -> None:
+    """Print a row a property: score, ceiling, strongest control, emergence; then what a control explains."""
+    columns = ["property", "layer", "metric", "score", "ceiling", "strongest control", "emerges at step"]
+    rows = []
+    for of in found:
+        control = of.strongest
+        rows.append(
             [
-                r.property,
-                r.layer,
-                r.step,
-                NAMES[r.metric],
-                r.probe,
-                r.ceiling,
-                r.position,
-                r.shuffled,
-                r.noisy_latents,
-                r.clean_latents,
-                r.images,
-                r.set_aside,
+                of.property,
+                of.layer,
+                METRICS[of.metric],
+                of.score,
+                of.ceiling,
+                f"{control.score:.3f} {SOURCES[control.control]}" if control else "-",
+                emergence_cell(of),
             ]
-            for r in found
-        ],
-        keys=4,
-    )
-
-
-def emergence(rows: Sequence[Mapping[str, Any]], leads: Sequence[Mapping[str, Any]]) -> None:
-    """Print an emergence table's rows of best layers, and the leads.
-
-    From which step each property is there, then from which step probe and opponents reach a common bar.
-    """
-    best = {(row["property"], row["source"], row["criterion"]): row for row in rows if row["layer"] == "best"}
-    columns = ["property", "emerges at step", "95 % interval", "draws that reach it"]
-    emerged = {key[0]: row for key, row in best.items() if key[1:] == ("probe", "emergence")}
-    table(columns, [[name, *_step(row), f"{row['reached']:.0%}"] for name, row in emerged.items()])
-    lead = {(row["property"], row["source"]): row for row in leads}
-    columns = ["property", "who reads", "at the bar from", "95 % interval", "above the probe from"]
-    columns += ["probe ahead by", "95 % interval", "p (Holm)"]
-    shown = []
-    for name, source, criterion in best:
-        if criterion == "bar" and source in READERS:
-            above, ahead = best.get((name, source, "overtakes")), lead.get((name, source))
-            row = [name, READERS[source], *_step(best[name, source, criterion])]
-            row += [_step(above)[0] if above else "-"]
-            if ahead:
-                within = interval(ahead["low"], ahead["high"], 1)
-                row += [f"{ahead['steps']:.1f} steps", within, f"{ahead['p_holm']:.2g}"]
-            shown.append(row + ["-"] * (len(columns) - len(row)))
-    table(columns, shown, keys=2)
+        )
+    table(columns, rows)
+    said: dict[str, list[str]] = {}
+    for of in found:
+        if of.verdict != "above":
+            said.setdefault(verdict_words(of), []).append(of.property)
+    for words, names in said.items():
+        typer.echo(f"{', '.join(names)}: {words}")
 
 
 def comparison(rows: Sequence[Compared]) -> None:
@@ -133,14 +93,9 @@ def comparison(rows: Sequence[Compared]) -> None:
             within = interval(row.difference_low, row.difference_high)
             difference = [f"{row.difference:+.3f}", within, str(row.shared)]
         within = interval(row.low, row.high)
-        own = [row.property, NAMES[row.metric], row.study, row.layer, row.mean, within, row.pictures]
+        own = [row.property, METRICS[row.metric], row.study, row.layer, row.mean, within, row.pictures]
         shown.append([*own, *difference])
     table(columns, shown, keys=4)
-
-
-def _step(row: Mapping[str, Any]) -> tuple[Any, str]:
-    step, low, high = ("never" if row[key] is None else row[key] for key in ("step", "low", "high"))
-    return step, f"{low} to {high}"
 
 
 def quiet_libraries() -> None:
@@ -149,22 +104,11 @@ def quiet_libraries() -> None:
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     warnings.simplefilter("ignore", FutureWarning)
-    from diffusers.utils import logging as of_diffusers
-    from transformers.utils import logging as of_transformers
-
-    for logging in (of_diffusers, of_transformers):
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
-
-
-def size(count: int) -> str:
-    """Bytes for reading, such as `1.4 GB` (decimal units)."""
-    value, unit = float(count), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if value < 1000:
-            break
-        value, unit = value / 1000, larger
-    return f"{value:.0f} {unit}" if value >= 100 or unit == "B" else f"{value:.1f} {unit}"
+    for library in ("diffusers", "transformers"):
+        if library in sys.modules:  # otherwise it reads the environment when it is first imported
+            logging = import_module(f"{library}.utils.logging")
+            logging.set_verbosity_error()
+            logging.disable_progress_bar()
 
 
 def duration(seconds: float) -> str:
@@ -178,15 +122,6 @@ def duration(seconds: float) -> str:
 def listed(text: str | None) -> list[str] | None:
     """A comma-separated option as a list."""
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
-
-
-def pair(text: str, option: str, separator: str) -> tuple[float, float]:
-    """Two numbers of an option. Raises UnderpaintingError where they are not two numbers."""
-    try:
-        first, second = map(float, text.split(separator))
-    except ValueError:
-        raise UnderpaintingError(f"{option} {text!r} is not two numbers with {separator!r} between") from None
-    return first, second
 
 
 def numbers(text: str | None, option: str) -> list[int] | None:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from underpainting.cli._options import Threads
+
 EXAMPLES = (
     "underpainting transfer demo --leave-out mug,car,lemon",
     "underpainting transfer demo --prompts unseen.csv --json",
@@ -25,6 +27,7 @@ def transfer(
     empty_prompt: Annotated[
         bool, typer.Option("--empty-prompt", help="Read pictures of the test seeds made from no prompt.")
     ] = False,
+    threads: Threads = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Ask whether probes read what they were never fitted to: words left out, or other prompts.
@@ -39,18 +42,24 @@ def transfer(
 
     from underpainting.cli.progress import progress
     from underpainting.cli.show import as_json, interval, listed, table
-    from underpainting.study.results import NAMES
+    from underpainting.vocabulary import METRICS
     from underpainting.workflow import transfer as work
 
     with progress() as shown:
         words = listed(leave_out) or ()
-        found = work(folder, words=words, prompts=prompts, empty_prompt=empty_prompt, progress=shown)
+        found = work(
+            folder,
+            words=words,
+            prompts=prompts,
+            empty_prompt=empty_prompt,
+            progress=shown,
+        )
     if json:
         as_json([asdict(row) for row in found])
         return
     columns = ["property", "layer", "step", "metric", "unlike", "pictures", "score", "known", "difference"]
     rows: list[list[object]] = []
     for r in found:
-        row = [r.property, r.layer, r.step, NAMES[r.metric], r.unlike, r.pictures, r.score, r.known]
+        row = [r.property, r.layer, r.step, METRICS[r.metric], r.unlike, r.pictures, r.score, r.known]
         rows.append([*row, r.difference, interval(r.low, r.high)])
     table([*columns, "95 % interval"], rows, keys=5)

@@ -1,17 +1,21 @@
-"""From a name, a folder or a loaded pipeline to a Model."""
+"""From a name, a folder or a loaded pipeline to a Model. Nothing is fetched (see `underpainting.weights`)."""
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import DiffusionPipeline
 from safetensors import SafetensorError
 
 from underpainting import stilllife
 from underpainting.diffusion.adapters import adapter_for
 from underpainting.diffusion.model import Model
 from underpainting.diffusion.twins import split_twin
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import UnderpaintingError, reason
+from underpainting.weights import pipeline, read_pipeline
+
+SHARD = re.compile(r"-\d{5}-of-\d{5}")  # in the name of a file that holds a part of a network's weights
 
 
 def load(
@@ -19,8 +23,12 @@ def load(
     *,
     device: str | torch.device | None = None,
     torch_dtype: torch.dtype | None = None,
+    variant: str | None = None,
 ) -> Model:
     """Load a pipeline by its hub name or folder; `"stilllife"` is the one that ships with the package.
+
+    A name of the hub is looked up in the hub's cache and never fetched: `hf download NAME` does that.
+    variant: the kind of weights' files to read, such as `fp16`, where there are several or no plain ones.
 
     A name that ends in `:permuted` or `:fresh` gives the untrained twin of that pipeline: its denoiser's
     weights permuted, or drawn anew (see `underpainting.diffusion.twins`).
@@ -28,25 +36,24 @@ def load(
     Weights are read from safetensors only and kept in float32 unless `torch_dtype` says otherwise; the safety
     checker is left out, because a flagged picture comes back black and would be labelled so.
 
-    Raises UnderpaintingError if the name or folder is no pipeline, its weights are missing or damaged, its
-    family has no adapter, or the device is not there.
+    Raises UnderpaintingError if the name or folder is no pipeline, its weights are missing or damaged or only
+    of another variant, its family has no adapter, or the device is not there.
     """
     trained, twin = split_twin(name_or_folder)
     source = _source(trained)
+    _check_variant(trained, source, variant)
     target = None if device is None else _device(device)
-    pipelines: Any = DiffusionPipeline
     try:
-        pipe = pipelines.from_pretrained(
+        pipe = read_pipeline(
             source,
             dtype=torch_dtype or torch.float32,
-            use_safetensors=True,
+            variant=variant,
             safety_checker=None,
             requires_safety_checker=False,
         )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        reason = f"{type(error).__name__}: {error}"
         raise UnderpaintingError(
-            f"cannot load a pipeline from {name_or_folder}: {reason[:300]}; give the name or folder of a "
+            f"cannot load a pipeline from {name_or_folder}: {reason(error)}; give the name or folder of a "
             "diffusers pipeline with all its weights in safetensors"
         ) from error
     if target is not None:
@@ -66,28 +73,73 @@ def attach(pipe: Any) -> Model:
     return Model(pipe, adapter, name=str(getattr(pipe, "name_or_path", "") or type(pipe).__name__))
 
 
-def _source(name_or_folder: str | Path) -> str:
-    """The folder or hub name to hand to diffusers."""
+def _source(name_or_folder: str | Path) -> Path:
+    """The folder to hand to diffusers."""
     if str(name_or_folder) == "stilllife":
         folder = stilllife.folder() / "pipeline"
         if not (folder / "model_index.json").is_file():
             raise UnderpaintingError(
                 "the bundled still life has no pipeline: reinstall the package, or train it with studio/"
             )
-        return str(folder)
+        return folder
     folder = Path(name_or_folder).expanduser()
-    if folder.is_dir():
-        if not (folder / "model_index.json").is_file():
-            raise UnderpaintingError(
-                f"folder {name_or_folder} is not a diffusers pipeline: it has no model_index.json; give a "
-                "folder written by save_pretrained"
-            )
-        return str(folder)
-    if folder.exists():
+    if folder.is_file():
         raise UnderpaintingError(f"{name_or_folder} is a file: give the folder of a diffusers pipeline")
-    if isinstance(name_or_folder, Path) or folder.is_absolute() or str(name_or_folder).startswith((".", "~")):
-        raise UnderpaintingError(f"no folder {name_or_folder}: give the folder of a diffusers pipeline")
-    return name_or_folder
+    if not folder.is_dir():
+        name = str(name_or_folder)
+        if isinstance(name_or_folder, Path) or folder.is_absolute() or name.startswith((".", "~")):
+            raise UnderpaintingError(f"no folder {name}: give the folder of a diffusers pipeline")
+        if name.count("/") != 1:
+            raise UnderpaintingError(
+                f"no pipeline {name!r}: it is no folder here, and names of the hub are OWNER/NAME"
+            )
+        folder = pipeline(name).require()
+    if not (folder / "model_index.json").is_file():
+        raise UnderpaintingError(
+            f"folder {folder} is not a diffusers pipeline: it has no model_index.json; give a folder written "
+            "by save_pretrained"
+        )
+    return folder
+
+
+def _check_variant(name: str | Path, folder: Path, variant: str | None) -> None:
+    """Raise UnderpaintingError where the networks' weights are not in files of the variant that is asked for.
+
+    A network may lack the variant where others have it, as diffusers has it.
+    """
+    kept = _variants(folder)
+    if missing := [part for part, variants in kept.items() if not variants]:
+        raise UnderpaintingError(
+            f"cannot load a pipeline from {name}: no safetensors of its {', '.join(missing)} in {folder}; "
+            "fetch or save it again"
+        )
+    known = sorted({of for variants in kept.values() for of in variants if of})
+    if variant is None:
+        lacking = [part for part, variants in kept.items() if "" not in variants]
+        if lacking:
+            raise UnderpaintingError(
+                f"{name} has the weights of its {', '.join(lacking)} only as variant {' and '.join(known)}: "
+                f'give variant="{known[0]}", or --variant {known[0]} on the command line'
+            )
+    elif variant not in known:
+        raise UnderpaintingError(
+            f"{name} has no weights of variant {variant!r}; "
+            + (f"known are {', '.join(known)}" if known else "give none")
+        )
+
+
+def _variants(folder: Path) -> dict[str, set[str]]:
+    """The variants of its weights, the plain one as "", by each network of a pipeline in a folder."""
+    try:
+        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UnderpaintingError(f"{folder}/model_index.json is not JSON ({error}): save it again") from None
+    parts = [name for name, kind in index.items() if isinstance(kind, list) and kind[0]]
+    return {
+        part: {SHARD.sub("", file.stem).partition(".")[2] for file in (folder / part).glob("*.safetensors")}
+        for part in parts
+        if part != "safety_checker" and (folder / part / "config.json").is_file()
+    }
 
 
 def _device(device: str | torch.device) -> torch.device:

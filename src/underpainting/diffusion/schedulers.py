@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-import diffusers
-
 from underpainting.diffusion.clean import SPACES
 from underpainting.errors import UnderpaintingError
 
@@ -33,6 +31,8 @@ def use_scheduler(model: "Model", name: str) -> "Model":
     if name not in SCHEDULERS:
         names = ", ".join([*SCHEDULERS, "pipeline"])
         raise UnderpaintingError(f"unknown scheduler {name}: use one of {names}")
+    import diffusers
+
     kind, wanted = SCHEDULERS[name]
     own = type(model.own_scheduler).__name__
     if SPACES.get(own) == "flow":

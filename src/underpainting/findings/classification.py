@@ -18,6 +18,7 @@ SURE = 0.9
 BINS = 10
 TOP = 5
 CLASS, ACCURACY = "class", "accuracy"
+NOISY = "noisy"
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,11 @@ class Seen:
 
 @dataclass(frozen=True)
 class Recognised:
-    """From which step the right class stays first, and from which it stays above 90 %; None is never."""
+    """From which step the right class stays first, and from which it stays above 90 %; None is never.
+
+    noise: of noisy pictures whose right class is what the classifier answers to noise: it is first without
+    having been recognised.
+    """
 
     image: str
     picture: str
@@ -70,6 +75,17 @@ class Recognised:
     first: int | None
     sure: int | None
     last: float
+    noise: bool
+
+
+@dataclass(frozen=True)
+class NoiseAnswer:
+    """What a classifier calls pure noise most often: its share of the pictures, and its mean probability."""
+
+    name: str
+    pictures: int
+    share: float
+    probability: float
 
 
 @dataclass(frozen=True)
@@ -133,8 +149,25 @@ def leaders(seen: Seen) -> list[str]:
     return list(dict.fromkeys([*seen.first, *(name for name in seen.right if name in seen.classes)]))
 
 
+def noise_answer(seen: Sequence[Seen]) -> NoiseAnswer | None:
+    """The commonest first class of the first noisy pictures: their latents are the noise denoising starts at.
+
+    Of classes equally common the more probable is taken. None where no noisy picture was looked at.
+    """
+    given = [of.best[0][0] for of in seen if of.picture == NOISY and of.steps[0] > 0]
+    if not given:
+        return None
+    of_name: dict[str, list[float]] = {}
+    for name, probability in given:
+        of_name.setdefault(name, []).append(probability)
+    name = max(of_name, key=lambda name: (len(of_name[name]), sum(of_name[name])))
+    mine = of_name[name]
+    return NoiseAnswer(name, len(given), len(mine) / len(given), sum(mine) / len(mine))
+
+
 def recognised(seen: Sequence[Seen]) -> list[Recognised]:
     """When each image that names a class is recognised, in each look that has steps."""
+    noise = noise_answer(seen)
     return [
         Recognised(
             of.image,
@@ -143,6 +176,7 @@ def recognised(seen: Sequence[Seen]) -> list[Recognised]:
             int(stays(of.is_right)) or None,
             int(stays(of.of_right > SURE)) or None,
             float(of.of_right[-1]),
+            noise is not None and of.picture == NOISY and noise.name in of.right,
         )
         for of in seen
         if of.right and of.steps[0] > 0

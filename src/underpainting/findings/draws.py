@@ -7,6 +7,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 DRAWS = 2000
+ENOUGH = 20
+"""Prompts from which on an interval decides anything. A percentile interval that is to hold the true mean in
+95 of 100 samples holds it in 91 to 93 with so many values, normal or skewed; in 87 to 90 with ten, in 75 to
+80 with four. (A sign test can reach p = 0.05 from six prompts on, which is less to ask.)"""
 
 
 def cluster_draws(prompts: NDArray[np.int64], count: int = DRAWS, seed: int = 0) -> NDArray[np.int64]:

@@ -22,23 +22,23 @@ from underpainting.findings.emergence import (
 )
 from underpainting.records import EMERGENCE, make_table
 
-READERS = {
-    "probe": "probe",
-    "unconditional": "probe, unconditional branch",
-    "latents:noisy": "linear probe, noisy latents",
-    "latents:clean": "linear probe, predicted clean latents",
-    "decoder": "probe, decoder's attention",
-    "permuted": "probe, weights permuted",
-    "fresh": "probe, untrained network",
-    "permuted-own": "probe, weights permuted, own trajectory",
-    "fresh-own": "probe, untrained network, own trajectory",
-    "network:noisy": "small network, noisy latents",
-    "network:clean": "small network, predicted clean latents",
-    "estimator:noisy": "estimator, noisy picture",
-    "estimator:scaled": "estimator, noisy picture scaled",
-    "estimator:clean": "estimator, predicted clean picture",
-}
-"""Who reads a property, in words."""
+READERS = (
+    "probe",
+    "unconditional",
+    "latents:noisy",
+    "latents:clean",
+    "decoder",
+    "permuted",
+    "fresh",
+    "permuted-own",
+    "fresh-own",
+    "network:noisy",
+    "network:clean",
+    "estimator:noisy",
+    "estimator:scaled",
+    "estimator:clean",
+)
+"""Sources that read a property at every step."""
 
 LOOKS = tuple(source for source in READERS if source.startswith("estimator:"))
 OF_LAYERS = (*(of for of in READERS if of.partition(":")[0] not in ("network", "estimator")), "shuffled")

@@ -11,10 +11,13 @@ from underpainting.intervention.changes import (
     through_probes,
 )
 from underpainting.intervention.directions import Direction, by_gradient, changed, direction_of
+from underpainting.intervention.masks import fit_mask, read_mask
 from underpainting.intervention.moves import STAY, Move, warp, warp_tokens
-from underpainting.intervention.plan import Plan, make_plan
+from underpainting.intervention.plan import EDIT_OF_MOVES, EDIT_OF_TARGETS, Plan, make_plan
 
 __all__ = [
+    "EDIT_OF_MOVES",
+    "EDIT_OF_TARGETS",
     "STAY",
     "Change",
     "Direction",
@@ -28,7 +31,9 @@ __all__ = [
     "changed",
     "direction_of",
     "editing",
+    "fit_mask",
     "make_plan",
+    "read_mask",
     "rotated",
     "through_probes",
     "warp",

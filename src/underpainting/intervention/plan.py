@@ -39,9 +39,24 @@ class Plan(BaseModel):
             raise ValueError(f"steps {self.first} to {self.last} are none; give the first one first")
         return self
 
+    @property
+    def words(self) -> str:
+        """The edit in a few words, such as `carry, strength 2, steps 1 to 5, all layers, ...`."""
+        layers = "all layers" if self.layers == ("self-attention",) else f"layers {', '.join(self.layers)}"
+        branches = f"{' and '.join(self.branches)} branch"
+        steps = f"steps {self.first} to {self.last}"
+        return f"{self.kind}, strength {self.strength:g}, {steps}, {layers}, {branches}"
+
     def late(self, steps: int) -> Plan:
         """The same edit at as many of the last steps."""
         return self.model_copy(update={"first": steps - (self.last - self.first), "last": steps})
+
+
+EDIT_OF_MOVES = Plan(kind="carry", strength=2.0, last=5)
+"""The edit of a picture whose object is moved, where neither an experiment nor a person chose one."""
+
+EDIT_OF_TARGETS = Plan(kind="covariance", strength=5.0, last=8)
+"""As `EDIT_OF_MOVES`, for any other target: activations cannot be carried to where none of them were."""
 
 
 def make_plan(settings: Mapping[str, Any]) -> Plan:

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import UnderpaintingError, reason
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -53,8 +53,7 @@ def load_weights(model: nn.Module, folder: Path) -> str:
     except FileNotFoundError:
         raise UnderpaintingError(f"no {WEIGHTS} in {folder}: the weights are missing") from None
     except (SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise UnderpaintingError(f"{path} does not fit its configuration: {reason}") from None
+        raise UnderpaintingError(f"{path} does not fit its configuration: {reason(error)}") from None
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""What weights a study needs: whether they are here, where that was looked for, and what gets them."""
+"""What weights a study needs: whether they are here, where that was looked for, and what fetches them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Literal
 
 from underpainting import stilllife
-from underpainting.observers.checkpoints import Checkpoint, TorchFile, find, hub_cache
+from underpainting.observers.classifiers.timm import timm_weights
 from underpainting.observers.classifiers.vgg16 import VGG16
 from underpainting.observers.estimators import CHECKPOINTS, TRACERS
 from underpainting.observers.estimators.intrinsic import PAPER
 from underpainting.observers.own import registered
+from underpainting.weights import PIPELINES, Checkpoint, TorchFile, lacking, pipeline
 
 Part = Literal["model", "estimator", "classifier"]
-STABLE_DIFFUSION = "CompVis/stable-diffusion-v1-4"
 KNOWN: dict[Part, tuple[Checkpoint | TorchFile, ...]] = {
-    "model": (Checkpoint(STABLE_DIFFUSION, STABLE_DIFFUSION, 4_270_000_000, "CreativeML OpenRAIL-M"),),
+    "model": PIPELINES,
     "estimator": (*(layout.weights for layout in TRACERS), *CHECKPOINTS, PAPER),
     "classifier": (VGG16,),
 }
@@ -28,7 +28,7 @@ FOLDERS: dict[Part, str] = {"model": "pipeline", "estimator": "estimator", "clas
 class Needed:
     """One set of weights. where: the folder or file that was looked for. size: bytes, None if not known.
 
-    command: what gets it, empty where nothing need or can be fetched.
+    command: what fetches it, empty where nothing need or can be fetched.
     """
 
     part: Part
@@ -39,17 +39,24 @@ class Needed:
     licence: str
     command: str
 
+    @property
+    def line(self) -> str:
+        """What to say of it where it is not here."""
+        if self.command:
+            return lacking(self.name, self.where, self.command, self.size, self.licence)
+        return f"{self.name} is not here (looked for at {self.where}): put it there"
+
 
 def known_needs() -> list[Needed]:
     """What everything needs that is known by name."""
-    names = {part: ("stilllife", *(of.observer for of in known)) for part, known in KNOWN.items()}
+    names = {part: ("stilllife", *(of.name for of in known)) for part, known in KNOWN.items()}
     return [needed for part, of in names.items() for name in of for needed in needs(part, name)]
 
 
 def needs(part: Part, name: str) -> list[Needed]:
     """What a model, estimator or classifier needs, by the name that a study's config gives it.
 
-    Several estimators with commas between are told one by one. Nothing is loaded or downloaded.
+    Several estimators with commas between are told one by one. Nothing is loaded or fetched.
     """
     if part == "estimator" and "," in name:
         return [needed for one in name.split(",") for needed in needs(part, one.strip())]
@@ -58,18 +65,18 @@ def needs(part: Part, name: str) -> list[Needed]:
     if Path(name).is_dir() or (Path(name).is_absolute() and ":" not in name):
         return [_folder(part, name, Path(name), "")]
     for known in KNOWN[part]:
-        if isinstance(known, TorchFile) and name == known.observer:
-            here, where = known.path.is_file(), str(known.path)
-            return [Needed(part, name, here, where, known.size, known.licence, known.command)]
-        if isinstance(known, Checkpoint) and name in (known.observer, known.repository):
-            return [_of_hub(part, name, known.repository, known.size, known.licence)]
-    if name.startswith("timm:"):
-        return [_of_hub(part, name, "timm/" + name.removeprefix("timm:"), None, "")]
+        if name == known.name or (isinstance(known, Checkpoint) and name == known.repository):
+            return [_weights(part, name, known)]
+    if part == "classifier" and name.startswith("timm:"):
+        return [_weights(part, name, timm_weights(name.removeprefix("timm:")))]
     own = registered(part, name)
     if own or (":" in name and part != "model"):
         module = (own.value if own else name).partition(":")[0]
         return [Needed(part, name, _importable(module), f"module {module}", None, "", "")]
-    return [_of_hub(part, name, name.partition(":")[0], None, "")]
+    repository = name.partition(":")[0]
+    if part == "estimator" or repository.count("/") != 1:
+        return [_folder(part, name, Path(name), "")]
+    return [_weights(part, name, pipeline(repository))]
 
 
 def _folder(part: Part, name: str, folder: Path, licence: str) -> Needed:
@@ -78,10 +85,10 @@ def _folder(part: Part, name: str, folder: Path, licence: str) -> Needed:
     return Needed(part, name, here, str(folder), size, licence, "")
 
 
-def _of_hub(part: Part, name: str, repository: str, size: int | None, licence: str) -> Needed:
-    folder = find(repository)
-    where = str(folder or hub_cache(repository))
-    return Needed(part, name, folder is not None, where, size, licence, f"hf download {repository}")
+def _weights(part: Part, name: str, of: Checkpoint | TorchFile) -> Needed:
+    found = of.find()
+    here, where = found is not None, str(found or of.path)
+    return Needed(part, name, here, where, of.size, of.licence, of.command)
 
 
 def _importable(module: str) -> bool:

@@ -14,6 +14,7 @@ from underpainting.records.atomic import (
     write_bytes,
 )
 from underpainting.records.tables import (
+    BATCH,
     CLASSIFICATION,
     EMERGENCE,
     INTERVENTIONS,
@@ -29,6 +30,7 @@ from underpainting.records.tables import (
 )
 
 __all__ = [
+    "BATCH",
     "CLASSIFICATION",
     "EMERGENCE",
     "INTERVENTIONS",

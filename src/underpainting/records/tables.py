@@ -109,6 +109,24 @@ property: the one that is scored, empty for scores of the picture itself. metric
 no score.
 """
 
+BATCH = pa.schema(
+    [
+        ("image", _NAME),
+        ("prompt", _NAME),
+        ("seed", pa.int64()),
+        ("property", _NAME),
+        ("metric", _NAME),
+        ("unedited", pa.float64()),
+        ("edited", pa.float64()),
+        ("class_unedited", _NAME),
+        ("class_edited", _NAME),
+    ]
+)
+"""One row a score of a picture of a batch, unedited and edited; metric as in `INTERVENTIONS`.
+
+class_unedited, class_edited: what a classifier sees first in the picture, null without one.
+"""
+
 PROMPTS = pa.schema(
     [
         ("image", pa.string()),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from underpainting.probes.card import header, markdown
 from underpainting.records import EMERGENCE, read_table, sha256_file
 from underpainting.report.reading import HASHED
 from underpainting.study.config import config_toml
 from underpainting.study.folder import Study, read_environment
-from underpainting.study.results import NAMES, results
+from underpainting.study.results import results
+from underpainting.vocabulary import METRICS, first_step, step_interval
 
 _READ = """\
 ```
@@ -49,15 +49,15 @@ def about_study(study: Study) -> str:
     Raises UnderpaintingError where the study is not done.
     """
     scores: list[list[object]] = [
-        [r.property, r.layer, r.step, NAMES[r.metric], r.probe, r.ceiling, r.position, r.shuffled, r.images]
+        [r.property, r.layer, r.step, METRICS[r.metric], r.probe, r.ceiling, r.position, r.shuffled, r.images]
         for r in results(study)
     ]
     emerged: list[list[object]] = [
-        [row["property"], _step(row["step"]), f"{_step(row['low'])} to {_step(row['high'])}"]
+        [row["property"], first_step(row["step"]), step_interval(row["low"], row["high"]) or "-"]
         for row in read_table(study.emergence, EMERGENCE).to_pylist()
         if (row["layer"], row["source"], row["criterion"]) == ("best", "probe", "emergence")
     ]
-    columns = ["property", "layer", "step", "metric", "probe", "ceiling", "position only", "shuffled"]
+    columns = ["property", "layer", "step", "metric", "probe", "ceiling", "position alone", "shuffled labels"]
     hashes: list[list[object]] = [
         [f"`{name}`", f"`{sha256_file(study.folder / name)}`"]
         for name in HASHED
@@ -69,7 +69,7 @@ def about_study(study: Study) -> str:
             "## Scores at the best layer, last step\n",
             markdown([*columns, "test pictures"], scores),
             "## Emergence\n",
-            markdown(["property", "from step", "95 % interval"], emerged),
+            markdown(["property", "emerges at step", "95 % interval"], emerged),
             "## Settings\n",
             f"```toml\n{config_toml(study.config)}```\n",
             "## Versions and weights\n",
@@ -78,7 +78,3 @@ def about_study(study: Study) -> str:
             markdown(["file", "hash"], hashes),
         ]
     )
-
-
-def _step(step: Any) -> str:
-    return "not reached" if step is None else str(step)

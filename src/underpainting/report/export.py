@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from underpainting.findings.classification import accuracies, calibration, recognised
 from underpainting.records import write_bytes
-from underpainting.report.conclusions import against
+from underpainting.report.conclusions import differences
 from underpainting.report.drawing import Drawing, Palette
 from underpainting.report.figures import (
     accuracy_figure,
@@ -34,6 +34,7 @@ from underpainting.report.tables import (
     score_table,
     step_table,
 )
+from underpainting.report.verdicts import study_headlines
 
 Kind = Literal["png", "svg"]
 TONES = {"saliency": "#37765a", "depth": "#9a5a22", "shading": "#56606e"}
@@ -113,11 +114,8 @@ def _exported(study: Study) -> Iterator[Exported]:
         for of in study.card["layers"]
     ]
     yield Exported("network", about, network_figure(study.card["layers"], best, PRINT))
-    differences = [
-        {"property": row.name, "control": row.rival, "step": row.step, **asdict(row.difference)}
-        for row in against(study)
-    ]
-    for name, of in (("against", differences), ("emergence", study.emergence), ("leads", study.leads)):
+    against = [asdict(row) for row in differences(study, study_headlines(study))]
+    for name, of in (("against", against), ("emergence", study.emergence), ("leads", study.leads)):
         if of:
             yield Exported(name, of)
     known = [of for of in study.seen if of.right]
@@ -126,7 +124,8 @@ def _exported(study: Study) -> Iterator[Exported]:
         bins = calibration(known)
         steps = study.scores.steps
         yield Exported("accuracy", [asdict(row) for row in shares], accuracy_figure(shares, PRINT))
-        yield Exported("recognised", [asdict(row) for row in first], recognised_figure(first, steps, PRINT))
+        drawing = recognised_figure([row for row in first if not row.noise], steps, PRINT)
+        yield Exported("recognised", [asdict(row) for row in first], drawing)
         yield Exported("calibration", [asdict(row) for row in bins], calibration_figure(bins, PRINT))
 
 

@@ -20,7 +20,8 @@ from underpainting.findings.growth import Grown
 from underpainting.report.colours import colour, ramp_name
 from underpainting.report.drawing import CELLS, PAGE, TEXT, Drawing, Palette
 from underpainting.report.recognition import draw_curves
-from underpainting.report.tables import METRICS, LayerTable, ScoreRow, number
+from underpainting.report.tables import LayerTable, ScoreRow, number
+from underpainting.vocabulary import METRICS
 
 WIDTH, RIGHT = 300.0, 8.0
 WIDE, WIDE_LEFT, WIDE_RIGHT = 920.0, 46.0, 130.0

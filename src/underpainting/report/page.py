@@ -7,9 +7,10 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from underpainting.findings.draws import ENOUGH
 from underpainting.records import write_bytes
 from underpainting.report.colours import RAMP_OF
-from underpainting.report.conclusions import RIVALS, against, conclusions
+from underpainting.report.conclusions import conclusions, differences, differences_table, signed
 from underpainting.report.figures import growth_figure, layer_figure, network_figure, step_figure
 from underpainting.report.interventions import intervention_sections
 from underpainting.report.pictures import gallery_data
@@ -19,14 +20,12 @@ from underpainting.report.tables import (
     BY_STEP,
     FURTHER,
     MAIN,
-    METRICS,
     NETWORKS,
     PARTS,
-    SOURCES,
+    ROWS,
     Property,
     ScoreRow,
     arrivals,
-    findings,
     interval,
     layer_table,
     listing,
@@ -36,8 +35,9 @@ from underpainting.report.tables import (
     properties,
     score_table,
     step_table,
-    summary,
 )
+from underpainting.report.verdicts import findings, study_headlines, summary
+from underpainting.vocabulary import METRICS, SOURCES, first_step, step_interval
 
 STROKES = {
     "unconditional": 'stroke="var(--tone)" stroke-width="1.8" stroke-dasharray="4 2"',
@@ -74,23 +74,28 @@ def render(study: Study) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "interval": interval}
+    environment.filters |= {
+        "number": number,
+        "interval": interval,
+        "signed": signed,
+        "first_step": first_step,
+    }
     shown = properties(study)
     rows, by_step = score_table(study), step_table(study)
-    found = findings(study, rows, by_step)
+    heads = study_headlines(study)
     present = {row.source for row in rows if row.estimate.pictures}
-    differences, networks = against(study), network_table(study)
+    against, networks = differences(study, heads), network_table(study)
     maps, looks, gallery = layer_table(study), look_table(study), gallery_data(study)
     return environment.get_template("report.html.j2").render(
         study=study,
         command_name=f'"{study.name}"' if " " in study.name else study.name,
         facts=_facts(study),
-        summary=summary(rows, found),
-        findings=found,
+        summary=summary(heads),
+        findings=findings(heads, rows, by_step),
         properties=shown,
         tone=lambda name: name if name in RAMP_OF else "own",
         metrics=METRICS,
-        sources={k: words for k, words in SOURCES.items() if k in present},
+        sources={k: words for k, words in ROWS.items() if k in present},
         scored=[SOURCES[source] for source in BY_STEP[1:]],
         main_scores=_columns(shown, rows, MAIN),
         further_scores=_columns(shown, rows, FURTHER),
@@ -118,9 +123,11 @@ def render(study: Study) -> str:
         strokes=STROKES,
         networks=[source for source in NETWORKS if any(row.source == source for row in networks)],
         arrivals=arrivals(study),
-        conclusions=conclusions(study, differences),
-        against=differences,
-        rivals=RIVALS,
+        step_interval=step_interval,
+        enough=ENOUGH,
+        conclusions=conclusions(heads, against),
+        against=against,
+        differences=differences_table(against, heads),
         leads=study.leads,
         looked_at=max((row.estimate.pictures for row in looks), default=0),
         network=network_figure(study.card["layers"], {of.name: of.layer for of in shown}).inline(),

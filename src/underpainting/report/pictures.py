@@ -10,7 +10,8 @@ from PIL import Image
 
 from underpainting.report.colours import ramp, ramp_name
 from underpainting.report.reading import Gallery, Study
-from underpainting.report.tables import METRICS, Property, number, properties
+from underpainting.report.tables import Property, number, properties
+from underpainting.vocabulary import METRICS
 
 BUDGET = 4_000_000
 SIDES = (256, 192, 128, 96)

@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 
 from underpainting.findings.classification import (
+    NOISY,
     Accuracy,
+    NoiseAnswer,
     Recognised,
     accuracies,
     calibration,
+    noise_answer,
     recognised,
 )
+from underpainting.findings.draws import ENOUGH
 from underpainting.report.figures import (
     accuracy_figure,
     calibration_figure,
@@ -21,6 +25,8 @@ from underpainting.report.figures import (
     recognised_figure,
 )
 from underpainting.report.reading import Study
+from underpainting.report.tables import number
+from underpainting.vocabulary import from_step
 
 LOOKED_AT = {
     "noisy": "noisy pictures",
@@ -39,12 +45,12 @@ def recognition_section(study: Study, shown: list[str]) -> dict[str, Any] | None
         return None
     rows, (layer, probe) = recognised(known), study.class_probe
     accuracy, reliability = [*probe, *accuracies(known)], calibration(known)
+    counted, last = [row for row in rows if not row.noise], study.scores.steps
     films = []
     for at, image in enumerate(shown):
         mine = [of for of in known if of.image == image and of.steps[0] > 0]
-        steps = {row.picture: row.first or "never" for row in rows if row.image == image}
         if mine:
-            words = "; ".join(f"{LOOKED_AT[look]} from step {step}" for look, step in steps.items())
+            words = "; ".join(_when(row, last) for row in rows if row.image == image)
             parts = [
                 {"look": of.picture, "caption": LOOKED_AT[of.picture], "figure": curves_figure(of).inline()}
                 for of in mine
@@ -55,32 +61,63 @@ def recognition_section(study: Study, shown: list[str]) -> dict[str, Any] | None
         "classifier": study.settings.get("labels", {}).get("classifier", ""),
         "filmed": len({row.image for row in rows}),
         "layer": layer,
-        "sentences": _sentences(rows, accuracy, layer),
+        "sentences": (*_baseline(noise_answer(known), rows), *_sentences(rows, accuracy, layer, last)),
         "accuracies": accuracy,
         "readers": readers,
         "accuracy_figure": accuracy_figure(accuracy).inline(),
-        "recognised_figure": recognised_figure(rows, study.scores.steps).inline(),
+        "recognised_figure": recognised_figure(counted, last).inline(),
         "calibration_figure": calibration_figure(reliability).inline(),
         "films": films,
     }
 
 
-def _sentences(rows: Sequence[Recognised], accuracy: Sequence[Accuracy], layer: str) -> tuple[str, ...]:
+def _when(row: Recognised, last: int) -> str:
+    """From which step one picture is recognised; or that noise is called so too, and no step counts."""
+    if row.noise:
+        return f"{LOOKED_AT[row.picture]}: {row.right} is what noise is called too, so that no step counts"
+    return f"{LOOKED_AT[row.picture]}: {from_step(row.first, last)}"
+
+
+def _baseline(noise: NoiseAnswer | None, rows: Sequence[Recognised]) -> list[str]:
+    """What the classifier calls noise, and what is therefore left out."""
+    if noise is None:
+        return []
+    left = sum(row.noise for row in rows)
+    films = "The noisy film of one is" if left == 1 else f"The {left} noisy films of one are"
+    marked = f"{films} marked and left out of \u201cright for good\u201d" if left else "No prompt names it"
+    return [
+        f"Its baseline is what it calls pure noise, which the noisy picture of step 1 is: {noise.name}, in "
+        f"{_percent(noise.share)} of {noise.pictures} pictures, with a mean probability of "
+        f"{number(noise.probability)}. {marked}."
+    ]
+
+
+def _sentences(
+    rows: Sequence[Recognised], accuracy: Sequence[Accuracy], layer: str, last: int
+) -> tuple[str, ...]:
     """When the right class is there, in words: by the classifier in each look, and by the class probe."""
     sentences = []
-    for look in ("noisy", "clean"):
-        first = [row.first or np.inf for row in rows if row.picture == look]
-        if first:
+    for look in (NOISY, "clean"):
+        first = [row.first or np.inf for row in rows if row.picture == look and not row.noise]
+        if len(first) >= ENOUGH:
             median = np.percentile(first, 50, method="inverted_cdf")
             never = sum(value == np.inf for value in first)
-            when = f"from step {median:.0f}" if np.isfinite(median) else "never"
-            more = f"; in {never} of {len(first)} it never is" if never else ""
+            when = from_step(int(median) if np.isfinite(median) else None, last)
+            more = f"; in {never} of {len(first)} it is not by the last step" if never else ""
             sentences.append(f"On {LOOKED_AT[look]} the right class is first for good {when} (median){more}.")
+        elif first:
+            sentences.append(
+                f"Of {LOOKED_AT[look]} {len(first)} are too few for a median ({ENOUGH} are asked for)."
+            )
     probe = [row for row in accuracy if row.picture == "probe"]
     if probe:
-        begin, end = (f"{round(100 * row.accuracy)}\u00a0%" for row in (probe[0], probe[-1]))
+        begin, end = (_percent(row.accuracy) for row in (probe[0], probe[-1]))
         sentences.append(
             f"A linear probe of the mean activation at {layer} names it for {begin} of the test pictures at "
             f"step 1 and for {end} at the last; the prompt, which the network is told, may be all it reads."
         )
     return tuple(sentences)
+
+
+def _percent(share: float) -> str:
+    return f"{round(100 * share)}\u00a0%"

@@ -1,4 +1,4 @@
-"""A classifier's view of one image: pictures step by step, probabilities of the leading classes below."""
+"""A classifier's view: an image step by step, its leading classes below, or a photograph and its classes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,12 @@ def draw_curves(
 
 
 def recognition_file(seen: Seen, frames: NDArray[np.uint8], kind: Literal["png", "svg"]) -> bytes:
-    """A figure of its own: frames [step, height, width, 3] above, curves below."""
+    """A figure of its own: frames [step, height, width, 3] above, curves below.
+
+    Of a picture that belongs to no step, such as a photograph, it beside its first classes.
+    """
+    if seen.steps[0] == 0:
+        return _picture_file(seen, frames[0], kind)
     steps = len(frames)
     width, height = LEFT + steps * CELL + RIGHT, 4.0
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": seen.image, "font.size": 10}):
@@ -73,9 +78,39 @@ def recognition_file(seen: Seen, frames: NDArray[np.uint8], kind: Literal["png",
             axes.imshow(frame, interpolation="antialiased")
         axes = figure.add_axes((LEFT / width, 0.55 / height, steps * CELL / width, (bottom - 0.7) / height))
         draw_curves(axes, seen)
-        out = io.BytesIO()
-        nothing = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-        figure.savefig(out, format=kind, metadata=nothing)
+        return _written(figure, kind)
+
+
+def _picture_file(seen: Seen, frame: NDArray[np.uint8], kind: Literal["png", "svg"]) -> bytes:
+    """One picture, frame [height, width, 3], with the probabilities of its first classes beside it."""
+    names, values = zip(*seen.best[0], strict=True)
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": seen.image, "font.size": 10}):
+        figure = Figure(figsize=(8, 3), dpi=110, facecolor=PAPER)
+        title = f"{seen.prompt or seen.image}: {seen.picture}"
+        figure.text(0.02, 0.93, title, va="center", color=INK, weight="bold")
+        axes = figure.add_axes((0.02, 0.06, 0.3, 0.8), anchor="NW")
+        axes.set_axis_off()
+        axes.imshow(frame, interpolation="antialiased")
+        axes = figure.add_axes((0.58, 0.06, 0.36, 0.8))
+        places = range(len(names))
+        hues = [HUES[2] if name in seen.right else HUES[0] for name in names]
+        axes.barh(places, values, color=hues, height=0.6)
+        for place, value in zip(places, values, strict=True):
+            axes.text(value + 0.02, place, f"{value:.2f}", va="center", color=MUTED)
+        words = [name.split(",")[0] + " (right)" * (name in seen.right) for name in names]
+        axes.set_yticks(places, words, color=INK)
+        axes.set_xlim(0, 1.15)
+        axes.invert_yaxis()
+        axes.set_xticks([])
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        return _written(figure, kind)
+
+
+def _written(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
+    out = io.BytesIO()
+    nothing = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
+    figure.savefig(out, format=kind, metadata=nothing)
     return out.getvalue()
 
 

@@ -3,47 +3,25 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Protocol
 
 import numpy as np
 
 from underpainting.findings.table import LOOKS, READERS
 from underpainting.report.intervals import Estimate, estimates
 from underpainting.report.reading import Study
+from underpainting.vocabulary import METRICS, SOURCES
 
 MAIN = {"dice": ("dice",), "spearman": ("spearman", "pearson")}
 FURTHER = {"dice": ("average_precision",), "spearman": ("spearman_centred", "pearson_centred")}
 PARTS = {"dice": (), "spearman": ("spearman_object", "spearman_background")}
-METRICS = {
-    "dice": "Dice",
-    "average_precision": "average precision",
-    "spearman": "rank",
-    "pearson": "linear",
-    "rmse": "RMSE",
-    "spearman_centred": "rank",
-    "pearson_centred": "linear",
-    "spearman_object": "on the object",
-    "spearman_background": "on the background",
+ROWS = {
+    **{source: words for source, words in SOURCES.items() if not source.startswith("estimator:")},
+    "gain": "probe less position alone",
 }
-SOURCES = {
-    "probe": "Probe",
-    "unconditional": "Unconditional branch",
-    "decoder": "Decoder\u2019s attention",
-    "permuted": "Weights permuted",
-    "fresh": "Untrained network",
-    "permuted-own": "Weights permuted, own trajectory",
-    "fresh-own": "Untrained network, own trajectory",
-    "latents:clean": "Clean latents",
-    "latents:noisy": "Noisy latents",
-    "network:clean": "Network, clean latents",
-    "network:noisy": "Network, noisy latents",
-    "shuffled": "Shuffled labels",
-    "position": "Position only",
-    "luminance": "Picture\u2019s luminance",
-    "ceiling": "Grid\u2019s ceiling",
-    "gain": "Probe over position",
-}
-SCORED = tuple(source for source in SOURCES if source != "gain")
-BY_STEP = ("probe", "latents:clean", "latents:noisy", "shuffled", "position", "ceiling")
+"""Rows of the score table; `gain` is taken picture by picture."""
+SCORED = tuple(source for source in ROWS if source != "gain")
+BY_STEP = ("probe", "position", "shuffled", "latents:noisy", "latents:clean", "ceiling")
 NETWORKS = (
     "unconditional",
     "network:clean",
@@ -95,15 +73,6 @@ class LayerTable:
     ceiling: float
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What the numbers say of one property: its headline score and a sentence for each comparison."""
-
-    name: str
-    row: ScoreRow
-    sentences: tuple[str, ...]
-
-
 def properties(study: Study) -> tuple[Property, ...]:
     """The card's properties; saliency, depth and shading first, then a user's own in the card's order."""
     order = ("saliency", "depth", "shading")
@@ -118,7 +87,7 @@ def score_table(study: Study) -> tuple[ScoreRow, ...]:
     for found in properties(study):
         for metric in METRICS:
             if (found.name, metric, "probe") in study.scores.cubes:
-                rows += _rows(study, found, metric, study.scores.steps, tuple(SOURCES))
+                rows += _rows(study, found, metric, study.scores.steps, tuple(ROWS))
     return tuple(rows)
 
 
@@ -159,7 +128,7 @@ def network_table(study: Study) -> tuple[ScoreRow, ...]:
 
 @dataclass(frozen=True)
 class Arrival:
-    """From which step a reader is at the common bar, and above the probe; None is never."""
+    """From which step a reader is at the common bar, and above the probe; None is not reached."""
 
     name: str
     reader: str
@@ -175,9 +144,9 @@ def arrivals(study: Study) -> tuple[Arrival, ...]:
         if row["layer"] == "best"
     }
     return tuple(
-        Arrival(found.name, words, of[key], of.get((found.name, source, "overtakes")))
+        Arrival(found.name, source, of[key], of.get((found.name, source, "overtakes")))
         for found in properties(study)
-        for source, words in READERS.items()
+        for source in READERS
         if (key := (found.name, source, "bar")) in of
     )
 
@@ -199,54 +168,6 @@ def layer_table(study: Study) -> tuple[LayerTable, ...]:
     return tuple(tables)
 
 
-def findings(study: Study, table: tuple[ScoreRow, ...], by_step: tuple[ScoreRow, ...]) -> tuple[Finding, ...]:
-    """One finding a property from the score and step tables, in words that the intervals allow."""
-    found = []
-    first_at_bar = {(row.name, row.reader): row.bar[0] for row in arrivals(study)}
-    for which in properties(study):
-        mine = {(row.source, row.metric): row for row in table if row.name == which.name}
-        if ("probe", which.metric) not in mine:
-            continue
-        probe = mine["probe", which.metric]
-        first = next(r for r in by_step if (r.name, r.source, r.step) == (which.name, "probe", 1))
-        sentences = [_against_position(mine["gain", which.metric].estimate)]
-        centred = mine.get(("probe", f"{which.metric}_centred"))
-        if centred is not None and np.isfinite(centred.estimate.mean):
-            left = number(centred.estimate.mean)
-            sentences.append(f"With each place\u2019s mean taken out of label and prediction, {left}.")
-        ceiling = mine["ceiling", which.metric].estimate.mean
-        if np.isfinite(ceiling) and ceiling > 0:
-            share = round(100 * probe.estimate.mean / ceiling)
-            sentences.append(
-                f"That is {share}\u00a0% of what the layer\u2019s grid allows ({number(ceiling)})."
-            )
-        shuffled = mine["shuffled", which.metric].estimate.mean
-        last = f"at step 1 the probe scores {number(first.estimate.mean)}"
-        if np.isfinite(shuffled):
-            sentences.append(f"Shuffled labels give {number(shuffled)}; {last}.")
-        else:
-            sentences.append(f"{last[0].upper()}{last[1:]}.")
-        sentences += _who_is_later(which.name, first_at_bar)
-        found.append(Finding(which.name, probe, tuple(sentences)))
-    return tuple(found)
-
-
-def summary(table: tuple[ScoreRow, ...], found: tuple[Finding, ...]) -> str:
-    """The study in one sentence, from the score table and the findings."""
-    means = {(row.name, row.metric, row.source): row.estimate.mean for row in table}
-    if not found:
-        return "No property was scored."
-    parts = []
-    for row in (finding.row for finding in found):
-        position = means[row.name, row.metric, "position"]
-        against = f", position alone {number(position)}" if np.isfinite(position) else ""
-        parts.append(f"{row.name} ({METRICS[row.metric]} {number(row.estimate.mean)}{against})")
-    listed = " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
-    last = found[0].row.step
-    reads = f"one linear map per token reads {listed} off the denoiser\u2019s activations"
-    return f"At step {last} of {last}, {reads}."
-
-
 def number(value: float, digits: int = 2) -> str:
     """A score for reading: fixed digits, a true minus sign, a dash where it is not defined."""
     if not np.isfinite(value):
@@ -255,7 +176,19 @@ def number(value: float, digits: int = 2) -> str:
     return text.replace("-", "\u2212") if float(text) else text.lstrip("-")
 
 
-def interval(estimate: Estimate, digits: int = 2) -> str:
+class Within(Protocol):
+    """Anything with the ends of an interval."""
+
+    @property
+    def low(self) -> float:
+        """Its lower end."""
+
+    @property
+    def high(self) -> float:
+        """Its upper end."""
+
+
+def interval(estimate: Within, digits: int = 2) -> str:
     """A 95 % interval for reading; empty where there is none."""
     if not np.isfinite(estimate.low):
         return ""
@@ -285,35 +218,6 @@ def _score_rows(
         ScoreRow(found.name, found.layer, step, source, metric, estimate)
         for source, estimate in zip(at, made, strict=True)
     ]
-
-
-def _who_is_later(name: str, first_at_bar: Mapping[tuple[str, str], int | None]) -> list[str]:
-    """From when the probe is at its bar, and which readers are there later, and which are not."""
-    mine = first_at_bar.get((name, READERS["probe"]))
-    others = {reader: step for (of, reader), step in first_at_bar.items() if of == name}
-    others.pop(READERS["probe"], None)
-    if mine is None or not others:
-        return []
-    later = [reader for reader, step in others.items() if step is None or step > mine]
-    level = [reader for reader in others if reader not in later]
-    sentences = [f"It stays at 0.9 of its last score from step {mine} on."]
-    sentences += [f"There later than it: {'; '.join(later)}."] if later else []
-    sentences += [f"Not later: {'; '.join(level)}."] if level else []
-    return sentences
-
-
-def _against_position(gain: Estimate) -> str:
-    if not np.isfinite(gain.mean):
-        return "Position alone was not scored."
-    within = f" ({interval(gain)})" if interval(gain) else ""
-    if not np.isfinite(gain.low):
-        side = "above" if gain.mean > 0 else "below"
-        return f"{number(abs(gain.mean))} {side} position alone, from too few prompts for an interval."
-    if gain.low > 0:
-        return f"Above position alone by {number(gain.mean)}{within}."
-    if gain.high < 0:
-        return f"Below position alone, by {number(-gain.mean)} (difference {interval(gain)})."
-    return f"Not told apart from position alone: difference {number(gain.mean)}{within}."
 
 
 def _mean(values: np.ndarray) -> float:

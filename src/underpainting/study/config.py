@@ -22,7 +22,10 @@ class _Section(BaseModel):
 
 
 class ModelConfig(_Section):
-    """The pipeline and how it denoises. height, width: in pixels, the pipeline's own if not given."""
+    """The pipeline and how it denoises. height, width: in pixels, the pipeline's own if not given.
+
+    variant: of its weights' files, as diffusers names it, such as fp16.
+    """
 
     name: str = "stilllife"
     scheduler: str = "lms"
@@ -31,6 +34,7 @@ class ModelConfig(_Section):
     dtype: Literal["float32", "float16", "bfloat16"] = "float32"
     height: int | None = Field(default=None, ge=8)
     width: int | None = Field(default=None, ge=8)
+    variant: str | None = None
 
 
 class PromptsConfig(_Section):
@@ -100,12 +104,16 @@ class ControlsConfig(_Section):
 
 
 class RunConfig(_Section):
-    """How the work is cut: pictures in a batch and in a shard, the device, pictures in the gallery."""
+    """How the work is cut: pictures in a batch and in a shard, the device, pictures in the gallery.
+
+    threads: of each process; if not given, as many as CPUs are, shared out among the processes.
+    """
 
     batch_size: int = Field(default=8, ge=2, le=1024)
     shard_size: int = Field(default=32, ge=1, le=10_000)
     device: str = "auto"
     gallery: int = Field(default=8, ge=0, le=1000)
+    threads: int | None = Field(default=None, ge=1, le=4096)
 
 
 class StudyConfig(_Section):

@@ -21,9 +21,11 @@ from underpainting.study.config import StudyConfig
 from underpainting.study.folder import Study, read_environment, write_json
 from underpainting.study.labels import choose_properties
 from underpainting.study.places import Places
+from underpainting.threads import set_threads
 
 DECODER = "vae.decoder.mid_block.attentions.0"
 OWN = "-own"
+DIGITS = ("device", "machine", "threads")  # on which last digits depend, as on versions
 PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "numpy")
 
 
@@ -75,7 +77,8 @@ def open_workshop(
 def open_model(config: StudyConfig, model: Model | None = None) -> Model:
     """Load the model that a config names, or take the one given, with the config's scheduler."""
     device, dtype = choose_device(config.run.device), getattr(torch, config.model.dtype)
-    model = model or load(config.model.name, device=device, torch_dtype=dtype)
+    wanted = config.model
+    model = model or load(wanted.name, device=device, torch_dtype=dtype, variant=wanted.variant)
     use_scheduler(model, config.model.scheduler)
     if (config.model.height or model.size[0], config.model.width or model.size[1]) == model.size:
         return model
@@ -91,27 +94,32 @@ def choose_device(name: str) -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
+def use_threads(study: Study, workers: int = 1) -> None:
+    """Compute with as many threads as the study was begun with, for the same bytes; others if asked for.
+
+    One that is not begun has those of its config, or as many as the CPUs given, shared out among workers.
+    """
+    recorded = read_environment(study)
+    kept = study.config.run.threads if recorded is None else int(recorded["threads"])
+    set_threads(kept, workers)
+
+
 def record_environment(study: Study, workshop: Workshop) -> list[str]:
     """Record what a study's first run works with; hold a later run to it.
 
-    Threads are set as they were. Returns what else has changed and may change last digits, one line each.
+    Returns what has changed and may change last digits, one line each.
     Raises UnderpaintingError where model or estimator are not those that the study was begun with.
     """
     recorded = read_environment(study)
-    if recorded is not None:
-        torch.set_num_threads(int(recorded["threads"]))
     present = _environment(study, workshop)
     if recorded is None:
         with sealing(study.environment) as temporary:
             write_json(temporary, present)
         return []
     _hold_to(study, recorded, present, ("model", "estimator", "classifier"))
-    before = {
-        **recorded.get("versions", {}),
-        "device": recorded.get("device"),
-        "machine": recorded.get("machine"),
-    }
-    now = {**present["versions"], "device": present["device"], "machine": present["machine"]}
+    before, now = (
+        {**of.get("versions", {}), **{key: of.get(key) for key in DIGITS}} for of in (recorded, present)
+    )
     return [
         f"{name} was {before.get(name)}, is {value}: later pictures may differ in their last digits"
         for name, value in now.items()
@@ -120,13 +128,13 @@ def record_environment(study: Study, workshop: Workshop) -> list[str]:
 
 
 def recorded_model(study: Study) -> Model:
-    """Load a study's model alone; where the study was begun, as it was: threads, weights.
+    """Load a study's model alone, with the threads of `use_threads`.
 
     Raises UnderpaintingError where it is not there, or not the one that the study was begun with.
     """
+    use_threads(study)
     model, recorded = open_model(study.config), read_environment(study)
     if recorded is not None:
-        torch.set_num_threads(int(recorded["threads"]))
         _hold_to(study, recorded, {"model": _about_model(study, model)}, ("model",))
     return model
 

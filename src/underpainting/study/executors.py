@@ -14,6 +14,8 @@ from multiprocessing import Pipe, connection, get_context, parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import torch
+
 from underpainting.errors import UnderpaintingError
 from underpainting.study.environment import Workshop, open_workshop, record_environment
 from underpainting.study.folder import Study, clear_leftovers, open_study
@@ -58,8 +60,9 @@ class _Pools:
         self._pool = self._open()
 
     def _open(self) -> ProcessPoolExecutor:
+        threads = torch.get_num_threads()
         ended, self._life = Pipe(duplex=False)
-        pool = ProcessPoolExecutor(self._workers, get_context("spawn"), _begin, (ended,))
+        pool = ProcessPoolExecutor(self._workers, get_context("spawn"), _begin, (threads, ended))
         with _deaf_to_ctrl_c():
             for _ in range(self._workers):
                 pool.submit(_load, self._job[0])  # what goes wrong here does so again, and is told, in _make
@@ -109,8 +112,12 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, heard)
 
 
-def _begin(ended: Connection) -> None:
-    """Set a worker process up: it ends when its parent does, or says so by closing its end of the pipe."""
+def _begin(threads: int, ended: Connection) -> None:
+    """Set a worker process up.
+
+    It has as many threads as its parent, and ends when that does, or closes its end of the pipe.
+    """
+    torch.set_num_threads(threads)
     threading.Thread(target=_end_when_told, args=(ended,), daemon=True).start()
 
 

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -39,26 +40,60 @@ def read_prompts(file: str, limit: int | None = None, *, after: Sequence[PromptR
     """Read prompts and seeds from a CSV or Parquet file, the first `limit` rows; "stilllife" is the bundled
     list. after: pictures of another file, whose numbers of prompts go on and which may not come again.
 
-    Columns are `prompts,seeds,prompt_inds` as published or `prompt,seed`; other columns are left alone. A CSV
+    Columns are `prompts,seeds,prompt_inds` as published or `prompt,seed`; other columns are left alone.
+    Without seeds, rows are given 0, 1, ... in their order, and those of a second file the next numbers. A CSV
     may be UTF-8, UTF-16 or ISO-8859-1, and may hold stray quotes. Raises UnderpaintingError naming the line
     of a bad row.
     """
+    path = _path(file)
+    rows = list(_parquet(path) if _is_parquet(path) else _csv(path))
+    if not rows:
+        raise UnderpaintingError(f"{path} holds no prompts; add a row of prompt below the column names")
+    return _numbered(rows[:limit], path, after)
+
+
+def about_seeds(file: str) -> str:
+    """What to say of a file of prompts that has no seeds; empty where it has.
+
+    Raises UnderpaintingError as `read_prompts` does.
+    """
+    path = _path(file)
+    columns = _columns(_parquet_table(path).column_names if _is_parquet(path) else _csv_start(path)[2], path)
+    return "" if "seed" in columns else f"{file} has no seeds: its rows are given 0, 1, ... in their order"
+
+
+def _path(file: str) -> Path:
     path = stilllife.folder() / "prompts.csv" if file == "stilllife" else Path(file)
     if not path.is_file():
         raise UnderpaintingError(f"no prompts at {path}; give a CSV or Parquet file with columns prompt,seed")
-    rows = list(_parquet(path) if _is_parquet(path) else _csv(path))
-    if not rows:
-        raise UnderpaintingError(
-            f"{path} holds no prompts; add a row of prompt and seed below the column names"
-        )
-    return _numbered(rows[:limit], path, after)
+    return path
+
+
+def read_column(file: str, name: str) -> list[str] | None:
+    """Another column of a file of prompts, as text row by row; None where the file has no such column.
+
+    A CSV is read strictly: what holds commas is quoted. Raises UnderpaintingError as `read_prompts`.
+    """
+    path = Path(file)
+    if file == "stilllife":
+        return None
+    if _is_parquet(path):
+        table = pq.read_table(path)
+        at = [column.strip().lower() for column in table.column_names]
+        values = table.column(at.index(name)).to_pylist() if name in at else None
+        return None if values is None else ["" if value is None else str(value) for value in values]
+    header, *records = csv.reader(line for line in _decode(path).splitlines() if line.strip())
+    at = [column.strip().strip('"').lower() for column in header]
+    if name not in at:
+        return None
+    return [record[at.index(name)] if len(record) > at.index(name) else "" for record in records]
 
 
 @dataclass(frozen=True)
 class _Raw:
     where: str
     prompt: str
-    seed: int
+    seed: int | None
     prompt_ind: int | None
 
 
@@ -67,11 +102,11 @@ def _numbered(rows: Sequence[_Raw], path: Path, after: Sequence[PromptRow]) -> l
     seen = {row.image: "in the other file" for row in after}
     first = max(numbers.values(), default=-1) + 1 - len(numbers)
     result = []
-    for raw in rows:
-        number = raw.prompt_ind
+    for at, raw in enumerate(rows, start=len(after)):
+        number, seed = raw.prompt_ind, at if raw.seed is None else raw.seed
         if number is None:
             number = numbers.setdefault(raw.prompt, first + len(numbers))
-        row = PromptRow(raw.prompt, raw.seed, number)
+        row = PromptRow(raw.prompt, seed, number)
         if row.image in seen:
             raise UnderpaintingError(
                 f"{path} {raw.where}: picture {row.image} is already {seen[row.image]}; "
@@ -87,13 +122,17 @@ def _is_parquet(path: Path) -> bool:
         return file.read(4) == b"PAR1"
 
 
-def _parquet(path: Path) -> Iterator[_Raw]:
+def _parquet_table(path: Path) -> pa.Table:
     try:
-        table = pq.read_table(path)
+        return pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
         raise UnderpaintingError(
             f"{path} is not a readable Parquet file ({str(error).splitlines()[0]})"
         ) from None
+
+
+def _parquet(path: Path) -> Iterator[_Raw]:
+    table = _parquet_table(path)
     columns = _columns(table.column_names, path)
     values = {name: table.column(place).to_pylist() for name, place in columns.items()}
     for i in range(table.num_rows):
@@ -101,12 +140,17 @@ def _parquet(path: Path) -> Iterator[_Raw]:
         yield _row(fields, path, f"row {i + 1}")
 
 
-def _csv(path: Path) -> Iterator[_Raw]:
+def _csv_start(path: Path) -> tuple[list[str], int, list[str]]:
+    """A file's lines, which of them names the columns, and the columns."""
     lines = _decode(path).splitlines(keepends=True)
     start = next((i for i, line in enumerate(lines) if line.strip()), None)
     if start is None:
         raise UnderpaintingError(f"{path} is empty; give a CSV with columns prompt,seed")
-    header = next(csv.reader([lines[start]]))
+    return lines, start, next(csv.reader([lines[start]]))
+
+
+def _csv(path: Path) -> Iterator[_Raw]:
+    lines, start, header = _csv_start(path)
     columns = _columns(header, path)
     at = start + 1
     while at < len(lines):
@@ -121,15 +165,15 @@ def _csv(path: Path) -> Iterator[_Raw]:
 def _record(lines: list[str], at: int, columns: dict[str, int], width: int) -> tuple[dict[str, str], int]:
     """Fields of the record that starts at a line, and how many lines it takes.
 
-    In this order: the line as proper CSV; the line cut by commas from both ends around the prompt, whatever
-    quotes it holds; several lines as proper CSV. What is none of these is given back as far as it can be
-    told.
+    In this order: the line as proper CSV; where numbers stand beside the prompt, the line cut by commas from
+    both ends around it, whatever quotes it holds; several lines as proper CSV. What is none of these is given
+    back as far as it can be told.
     """
     whole = _strict(lines[at], columns, width)
     if whole and _numbers_fit(whole):
         return whole, 1
     cut = _cut(lines[at], columns, width)
-    if cut and _numbers_fit(cut):
+    if cut and len(columns) > 1 and _numbers_fit(cut):
         return cut, 1
     for used in range(2, min(LONGEST_RECORD, len(lines) - at) + 1):
         joined = _strict("".join(lines[at : at + used]), columns, width)
@@ -180,10 +224,11 @@ def _columns(header: Sequence[str], path: Path) -> dict[str, int]:
         key: next((names.index(name) for name in known if name in names), None)
         for key, known in NAMES.items()
     }
-    if found["prompt"] is None or found["seed"] is None:
-        shown = ", ".join(names)[:80] or "nothing"
+    if found["prompt"] is None:
+        shown = shorten(", ".join(names), 80, placeholder=" ...") or "nothing"
         raise UnderpaintingError(
-            f"{path} needs columns prompt,seed or prompts,seeds,prompt_inds on its first line, not {shown}"
+            f"{path} needs columns prompt,seed (or prompt alone, or prompts,seeds,prompt_inds) on its first "
+            f"line, not {shown}"
         )
     return {key: place for key, place in found.items() if place is not None}
 
@@ -201,8 +246,8 @@ def _row(fields: dict[str, str], path: Path, where: str) -> _Raw:
             raise UnderpaintingError(
                 f"{path} {where}: {name} {fields[name]!r} is not a whole number from 0; correct the row"
             )
-    number = _whole(fields["prompt_ind"]) if "prompt_ind" in fields else None
-    return _Raw(where, prompt, _whole(fields["seed"]) or 0, number)
+    seed, number = (_whole(fields[name]) if name in fields else None for name in ("seed", "prompt_ind"))
+    return _Raw(where, prompt, seed, number)
 
 
 def _whole(text: str) -> int | None:

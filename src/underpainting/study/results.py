@@ -13,6 +13,7 @@ from underpainting.probes import ProbeSet
 from underpainting.records import SCORES, main_branch, read_table, require_whole
 from underpainting.study.folder import Study
 from underpainting.study.shards import set_aside
+from underpainting.vocabulary import METRICS
 
 SOURCES = {
     "probe": "probe",
@@ -21,16 +22,6 @@ SOURCES = {
     "shuffled": "shuffled",
     "noisy_latents": "latents:noisy",
     "clean_latents": "latents:clean",
-}
-NAMES = {
-    "dice": "Dice",
-    "average_precision": "average precision",
-    "spearman": "rank",
-    "pearson": "linear",
-    "spearman_centred": "rank, position out",
-    "pearson_centred": "linear, position out",
-    "spearman_object": "rank, on the object",
-    "spearman_background": "rank, on the background",
 }
 
 
@@ -82,12 +73,12 @@ def results(study: Study) -> list[Result]:
         columns = {key: np.asarray(table[key].to_pylist()) for key in ("branch", "source", "metric")}
         values = table["value"].to_numpy()
         mine = np.isin(columns["branch"], ["", branch])
-        for metric in NAMES:
+        for metric in METRICS:
             of = {
                 field: values[mine & (columns["metric"] == metric) & (columns["source"] == source)]
                 for field, source in SOURCES.items()
             }
-            if len(of["probe"]):
+            if len(of["probe"]) and metric != "rmse":  # of which less is better
                 means = {field: _mean(chosen) for field, chosen in of.items()}
                 found.append(
                     Result(name, best.layer, probes.steps, branch, metric, len(of["probe"]), aside, **means)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pyarrow as pa
-import torch
 
 from underpainting.controls import save_reader
 from underpainting.diffusion import Model
@@ -28,7 +27,7 @@ from underpainting.study.choosing import (
 )
 from underpainting.study.classes import CLASSES, calibrate_class_scores, fit_class_probes
 from underpainting.study.damage import find_damage, repair
-from underpainting.study.environment import open_workshop, record_environment
+from underpainting.study.environment import open_workshop, record_environment, use_threads
 from underpainting.study.executors import Make, shard_maker
 from underpainting.study.fitting import empty_sums, label_means, merge, read_sums, write_sums
 from underpainting.study.folder import Study, clear_leftovers, only_run, write_json
@@ -57,8 +56,8 @@ def run_study(
     """Run a study, or go on with it from its last whole shard; nothing happens to one that is done and whole.
 
     What is damaged on disk is made again. model, estimator: objects to use instead of loading those that the
-    config names, in this process alone. workers: processes that make shards; the cores are shared out among
-    them when the study begins. max_set_aside: share of the pictures that may be set aside as unsound.
+    config names, in this process alone. workers: processes that make shards. the CPUs
+    are shared out among them. max_set_aside: share of the pictures that may be set aside as unsound.
 
     Raises UnderpaintingError where something named cannot be loaded or is not what the study was begun with,
     another run is at work in the folder, the disk is full, or too many pictures are unsound.
@@ -75,8 +74,7 @@ def run_study(
         if study.done:
             return
         progress.start(len(study.rows), sum(len(s.pictures) for s in study.shards if study.is_whole(s)))
-        if workers > 1 and not study.environment.is_file():
-            torch.set_num_threads(max(1, torch.get_num_threads() // workers))
+        use_threads(study, workers)
         with shard_maker(study, workers, max_set_aside) as make:
             workshop = open_workshop(study.config, model, estimator)
             for line in record_environment(study, workshop):

@@ -34,6 +34,12 @@ from underpainting.study.making import denoise, to_bytes
 from underpainting.study.prompts import PromptRow
 
 MASK, SHUFFLED_STRENGTH = "saliency", 1e-2
+CARRIED_MAPS_ONLY = (
+    "activations can only be carried along where the picture's own maps are moved; for other targets name "
+    "the edit covariance, minimum or gradient"
+)
+Tick = Callable[[float], None]
+"""Is told how many pictures, or parts of one, were painted."""
 
 
 @dataclass(frozen=True)
@@ -72,35 +78,15 @@ class Easel:
         return {layer.name: layer.grid for layer in self.workshop.places.watched}
 
     def layers(self, plan: Plan) -> tuple[Layer, ...]:
-        """The layers of a plan.
-
-        Raises UnderpaintingError where one has no probe, a property or branch is not there, or steps are more
-        than the study's.
-        """
-        if plan.layers == (ALL,):
-            layers = self.workshop.places.watched
-        else:
-            layers = self.workshop.model.resolve(plan.layers)
-        if lacking := [layer.name for layer in layers if layer.name not in self.grids]:
-            raise UnderpaintingError(
-                f"layer {lacking[0]} has no probe in {self.study.folder}; it has {', '.join(self.grids)}"
-            )
-        self.require(plan.properties)
+        """The layers of a plan. Raises UnderpaintingError as `check_plan`, and where a branch is missing."""
+        check_plan(self.study, self.probes, plan)
         if away := [branch for branch in plan.branches if branch not in self.order]:
             raise UnderpaintingError(
                 f"there is no {away[0]} branch without guidance; edit the conditional one"
             )
-        if plan.last > self.probes.steps:
-            raise UnderpaintingError(f"step {plan.last} is not among the study's {self.probes.steps}")
-        return layers
-
-    def require(self, properties: Sequence[str]) -> None:
-        """Raises UnderpaintingError where there are no probes of a property."""
-        known = [found.name for found in self.workshop.places.properties]
-        if unknown := [name for name in properties if name not in known]:
-            raise UnderpaintingError(
-                f"{self.study.folder} has no probes of {unknown[0]!r}; it has {', '.join(known)}"
-            )
+        watched = self.workshop.places.watched
+        by_name = {layer.name: layer for layer in watched}
+        return watched if plan.layers == (ALL,) else tuple(by_name[name] for name in plan.layers)
 
     def directions(
         self, properties: Sequence[str], *, shuffled: bool = False
@@ -142,10 +128,7 @@ class Easel:
         """
         if plan.kind == "carry":
             if moves is None:
-                raise UnderpaintingError(
-                    "activations can only be carried along where the picture's own maps are moved; for other "
-                    "targets name the edit covariance, minimum or gradient"
-                )
+                raise UnderpaintingError(CARRIED_MAPS_ONLY)
             size = (unedited.pictures.shape[-2], unedited.pictures.shape[-1])
             return carried(unedited.trajectory, moves, size, self.grids, plan.strength)
         directions = self.directions(plan.properties)
@@ -164,7 +147,9 @@ class Easel:
         """A change at a plan's layers, steps and branches, as `Model.denoise` takes it."""
         return editing(change, self.layers(plan), range(plan.first, plan.last + 1), plan.branches, self.order)
 
-    def unedited(self, rows: Sequence[PromptRow], plan: Plan | None = None) -> Unedited:
+    def unedited(
+        self, rows: Sequence[PromptRow], plan: Plan | None = None, *, tick: Tick | None = None
+    ) -> Unedited:
         """Make pictures without an edit, label them, and keep the activations that a plan carries.
 
         Without a plan all of them are kept, for whichever plans come.
@@ -178,7 +163,7 @@ class Easel:
                     if places is None or (layer, record.step, branch) in places:
                         kept[layer, record.step, branch] = x.clone()
 
-        pictures = self._denoise(rows, look=look)
+        pictures = self._denoise(rows, look=look, tick=tick)
         return Unedited(tuple(rows), pictures, self.labels(pictures), kept)
 
     def _carried(self, plan: Plan) -> set[Place]:
@@ -187,9 +172,9 @@ class Easel:
         places = product((layer.name for layer in self.layers(plan)), steps, plan.branches)
         return set(places) if plan.kind == "carry" else set()
 
-    def paint(self, rows: Sequence[PromptRow], edit: Edit) -> Tensor:
+    def paint(self, rows: Sequence[PromptRow], edit: Edit, *, tick: Tick | None = None) -> Tensor:
         """Pictures [picture, 3, height, width] in 0..1 (of 8 bits) with edited activations."""
-        return self._denoise(rows, edit=edit)
+        return self._denoise(rows, edit=edit, tick=tick)
 
     def labels(self, pictures: Tensor) -> dict[str, Tensor]:
         """Maps [picture, height, width] of the study's properties."""
@@ -201,10 +186,18 @@ class Easel:
         *,
         edit: Edit | None = None,
         look: Callable[[StepRecord], None] | None = None,
+        tick: Tick | None = None,
     ) -> Tensor:
         model, config = self.workshop.model, self.study.config.model
+
+        def on_step(record: StepRecord) -> None:
+            if look:
+                look(record)
+            if tick and record.first:
+                tick(len(rows) / config.steps)
+
         watch = {"watch": self.workshop.places.watched, "branches": self.order}
-        denoised = denoise(model, rows, config, **watch, on_step=look, edit=edit)
+        denoised = denoise(model, rows, config, **watch, on_step=on_step if look or tick else None, edit=edit)
         return to_bytes(model.decode(denoised.latents)).float().cpu() / 255
 
 
@@ -214,3 +207,17 @@ def set_up(study: Study, workshop: Workshop) -> Easel:
     Raises UnderpaintingError where the study's moments or probes are missing or broken.
     """
     return Easel(study, workshop, ProbeSet.load(study.probes), read_sums(study.through(study.folded)))
+
+
+def check_plan(study: Study, probes: ProbeSet, plan: Plan) -> None:
+    """Raise UnderpaintingError where a study has no probes of a plan's properties, layers or steps."""
+    if unknown := [name for name in plan.properties if name not in probes.properties]:
+        known = ", ".join(probes.properties)
+        raise UnderpaintingError(f"{study.folder} has no probes of {unknown[0]!r}; it has {known}")
+    names = [layer.name for layer in probes.layers]
+    if lacking := [name for name in plan.layers if name not in names and plan.layers != (ALL,)]:
+        raise UnderpaintingError(
+            f"layer {lacking[0]} has no probe in {study.folder}; it has {', '.join(names)}"
+        )
+    if plan.last > probes.steps:
+        raise UnderpaintingError(f"step {plan.last} is not among the study's {probes.steps}")

@@ -1,31 +1,38 @@
-"""One picture made again with edited activations, in a folder from which it can be made once more."""
+"""One picture painted as it is and with edited activations: what is asked of it, and what came of it."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
-import torch
-from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-from underpainting.intervention import Move, Plan
-from underpainting.records import atomic_folder, sha256_file
-from underpainting.study.folder import write_json
+from underpainting.intervention import EDIT_OF_MOVES, EDIT_OF_TARGETS, Move, Plan, make_plan
+from underpainting.observers.classifiers import Classifier
+from underpainting.study.folder import Study
+from underpainting.study.making import to_bytes
 from underpainting.study.prompts import PromptRow
-from underpainting.uses.easel import MASK, Easel, Unedited
+from underpainting.uses.easel import CARRIED_MAPS_ONLY, MASK, Easel, Tick, Unedited
+from underpainting.uses.experiment import chosen_plan
 from underpainting.uses.trials import judge, targets
 
-CARD, DRAWN = "intervention.json", "mask.png"
+FOLLOWED = 0.25
+"""The share of what the unedited picture lacks of the target (1 less its score) that an edit must win for the
+target to count as followed. In docs/interventions.md a random change as large as the edit wins a tenth of it
+(Dice 0.25 to 0.32), the edit itself three quarters: a quarter is well above chance and far below success."""
+
+STAYED = 0.5
+"""Dice with where the object was, from which on it counts as still there: most of it is."""
+
+TARGETS = "--move, --scale, --rotate, --mirror, --mask, --nearer or --relight"
 Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class NoTarget(UnderpaintingError):
+    """The target does not exist in one picture, whatever it is in others."""
 
 
 class Asked(BaseModel):
@@ -39,7 +46,7 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     prompt: str
-    seed: int
+    seed: Annotated[int, Field(ge=0)]
     right: Number = 0.0
     down: Number = 0.0
     scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
@@ -58,133 +65,203 @@ class Asked(BaseModel):
     def properties(self) -> tuple[str, ...]:
         """The properties that have a target."""
         wanted = {MASK: self.is_moved or self.drawn, "depth": self.nearer != 0, "shading": self.relit}
-        return tuple(name for name, asked in wanted.items() if asked) or (MASK,)
+        return tuple(name for name, asked in wanted.items() if asked)
+
+    @property
+    def words(self) -> str:
+        """The target in words, such as `0.2 to the right, 0.1 up`."""
+        parts = {
+            f"{abs(self.right):g} to the {'right' if self.right > 0 else 'left'}": self.right,
+            f"{abs(self.down):g} {'down' if self.down > 0 else 'up'}": self.down,
+            f"{self.scale:g} times as large": self.scale != 1,
+            f"turned by {self.angle:g} degrees": self.angle,
+            "mirrored": self.mirrored,
+            "to the drawn mask": self.drawn,
+            f"{'nearer' if self.nearer > 0 else 'farther'} by {abs(self.nearer):g}": self.nearer,
+            "light from the other side": self.relit,
+        }
+        return ", ".join(words for words, asked in parts.items() if asked)
+
+
+def make_asked(settings: Mapping[str, Any]) -> Asked:
+    """What is asked, of its settings.
+
+    Raises UnderpaintingError where one is out of range, nothing has a target, or the object has two.
+    """
+    try:
+        asked = Asked.model_validate(settings)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise UnderpaintingError(f"{' '.join(map(str, fault['loc']))}: {fault['msg']}") from None
+    if not asked.properties:
+        raise UnderpaintingError(
+            f"{asked.prompt!r}, seed {asked.seed}, has no target to follow; give one by {TARGETS}"
+        )
+    if asked.drawn and asked.is_moved:
+        raise UnderpaintingError(
+            f"{asked.prompt!r}, seed {asked.seed}, has a mask and a move; give one target, not both"
+        )
+    return asked
+
+
+def two_numbers(text: str, where: str, separator: str) -> tuple[float, float]:
+    """Two numbers, such as `0.2,-0.1`. Raises UnderpaintingError, saying where, where they are not that."""
+    try:
+        first, second = map(float, text.split(separator))
+    except ValueError:
+        raise UnderpaintingError(
+            f"{where} {text!r} is not two numbers with {separator!r} between; write such as 0.2{separator}1"
+        ) from None
+    return first, second
+
+
+def plan_of(study: Study, asked: Asked, settings: Mapping[str, Any]) -> Plan:
+    """The edit of a picture: the settings that are given; others as the study's experiment chose them.
+
+    Where it chose none that reaches such a target: `EDIT_OF_MOVES` or `EDIT_OF_TARGETS`. Raises
+    UnderpaintingError where the settings are no plan's, or activations cannot be carried to the target.
+    """
+    carries = asked.properties == (MASK,) and asked.is_moved
+    chosen = chosen_plan(study, asked.properties[0]) if len(asked.properties) == 1 else None
+    if chosen is None or (chosen.kind == "carry" and not carries):
+        chosen = EDIT_OF_MOVES if carries else EDIT_OF_TARGETS
+    within = {of: min(getattr(chosen, of), study.config.model.steps) for of in ("first", "last")}
+    plan = make_plan({**chosen.model_dump(), **within, "properties": asked.properties, **settings})
+    if plan.kind == "carry" and not carries:
+        raise UnderpaintingError(CARRIED_MAPS_ONLY)
+    return plan
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A picture, uint8 [height, width, 3], unedited or edited.
+
+    maps: the estimator's [height, width], by property that has a target. scores: by property and metric, see
+    `trials.judge`. seen: the class that the classifier sees, None without one.
+    """
+
+    picture: Tensor
+    maps: Mapping[str, Tensor]
+    scores: Mapping[tuple[str, str], float]
+    seen: str | None
 
 
 @dataclass(frozen=True)
 class Intervened:
-    """What came of it: its folder, and scores by property and metric (see `trials.judge`)."""
+    """One intervention: what was asked, the edit, the picture before and after, and the target maps.
 
-    folder: Path
-    scores: dict[tuple[str, str], float]
-
-
-def intervene(easel: Easel, asked: Asked, plan: Plan, out: Path | None, drawn: Tensor | None) -> Intervened:
-    """Make a picture as it is and with edited activations; keep both with the target and all settings.
-
-    out: folder to make; by default one named by what is asked, in the study's `interventions`. drawn: a mask
-    [height, width] of 0 and 1.
-
-    Raises UnderpaintingError where there is no object to move, the drawn mask is empty, of another size, or
-    both, where the plan cannot be carried out, or the folder is there.
+    target: [height, width] by property that has one.
     """
-    made = _make(easel, asked, plan, drawn)
-    request = {"asked": asked.model_dump(mode="json"), "plan": plan.model_dump(mode="json")}
-    about = {
-        **request,
-        "drawn": None if drawn is None else hashlib.sha256(drawn.byte().numpy().tobytes()).hexdigest(),
-        "study": easel.study.folder.resolve().name,
-        "probes": sha256_file(easel.study.probes / "probes.safetensors"),
-        "environment": json.loads(easel.study.environment.read_text(encoding="utf-8")),
-        "after": _digest(made.after),
-        "scores": {"/".join(filter(None, key)): value for key, value in made.scores.items()},
-    }
-    name = hashlib.sha256(json.dumps([request, about["drawn"]], sort_keys=True).encode()).hexdigest()[:12]
-    folder = out or easel.study.interventions / name
-    if folder.exists():
-        raise UnderpaintingError(f"{folder} is there already; name another folder by --out, or remove it")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_folder(folder) as temporary:
-        write_json(temporary / CARD, about)
-        for file, picture in _pictures(made, plan).items():
-            (temporary / file).write_bytes(picture)
-        if drawn is not None:
-            (temporary / DRAWN).write_bytes(_png(drawn[None].repeat(3, 1, 1)))
-    return Intervened(folder, made.scores)
 
-
-def replay(easel: Easel, folder: Path) -> bool:
-    """Make an intervention's picture again from its folder: whether it is the same, bit for bit.
-
-    Raises UnderpaintingError where the folder holds none, or the study's probes are not those it was made
-    with.
-    """
-    try:
-        about: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
-        asked, plan = Asked.model_validate(about["asked"]), Plan.model_validate(about["plan"])
-    except (OSError, ValueError, KeyError, ValidationError) as error:
-        raise UnderpaintingError(f"{folder} holds no intervention ({str(error).splitlines()[0]})") from None
-    if about["probes"] != sha256_file(easel.study.probes / "probes.safetensors"):
-        raise UnderpaintingError(
-            f"{folder} was made with other probes than those of {easel.study.folder}; give its own study"
-        )
-    drawn = read_mask(folder / DRAWN, easel.workshop.model.size) if asked.drawn else None
-    return bool(_digest(_make(easel, asked, plan, drawn).after) == about["after"])
-
-
-def read_mask(path: Path, size: tuple[int, int]) -> Tensor:
-    """A drawn mask [height, width] of 0 and 1: what is bright is the object.
-
-    Raises UnderpaintingError where it is no picture, not of the size asked for, or nothing in it is bright.
-    """
-    try:
-        with Image.open(path) as image:
-            grey = np.asarray(image.convert("L"))
-    except OSError as error:
-        raise UnderpaintingError(f"{path} cannot be read as a mask ({error}); give a picture") from None
-    if grey.shape != size:
-        raise UnderpaintingError(
-            f"mask {path} is {grey.shape[1]} x {grey.shape[0]} pixels; give one of the picture's size, "
-            f"{size[1]} x {size[0]}"
-        )
-    mask = torch.from_numpy((grey > 127).astype(np.float32))
-    if not bool(mask.any()):
-        raise UnderpaintingError(f"mask {path} is empty; make white what is to be the object")
-    return mask
-
-
-@dataclass(frozen=True)
-class _Made:
-    before: Unedited
-    after: Tensor
+    asked: Asked
+    plan: Plan
+    before: Painted
+    after: Painted
     target: Mapping[str, Tensor]
-    labels: Mapping[str, Tensor]
-    scores: dict[tuple[str, str], float]
+
+    @property
+    def scores(self) -> dict[tuple[str, str], tuple[float, float]]:
+        """By property and metric, the unedited picture's score and the edited one's."""
+        return {key: (self.before.scores[key], of) for key, of in self.after.scores.items()}
+
+    @property
+    def followed(self) -> dict[str, bool]:
+        """Whether the edited picture follows the target, by property that has one; see `FOLLOWED`."""
+        agree = {name: self.scores[name, "target"] for name in self.plan.properties}
+        return {name: edited - old >= FOLLOWED * (1 - old) for name, (old, edited) in agree.items()}
+
+    @property
+    def advice(self) -> list[str]:
+        """A sentence on each property that did not follow, and what to try."""
+        sentences = []
+        for name in (name for name, followed in self.followed.items() if not followed):
+            before, after = self.scores[name, "target"]
+            what = f"the {name} did not follow"
+            if name == MASK and not bool(self.after.maps[name].any()):
+                what = "the estimator sees no object in the edited picture"
+            elif name == MASK and self.after.scores[name, "own"] >= STAYED:
+                what = "the object stayed where it was"
+            elif name == MASK:
+                what = "the object left its place without reaching the target"
+            sentences.append(f"{what}: {after:.2f}, unedited {before:.2f}; try {self._another}")
+        return sentences
+
+    @property
+    def _another(self) -> str:
+        """Options of an edit that may do where this one does not."""
+        if self.plan.kind != "covariance":
+            return "--edit covariance"
+        if self.asked.is_moved and self.plan.properties == (MASK,):
+            return "--edit carry"
+        return f"--strength {2 * self.plan.strength:g}"
 
 
-def _make(easel: Easel, asked: Asked, plan: Plan, drawn: Tensor | None) -> _Made:
-    unedited = easel.unedited([PromptRow(asked.prompt, asked.seed, 0)], plan)
+def measure(property: str) -> str:
+    """How agreement with a target is measured, in words."""
+    return "Dice" if property == MASK else "rank correlation"
+
+
+def paint_intervened(
+    easel: Easel,
+    asked: Asked,
+    plan: Plan,
+    drawn: Tensor | None,
+    *,
+    tick: Tick,
+    begin: Callable[[str], None],
+) -> Intervened:
+    """Paint a picture as it is and with edited activations.
+
+    drawn: a mask [height, width] of 0 and 1. tick: gets parts of pictures, two in all. begin: is told which
+    picture comes. Raises NoTarget where there is no object to move, or none is left where it is to go.
+    """
+    begin("unedited picture")
+    row = PromptRow(asked.prompt, asked.seed, 0)
+    unedited = easel.unedited([row], plan, tick=tick)
     target, moves = _target(easel, asked, unedited, drawn)
     change = easel.change(plan, unedited, target, moves)
-    after = easel.paint(unedited.rows, easel.edit(plan, change))
-    labels, workshop = easel.labels(after), easel.workshop
-    scores = judge(after, labels, unedited, target, workshop.places.properties, workshop.classifier)
-    return _Made(unedited, after, target, labels, {key: float(of[0]) for key, of in scores.items()})
+    begin("edited picture")
+    pictures = easel.paint(unedited.rows, easel.edit(plan, change), tick=tick)
+    classifier, properties = easel.workshop.classifier, easel.workshop.places.properties
+
+    def painted(pictures: Tensor, labels: Mapping[str, Tensor]) -> Painted:
+        scores = judge(pictures, labels, unedited, target, properties, classifier)
+        return Painted(
+            to_bytes(pictures[0]).permute(1, 2, 0).contiguous(),
+            {name: labels[name][0] for name in plan.properties},
+            {key: float(of[0]) for key, of in scores.items()},
+            _seen(classifier, pictures),
+        )
+
+    before = painted(unedited.pictures, unedited.labels)
+    after = painted(pictures, easel.labels(pictures))
+    return Intervened(asked, plan, before, after, {name: target[name][0] for name in plan.properties})
+
+
+def _seen(classifier: Classifier | None, pictures: Tensor) -> str | None:
+    if classifier is None:
+        return None
+    return classifier.classes[int(classifier(pictures)[0].argmax())].split(",")[0]
 
 
 def _target(
     easel: Easel, asked: Asked, unedited: Unedited, drawn: Tensor | None
 ) -> tuple[dict[str, Tensor], Sequence[Move] | None]:
     """Target maps of all properties, and how the picture's own were moved (None: they were not)."""
-    labels, properties = unedited.labels, easel.workshop.places.properties
-    target = dict(labels)
-    moves = None
-    if asked.properties != (MASK,) or asked.is_moved:
-        mask = labels.get(MASK)
-        if mask is None or not bool(mask.any()):
-            raise UnderpaintingError(
-                f"the estimator sees no object in the picture of {asked.prompt!r}, seed {asked.seed}; take "
-                "another seed"
-            )
-        move = Move(asked.right, asked.down, asked.scale, asked.angle, asked.mirrored, _middle(mask[0]))
-        if asked.is_moved:
-            moves = [move]
-            target = targets(labels, moves, properties)
-        if asked.nearer:
-            depth = target["depth"]
-            target["depth"] = depth + asked.nearer * depth.std() * target[MASK]
-        if asked.relit:
-            target["shading"] = target["shading"].flip(-1)
+    target, moves = dict(unedited.labels), None
+    mask, which = target.get(MASK), f"the picture of {asked.prompt!r}, seed {asked.seed}"
+    if (asked.is_moved or asked.nearer) and (mask is None or not bool(mask.any())):
+        raise NoTarget(f"the estimator sees no object in {which}; take another seed")
+    if asked.is_moved:
+        assert mask is not None
+        moves = [Move(asked.right, asked.down, asked.scale, asked.angle, asked.mirrored, _middle(mask[0]))]
+        target = targets(target, moves, easel.workshop.places.properties)
+        if not bool(target[MASK].any()):
+            raise NoTarget(f"nothing of the object is left in {which} where it is to go; move it less")
+    if asked.nearer:
+        target["depth"] = target["depth"] + asked.nearer * target["depth"].std() * target[MASK]
+    if asked.relit:
+        target["shading"] = target["shading"].flip(-1)
     if drawn is not None:
         target[MASK] = drawn[None]
     return target, moves
@@ -193,26 +270,3 @@ def _target(
 def _middle(mask: Tensor) -> tuple[float, float]:
     down, right = mask.nonzero().float().mean(0).add(0.5).tolist()
     return right / mask.shape[1], down / mask.shape[0]
-
-
-def _pictures(made: _Made, plan: Plan) -> dict[str, bytes]:
-    """Before, after, and both side by side with the target's outline between, as PNG files."""
-    before, after = made.before.pictures[0], made.after[0]
-    files = {"before.png": _png(before), "after.png": _png(after)}
-    shown = [before]
-    for name in plan.properties:
-        of = made.target[name][0]
-        span = (of - of.min()) / (of.max() - of.min()).clamp(min=1e-6)
-        shown.append(span[None].repeat(3, 1, 1))
-    return {**files, "strip.png": _png(torch.cat([*shown, after], dim=2))}
-
-
-def _png(picture: Tensor) -> bytes:
-    levels = (picture * 255).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
-    out = io.BytesIO()
-    Image.fromarray(levels).save(out, format="png")
-    return out.getvalue()
-
-
-def _digest(pictures: Tensor) -> str:
-    return hashlib.sha256((pictures * 255).round().byte().numpy().tobytes()).hexdigest()

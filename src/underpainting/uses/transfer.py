@@ -34,8 +34,9 @@ ALL, NO_WORD = "all", ""
 class Transferred:
     """Mean score of probes on pictures unlike those they were fitted to, and of probes that know such ones.
 
-    unlike: the word left out of fitting (`all`: each word's pictures by the probe without it), or the file of
-    the other prompts. difference: `score` less `known`, with its 95 % interval over draws of prompts.
+    unlike: the word left out of fitting (`all` of several: each word's pictures by the probe without it),
+    or the file of the other prompts. difference: `score` less `known`, with its 95 % interval over draws of
+    prompts.
     """
 
     property: str
@@ -77,9 +78,9 @@ def leave_out(
     views = {place: view_of(place) for _, place in places}
     progress.start(sum(map(len, rows.values())))
     made = {}
-    for split, of_split in rows.items():
+    for split, pictures in rows.items():
         progress.phase(f"{split} pictures")
-        made[split] = remake(study, workshop, of_split, views, progress)
+        made[split] = remake(study, workshop, pictures, views, progress)
     fit, test = made["fit"], made["test"]
     progress.phase("fitting without words")
     prompts = prompt_numbers(rows["test"])
@@ -98,7 +99,7 @@ def leave_out(
             probe = _probe([of for other, of in sums.items() if other != word], strength)
             read = judge(probe.apply(x)[..., 0], label, grid, found).numpy()
             without[tested == word] = read[tested == word]
-        for unlike in (*words, ALL):
+        for unlike in (*words, ALL) if len(words) > 1 else words:
             here = (tested == unlike) | (unlike == ALL)
             mean, low, high = mean_interval((without - known)[here], prompts[here])
             pair = float(np.nanmean(without[here])), float(np.nanmean(known[here]))

@@ -1,6 +1,6 @@
 """Whole jobs, put together from study and report."""
 
-from underpainting.workflow.acting import experiment, intervene, replay
+from underpainting.workflow.acting import experiment, intervene, intervene_many, replay
 from underpainting.workflow.looking import classification, classify, look, nonlinear, transfer
 from underpainting.workflow.sharing import import_probes, plan_capture, pull, push
 from underpainting.workflow.studies import (
@@ -10,6 +10,7 @@ from underpainting.workflow.studies import (
     demo,
     doctor,
     init,
+    probed,
     reopen,
     report,
     run,
@@ -29,9 +30,11 @@ __all__ = [
     "import_probes",
     "init",
     "intervene",
+    "intervene_many",
     "look",
     "nonlinear",
     "plan_capture",
+    "probed",
     "pull",
     "push",
     "reopen",

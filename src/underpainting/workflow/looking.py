@@ -30,7 +30,8 @@ from underpainting.study.folder import open_study
 from underpainting.study.looking import look_at, score_readings
 from underpainting.study.pictures import read_picture
 from underpainting.study.progress import Progress
-from underpainting.study.prompts import PromptRow, read_prompts
+from underpainting.study.prompts import PromptRow, about_seeds, read_prompts
+from underpainting.threads import set_threads
 from underpainting.uses.classify import Shown, classify_shown, make_shown, read_shown, study_shown
 from underpainting.uses.deeper import Deeper, deeper_probes
 from underpainting.uses.remake import sound_rows
@@ -93,6 +94,8 @@ def transfer(
         )
     progress = progress or Progress()
     others = {} if prompts is None else {prompts: read_prompts(prompts)}
+    if prompts is not None and (line := about_seeds(prompts)):
+        progress.note(line)
     study, workshop = reopen(folder)
     require_whole(study.scores, f"`underpainting run {folder}` makes it")
     if empty_prompt:
@@ -115,7 +118,7 @@ def classify(
     out: Path,
     progress: Progress | None = None,
 ) -> list[Seen]:
-    """Classify pictures; write `classification.parquet` and, of images with steps, figures.
+    """Classify pictures; write `classification.parquet` and, of images with steps and photographs, figures.
 
     sources: studies, folders of step pictures or of photographs, photographs. prompt, seed: a picture that is
     made with the model. right: names of the right classes, instead of those that prompts name.
@@ -125,6 +128,7 @@ def classify(
     if not sources and prompt is None:
         raise UnderpaintingError("nothing to classify: give pictures, a folder of them, a study, or --prompt")
     progress = progress or Progress()
+    set_threads()
     names = load_classifier(classifier, device=choose_device("auto"))
     shown: list[Shown] = []
     for path in sources:
@@ -140,11 +144,13 @@ def classify(
         write_table(temporary, table, CLASSIFICATION)
     frames = {(of.image, look): of.frames[look].numpy() for of in shown for look in of.frames}
     found = read_seen(table, right)
-    for seen in found:
-        if seen.steps[0] > 0:
-            for kind in ("png", "svg"):
-                figure = recognition_file(seen, frames[seen.image, seen.picture], kind)
-                write_bytes(out / f"{Path(seen.image).name}-{seen.picture}.{kind}", figure)
+    drawn = [seen for seen in found if seen.picture != "final"]
+    stems = [f"{Path(seen.image).name}-{seen.picture}" for seen in drawn]
+    for number, (seen, stem) in enumerate(zip(drawn, stems, strict=True)):
+        again = stems[:number].count(stem)  # photographs of one name, from several folders
+        for kind in ("png", "svg"):
+            figure = recognition_file(seen, frames[seen.image, seen.picture], kind)
+            write_bytes(out / f"{stem}{f'-{again + 1}' if again else ''}.{kind}", figure)
     return found
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from underpainting.diffusion import Model
 from underpainting.errors import UnderpaintingError
+from underpainting.findings.against import Headline
+from underpainting.findings.against import headlines as of_scores
 from underpainting.findings.compare import Compared, Side
 from underpainting.findings.compare import compare as compare_sides
 from underpainting.findings.cubes import Scores, read_scores
@@ -20,6 +22,7 @@ from underpainting.records import (
     EMERGENCE,
     LEADS,
     main_branch,
+    read_table,
     require_whole,
     sealing,
     write_table,
@@ -30,6 +33,7 @@ from underpainting.study.environment import (
     Workshop,
     open_workshop,
     record_environment,
+    use_threads,
 )
 from underpainting.study.folder import Study, check_free, create_study, open_study
 from underpainting.study.progress import Progress
@@ -41,14 +45,17 @@ def init(folder: Path, config: StudyConfig) -> Study:
     """Make a study folder, after checking that prompts, model, layers and estimator are there.
 
     Known weights that are only not fetched yet are no obstacle: see `doctor`. Raises UnderpaintingError where
-    anything else is not there, or where the folder is taken.
+    anything else is not there, or where the folder is taken. Nothing is fetched.
     """
     check_free(folder)
     files = config.prompts
     rows = read_prompts(files.file, files.limit)
     tests = read_prompts(files.test_file, files.limit, after=rows) if files.test_file else []
     missing = [needed for needed in study_needs(config) if not needed.here]
-    if not missing or any(not needed.licence for needed in missing):
+    for needed in missing:
+        if needed.command and not needed.licence:
+            raise UnderpaintingError(needed.line)
+    if not missing or not all(needed.command for needed in missing):
         open_workshop(config)
     return create_study(folder, config, rows, tests)
 
@@ -106,6 +113,20 @@ def write_findings(study: Study) -> None:
         write_table(temporary, emergence_table(test, calibrate, metrics), EMERGENCE)
 
 
+def headlines(study: Study) -> tuple[Headline, ...]:
+    """A row a property of a study that is done: its score, strongest control and emergence.
+
+    Raises UnderpaintingError where a table is missing or damaged.
+    """
+    remake = f"`underpainting run {study.folder}` makes it again"
+    for path in (study.scores, study.probes, study.emergence):
+        require_whole(path, remake)
+    card = read_card(study)
+    metrics = {about["metric"] for about in card["properties"].values()}
+    scores = read_scores(study.scores, card, main_branch(card["branches"]), metrics)
+    return of_scores(scores, card["properties"], read_table(study.emergence, EMERGENCE).to_pylist())
+
+
 def compare(folders: Sequence[Path]) -> list[Compared]:
     """Set studies side by side, each under its folder's path.
 
@@ -149,13 +170,20 @@ def report(folder: Path, *, figures: bool = False, growth: Path | None = None) -
     return [write_report(folder, growth), *([write_figures(folder, growth)] if figures else [])]
 
 
+def probed(folder: Path) -> Study:
+    """A study that has its probes; nothing is loaded. Raises UnderpaintingError where it has none."""
+    study = open_study(folder)
+    require_whole(study.probes, f"`underpainting run {folder}` makes it")
+    return study
+
+
 def reopen(folder: Path) -> tuple[Study, Workshop]:
     """A study that has its probes, with all that it was run with.
 
     Raises UnderpaintingError where it has none, or where model or estimator are not there or not the same.
     """
-    study = open_study(folder)
-    require_whole(study.probes, f"`underpainting run {folder}` makes it")
+    study = probed(folder)
+    use_threads(study)
     workshop = open_workshop(study.config)
     record_environment(study, workshop)
     return study, workshop

@@ -164,5 +164,18 @@ def test_what_is_wrong_is_said(
         assert run(*arguments) == 2
         written = capsys.readouterr().err.strip().splitlines()
         assert len(written) == 1 and line in written[0]
-    assert run(photograph, "--classifier", reds) == 0
-    assert "no match" in capsys.readouterr().out
+
+
+def test_photographs_without_a_prompt(tmp_path: Path, reds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    same = [paint(tmp_path / folder / "one.png", red) for folder, red in (("a", 250), ("b", 30))]
+    assert run(*map(str, same), "--classifier", reds, "--out", "found") == 0
+    said = capsys.readouterr().out
+    assert "prompt" not in said and "no match" not in said and "0.98" in said
+    drawn = {path.name for path in (tmp_path / "found").iterdir() if path.suffix in (".png", ".svg")}
+    names = ("one.png-photograph", "one.png-photograph-2")
+    assert drawn == {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
+    svg = (tmp_path / "found" / "one.png-photograph.svg").read_text()
+    assert "mug" in svg and "0.98" in svg
+    steps = [paint(tmp_path / "steps" / f"x_step_{step}.png", 90 * step) for step in range(3)]
+    assert run(str(steps[0].parent), "--classifier", reds) == 0
+    assert "--class" in capsys.readouterr().out  # what is recognised was not said

@@ -17,16 +17,17 @@ from underpainting import workflow
 from underpainting.cli import main
 from underpainting.diffusion import StepRecord
 from underpainting.errors import UnderpaintingError
-from underpainting.intervention import Move, Plan
-from underpainting.records import INTERVENTIONS, read_table
+from underpainting.intervention import EDIT_OF_MOVES, EDIT_OF_TARGETS, Move, Plan
+from underpainting.records import BATCH, INTERVENTIONS, read_table
 from underpainting.study.folder import Study, create_study, open_study
 from underpainting.study.progress import Progress
 from underpainting.uses.easel import Easel, set_up
 from underpainting.uses.experiment import controls, distances, run_experiment
-from underpainting.uses.intervene import Asked
+from underpainting.uses.intervene import FOLLOWED, Intervened, Painted, make_asked
+from underpainting.uses.kept import read_kept
 from underpainting.uses.trials import FAR, NEAR, draw_moves, moved, targets
 
-ASKED = Asked(prompt="a thing number 3", seed=5, right=0.25, down=-0.25)
+ASKED = {"prompt": "a thing number 3", "seed": 5, "right": 0.25, "down": -0.25}
 MOVE = Move(0.25, -0.25)
 EVERY_BRANCH = ("conditional", "unconditional")
 
@@ -110,34 +111,165 @@ def test_after_a_whole_edit_the_probes_read_the_target(easel: Easel) -> None:
         torch.testing.assert_close(direction.probe.apply(x), direction.goal(cells), atol=2e-3, rtol=2e-3)
 
 
-def test_a_picture_its_folder_and_the_same_again(done: Study, capsys: pytest.CaptureFixture[str]) -> None:
-    made = workflow.intervene(done.folder, ASKED, {"last": 2})
-    before, after = (picture(made.folder / f"{of}.png") for of in ("before", "after"))
-    assert before.shape == after.shape == (32, 32, 3) and (before != after).any()
-    card = json.loads((made.folder / "intervention.json").read_text(encoding="utf-8"))
-    assert card["plan"]["last"] == 2 and card["asked"]["seed"] == 5
-    target = moved(torch.from_numpy(light(before))[None], [MOVE], empty=True)[0].numpy()
-    expected = f1_score(target.ravel() > 0, light(after).ravel() > 0)
-    assert made.scores["saliency", "target"] == pytest.approx(expected)
-    assert workflow.replay(done.folder, made.folder)
-    assert torch.is_grad_enabled()  # global state is the caller's
-    with pytest.raises(UnderpaintingError, match="is there already"):
-        workflow.intervene(done.folder, ASKED, {"last": 2})
-
-    drawn = np.zeros((32, 32), dtype=np.uint8)
-    drawn[4:20, 10:30] = 255
-    Image.fromarray(drawn).save(done.folder.parent / "drawn.png")
-    begin = ["intervene", str(done.folder), "--prompt", "a thing", "--seed", "3"]
+def call(*words: object) -> int:
     with pytest.raises(SystemExit) as stopped:
-        main([*begin, "--mask", str(done.folder.parent / "drawn.png"), "--steps", "1-2", "--json"])
-    assert stopped.value.code == 0
+        main(list(map(str, words)))
+    return int(stopped.value.code or 0)
+
+
+class Counting(Progress):
+    """What a bar would be told."""
+
+    def __init__(self) -> None:
+        self.phases, self.total, self.made = list[str](), 0.0, 0.0
+
+    def start(self, total: float, done: float = 0, unit: str = "pictures") -> None:
+        self.total, self.made = total, done
+
+    def phase(self, name: str) -> None:
+        self.phases.append(name)
+
+    def advance(self, made: float) -> None:
+        self.made += made
+
+
+def test_a_picture_its_folder_and_the_same_again(done: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = Counting()
+    made, folder = workflow.intervene(done.folder, ASKED, {"last": 2}, progress=shown)
+    assert shown.phases == ["unedited", "edited"] and shown.made == pytest.approx(shown.total) == 2
+    before, after = (picture(folder / f"{of}.png") for of in ("before", "after"))
+    assert before.shape == after.shape == (32, 32, 3) and (before != after).any()
+    assert np.array_equal(before, made.before.picture) and np.array_equal(after, made.after.picture)
+    target = moved(torch.from_numpy(light(before))[None], [MOVE], empty=True)[0].numpy()
+    assert np.array_equal(target, made.target["saliency"])
+    expected = [f1_score(target.ravel() > 0, light(of).ravel() > 0) for of in (before, after)]
+    assert made.scores["saliency", "target"] == pytest.approx(expected)
+    kept = read_kept(folder)
+    assert kept.plan.last == 2 and kept.asked.seed == 5 and kept.advice == made.advice
+    assert torch.equal(kept.target["saliency"], made.target["saliency"])
+    assert workflow.replay(done.folder, folder).same
+    assert torch.is_grad_enabled()  # global state is the caller's
+    assert call("replay", done.folder, folder, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["same"] is True
+
+
+def test_a_picture_that_comes_out_otherwise_is_told_by_replay(
+    done: Study, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, folder = workflow.intervene(done.folder, ASKED, {"last": 2})
+    card = json.loads((folder / "intervention.json").read_text(encoding="utf-8"))
+    card["plan"]["strength"] = 3.0
+    (folder / "intervention.json").write_text(json.dumps(card), encoding="utf-8")
+    assert call("replay", done.folder, folder, "--json") == 1
     said = json.loads(capsys.readouterr().out)
-    again = done.folder.parent / said["folder"]
-    after = picture(again / "after.png")
-    assert said["saliency target"] == pytest.approx(f1_score(drawn.ravel() > 0, light(after).ravel() > 0))
-    with pytest.raises(SystemExit):
-        main(["intervene", str(done.folder), "--replay", str(again)])
-    assert "the same picture" in capsys.readouterr().out
+    assert said["same"] is False and said["pixels_that_differ"] > 0 and said["largest_difference"] > 0
+    assert call("replay", done.folder, folder.parent) == 2
+    assert "holds no intervention" in capsys.readouterr().err
+
+
+def test_a_drawn_mask_of_any_size_is_the_target(done: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    drawn = np.zeros((64, 128), dtype=np.uint8)
+    drawn[8:40, 40:120] = 255
+    file, out = done.folder.parent / "drawn.png", done.folder.parent / "out"
+    Image.fromarray(drawn).save(file)
+    begin = ["intervene", done.folder, "--prompt", "a thing", "--seed", 3, "--mask", file, "--out", out]
+    assert call(*begin, "--steps", "1-2", "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    wanted = np.zeros((32, 32), dtype=bool)
+    wanted[4:20, 10:30] = True
+    for key, name in {"unedited": "before", "edited": "after"}.items():
+        expected = f1_score(wanted.ravel(), light(picture(out / f"{name}.png")).ravel() > 0)
+        assert said["scores"]["saliency target"][key] == pytest.approx(expected)
+    assert call("replay", done.folder, out) == 0 and "the same picture" in capsys.readouterr().out
+
+
+def test_what_did_not_follow_is_said_with_what_to_try() -> None:
+    """A score that barely rises is no success, wherever the object is."""
+
+    def made(edited: float, own: float, kind: str = "carry", empty: bool = False) -> Intervened:
+        asked = make_asked({"prompt": "a mug", "seed": 1, "right": 0.2})
+        maps = {"saliency": torch.zeros(2, 2) if empty else torch.eye(2)}
+        picture = torch.zeros(2, 2, 3, dtype=torch.uint8)
+
+        def painted(target: float, own: float) -> Painted:
+            scores = {("saliency", "target"): target, ("saliency", "own"): own}
+            return Painted(picture, maps, scores, None)
+
+        return Intervened(asked, Plan(kind=kind), painted(0.2, 1.0), painted(edited, own), maps)  # type: ignore[arg-type]
+
+    assert made(0.6, 0.2).advice == []
+    assert made(0.2 + FOLLOWED * 0.8, 0.2).followed == {"saliency": True}
+    assert made(0.21, 0.9).advice == [
+        "the object stayed where it was: 0.21, unedited 0.20; try --edit covariance"
+    ]
+    assert made(0.3, 0.1).advice[0].startswith("the object left its place without reaching the target: 0.30")
+    assert made(0.0, 0.0, empty=True).advice[0].startswith("the estimator sees no object")
+    assert made(0.21, 0.9, "covariance").advice[0].endswith("try --edit carry")
+    assert made(float("nan"), 0.9).followed == {"saliency": False}
+
+
+def test_a_batch_is_painted_once_each_and_every_picture_can_be_made_again(
+    done: Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(done.folder.parent)
+    Path("many.csv").write_text(
+        'prompt,seed,move\na thing,3,"0.25,-0.25"\nanother thing,4,\na thing,8,"9,9"\n'
+    )
+    begin = [
+        "intervene",
+        "study",
+        "--prompts",
+        "many.csv",
+        "--move",
+        "-0.25,0",
+        "--steps",
+        "1-2",
+        "--out",
+        "b",
+    ]
+    assert call(*begin, "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert [*said["pictures"]] == ["prompt_0_seed_3", "prompt_1_seed_4"]
+    assert "move it less" in said["left_out"]["prompt_0_seed_8"]
+    asked = [read_kept(Path("b") / image).asked for image in said["pictures"]]
+    assert [(of.right, of.down) for of in asked] == [(0.25, -0.25), (-0.25, 0)]
+    rows = read_table(Path("b/scores.parquet"), BATCH).to_pylist()
+    of = {(row["image"], row["property"], row["metric"]): row for row in rows}
+    for image, about in said["pictures"].items():
+        row = of[image, "saliency", "target"]
+        assert {key: row[key] for key in ("unedited", "edited")} == about["scores"]["saliency target"]
+    assert picture(Path("b/sheet-1.png")).std() > 0
+    assert workflow.replay(Path("study"), Path("b/prompt_1_seed_4")).same
+
+    painted = []
+    paint = Easel.paint
+    monkeypatch.setattr(
+        Easel,
+        "paint",
+        lambda self, rows, edit, **more: painted.append(rows) or paint(self, rows, edit, **more),
+    )
+    shutil.rmtree("b/prompt_1_seed_4")
+    assert call(*begin, "--json") == 0 and json.loads(capsys.readouterr().out) == said
+    assert [row.seed for rows in painted for row in rows] == [4]
+    assert call(*begin, "--strength", "3") == 2 and "b holds another batch" in capsys.readouterr().err
+
+
+def test_a_batch_of_masks_by_name(done: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(done.folder.parent)
+    Path("many.csv").write_text("prompt,seed\na thing,3\nanother thing,4\n")
+    Path("masks").mkdir()
+    for name, box in {"prompt_0_seed_3": (0, 0, 16, 32), "prompt_1_seed_4": (16, 0, 32, 32)}.items():
+        mask = Image.new("L", (32, 32))
+        mask.paste(255, box)
+        mask.save(f"masks/{name}.png")
+    batch = workflow.intervene_many(Path("study"), "many.csv", {}, {"last": 2}, masks=Path("masks"))
+    sides = [made.target["saliency"][:, :16].mean() for made in batch.made.values()]
+    assert sides == [1, 0] and batch.folder.parent == Path("study/interventions")
+    Path("masks/prompt_1_seed_4.png").unlink()
+    with pytest.raises(
+        UnderpaintingError, match=r"no mask for 1 of 2 pictures; put prompt_1_seed_4\.png there"
+    ):
+        workflow.intervene_many(Path("study"), "many.csv", {}, masks=Path("masks"))
 
 
 def light(levels: np.ndarray) -> np.ndarray:
@@ -147,30 +279,59 @@ def light(levels: np.ndarray) -> np.ndarray:
 
 
 REFUSED = [
+    ([], "has no target to follow; give one by --move"),
     (["--move", "0.2"], "is not two numbers"),
+    (["--move", "nan,0"], "right: Input should be a finite number"),
+    (["--scale", "0", "--mirror"], "scale: Input should be greater than 0"),
     (["--nearer", "1", "--edit", "carry"], "activations can only be carried along"),
+    (["--move", "0.1,0.1", "--nearer", "1", "--edit", "carry"], "activations can only be carried along"),
+    (["--move", "0.1,0.1", "--mask", "drawn.png"], "give one target, not both"),
     (["--move", "0.1,0.1", "--layers", "up.3.1"], "layer up.3.1 has no probe"),
     (["--move", "0.1,0.1", "--steps", "2-9"], "step 9 is not among the study's 3"),
     (["--move", "0.1,0.1", "--steps", "3-2"], "steps 3 to 2 are none"),
+    (["--move", "0.1,0.1", "--steps", "1-2.5"], "edit last"),
     (["--move", "0.1,0.1", "--edit", "push"], "edit kind"),
-    (["--mask", "small.png"], "is 8 x 8 pixels; give one of the picture's size, 32 x 32"),
-    (["--mask", "empty.png"], "is empty"),
-    (["--mask", "none.png"], "cannot be read as a mask"),
+    (["--mask", "empty.png"], "is all of one colour"),
+    (["--mask", "none.png"], "cannot be read"),
+    (["--mask", "drawn.png", "--prompts", "many.csv"], "for one picture, or --prompts FILE for many"),
+    (["--move", "0.1,0.1", "--masks", "."], "--masks FOLDER with --prompts"),
+    (["--move", "0.1,0.1", "--out", "study"], "study is there already"),
+    (["--move", "0.1,0.1", "--out", "drawn.png/out"], "cannot be made in"),
 ]
 
 
-def test_what_cannot_be_done_is_said_in_a_line(
+def test_what_cannot_be_done_is_said_in_a_line_before_anything_is_loaded(
     done: Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    def loading(*_: object) -> None:
+        raise AssertionError("the model is loaded")
+
     monkeypatch.chdir(done.folder.parent)
-    Image.new("L", (8, 8), 255).save("small.png")
+    monkeypatch.setattr("underpainting.workflow.studies.open_workshop", loading)
     Image.new("L", (32, 32)).save("empty.png")
+    mask = Image.new("L", (32, 32))
+    mask.paste(255, (0, 0, 9, 9))
+    mask.save("drawn.png")
     for options, words in REFUSED:
-        with pytest.raises(SystemExit) as stopped:
-            main(["intervene", str(done.folder), "--prompt", "a thing", *options])
+        assert call("intervene", "study", "--prompt", "a thing", *options) == 2
         said = capsys.readouterr().err.strip().splitlines()
-        assert stopped.value.code == 2 and len(said) == 1 and words in said[0]
+        assert len(said) == 1 and words in said[0], said
     assert not (done.folder / "interventions").exists()
+
+
+def test_what_is_edited_without_an_experiment_stands_in_help_and_docs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    docs = " ".join((Path(__file__).parents[3] / "docs" / "interventions.md").read_text().split())
+    for command, plans in {
+        "intervene": (EDIT_OF_MOVES, EDIT_OF_TARGETS),
+        "experiment": (EDIT_OF_MOVES,),
+    }.items():
+        assert call(command, "--help") == 0
+        shown = " ".join(capsys.readouterr().out.split())
+        for plan in plans:
+            words = f"{plan.kind}, strength {plan.strength:g}, steps {plan.first} to {plan.last}"
+            assert words in shown and words.replace(plan.kind, f"`{plan.kind}`", 1) in docs
 
 
 def test_moves_go_as_far_as_published_and_keep_the_object_in() -> None:
@@ -190,12 +351,12 @@ def test_an_experiment_stops_and_goes_on(done: Study, monkeypatch: pytest.Monkey
     calls = 0
     paint = Easel.paint
 
-    def stopping(self: Easel, *given: object) -> torch.Tensor:
+    def stopping(self: Easel, *given: object, **more: object) -> torch.Tensor:
         nonlocal calls
         calls += 1
         if calls > 14:
             raise KeyboardInterrupt
-        return paint(self, *given)  # type: ignore[arg-type]
+        return paint(self, *given, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Easel, "paint", stopping)
     with pytest.raises(KeyboardInterrupt):

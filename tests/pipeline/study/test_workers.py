@@ -14,7 +14,8 @@ import torch
 
 from benchmarks.faults import contents
 from underpainting.errors import UnderpaintingError
-from underpainting.study.folder import Study
+from underpainting.study.environment import open_workshop, record_environment, use_threads
+from underpainting.study.folder import Study, create_study, open_study
 from underpainting.study.run import run_study
 
 
@@ -48,6 +49,32 @@ def test_two_workers_and_a_killed_one_make_the_same_bytes(
     killer.join(timeout=5)
     assert killed
     assert contents(together.folder) == contents(alone.folder)
+
+
+def test_a_study_keeps_the_threads_it_was_begun_with(
+    new_study: Callable[[str], Study], estimator: Any, one_thread: None
+) -> None:
+    study = new_study("kept")
+    workshop = open_workshop(study.config, estimator=estimator)
+    use_threads(study, 3)
+    assert record_environment(study, workshop) == []
+    torch.set_num_threads(1)
+    use_threads(study, workers=2)
+    assert torch.get_num_threads() == 3 and record_environment(study, workshop) == []
+    use_threads(study, 2)
+    assert record_environment(study, workshop) == [
+        "threads was 3, is 2: later pictures may differ in their last digits"
+    ]
+
+
+def test_a_config_may_say_how_many_threads(
+    new_study: Callable[[str], Study], tmp_path: Path, one_thread: None
+) -> None:
+    study = new_study("usual")
+    run = study.config.run.model_copy(update={"threads": 5})
+    create_study(tmp_path / "five", study.config.model_copy(update={"run": run}), study.rows)
+    use_threads(open_study(tmp_path / "five"), workers=2)
+    assert torch.get_num_threads() == 5
 
 
 def test_workers_that_die_again_and_again_are_given_up(

@@ -7,9 +7,13 @@ import pytest
 
 import underpainting
 from underpainting.cli import main
-from underpainting.cli.show import duration, size, table
+from underpainting.cli.show import duration, table
+from underpainting.weights import readable
 
-COMMANDS = ("init", "run", "demo", "layers", "estimate", "report", "capture", "push", "pull")
+COMMANDS = (
+    *("init", "run", "demo", "layers", "estimate", "report", "intervene", "experiment", "replay"),
+    *("capture", "push", "pull"),
+)
 
 
 def _call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -90,7 +94,7 @@ def test_table_and_units(capsys: pytest.CaptureFixture[str]) -> None:
         ["a", "[b]", "0.250"],
         ["c", "-"],
     ]
-    assert (size(999), size(740_000_000), size(1_480_000)) == ("999 B", "740 MB", "1.5 MB")
+    assert (readable(999), readable(740_000_000), readable(1_480_000)) == ("999 B", "740 MB", "1.5 MB")
     assert (duration(20), duration(350), duration(8000)) == ("20 s", "6 min", "2 h 13 min")
 
 

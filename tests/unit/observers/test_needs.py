@@ -26,7 +26,7 @@ def keep(caches: Path, repository: str) -> Path:
     folder = caches / "hub" / f"models--{repository.replace('/', '--')}"
     snapshot = folder / "snapshots" / ("0" * 40)
     snapshot.mkdir(parents=True)
-    (snapshot / "config.json").write_text("{}")
+    (snapshot / "model.safetensors").write_bytes(b"weights")
     (folder / "refs").mkdir()
     (folder / "refs" / "main").write_text("0" * 40)
     return snapshot
@@ -47,11 +47,14 @@ def test_the_hubs_cache_is_looked_into(caches: Path) -> None:
     first, second = needs("estimator", "midas, depth-anything")
     assert first.here and first.where == str(snapshot) and first.size and first.licence
     assert not second.here
-    keep(caches, "timm/resnet18.a1_in1k")
+    snapshot = keep(caches, "timm/resnet18.a1_in1k")
     assert needs("classifier", "timm:resnet18.a1_in1k")[0].here
+    assert needs("classifier", "timm:resnet18")[0].where == str(snapshot)  # timm's own choice of weights
     assert not needs("classifier", "timm:resnet50.a1_in1k")[0].here
     keep(caches, "someone/a-model")
     assert needs("model", "someone/a-model")[0].here and needs("model", "someone/a-model:permuted")[0].here
+    (snapshot / "model.safetensors").rename(snapshot / "config.json")  # of the weights nothing came
+    assert not needs("classifier", "timm:resnet18")[0].here
 
 
 def test_torchs_cache_folders_and_own_code(caches: Path) -> None:
@@ -77,8 +80,10 @@ def test_the_command_tells_of_a_study(caches: Path, capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit) as stopped:
         main(["doctor", str(caches / "study")])
     said = capsys.readouterr().out
-    assert stopped.value.code == 1 and "vgg16: not at" in said and "get it by `curl" in said
-    assert "stable-diffusion-v1-4: not at" not in said
+    assert (
+        stopped.value.code == 1 and "vgg16 is not here" in said and "(528 MB, BSD-3-Clause) by `curl" in said
+    )
+    assert "stable-diffusion-v1-4 is not here" not in said
     path = Path(needs("classifier", "vgg16")[0].where)
     path.parent.mkdir(parents=True)
     path.write_bytes(b"weights")

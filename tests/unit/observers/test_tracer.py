@@ -1,5 +1,6 @@
 """TRACER on random weights of its real layouts: saved and loaded as the original's checkpoints are."""
 
+import copy
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -10,30 +11,41 @@ import torch
 
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.estimators import load_estimator
-from underpainting.observers.estimators.tracer import EDGES, TE5, TE7, build, high_frequencies, load_tracer
+from underpainting.observers.estimators.tracer import (
+    EDGES,
+    TE5,
+    TE7,
+    TracerEstimator,
+    build,
+    high_frequencies,
+    load_tracer,
+)
 
 pytest.importorskip("carvekit", reason="pip install --no-deps carvekit")
-SMALL = replace(TE5, side=64)
+SMALL = replace(TE5, side=128)  # less than that has no frequencies that make edges
 
 
 @pytest.fixture(scope="module")
 def network() -> torch.nn.Module:
-    """TE-5 with random weights whose norms have seen some noise, so that its maps vary."""
+    """TE-5 with random weights whose norms have seen some noise, so that its maps vary.
+
+    It computes in float64, where no kernel's last digits are seen; its weights are float32 numbers.
+    """
     torch.manual_seed(0)
-    made = build(TE5)
+    made = build(TE5).double()
     for module in made.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = None
     with torch.no_grad():
-        made.train()(torch.rand(8, 3, 64, 64))
-    return made.eval()
+        made.train()(torch.rand(3, 3, 128, 128, dtype=torch.float64))
+    return made.eval().float().double()
 
 
 @pytest.fixture(scope="module")
 def checkpoint(network: torch.nn.Module, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its weights under the original's names, as a data-parallel network saves them."""
     path = tmp_path_factory.mktemp("tracer") / "TRACER-Efficient-5.pth"
-    weights = network.state_dict().items()
+    weights = copy.deepcopy(network).float().state_dict().items()
     torch.save({"module." + name.replace("encoder.", "model."): of for name, of in weights}, path)
     return path
 
@@ -41,22 +53,43 @@ def checkpoint(network: torch.nn.Module, tmp_path_factory: pytest.TempPathFactor
 def test_the_originals_checkpoint_loads_whole(network: torch.nn.Module, checkpoint: Path) -> None:
     assert sum(EDGES in name for name in network.state_dict()) == 80
     estimator = load_tracer(SMALL, checkpoint)
-    pictures = torch.rand(2, 3, 48, 80, generator=torch.Generator().manual_seed(2))
-    found = estimator(pictures)["saliency"]
-    seen = torch.nn.functional.interpolate(pictures, (64, 64), mode="bilinear", align_corners=False)
-    mean, std = (torch.tensor(of).reshape(3, 1, 1) for of in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    loaded = estimator.network.double()
+    x = torch.rand(2, 3, 128, 128, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
-        maps = network((seen - mean) / std)
-    whole = torch.nn.functional.interpolate(maps, (48, 80), mode="bilinear", align_corners=False)[:, 0]
-    levels = (whole.numpy() * 255).astype(np.uint8)
-    np.testing.assert_array_equal(found.numpy(), (levels > 0).astype(np.float32))
-    assert found.shape == (2, 48, 80) and 0.05 < found.mean() < 0.95 and estimator.name == "tracer"
-    estimator.network.double()  # random networks magnify the last digits that a batch's size changes
-    assert torch.equal(estimator(pictures[1:])["saliency"], estimator(pictures)["saliency"][1:])
+        maps = network(x)
+        torch.testing.assert_close(loaded(x), maps, rtol=0, atol=1e-9)
+        torch.testing.assert_close(loaded(x[1:]), maps[1:], rtol=0, atol=1e-9)  # whatever the batch
+    assert estimator.name == "tracer" and maps.shape == (2, 1, 128, 128)
+    assert maps.flatten(1).std(1).min() > 0.05 and (maps[0] - maps[1]).abs().mean() > 0.05
+
+
+def test_the_object_is_where_the_map_has_a_level_above_0() -> None:
+    class FirstColour(torch.nn.Module):
+        """A network whose map is the picture's red, as it was before it was normalised."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.colour = torch.nn.Conv2d(3, 1, 1)
+            self.colour.weight.data = torch.tensor([0.229, 0.0, 0.0]).reshape(1, 3, 1, 1)
+            self.colour.bias.data = torch.tensor([0.485])
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            assert x.shape[2:] == (SMALL.side, SMALL.side)
+            return self.colour(x)
+
+    estimator = TracerEstimator(FirstColour(), SMALL)
+    levels = torch.tensor([0.0, 0.9, 1.1, 1.9, 254.9])
+    pictures = torch.rand(5, 3, 48, 80, generator=torch.Generator().manual_seed(3))
+    pictures[:, 0] = levels.reshape(5, 1, 1) / 255
+    found = estimator(pictures)["saliency"]
+    assert torch.equal(found, (levels > 1).float().reshape(5, 1, 1).expand(5, 48, 80))
+    pictures[0, 0, :, 40:] = 1  # the object at the right, found there in the picture's own size
+    half = estimator(pictures[:1])["saliency"][0]
+    assert not half[:, :38].any() and half[:, 42:].all()
 
 
 def test_edges_are_added_to_the_first_features(network: torch.nn.Module) -> None:
-    x = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(4))
+    x = torch.rand(1, 3, 128, 128, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
     seen = []
     module = network.get_submodule(f"encoder.{EDGES}")
     hook = module.register_forward_hook(lambda module, given, out: seen.append((given[0], out)))
@@ -66,9 +99,9 @@ def test_edges_are_added_to_the_first_features(network: torch.nn.Module) -> None
     ((before, after),) = seen
     edges = after - before
     assert torch.equal(features[0], after) and [of.shape[1] for of in features] == list(TE5.channels)
-    assert [of.shape[2] for of in features] == [16, 8, 4, 2]
-    torch.testing.assert_close(edges, edges[:, :1].expand_as(edges), atol=1e-3, rtol=1e-3)  # one map for all
-    assert (edges > -1e-3).all()
+    assert [of.shape[2] for of in features] == [32, 16, 8, 4]
+    torch.testing.assert_close(edges, edges[:, :1].expand_as(edges), atol=1e-9, rtol=0)  # one map for all
+    assert (edges > -1e-9).all() and edges.max() > 1e-3
 
 
 def test_high_frequencies_are_the_originals() -> None:
@@ -93,9 +126,9 @@ def test_te7_is_carvekits_own_network(tmp_path: Path) -> None:
     weights = {**theirs.state_dict(), f"encoder.{EDGES}.conv.conv.weight": torch.zeros(1)}
     torch.save(weights, tmp_path / "tracer_b7.pth")
     mine = load_tracer(replace(TE7, side=64), tmp_path / "tracer_b7.pth").network
-    x = torch.rand(1, 3, 64, 64)
+    x = torch.rand(1, 3, 64, 64, dtype=torch.float64)
     with torch.no_grad():
-        torch.testing.assert_close(mine(x), theirs(x))
+        torch.testing.assert_close(mine.double()(x), theirs.double()(x), rtol=0, atol=1e-9)
 
 
 def test_the_global_random_state_is_the_callers(checkpoint: Path) -> None:

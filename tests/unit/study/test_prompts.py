@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from underpainting.errors import UnderpaintingError
-from underpainting.study.prompts import PromptRow, read_prompts
+from underpainting.study.prompts import PromptRow, about_seeds, read_prompts
 
 
 def _file(folder: Path, text: str, encoding: str = "utf-8", name: str = "prompts.csv") -> str:
@@ -54,6 +54,22 @@ def test_prompts_are_numbered_where_the_file_does_not(tmp_path: Path) -> None:
 
 def test_other_columns_and_an_index_are_left_alone(tmp_path: Path) -> None:
     assert read_prompts(_file(tmp_path, ",seed,prompt,note\n0,4,a lemon,x\n")) == [PromptRow("a lemon", 4, 0)]
+
+
+def test_rows_without_seeds_are_given_them(tmp_path: Path) -> None:
+    file = _file(tmp_path, 'prompt\na mug, red\n"a ""big"" car,\nblue"\na mug, red\n"never closed\n')
+    rows = read_prompts(file)
+    prompts = ["a mug, red", 'a "big" car,\nblue', "a mug, red", "never closed"]
+    assert rows == [
+        PromptRow(text, seed, of) for seed, (text, of) in enumerate(zip(prompts, (0, 1, 0, 2), strict=True))
+    ]
+    assert read_prompts(file, limit=2) == rows[:2]
+    other = tmp_path / "test.parquet"
+    pq.write_table(pa.table({"prompts": ["a mug, red", "a lemon"], "prompt_inds": [0, 7]}), other)
+    assert read_prompts(str(other), after=rows) == [PromptRow("a mug, red", 4, 0), PromptRow("a lemon", 5, 7)]
+    assert about_seeds(file).startswith(f"{file} has no seeds") and about_seeds(str(other))
+    assert not about_seeds("stilllife")
+    assert not about_seeds(_file(tmp_path, "prompts,seeds\na,3\n", name="seeds.csv"))
 
 
 def test_parquet_and_limit(tmp_path: Path) -> None:

@@ -15,12 +15,28 @@ from underpainting.observers.classifiers.timm import load_timm
 from underpainting.observers.classifiers.vgg16 import load_vgg16
 from underpainting.observers.files import read_config
 from underpainting.observers.own import import_own, registered
+from underpainting.weights import Checkpoint
 
 __all__ = ["Classifier", "SmallClassifier", "load_classifier"]
 
 
 class Classifier(Protocol):
-    """Whatever names what a picture shows."""
+    """Whatever names what a picture shows: any class of your own that has these four, made without arguments.
+
+    name: what it is called in tables. fingerprint: a text that is another whenever its answers would be.
+    classes: names in the order of its probabilities; synonyms may stand between commas ("mug, cup"). It is
+    called with pictures [picture, 3, height, width], float32 RGB in 0..1, and gives probabilities
+    [picture, class] from 0 that add up to 1. In a file `mine.py` it is `load_classifier("mine:Warmth")`:
+
+        import torch
+
+        class Warmth:
+            name, fingerprint, classes = "warmth", "version 1", ("cold", "warm, hot")
+
+            def __call__(self, pictures):
+                warm = (0.5 + pictures[:, 0] / 2 - pictures[:, 2] / 2).mean((1, 2))
+                return torch.stack([1 - warm, warm], dim=1)
+    """
 
     @property
     def name(self) -> str:
@@ -29,7 +45,7 @@ class Classifier(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """A hash of its weights."""
+        """A text that is another whenever its answers would be."""
         ...
 
     @property
@@ -48,7 +64,8 @@ def load_classifier(name: str | Path, *, device: str | torch.device | None = Non
     name: `stilllife`; `vgg16` (torchvision's weights where torch keeps them) or a file `vgg16-HASH.pth`;
     `timm:NAME`; the name of a classifier on the hub (`OWNER/NAME`, by transformers); a folder that this
     package, timm or transformers saved; one's own as `module:Class`, or by the name of an entry point of the
-    group `underpainting.classifiers`.
+    group `underpainting.classifiers`. Weights are looked for in the hub's cache, or where torch keeps its
+    own, and never fetched.
 
     Raises UnderpaintingError where there is no such classifier, or what it needs is missing.
     """
@@ -64,7 +81,7 @@ def load_classifier(name: str | Path, *, device: str | torch.device | None = Non
         if "pretrained_cfg" in config:
             return load_timm(path.name, folder=path, device=device)
         if "model_type" in config:
-            return load_hub(path, device=device)
+            return load_hub(path, path.name, device=device)
         return SmallClassifier.from_pretrained(path, device=device)
     if text.startswith("timm:"):
         return load_timm(text.removeprefix("timm:"), device=device)
@@ -73,7 +90,7 @@ def load_classifier(name: str | Path, *, device: str | torch.device | None = Non
         own: Classifier = import_own("classifier", found.value if found else text)
         return own
     if text.count("/") == 1:
-        return load_hub(text, device=device)
+        return load_hub(Checkpoint(text, text).require(), path.name, device=device)
     raise UnderpaintingError(
         f"no classifier {text!r}: give 'stilllife', 'vgg16', 'timm:NAME', 'OWNER/NAME' on the hub, a folder "
         "that one was saved in, or 'module:Class'"

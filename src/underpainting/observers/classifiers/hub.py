@@ -1,28 +1,27 @@
-"""Image classifiers of transformers, by folder or by name on the hub."""
+"""Image classifiers of transformers, from a folder or from the hub's cache."""
 
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import UnderpaintingError, reason
 from underpainting.observers.classifiers.network import NetworkClassifier
 
 
-def load_hub(name: str | Path, *, device: str | torch.device | None = None) -> NetworkClassifier:
-    """Whatever `AutoModelForImageClassification` and `AutoImageProcessor` load.
+def load_hub(folder: Path, name: str, *, device: str | torch.device | None = None) -> NetworkClassifier:
+    """Whatever `AutoModelForImageClassification` and `AutoImageProcessor` load; name: what it is called.
 
     Raises UnderpaintingError where they do not.
     """
     from transformers import AutoImageProcessor, AutoModelForImageClassification
 
     try:
-        network = AutoModelForImageClassification.from_pretrained(name)
-        processor = AutoImageProcessor.from_pretrained(name)
+        network = AutoModelForImageClassification.from_pretrained(folder, local_files_only=True)
+        processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
     except Exception as error:
-        reason = " ".join(str(error).split())[:160]
         raise UnderpaintingError(
-            f"classifier {str(name)!r} cannot be loaded by transformers: {reason}"
+            f"classifier {name!r} in {folder} cannot be loaded by transformers: {reason(error)}"
         ) from None
 
     def prepare(pictures: Tensor) -> Tensor:
@@ -31,4 +30,4 @@ def load_hub(name: str | Path, *, device: str | torch.device | None = None) -> N
         return ready.to(pictures.device)
 
     names = [network.config.id2label[i] for i in range(network.config.num_labels)]
-    return NetworkClassifier(network, prepare, names, name=Path(name).name, device=device)
+    return NetworkClassifier(network, prepare, names, name=name, device=device)

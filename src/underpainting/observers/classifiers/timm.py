@@ -1,12 +1,14 @@
-"""Image classifiers of timm (Wightman 2019)."""
+"""Image classifiers of timm (Wightman 2019), from a folder or from where timm's weights are kept."""
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import UnderpaintingError, reason
 from underpainting.observers.classifiers.network import NetworkClassifier, Prepare
+from underpainting.weights import READABLE, Checkpoint, TorchFile
 
 
 def load_timm(
@@ -23,11 +25,15 @@ def load_timm(
         raise UnderpaintingError(
             f"classifier {name!r} needs timm: pip install 'underpainting[classifiers]'"
         ) from None
+    path = folder or timm_weights(name).require()
     try:
-        network = timm.create_model(f"local-dir:{folder}" if folder else name, pretrained=True)
+        if (path / "config.json").is_file():
+            network = timm.create_model(f"local-dir:{path}", pretrained=True)
+        else:  # timm itself keeps the weights alone
+            file = path if path.is_file() else next(of for of in path.iterdir() if of.suffix in READABLE)
+            network = timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": str(file)})
     except Exception as error:
-        reason = " ".join(str(error).split())[:160]
-        raise UnderpaintingError(f"classifier {name!r} cannot be loaded by timm: {reason}") from None
+        raise UnderpaintingError(f"classifier {name!r} cannot be loaded by timm: {reason(error)}") from None
     return NetworkClassifier(
         network,
         _prepare(resolve_model_data_config(network)),
@@ -35,6 +41,31 @@ def load_timm(
         name=name,
         device=device,
     )
+
+
+def timm_weights(name: str) -> Checkpoint | TorchFile:
+    """Where the weights of a timm model are: `resnet18`, `resnet18.a1_in1k` or `hf-hub:OWNER/NAME`.
+
+    Raises UnderpaintingError where timm has no weights of that name.
+    """
+    called = f"timm:{name}"
+    if name.startswith("hf-hub:"):
+        return Checkpoint(called, name.removeprefix("hf-hub:"))
+    try:
+        from timm.models import get_pretrained_cfg, list_pretrained
+    except ImportError:
+        return Checkpoint(called, f"timm/{name}")
+    try:
+        known = get_pretrained_cfg(name)
+    except RuntimeError:  # of the network, but not of the weights' tag
+        known = None
+    if known is not None and known.hf_hub_id:
+        return Checkpoint(called, known.hf_hub_id, licence=known.license or "")
+    if known is not None and known.url:
+        return TorchFile(called, known.url, licence=known.license or "")
+    names = {of if "." in name else of.partition(".")[0] for of in list_pretrained()}
+    near = get_close_matches(name, sorted(names), n=3, cutoff=0.4)
+    raise UnderpaintingError(f"timm has no weights {name!r}; nearest are {', '.join(near) or 'none'}")
 
 
 def _prepare(config: dict[str, Any]) -> Prepare:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 
-from underpainting.errors import UnderpaintingError
-from underpainting.observers.checkpoints import TorchFile
+from underpainting.errors import UnderpaintingError, reason
 from underpainting.observers.classifiers.network import NetworkClassifier
+from underpainting.weights import TorchFile
 
 VGG16 = TorchFile(
     "vgg16", "https://download.pytorch.org/models/vgg16-397923af.pth", 528_000_000, "BSD-3-Clause"
@@ -19,7 +19,7 @@ def load_vgg16(
 ) -> NetworkClassifier:
     """VGG-16 from a checkpoint `NAME-HASH.pth`; none given, from where torch keeps torchvision's.
 
-    The file's SHA-256 must begin with the HASH of its name, as torch's hub has it. Nothing is downloaded.
+    The file's SHA-256 must begin with the HASH of its name, as torch's hub has it. Nothing is fetched.
     Raises UnderpaintingError where torchvision or the file is missing, or the file is not what it is named.
     """
     try:
@@ -29,11 +29,7 @@ def load_vgg16(
             "classifier 'vgg16' needs torchvision: pip install 'underpainting[classifiers]'"
         ) from None
     weights = VGG16_Weights.IMAGENET1K_V1
-    path = checkpoint or VGG16.path
-    if not path.is_file():
-        raise UnderpaintingError(
-            f"no VGG-16 weights at {path}: fetch them ({VGG16.size / 1e6:.0f} MB) by `{VGG16.command}`"
-        )
+    path = VGG16.require(checkpoint)
     wanted = path.stem.rpartition("-")[2]
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -45,7 +41,6 @@ def load_vgg16(
     try:
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:
-        reason = " ".join(str(error).split())[:160]
-        raise UnderpaintingError(f"{path} holds no weights of VGG-16: {reason}") from None
+        raise UnderpaintingError(f"{path} holds no weights of VGG-16: {reason(error)}") from None
     prepare = weights.transforms()
     return NetworkClassifier(network, prepare, weights.meta["categories"], name="vgg16", device=device)

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from underpainting import stilllife
 from underpainting.errors import UnderpaintingError
-from underpainting.observers.checkpoints import Checkpoint
 from underpainting.observers.estimators.depth import ANYTHING, HYBRID, MIDAS, DepthEstimator, load_depth
 from underpainting.observers.estimators.intrinsic import PAPER, IntrinsicEstimator, load_intrinsic
 from underpainting.observers.estimators.joined import JoinedEstimator
@@ -23,6 +22,7 @@ from underpainting.observers.estimators.small import SmallEstimator
 from underpainting.observers.estimators.tracer import TE5, TE7, TracerEstimator, load_tracer
 from underpainting.observers.files import read_config
 from underpainting.observers.own import import_own, registered
+from underpainting.weights import Checkpoint
 
 __all__ = [
     "DepthEstimator",
@@ -37,7 +37,33 @@ __all__ = [
 
 
 class Estimator(Protocol):
-    """Whatever labels pictures."""
+    """Whatever labels pictures: any class of your own that has these four, and takes no arguments to make.
+
+    name: what it is called in tables. fingerprint: a text that is another whenever its maps would be, such as
+    a hash of weights; a study that was begun with one refuses another. properties: what it gives a map of, by
+    any names. Which of them are maps of 0 and 1 it may say as `binary`; unsaid, `saliency` alone is. Binary
+    ones are scored by Dice and average precision, others by rank and linear correlation.
+
+    It is called with pictures [picture, 3, height, width], float32 RGB in 0..1, and gives a mapping with a
+    map [picture, height, width] for each property: of the pictures' size, finite, a binary one's values 0 and
+    1, any other's in units of its own. By convention `depth` is relative inverse depth (near is large), and
+    `shading` grows with light. A picture's map must not depend on what else is in its batch. A picture on
+    which it raises, or whose map is none of this, is set aside.
+
+    One of edges and warmth, in a file `mine.py` of the current folder, is `load_estimator("mine:Edges")`, on
+    the command line `--estimator mine:Edges`:
+
+        import torch
+
+        class Edges:
+            name, fingerprint = "edges", "version 1"
+            properties, binary = ("edges", "warmth"), ("edges",)
+
+            def __call__(self, pictures):
+                light = pictures.mean(1)  # [picture, height, width]
+                steep = torch.stack(torch.gradient(light, dim=(1, 2))).norm(dim=0)
+                return {"edges": (steep > 0.1).float(), "warmth": pictures[:, 0] - pictures[:, 2]}
+    """
 
     @property
     def name(self) -> str:
@@ -46,7 +72,7 @@ class Estimator(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """A hash of its weights."""
+        """A text that is another whenever its maps would be."""
         ...
 
     @property
@@ -55,10 +81,7 @@ class Estimator(Protocol):
         ...
 
     def __call__(self, pictures: Tensor) -> Mapping[str, Tensor]:
-        """Maps of each property [picture, height, width] from pictures [picture, 3, height, width] in 0..1.
-
-        `saliency` is 0 or 1; `depth` is relative inverse depth (near is large); `shading` grows with light.
-        """
+        """Maps [picture, height, width] by property, from pictures [picture, 3, height, width] in 0..1."""
         ...
 
 
@@ -79,7 +102,7 @@ def load_estimator(name: str | Path, *, device: str | torch.device | None = None
     `depth-anything`; `intrinsic`; `marigold-depth` and `marigold-lighting`; a folder that this package,
     transformers or diffusers saved; `module:Class`, or the name of an entry point of the group
     `underpainting.estimators`; several of different properties with commas between. Weights are looked for
-    in the hub's cache, or where torch keeps its own, and never downloaded.
+    in the hub's cache, or where torch keeps its own, and never fetched.
 
     Raises UnderpaintingError where there is no such estimator, or its weights are missing.
     """
@@ -95,9 +118,9 @@ def load_estimator(name: str | Path, *, device: str | torch.device | None = None
             return load_depth(path, device=device)
         return SmallEstimator.from_pretrained(path, device=device)
     for checkpoint, loader in LOADERS.items():
-        if text == checkpoint.observer:
+        if text == checkpoint.name:
             return loader(checkpoint, device=device)
-    if text == PAPER.observer:
+    if text == PAPER.name:
         return load_intrinsic(device=device)
     for layout in TRACERS:
         if text == layout.name:
@@ -108,7 +131,7 @@ def load_estimator(name: str | Path, *, device: str | torch.device | None = None
     if found or ":" in text:
         own: Estimator = import_own("estimator", found.value if found else text)
         return own
-    names = ["stilllife", *(of.name for of in TRACERS), *(of.observer for of in CHECKPOINTS), PAPER.observer]
+    names = ["stilllife", *(of.name for of in TRACERS), *(of.name for of in CHECKPOINTS), PAPER.name]
     known = ", ".join(map(repr, names))
     raise UnderpaintingError(
         f"no estimator {text!r}: give {known}, a folder that one was saved in, or 'module:Class'"

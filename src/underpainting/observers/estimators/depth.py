@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from underpainting.errors import UnderpaintingError
-from underpainting.observers.checkpoints import Checkpoint, loading
 from underpainting.observers.files import fingerprint
+from underpainting.weights import Checkpoint, loading
 
 MIDAS = Checkpoint("midas", "Intel/dpt-large", 1_370_000_000, "Apache-2.0")
 HYBRID = Checkpoint("midas-hybrid", "Intel/dpt-hybrid-midas", 490_000_000, "Apache-2.0")
@@ -47,7 +47,7 @@ class DepthEstimator:
 
 
 def load_depth(source: Checkpoint | Path, *, device: str | torch.device | None = None) -> DepthEstimator:
-    """A depth estimator from the hub's cache or from a folder that transformers saved. Nothing is downloaded.
+    """A depth estimator from the hub's cache or from a folder that transformers saved. Nothing is fetched.
 
     Raises UnderpaintingError where the weights are missing, damaged or of another kind.
     """

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-from underpainting.observers.checkpoints import TorchFile
 from underpainting.observers.files import fingerprint, joined
+from underpainting.weights import TorchFile, lacking
 
 PAPER = TorchFile(
     "intrinsic",
@@ -27,7 +29,7 @@ class IntrinsicEstimator:
     """`shading`, from 0, of the grey stage: inverse shading i in 0..1, turned back into 1 / i - 1."""
 
     properties = ("shading",)
-    name = PAPER.observer
+    name = PAPER.name
 
     def __init__(self, pipeline: Any, models: Mapping[str, Any], device: torch.device) -> None:
         """pipeline: the module `intrinsic.pipeline`. models: what its `load_models` gave, on device."""
@@ -50,10 +52,32 @@ class IntrinsicEstimator:
         return 1 / inverse - 1
 
 
-def load_intrinsic(*, device: str | torch.device | None = None) -> IntrinsicEstimator:
-    """The weights of the paper, where torch keeps those of its hub. No weights are downloaded.
+@contextmanager
+def _code_from_here() -> Iterator[None]:
+    """Let the package find its networks' code where torch's hub keeps it, not on the network."""
+    hub: Any = torch.hub
+    load = hub.load
 
-    Raises UnderpaintingError where the package or the weights are missing.
+    def from_here(repository: str, *arguments: Any, **options: Any) -> Any:
+        home, name = Path(hub.get_dir()), repository.partition(":")[0]
+        folder = next(home.glob(f"{name.replace('/', '_')}_*"), None)
+        if folder is None:
+            where = home / f"{name.replace('/', '_')}_master"
+            command = f"git clone https://github.com/{name} {where}"
+            raise UnderpaintingError(lacking(f"code of {name}, which intrinsic needs,", where, command))
+        return load(str(folder), *arguments, **{**options, "source": "local"})
+
+    hub.load = from_here
+    try:
+        yield
+    finally:
+        hub.load = load
+
+
+def load_intrinsic(*, device: str | torch.device | None = None) -> IntrinsicEstimator:
+    """The weights of the paper, where torch keeps those of its hub. Nothing is fetched.
+
+    Raises UnderpaintingError where the package, the weights or the code of a network are missing.
     """
     target = torch.device(device or "cpu")
     try:
@@ -63,5 +87,6 @@ def load_intrinsic(*, device: str | torch.device | None = None) -> IntrinsicEsti
             f"estimator 'intrinsic' needs its package ({PAPER.licence}): `{PACKAGE}`"
         ) from None
     PAPER.require()
-    models = pipeline.load_models("paper_weights", stage=1, device=target)
+    with _code_from_here():
+        models = pipeline.load_models("paper_weights", stage=1, device=target)
     return IntrinsicEstimator(pipeline, models, target)

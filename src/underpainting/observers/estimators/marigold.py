@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-from underpainting.observers.checkpoints import Checkpoint, loading
 from underpainting.observers.files import fingerprint, joined
+from underpainting.weights import Checkpoint, loading, read_pipeline
 
 DEPTH = Checkpoint("marigold-depth", "prs-eth/marigold-depth-v1-1", 2_600_000_000, "OpenRAIL++")
 LIGHTING = Checkpoint("marigold-lighting", "prs-eth/marigold-iid-lighting-v1-1", 2_600_000_000, "OpenRAIL++")
@@ -66,13 +66,10 @@ class MarigoldEstimator:
 def load_marigold(
     source: Checkpoint | Path, *, device: str | torch.device | None = None
 ) -> MarigoldEstimator:
-    """Marigold from the hub's cache or from a folder that diffusers saved. Nothing is downloaded.
+    """Marigold from the hub's cache or from a folder that diffusers saved. Nothing is fetched.
 
     Raises UnderpaintingError where the weights are missing, damaged or of another kind.
     """
-    from diffusers import DiffusionPipeline
-
-    pipelines: Any = DiffusionPipeline
     with loading(source) as (name, folder):
-        pipe = pipelines.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+        pipe = read_pipeline(folder)
     return MarigoldEstimator(pipe, name=name, device=device)

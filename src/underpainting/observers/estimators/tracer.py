@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from underpainting.errors import UnderpaintingError
-from underpainting.observers.checkpoints import TorchFile
 from underpainting.observers.files import fingerprint
+from underpainting.weights import TorchFile
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 RADIUS = 16  # of the low frequencies that are taken away
@@ -46,7 +46,7 @@ class Layout:
     @property
     def name(self) -> str:
         """What the estimator is called."""
-        return self.weights.observer
+        return self.weights.name
 
 
 _RELEASE = "https://github.com/Karel911/TRACER/releases/download/v1.0/TRACER-Efficient-5.pth"
@@ -91,7 +91,7 @@ class TracerEstimator:
 def load_tracer(
     layout: Layout, checkpoint: Path | None = None, *, device: str | torch.device | None = None
 ) -> TracerEstimator:
-    """TRACER of a layout, from a checkpoint or from where torch keeps it. Nothing is downloaded.
+    """TRACER of a layout, from a checkpoint or from where torch keeps it. Nothing is fetched.
 
     Raises UnderpaintingError where carvekit or the checkpoint is missing, or that is of another layout.
     """

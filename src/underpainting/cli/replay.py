@@ -1,0 +1,39 @@
+"""`underpainting replay`: an intervention's picture made again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from underpainting.cli._options import DoneStudy, Json, Threads
+
+EXAMPLES = ("underpainting replay demo demo/interventions/0123456789ab",)
+
+
+def replay(
+    study: DoneStudy,
+    folder: Annotated[Path, typer.Argument(help="Folder of an intervention.")],
+    threads: Threads = None,
+    json: Json = False,
+) -> None:
+    """Make an intervention's picture again, and compare it bit for bit; exit with 1 where it differs."""
+    from underpainting.cli.progress import progress
+    from underpainting.cli.show import as_json
+    from underpainting.workflow import replay as work
+
+    with progress() as shown:
+        again = work(study, folder, progress=shown)
+    if json:
+        about = {"same": again.same, "pixels_that_differ": again.pixels, "largest_difference": again.largest}
+        as_json({"folder": str(folder), **about})
+    elif again.same:
+        typer.echo("the same picture")
+    else:
+        typer.echo(
+            f"not the same picture: {again.pixels} pixels differ, by at most {again.largest} of 255; other "
+            "versions, devices or numbers of threads change last digits"
+        )
+    if not again.same:
+        raise typer.Exit(1)

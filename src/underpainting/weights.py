@@ -1,0 +1,170 @@
+"""Weights: what they are, where this machine keeps them, and what fetches them. Nothing is ever fetched here.
+
+The rule about the network (docs/network.md): nothing is fetched by itself. A name is looked up among what
+lies on this machine, and where it is missing one line says so, with the command that fetches it. What speaks
+to the network does nothing else, and is in `underpainting.hub`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from underpainting.errors import UnderpaintingError, reason
+
+READABLE = (".safetensors", ".bin")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Weights on the Hugging Face hub: what they are called here, their repository, bytes, licence.
+
+    size, licence: None and empty where they are not known.
+    """
+
+    name: str
+    repository: str
+    size: int | None = None
+    licence: str = ""
+
+    @property
+    def path(self) -> Path:
+        """Where the hub's cache keeps the repository, whether it does or not."""
+        from huggingface_hub.constants import HF_HUB_CACHE
+
+        return Path(HF_HUB_CACHE) / f"models--{self.repository.replace('/', '--')}"
+
+    @property
+    def command(self) -> str:
+        """What fetches it."""
+        return f"hf download {self.repository}"
+
+    def find(self) -> Path | None:
+        """The folder of the hub's cache that holds its files, or None where it holds no weights of it."""
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+        try:
+            folder = Path(snapshot_download(self.repository, local_files_only=True))
+        except (LocalEntryNotFoundError, HFValidationError):
+            return None
+        return folder if any(file.suffix in READABLE for file in folder.rglob("*")) else None
+
+    def require(self) -> Path:
+        """As `find`. Raises UnderpaintingError where there is none, with the command that fetches it."""
+        folder = self.find()
+        if folder is None:
+            raise UnderpaintingError(lacking(self.name, self.path, self.command, self.size, self.licence))
+        return folder
+
+
+@dataclass(frozen=True)
+class TorchFile:
+    """Weights in one file, where torch keeps those of its hub: what they are called here, their address,
+    bytes, licence.
+
+    size, licence: None and empty where they are not known.
+    """
+
+    name: str
+    address: str
+    size: int | None = None
+    licence: str = ""
+
+    @property
+    def path(self) -> Path:
+        """Where the file is looked for."""
+        from torch.hub import get_dir
+
+        return Path(get_dir()) / "checkpoints" / self.address.rpartition("/")[2]
+
+    @property
+    def command(self) -> str:
+        """What fetches it."""
+        return f"curl -L --create-dirs -o {self.path} {self.address}"
+
+    def find(self) -> Path | None:
+        """The file, or None where it is not there."""
+        return self.path if self.path.is_file() else None
+
+    def require(self, path: Path | None = None) -> Path:
+        """The file, or another of the same kind. Raises UnderpaintingError where it is not there."""
+        path = path or self.path
+        if not path.is_file():
+            raise UnderpaintingError(lacking(self.name, path, self.command, self.size, self.licence))
+        return path
+
+
+PIPELINES = (
+    Checkpoint(
+        "CompVis/stable-diffusion-v1-4",
+        "CompVis/stable-diffusion-v1-4",
+        4_270_000_000,
+        "CreativeML OpenRAIL-M",
+    ),
+    Checkpoint(
+        "stabilityai/stable-diffusion-xl-base-1.0",
+        "stabilityai/stable-diffusion-xl-base-1.0",
+        13_880_000_000,
+        "CreativeML OpenRAIL++-M",
+    ),
+    Checkpoint("stabilityai/sdxl-turbo", "stabilityai/sdxl-turbo", 13_880_000_000, "sai-nc-community"),
+)
+"""Pipelines of the hub whose size (their float32 weights in safetensors) and licence are known."""
+
+
+def pipeline(name: str) -> Checkpoint:
+    """The pipeline of a name of the hub, with what is known of it."""
+    return next((known for known in PIPELINES if known.name == name), Checkpoint(name, name))
+
+
+def lacking(name: str, where: str | Path, command: str, size: int | None = None, licence: str = "") -> str:
+    """The line about weights that are not here: where they were looked for, what they are, what fetches them.
+
+    size: in bytes.
+    """
+    about = ", ".join(part for part in (readable(size) if size else "", licence) if part)
+    return f"{name} is not here (looked for at {where}): fetch it{f' ({about})' * bool(about)} by `{command}`"
+
+
+def readable(size: int) -> str:
+    """Bytes for reading, such as `1.4 GB` (decimal units)."""
+    value, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.0f} {unit}" if value >= 100 or unit == "B" else f"{value:.1f} {unit}"
+
+
+def read_pipeline(folder: Path, **options: Any) -> Any:
+    """A diffusers pipeline as diffusers reads it, from a folder and safetensors only.
+
+    Its bar stays away where the hub's bars are turned off (HF_HUB_DISABLE_PROGRESS_BARS), as transformers'.
+    """
+    from diffusers import DiffusionPipeline
+    from diffusers.utils import logging
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled
+
+    if are_progress_bars_disabled():
+        logging.disable_progress_bar()
+    pipelines: Any = DiffusionPipeline
+    return pipelines.from_pretrained(folder, use_safetensors=True, local_files_only=True, **options)
+
+
+@contextmanager
+def loading(source: Checkpoint | Path) -> Iterator[tuple[str, Path]]:
+    """The name and the folder of an estimator of the hub, or of one that was saved, while it is loaded.
+
+    Raises UnderpaintingError where it is missing, or whatever goes wrong in loading it.
+    """
+    folder = source if isinstance(source, Path) else source.require()
+    try:
+        yield source.name, folder
+    except Exception as error:
+        raise UnderpaintingError(
+            f"estimator {source.name!r} in {folder} cannot be loaded: {reason(error)}"
+        ) from None
