@@ -29,8 +29,10 @@ from underpainting.study.config import StudyConfig
 from underpainting.study.damage import find_damage
 from underpainting.study.folder import Study, create_study, open_study
 from underpainting.study.run import run_study
+from underpainting.threads import ask_for
 
 SEED = 7
+DAY = "1790000000"  # seconds: studies of one day, also around midnight
 SAME, OTHER = "same bytes", "OTHER BYTES"
 UNTOUCHABLE = ("study.toml", "prompts.parquet", "environment.json")  # swapped with nothing
 Contents = dict[str, bytes]
@@ -99,9 +101,11 @@ def start(folder: Path, workers: int = 1) -> BaseProcess:
 
 
 def _run(folder: Path, workers: int) -> None:
+    os.environ["SOURCE_DATE_EPOCH"] = DAY
     quiet_libraries()
+    ask_for(1)
     try:
-        run_study(open_study(folder), workers=workers, threads=1)
+        run_study(open_study(folder), workers=workers)
     except UnderpaintingError as error:
         print(f"  {error}", flush=True)
         os._exit(2)

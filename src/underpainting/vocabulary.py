@@ -23,7 +23,7 @@ SOURCES = {
     "latents:clean": "linear probe of the predicted clean latents",
     "network:noisy": "small network on the noisy latents",
     "network:clean": "small network on the predicted clean latents",
-    "decoder": "decoder\u2019s attention",
+    "decoder": "decoder's attention",
     "permuted": "permuted weights on the same latents",
     "fresh": "untrained network on the same latents",
     "permuted-own": "permuted weights on their own trajectory",
@@ -31,8 +31,8 @@ SOURCES = {
     "estimator:noisy": "estimator on the noisy picture",
     "estimator:scaled": "estimator on the noisy picture at unit variance",
     "estimator:clean": "estimator on the predicted clean picture",
-    "luminance": "finished picture\u2019s luminance",
-    "ceiling": "grid\u2019s ceiling",
+    "luminance": "finished picture's luminance",
+    "ceiling": "grid's ceiling",
 }
 """Whose score a row is, in words. Noisy latents are what the network is given at a step; predicted clean
 latents are the finished ones as its output at that step foretells them."""

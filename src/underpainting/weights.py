@@ -116,6 +116,11 @@ PIPELINES = (
 """Pipelines of the hub whose size (their float32 weights in safetensors) and licence are known."""
 
 
+def is_repository(name: str) -> bool:
+    """Whether a name may be one of the hub, OWNER/NAME, and is not a path."""
+    return name.count("/") == 1 and not name.startswith((".", "~", "/"))
+
+
 def pipeline(name: str) -> Checkpoint:
     """The pipeline of a name of the hub, with what is known of it."""
     return next((known for known in PIPELINES if known.name == name), Checkpoint(name, name))

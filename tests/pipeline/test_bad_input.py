@@ -178,7 +178,6 @@ CASES: list[Case] = [
     ("prompts blank", prompts("\n\n \n"), "is empty"),
     ("header only", prompts("prompt,seed\n"), "holds no prompts"),
     ("no prompt column", prompts("text,seed\na,1\n"), "needs columns prompt,seed"),
-    ("no seed column", prompts("prompt\na\n"), "needs columns prompt,seed"),
     ("seed a word", prompts("prompt,seed\na,1\nb,x\n"), "line 3: seed 'x'"),
     ("seed a fraction", prompts("prompt,seed\na,1.5\n"), "line 2: seed '1.5'"),
     ("seed negative", prompts("prompt,seed\na,-1\n"), "line 2: seed '-1'"),

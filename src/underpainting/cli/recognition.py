@@ -10,12 +10,15 @@ import typer
 from underpainting.cli.show import interval, table
 from underpainting.findings.classification import (
     Accuracy,
+    Recognised,
     Seen,
     accuracies,
     calibration,
     calibration_error,
+    noise_answer,
     recognised,
 )
+from underpainting.vocabulary import first_step, step_interval
 
 SHOWN_WHOLE = 4
 PLACES = ("first", "second", "third", "fourth", "fifth")
@@ -36,6 +39,12 @@ def recognition(seen: Sequence[Seen], layer: str, probe: Sequence[Accuracy]) -> 
         _one_by_one(seen)
     else:
         _together(seen, layer, probe)
+    if noise := noise_answer(seen):
+        share = f"{noise.share:.0%} of {noise.pictures}"
+        typer.echo(
+            f"baseline: pure noise, the noisy picture of the first step, is called {noise.name} ({share}, "
+            f"mean probability {noise.probability:.2f}); noisy pictures of one count for no step"
+        )
 
 
 def _one_by_one(seen: Sequence[Seen]) -> None:
@@ -49,13 +58,24 @@ def _one_by_one(seen: Sequence[Seen]) -> None:
         table(["step", *PLACES], lines)
     if found := recognised(seen):
         columns = ["image", "picture", "right", "first from step", "above 90 % from step", "last"]
-        rows = [[r.image, r.picture, r.right, r.first or "never", r.sure or "never", r.last] for r in found]
+        rows = [
+            [r.image, r.picture, r.right, *(_of_noise(r) or map(first_step, (r.first, r.sure))), r.last]
+            for r in found
+        ]
         table(columns, rows, keys=2)
+
+
+def _of_noise(row: Recognised) -> tuple[str, str] | None:
+    return ("noise's answer", "noise's answer") if row.noise else None
 
 
 def _together(seen: Sequence[Seen], layer: str, probe: Sequence[Accuracy]) -> None:
     """Accuracy by step, when images are recognised, calibration; then pictures of no step."""
-    words = {"noisy": "noisy pictures", "clean": "clean predictions", "probe": f"class probe at {layer}"}
+    words = {
+        "noisy": "noisy pictures",
+        "clean": "predicted clean pictures",
+        "probe": f"class probe at {layer}",
+    }
     shares = {(row.picture, row.step): row for row in [*accuracies(seen), *probe]}
     kinds = [kind for kind in words if any(picture == kind for picture, _ in shares)]
     if kinds:
@@ -65,16 +85,32 @@ def _together(seen: Sequence[Seen], layer: str, probe: Sequence[Accuracy]) -> No
             cells = [(r.accuracy, interval(r.low, r.high)) if r else (None, "-") for r in of_step]
             rows.append([step, *(part for cell in cells for part in cell)])
         table(["step", *(part for kind in kinds for part in (words[kind], "95 % interval"))], rows)
-    found = recognised(seen)
+    found = [row for row in recognised(seen) if not row.noise]
     if looks := [kind for kind in kinds if any(r.picture == kind for r in found)]:
         rows = []
         for kind in looks:
             first = [r.first or np.inf for r in found if r.picture == kind]
             quartiles = np.percentile(first, (25, 50, 75), method="inverted_cdf")
-            low, middle, high = (f"{of:.0f}" if np.isfinite(of) else "never" for of in quartiles)
+            low, middle, high = (int(of) if np.isfinite(of) else None for of in quartiles)
             error = calibration_error([row for row in calibration(seen) if row.picture == kind])
-            rows.append([words[kind], len(first), middle, f"{low} to {high}", first.count(np.inf), error])
-        columns = ["picture", "images", "first from step (median)", "quartiles", "never", "calibration error"]
+            rows.append(
+                [
+                    words[kind],
+                    len(first),
+                    first_step(middle),
+                    step_interval(low, high) or "-",
+                    first.count(np.inf),
+                    error,
+                ]
+            )
+        columns = [
+            "picture",
+            "images",
+            "first from step (median)",
+            "quartiles",
+            "not reached",
+            "calibration error",
+        ]
         table(columns, rows)
     for picture in ("final", "photograph"):
         if (picture, 0) in shares:

@@ -9,6 +9,7 @@ import typer
 
 EXAMPLES = (
     "underpainting report STUDY",
+    "underpainting report STUDY --title 'What the still life knows'",
     "underpainting report STUDY --figures",
     "underpainting report STUDY --growth CHECKPOINTS",
 )
@@ -25,13 +26,16 @@ def report(
             help="Folder of studies of the model's checkpoints, each named by how much training it had."
         ),
     ] = None,
+    title: Annotated[
+        str | None,
+        typer.Option(help="The report's title, kept for later ones; the folder's name if it is empty."),
+    ] = None,
 ) -> None:
     """Write the report of a study that is done, one self-contained HTML file."""
     from underpainting.cli.progress import progress
     from underpainting.workflow import report as work
 
     with progress() as shown:
-        shown.phase("writing the report")
-        files = work(folder, figures=figures, growth=growth)
+        files = work(folder, figures=figures, growth=growth, title=title, progress=shown)
     for written in files:
         typer.echo(f"done: {written}")

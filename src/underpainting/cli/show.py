@@ -64,7 +64,7 @@ def headlines(found: Sequence[Headline]) -> None:
         control = of.strongest
         rows.append(
             [
-                of.property,
+                of.name,
                 of.layer,
                 METRICS[of.metric],
                 of.score,
@@ -77,9 +77,9 @@ def headlines(found: Sequence[Headline]) -> None:
     said: dict[str, list[str]] = {}
     for of in found:
         if of.verdict != "above":
-            said.setdefault(verdict_words(of), []).append(of.property)
+            said.setdefault(verdict_words(of), []).append(of.name)
     for words, names in said.items():
-        typer.echo(f"{', '.join(names)}: {words}")
+        typer.echo(f"{', '.join(names)}: {words}".replace("\u2212", "-"))
 
 
 def comparison(rows: Sequence[Compared]) -> None:

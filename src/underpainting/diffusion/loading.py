@@ -13,7 +13,7 @@ from underpainting.diffusion.adapters import adapter_for
 from underpainting.diffusion.model import Model
 from underpainting.diffusion.twins import split_twin
 from underpainting.errors import UnderpaintingError, reason
-from underpainting.weights import pipeline, read_pipeline
+from underpainting.weights import is_repository, pipeline, read_pipeline
 
 SHARD = re.compile(r"-\d{5}-of-\d{5}")  # in the name of a file that holds a part of a network's weights
 
@@ -89,7 +89,7 @@ def _source(name_or_folder: str | Path) -> Path:
         name = str(name_or_folder)
         if isinstance(name_or_folder, Path) or folder.is_absolute() or name.startswith((".", "~")):
             raise UnderpaintingError(f"no folder {name}: give the folder of a diffusers pipeline")
-        if name.count("/") != 1:
+        if not is_repository(name):
             raise UnderpaintingError(
                 f"no pipeline {name!r}: it is no folder here, and names of the hub are OWNER/NAME"
             )
@@ -132,9 +132,11 @@ def _variants(folder: Path) -> dict[str, set[str]]:
     """The variants of its weights, the plain one as "", by each network of a pipeline in a folder."""
     try:
         index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UnderpaintingError(f"{folder}/model_index.json is not JSON ({error}): save it again") from None
-    parts = [name for name, kind in index.items() if isinstance(kind, list) and kind[0]]
+        parts = [name for name, kind in index.items() if isinstance(kind, list) and kind[0]]
+    except (ValueError, AttributeError):
+        raise UnderpaintingError(
+            f"cannot load a pipeline from {folder}: its model_index.json is no JSON object; save it again"
+        ) from None
     return {
         part: {SHARD.sub("", file.stem).partition(".")[2] for file in (folder / part).glob("*.safetensors")}
         for part in parts

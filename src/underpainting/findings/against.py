@@ -36,7 +36,7 @@ class Against:
     score: the control's own mean on them; prompts: how many those pictures have.
     """
 
-    property: str
+    name: str
     control: str
     step: int
     pictures: int
@@ -63,7 +63,7 @@ class Headline:
     not above. emergence: where the table of emergence has it.
     """
 
-    property: str
+    name: str
     layer: str
     metric: str
     step: int

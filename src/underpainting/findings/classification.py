@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -193,6 +194,12 @@ def accuracies(seen: Sequence[Seen]) -> list[Accuracy]:
             values = np.array([float(of.is_right[i]) for of in mine])
             found.append(Accuracy(picture, step, len(mine), *mean_interval(values, prompts)))
     return found
+
+
+def commonest(seen: Sequence[Seen]) -> float:
+    """Accuracy by chance: the share of the images with a right class that have the commonest one."""
+    right = {of.image: of.right for of in seen if of.right}
+    return max(Counter(right.values()).values(), default=0) / max(1, len(right))
 
 
 def calibration(seen: Sequence[Seen]) -> list[Calibration]:

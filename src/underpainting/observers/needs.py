@@ -13,7 +13,7 @@ from underpainting.observers.classifiers.vgg16 import VGG16
 from underpainting.observers.estimators import CHECKPOINTS, TRACERS
 from underpainting.observers.estimators.intrinsic import PAPER
 from underpainting.observers.own import registered
-from underpainting.weights import PIPELINES, Checkpoint, TorchFile, lacking, pipeline
+from underpainting.weights import PIPELINES, Checkpoint, TorchFile, is_repository, lacking, pipeline
 
 Part = Literal["model", "estimator", "classifier"]
 KNOWN: dict[Part, tuple[Checkpoint | TorchFile, ...]] = {
@@ -74,7 +74,7 @@ def needs(part: Part, name: str) -> list[Needed]:
         module = (own.value if own else name).partition(":")[0]
         return [Needed(part, name, _importable(module), f"module {module}", None, "", "")]
     repository = name.partition(":")[0]
-    if part == "estimator" or repository.count("/") != 1:
+    if part == "estimator" or not is_repository(repository):
         return [_folder(part, name, Path(name), "")]
     return [_weights(part, name, pipeline(repository))]
 

@@ -2,5 +2,6 @@
 
 from underpainting.report.export import write_figures
 from underpainting.report.page import write_report
+from underpainting.report.reading import keep_title
 
-__all__ = ["write_figures", "write_report"]
+__all__ = ["keep_title", "write_figures", "write_report"]

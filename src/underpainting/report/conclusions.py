@@ -41,15 +41,15 @@ def differences(study: Study, found: Sequence[Headline]) -> tuple[Against, ...]:
     return tuple(
         row
         for of in found
-        for step in sorted({bar.get(of.property) or of.step, *of.steps})
-        for row in against(study.scores, of.property, of.metric, of.layer, step)
+        for step in sorted({bar.get(of.name) or of.step, *of.steps})
+        for row in against(study.scores, of.name, of.metric, of.layer, step)
     )
 
 
 def differences_table(rows: Sequence[Against], found: Sequence[Headline]) -> Differences:
     """The same where each property emerges and at the last step, side by side."""
-    cells = {(row.property, row.step, row.control): row for row in rows}
-    columns = [(of.property, step) for of in found for step in of.steps]
+    cells = {(row.name, row.step, row.control): row for row in rows}
+    columns = [(of.name, step) for of in found for step in of.steps]
     controls = [of for of in SOURCES if any(row.control == of for row in rows)]
     return Differences(
         tuple(columns),
@@ -59,8 +59,8 @@ def differences_table(rows: Sequence[Against], found: Sequence[Headline]) -> Dif
 
 def conclusions(found: Sequence[Headline], rows: Sequence[Against]) -> tuple[Conclusion, ...]:
     """A few sentences a property: when it is there, above which controls, and what that shows."""
-    mine = {of: [row for row in rows if row.property == of.property] for of in found}
-    return tuple(Conclusion(of.property, tuple(_sentences(of, rows))) for of, rows in mine.items() if rows)
+    mine = {of: [row for row in rows if row.name == of.name] for of in found}
+    return tuple(Conclusion(of.name, tuple(_sentences(of, rows))) for of, rows in mine.items() if rows)
 
 
 def _sentences(headline: Headline, rows: Sequence[Against]) -> list[str]:
@@ -80,10 +80,10 @@ def _sentences(headline: Headline, rows: Sequence[Against]) -> list[str]:
         )
         verdicts = {0: f"At {where}: {next(iter(verdicts.values()))}"}
     said += [of if not step else f"At step {step}: {of}" for step, of in verdicts.items()]
-    undecided = {row.control: row.prompts for row in rows if row.side is None}
+    undecided = {row.control: row.prompts for row in rows if row.side is None and row.control in KINDS}
     if undecided:
         names = listed([the(of) for of in undecided])
-        said.append(f"On {names} {max(undecided.values())} prompts are too few to decide.")
+        said.append(f"Beside {names}, {max(undecided.values())} prompts are too few to decide.")
     return said
 
 
@@ -94,16 +94,15 @@ def _verdict(here: Sequence[Against]) -> str:
     for kind, shows in SHOWS.items():
         names = [the(row.control) for row in level if KINDS[row.control] == kind]
         if names:
-            do = "does" if len(names) == 1 else "do"
-            said.append(f"{listed(names)} {do} no worse, so that the score {shows}")
+            said.append(f"not above {listed(names)}, so that the score {shows}")
     if said:
         return "; ".join(said) + "."
     tried = {row.control for row in here if row.side is not None}
     missing = [words for words, controls in HARDER.items() if not set(controls) & tried]
     if missing:
-        return f"no control that was tried does as well; {listed(missing)} would try harder ones."
+        return f"above every control that was tried; {listed(missing)} would try harder ones."
     return (
-        "no reader of the step\u2019s latents, and no untrained network, does as well: this is held in the "
+        "above every reader of the step\u2019s latents and every untrained network: this is held in the "
         "trained network\u2019s activations, beyond what its input or random features give."
     )
 

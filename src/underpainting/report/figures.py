@@ -19,6 +19,7 @@ from underpainting.findings.classification import Accuracy, Calibration, Recogni
 from underpainting.findings.growth import Grown
 from underpainting.report.colours import colour, ramp_name
 from underpainting.report.drawing import CELLS, PAGE, TEXT, Drawing, Palette
+from underpainting.report.lines import LINES
 from underpainting.report.recognition import draw_curves
 from underpainting.report.tables import LayerTable, ScoreRow, number
 from underpainting.vocabulary import METRICS
@@ -47,27 +48,9 @@ def step_figure(
             alpha=0.22,
             lw=0,
         )
-    styles = {
-        "ceiling": (palette.ink, "-", 0.8),
-        "position": (palette.muted, (0, (1, 1.6)), 1.4),
-        "shuffled": (palette.muted, (0, (5, 2)), 1.1),
-        "latents:noisy": (palette.muted, (0, (6, 2, 1, 2)), 1.1),
-        "latents:clean": (palette.muted, (0, (6, 2, 1, 2, 1, 2)), 1.1),
-        "estimator:noisy": (palette.muted, (0, (6, 2, 1, 2)), 1.1),
-        "estimator:scaled": (palette.muted, (0, (5, 2)), 1.1),
-        "estimator:clean": (palette.ink, "-", 1.1),
-        "unconditional": (palette.tone, (0, (3, 1.5)), 1.4),
-        "network:clean": (palette.ink, "-", 1.1),
-        "network:noisy": (palette.ink, (0, (5, 2)), 1.1),
-        "decoder": (palette.ink, (0, (1, 1.6)), 1.4),
-        "permuted": (palette.muted, "-", 1.1),
-        "fresh": (palette.muted, (0, (5, 2)), 1.1),
-        "permuted-own": (palette.muted, (0, (6, 2, 1, 2)), 1.1),
-        "fresh-own": (palette.muted, (0, (1, 1.6)), 1.4),
-    }
-    for source, (hue, dashes, weight) in styles.items():
+    for source, how in LINES.items():
         line = [(row.step, row.estimate.mean) for row in rows if row.source == source]
-        axes.plot([x for x, _ in line], [y for _, y in line], color=hue, linestyle=dashes, linewidth=weight)
+        axes.plot([x for x, _ in line], [y for _, y in line], **how.drawn(palette))
     axes.plot(
         steps,
         [row.estimate.mean for row in probe],
@@ -98,9 +81,7 @@ def layer_figure(table: LayerTable, palette: Palette = PAGE) -> Drawing:
     means = np.array(table.means)
     count, steps = means.shape
     row = float(np.clip(400 / count, 5.0, 14.0))
-    parts = [name.split(".")[0] for name in table.layers]
-    gap = 0.45
-    place = np.arange(count) + gap * np.cumsum([0, *(a != b for a, b in pairwise(parts))])
+    place = _spread(table.layers)
     span = float(place[-1]) + 1
     left = _margin(table.layers)
     height = 6.0 + row * span + 86.0
@@ -148,8 +129,8 @@ def growth_figure(rows: Sequence[Grown], palette: Palette = PAGE) -> Drawing:
     seen = [row.seen for row in rows]
     band = [row.low for row in rows], [row.high for row in rows]
     axes.fill_between(seen, *band, color=palette.tone, alpha=0.22, lw=0)
-    axes.plot(seen, [row.ceiling for row in rows], color=palette.ink, lw=0.8)
-    axes.plot(seen, [row.position for row in rows], color=palette.muted, lw=1.4, ls=(0, (1, 1.6)))
+    for source, values in (("ceiling", [r.ceiling for r in rows]), ("position", [r.position for r in rows])):
+        axes.plot(seen, values, **LINES[source].drawn(palette))
     axes.plot(seen, [row.probe for row in rows], color=palette.tone, lw=2.2, marker="o", ms=3.4)
     _share_axis(axes, palette)
     axes.set_xlim(0, 1.04 * max(seen))
@@ -174,13 +155,12 @@ def network_figure(
     axes = figure.add_axes((left / WIDE, 0.0, (WIDE - 2 * left) / WIDE, 1.0))
     axes.set_axis_off()
     most = max(math.prod(layer["grid"]) for layer in layers)
-    parts = [str(layer["name"]).split(".")[0] for layer in layers]
-    middle = np.arange(len(layers)) + 0.5 * np.cumsum([0, *(a != b for a, b in pairwise(parts))])
+    middle = _spread([str(layer["name"]) for layer in layers])
     span, upright = float(middle[-1]) + 1, len(layers) > 20
     for layer, x in zip(layers, middle, strict=True):
         rows, columns = layer["grid"]
         tall = 0.12 + 0.5 * math.log2(1 + rows * columns) / math.log2(1 + most)
-        of = [name for name, where in best.items() if where == layer["name"]]
+        of = _best_there(best, layer)
         edge, weight = (palette.ink, 1.6) if of else (palette.rule, 1.0)
         box = Rectangle((x - 0.44, 0.56 - tall / 2), 0.88, tall, facecolor="none")
         box.set(edgecolor=edge, linewidth=weight)
@@ -196,16 +176,40 @@ def network_figure(
         axes.text(x, 0.05, "\n".join(of), ha="center", va="center", **style)
     axes.set_xlim(-0.6, span - 0.4)
     axes.set_ylim(0, 1)
-    label = f"The {len(layers)} watched layers, their grids and channels; best layers of each property named"
-    return Drawing(figure, "network", label)
+    return Drawing(figure, "network", _network_words(layers))
 
 
-def accuracy_figure(rows: Sequence[Accuracy], palette: Palette = PAGE) -> Drawing:
-    """Accuracy by step: the class probe with its band, the classifier on clean and on noisy pictures."""
+def narrow_network_figure(
+    layers: Sequence[Mapping[str, Any]], best: Mapping[str, str], palette: Palette = PAGE
+) -> Drawing:
+    """As `network_figure`, from top to bottom and as wide as other figures are, for a phone."""
+    row, most = 15.0, max(math.prod(layer["grid"]) for layer in layers)
+    middle = _spread([str(layer["name"]) for layer in layers])
+    span, left = float(middle[-1]) + 1, _margin([str(layer["name"]) for layer in layers])
+    figure, axes = _canvas(row * span + 4, left, palette, top=2.0, bottom=2.0)
+    axes.set_axis_off()
+    room = WIDTH - left - RIGHT - 6.2 * max(len(", ".join(_best_there(best, layer))) for layer in layers)
+    for layer, y in zip(layers, middle, strict=True):
+        rows, columns = layer["grid"]
+        wide = (room - 4) * (0.3 + 0.7 * math.log2(1 + rows * columns) / math.log2(1 + most))
+        of = _best_there(best, layer)
+        edge, weight = (palette.ink, 1.6) if of else (palette.rule, 1.0)
+        axes.add_patch(Rectangle((0, y - 0.42), wide, 0.84, fc="none", ec=edge, lw=weight, clip_on=False))
+        style: dict[str, Any] = {"va": "center", "fontsize": TEXT, "color": palette.ink}
+        axes.text(-5, y, _short(str(layer["name"])), ha="right", **style)
+        words = f"{rows}\u00d7{columns}, {layer['channels']}"
+        axes.text(5, y, words, **{**style, "color": palette.muted, "fontsize": TEXT - 1})
+        axes.text(wide + 5, y, ", ".join(of), weight="bold", **style)
+    axes.set_xlim(0, WIDTH - left - RIGHT)
+    axes.set_ylim(span - 0.5, -0.5)
+    return Drawing(figure, "network-narrow", _network_words(layers))
+
+
+def accuracy_figure(rows: Sequence[Accuracy], chance: float, palette: Palette = PAGE) -> Drawing:
+    """Accuracy by step: the class probe with its band, the classifier on both kinds of pictures, chance."""
     figure, axes = _canvas(176.0, 30.0, palette, top=6.0, bottom=30.0)
     styles: dict[str, dict[str, Any]] = {
-        "noisy": {"color": palette.muted, "lw": 1.3, "ls": (0, (5, 2))},
-        "clean": {"color": palette.ink, "lw": 1.3},
+        **{picture: LINES[f"classifier:{picture}"].drawn(palette) for picture in ("noisy", "clean")},
         "probe": {"color": palette.tone, "lw": 2.2, "marker": "o", "ms": 3.4},
     }
     for picture, style in styles.items():
@@ -215,6 +219,7 @@ def accuracy_figure(rows: Sequence[Accuracy], palette: Palette = PAGE) -> Drawin
             band = [row.low for row in mine], [row.high for row in mine]
             axes.fill_between(steps, *band, color=palette.tone, alpha=0.22, lw=0)
         axes.plot(steps, [row.accuracy for row in mine], **style)
+    axes.axhline(chance, **LINES["chance"].drawn(palette))
     _share_axis(axes, palette)
     _step_axis(axes, max((row.step for row in rows), default=1), palette)
     return Drawing(figure, "accuracy", "Share of pictures whose class is right, by step")
@@ -262,18 +267,40 @@ def calibration_figure(rows: Sequence[Calibration], palette: Palette = PAGE) -> 
     return Drawing(figure, "calibration", "Share of right answers against the probability given")
 
 
-def curves_figure(seen: Seen, palette: Palette = PAGE) -> Drawing:
-    """One picture's probabilities by step, wide; the pictures of the steps stand above its columns."""
-    height = 190.0
-    figure = Figure(figsize=(WIDE / 72, height / 72))
+def curves_figure(seen: Seen, palette: Palette = PAGE, *, narrow: bool = False) -> Drawing:
+    """One picture's probabilities by step; the pictures of the steps stand above its columns.
+
+    narrow: as wide as other figures are, for a phone.
+    """
+    height, size = 190.0, TEXT if narrow else 12.0
+    width, left, right = (WIDTH, 34.0, 92.0) if narrow else (WIDE, WIDE_LEFT, WIDE_RIGHT)
+    figure = Figure(figsize=(width / 72, height / 72))
     figure.patch.set_visible(False)
-    box = WIDE_LEFT / WIDE, 34 / height, (WIDE - WIDE_LEFT - WIDE_RIGHT) / WIDE, (height - 44) / height
-    axes = figure.add_axes(box)
+    axes = figure.add_axes(
+        (left / width, 34 / height, (width - left - right) / width, (height - 44) / height)
+    )
     axes.patch.set_visible(False)
-    with rc_context({"font.size": 12}):
+    with rc_context({"font.size": size}):
         draw_curves(axes, seen, ink=palette.ink, muted=palette.muted, rule=palette.rule, hues=palette.lines)
+    if narrow:
+        axes.set_ylabel("")
+        _step_axis(axes, len(seen.steps), palette)
     label = f"{seen.prompt}, {seen.picture} pictures: probability of each leading class by step"
-    return Drawing(figure, f"curves-{seen.image}-{seen.picture}", label)
+    return Drawing(figure, f"curves-{seen.image}-{seen.picture}{'-narrow' * narrow}", label)
+
+
+def _best_there(best: Mapping[str, str], layer: Mapping[str, Any]) -> list[str]:
+    return [name for name, where in best.items() if where == layer["name"]]
+
+
+def _network_words(layers: Sequence[Mapping[str, Any]]) -> str:
+    return f"The {len(layers)} watched layers, their grids and channels; best layers of each property named"
+
+
+def _spread(layers: Sequence[str]) -> np.ndarray:
+    """Places of layers in a row, with a gap between the network's parts."""
+    parts = [name.split(".")[0] for name in layers]
+    return np.arange(len(layers)) + 0.5 * np.cumsum([0, *(a != b for a, b in pairwise(parts))])
 
 
 def _share_axis(axes: Axes, palette: Palette) -> None:

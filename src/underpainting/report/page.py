@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from underpainting.findings.draws import ENOUGH
 from underpainting.records import write_bytes
+from underpainting.report.citation import PROJECT, VERSION, bibtex
 from underpainting.report.colours import RAMP_OF
 from underpainting.report.conclusions import conclusions, differences, differences_table, signed
-from underpainting.report.figures import growth_figure, layer_figure, network_figure, step_figure
+from underpainting.report.drawing import PAGE
+from underpainting.report.exhibits import exhibits
+from underpainting.report.figures import narrow_network_figure
 from underpainting.report.interventions import intervention_sections
+from underpainting.report.lines import LINES
 from underpainting.report.pictures import gallery_data
 from underpainting.report.reading import Study, read_study
 from underpainting.report.recognised import recognition_section
@@ -36,20 +41,9 @@ from underpainting.report.tables import (
     score_table,
     step_table,
 )
+from underpainting.report.terms import explained
 from underpainting.report.verdicts import findings, study_headlines, summary
 from underpainting.vocabulary import METRICS, SOURCES, first_step, step_interval
-
-STROKES = {
-    "unconditional": 'stroke="var(--tone)" stroke-width="1.8" stroke-dasharray="4 2"',
-    "network:clean": 'stroke="var(--ink)" stroke-width="1.5"',
-    "network:noisy": 'stroke="var(--ink)" stroke-width="1.5" stroke-dasharray="7 3"',
-    "decoder": 'stroke="var(--ink)" stroke-width="1.8" stroke-dasharray="2 2.4"',
-    "permuted": 'stroke="var(--muted)" stroke-width="1.5"',
-    "fresh": 'stroke="var(--muted)" stroke-width="1.5" stroke-dasharray="7 3"',
-    "permuted-own": 'stroke="var(--muted)" stroke-width="1.5" stroke-dasharray="8 2.5 1.5 2.5"',
-    "fresh-own": 'stroke="var(--muted)" stroke-width="1.8" stroke-dasharray="2 2.4"',
-}
-"""The legend's lines of other networks, as `step_figure` draws them."""
 
 
 def write_report(study_folder: str | os.PathLike[str], growth: Path | None = None) -> Path:
@@ -84,10 +78,12 @@ def render(study: Study) -> str:
     rows, by_step = score_table(study), step_table(study)
     heads = study_headlines(study)
     present = {row.source for row in rows if row.estimate.pictures}
-    against, networks = differences(study, heads), network_table(study)
+    against, networked = differences(study, heads), {row.source for row in network_table(study)}
     maps, looks, gallery = layer_table(study), look_table(study), gallery_data(study)
+    best = {which.name: which.layer for which in shown}
     return environment.get_template("report.html.j2").render(
         study=study,
+        title=study.title or study.name,
         command_name=f'"{study.name}"' if " " in study.name else study.name,
         facts=_facts(study),
         summary=summary(heads),
@@ -103,25 +99,10 @@ def render(study: Study) -> str:
         score_rows=rows,
         cells={(row.name, row.metric, row.source): row.estimate for row in rows},
         step_rows=by_step,
-        step_figures={
-            which.name: step_figure(
-                [row for row in by_step if row.name == which.name], study.scores.layers
-            ).inline()
-            for which in shown
-        },
-        look_figures={
-            which.name: step_figure(of, study.scores.layers, "looks").inline()
-            for which in shown
-            if (of := [row for row in looks if row.name == which.name])
-        },
-        network_figures={
-            which.name: step_figure(of, study.scores.layers, "networks").inline()
-            for which in shown
-            if (of := [row for row in networks if row.name == which.name])
-        },
+        exhibits=exhibits(study, lambda _: PAGE),
         all_sources=SOURCES,
-        strokes=STROKES,
-        networks=[source for source in NETWORKS if any(row.source == source for row in networks)],
+        lines=LINES,
+        networks=[source for source in NETWORKS if source in networked],
         arrivals=arrivals(study),
         step_interval=step_interval,
         enough=ENOUGH,
@@ -130,19 +111,19 @@ def render(study: Study) -> str:
         differences=differences_table(against, heads),
         leads=study.leads,
         looked_at=max((row.estimate.pictures for row in looks), default=0),
-        network=network_figure(study.card["layers"], {of.name: of.layer for of in shown}).inline(),
+        network_narrow=narrow_network_figure(study.card["layers"], best).inline(),
         layer_tables=maps,
-        layer_figures={table.name: layer_figure(table).inline() for table in maps},
-        growth_figures={
-            which.name: growth_figure(grown).inline()
-            for which in shown
-            if (grown := [row for row in study.growth if row.property == which.name])
-        },
         gallery=gallery,
         acted=intervention_sections(study),
         recognition=recognition_section(study, [entry["image"] for entry in gallery]),
         settings=_flat(study.settings),
-        environment=_flat(study.environment),
+        environment=_not_asked(study),
+        begun=_begun(study),
+        made_with=study.environment.get("versions", {}).get("underpainting", ""),
+        version=VERSION,
+        project=PROJECT,
+        bibtex=bibtex(),
+        explained=explained,
     )
 
 
@@ -174,6 +155,20 @@ def _facts(study: Study) -> list[tuple[str, str]]:
     if estimator:
         facts.append(("Labels", f"{estimator}, run on the finished picture"))
     return facts
+
+
+def _begun(study: Study) -> str:
+    """The day of the study's first run, such as 24 November 2026; empty where it was not recorded."""
+    day = study.environment.get("begun", "")
+    return f"{date.fromisoformat(day):%-d %B %Y}" if day else ""
+
+
+def _not_asked(study: Study) -> list[tuple[str, str]]:
+    """What the environment says beside the settings, which its `config` and some names repeat."""
+    labels, asked = study.settings.get("labels", {}), {name for name, _ in _flat(study.settings)}
+    named = [(f"{part}.name", labels.get(part)) for part in ("estimator", "classifier")]
+    ran = _flat({name: value for name, value in study.environment.items() if name != "config"})
+    return [(name, value) for name, value in ran if name not in asked and (name, value) not in named]
 
 
 def _columns(

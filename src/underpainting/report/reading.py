@@ -24,9 +24,12 @@ from underpainting.records import (
     PROMPTS,
     main_branch,
     read_table,
+    remove,
     sha256_file,
+    write_bytes,
 )
 
+TITLE = "report/title.txt"
 HASHED = ("scores.parquet", "probes/probes.safetensors", "probes/card.json", "prompts.parquet", "study.toml")
 
 
@@ -55,6 +58,7 @@ class Acted:
 class Study:
     """Everything a report shows of a study, read once; `aside` says why pictures were set aside, by image.
 
+    name: the folder's. title: the one that was kept (see `keep_title`), if any.
     seen: what a classifier saw in test pictures; class_probe: the layer of the best class probe, and that
     one's accuracy by step. Both are empty where the study has no classifier. growth: scores of the model's
     checkpoints, where they are given. acted: interventions, where they were scored.
@@ -76,6 +80,7 @@ class Study:
     growth: tuple[Grown, ...]
     acted: tuple[Acted, ...]
     hashes: dict[str, str]
+    title: str = ""
 
 
 def read_study(folder: Path, growth: Path | None = None) -> Study:
@@ -118,7 +123,24 @@ def read_study(folder: Path, growth: Path | None = None) -> Study:
         growth=read_growth(growth, layers, metrics, branch) if growth else (),
         acted=_acted(folder / "interventions"),
         hashes={name: sha256_file(folder / name) for name in HASHED if (folder / name).is_file()},
+        title=_title(folder / TITLE),
     )
+
+
+def keep_title(folder: Path, title: str) -> None:
+    """Keep a title, on one line, for a study's reports; an empty one takes the kept one away."""
+    words = " ".join(title.split())
+    if words:
+        write_bytes(folder / TITLE, f"{words}\n".encode())
+    else:
+        remove(folder / TITLE)
+
+
+def _title(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    except UnicodeDecodeError as error:
+        raise UnderpaintingError(f"{path} is not text ({error.reason}); remove it") from error
 
 
 def _acted(folder: Path) -> tuple[Acted, ...]:

@@ -13,17 +13,11 @@ from underpainting.findings.classification import (
     NoiseAnswer,
     Recognised,
     accuracies,
-    calibration,
     noise_answer,
     recognised,
 )
 from underpainting.findings.draws import ENOUGH
-from underpainting.report.figures import (
-    accuracy_figure,
-    calibration_figure,
-    curves_figure,
-    recognised_figure,
-)
+from underpainting.report.figures import curves_figure
 from underpainting.report.reading import Study
 from underpainting.report.tables import number
 from underpainting.vocabulary import from_step
@@ -44,15 +38,20 @@ def recognition_section(study: Study, shown: list[str]) -> dict[str, Any] | None
     if not known:
         return None
     rows, (layer, probe) = recognised(known), study.class_probe
-    accuracy, reliability = [*probe, *accuracies(known)], calibration(known)
-    counted, last = [row for row in rows if not row.noise], study.scores.steps
+    accuracy, last = [*probe, *accuracies(known)], study.scores.steps
     films = []
     for at, image in enumerate(shown):
         mine = [of for of in known if of.image == image and of.steps[0] > 0]
         if mine:
             words = "; ".join(_when(row, last) for row in rows if row.image == image)
             parts = [
-                {"look": of.picture, "caption": LOOKED_AT[of.picture], "figure": curves_figure(of).inline()}
+                {
+                    "look": of.picture,
+                    "caption": LOOKED_AT[of.picture],
+                    "wide": curves_figure(of).inline(),
+                    "narrow": curves_figure(of, narrow=True).inline(),
+                    "data": f"classes-{image}-{of.picture}",
+                }
                 for of in mine
             ]
             films.append({"at": at, "prompt": mine[0].prompt, "words": words, "parts": parts})
@@ -64,9 +63,6 @@ def recognition_section(study: Study, shown: list[str]) -> dict[str, Any] | None
         "sentences": (*_baseline(noise_answer(known), rows), *_sentences(rows, accuracy, layer, last)),
         "accuracies": accuracy,
         "readers": readers,
-        "accuracy_figure": accuracy_figure(accuracy).inline(),
-        "recognised_figure": recognised_figure(counted, last).inline(),
-        "calibration_figure": calibration_figure(reliability).inline(),
         "films": films,
     }
 
@@ -99,16 +95,14 @@ def _sentences(
     sentences = []
     for look in (NOISY, "clean"):
         first = [row.first or np.inf for row in rows if row.picture == look and not row.noise]
-        if len(first) >= ENOUGH:
+        if first:
             median = np.percentile(first, 50, method="inverted_cdf")
             never = sum(value == np.inf for value in first)
             when = from_step(int(median) if np.isfinite(median) else None, last)
-            more = f"; in {never} of {len(first)} it is not by the last step" if never else ""
-            sentences.append(f"On {LOOKED_AT[look]} the right class is first for good {when} (median){more}.")
-        elif first:
-            sentences.append(
-                f"Of {LOOKED_AT[look]} {len(first)} are too few for a median ({ENOUGH} are asked for)."
-            )
+            few = ", which are few" if len(first) < ENOUGH else ""
+            more = f"; in {never} it is not by the last step" if never else ""
+            of = f"median of {len(first)}{few}"
+            sentences.append(f"On {LOOKED_AT[look]} the right class is first for good {when} ({of}){more}.")
     probe = [row for row in accuracy if row.picture == "probe"]
     if probe:
         begin, end = (_percent(row.accuracy) for row in (probe[0], probe[-1]))

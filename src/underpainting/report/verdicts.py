@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from underpainting.findings.against import KINDS, Headline, headlines
+from underpainting.findings.against import KINDS, Against, Headline, headlines
 from underpainting.findings.draws import ENOUGH
 from underpainting.report.reading import Study
 from underpainting.report.tables import ScoreRow, interval, number, properties
 from underpainting.vocabulary import METRICS, SOURCES, first_step, from_step, listed, step_interval, the
 
 TOO_FEW = f"too few for a verdict (the intervals of fewer than {ENOUGH} are too narrow)"
+OFF = "off the denoiser\u2019s activations above every control that could explain it"
 NO_FINDING = "no finding"
 _SAID = {
     "layout": NO_FINDING,
@@ -48,12 +49,9 @@ def verdict_words(headline: Headline) -> str:
     control = headline.explained_by
     if control is None:
         gain = f"{number(strongest.mean)} ({interval(strongest)})"
-        return f"Above every control that was tried, the strongest by {gain}."
-    said = _SAID[headline.verdict]
-    difference = f"the probe less it is {number(control.mean)}, {interval(control)}"
-    return (
-        f"{said.capitalize()}: {the(control.control)} does as well ({number(control.score)}; {difference})."
-    )
+        return f"Above every control that could explain it, the strongest by {gain}."
+    difference = f"{number(control.score)}; difference {number(control.mean)}, {interval(control)}"
+    return f"{_SAID[headline.verdict].capitalize()}: {_not_above(control)} ({difference})."
 
 
 def emergence_words(headline: Headline) -> str:
@@ -82,10 +80,10 @@ def findings(
     first = {row.name: row.estimate.mean for row in by_step if row.source == "probe" and row.step == 1}
     return tuple(
         Finding(
-            of.property,
-            cells[of.property, "probe", of.metric],
+            of.name,
+            cells[of.name, "probe", of.metric],
             verdict_words(of),
-            tuple(_facts(of, cells, first[of.property])),
+            tuple(_facts(of, cells, first[of.name])),
         )
         for of in found
     )
@@ -102,19 +100,14 @@ def summary(found: Sequence[Headline]) -> str:
     parts = []
     if above:
         read = listed([_scored(of) for of in above])
-        parts.append(
-            f"one linear map per token reads {read} off the denoiser\u2019s activations, above every control"
-        )
+        parts.append(f"one linear map per token reads {read} {OFF}")
     explained = [
-        f"{_scored(of, beside=False)} is {_SAID[of.verdict]}, as {the(control.control)} does as well "
-        f"({number(control.score)})"
+        f"{_scored(of, beside=False)} is {_SAID[of.verdict]}: {_not_above(control)} ({number(control.score)})"
         for of in rest
         if (control := of.explained_by)
     ]
     if explained and not above:
-        explained[0] = (
-            f"nothing is read off the denoiser\u2019s activations above every control: {explained[0]}"
-        )
+        explained[0] = f"nothing is read {OFF}: {explained[0]}"
     parts += explained
     if few:
         counted = min(of.prompts for of in few)
@@ -123,22 +116,26 @@ def summary(found: Sequence[Headline]) -> str:
     sentences = [f"At step {last} of {last}, {'; '.join(parts)}."]
     there = [of for of in found if of.verdict not in ("few", "layout") and of.emergence[1] is not None]
     if there:
-        steps = [f"{of.property} {from_step(of.emergence[0], last)}" for of in there]
+        steps = [f"{of.name} {from_step(of.emergence[0], last)}" for of in there]
         sentences.append(f"Emergence: {', '.join(steps)}.")
     return " ".join(sentences)
+
+
+def _not_above(control: Against) -> str:
+    return f"{'below' if control.side == -1 else 'level with'} {the(control.control)}"
 
 
 def _scored(headline: Headline, *, beside: bool = True) -> str:
     score = f"{METRICS[headline.metric]} {number(headline.score)}"
     if beside and (control := headline.strongest):
-        score += f"; {the(control.control)} {number(control.score)}"
-    return f"{headline.property} ({score})"
+        score += f"; strongest control {number(control.score)}, {SOURCES[control.control]}"
+    return f"{headline.name} ({score})"
 
 
 def _facts(
     headline: Headline, cells: dict[tuple[str, str, str], ScoreRow], first: float
 ) -> list[tuple[str, str]]:
-    name, metric = headline.property, headline.metric
+    name, metric = headline.name, headline.metric
     facts = [("emergence", emergence_words(headline))]
     if control := headline.strongest:
         facts.append(("strongest control", f"{number(control.score)}, {SOURCES[control.control]}"))
@@ -147,7 +144,7 @@ def _facts(
         facts.append(
             (
                 "grid\u2019s ceiling",
-                f"{number(headline.ceiling)}; the probe\u2019s score is {share}\u00a0% of it",
+                f"{number(headline.ceiling)}; the probe is at {share}\u00a0% of it",
             )
         )
     for source in (of for of, kind in KINDS.items() if kind == "layout"):

@@ -1,10 +1,12 @@
-"""What a study's pictures are made with: versions, device, threads, weights."""
+"""What a study's pictures are made with, and since when: day, versions, device, threads, weights."""
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
@@ -26,7 +28,7 @@ from underpainting.threads import set_threads
 DECODER = "vae.decoder.mid_block.attentions.0"
 OWN = "-own"
 DIGITS = ("device", "machine", "threads")  # on which last digits depend, as on versions
-PACKAGES = ("torch", "diffusers", "transformers", "safetensors", "numpy")
+PACKAGES = ("underpainting", "torch", "diffusers", "transformers", "safetensors", "numpy")
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def record_environment(study: Study, workshop: Workshop) -> list[str]:
     return [
         f"{name} was {before.get(name)}, is {value}: later pictures may differ in their last digits"
         for name, value in now.items()
-        if before.get(name) != value
+        if before.get(name, value) != value
     ]
 
 
@@ -163,6 +165,7 @@ def _environment(study: Study, workshop: Workshop) -> dict[str, Any]:
     device = next(iter(model.adapter.denoiser(model.pipe).parameters())).device
     observers = {"estimator": estimator, "classifier": workshop.classifier}
     return {
+        "begun": _today(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
         "machine": platform.machine(),
@@ -175,3 +178,13 @@ def _environment(study: Study, workshop: Workshop) -> dict[str, Any]:
         },
         "config": study.config.model_dump(mode="json", exclude_none=True),
     }
+
+
+def _today() -> str:
+    """The day in UTC, such as 2026-11-24; the environment variable SOURCE_DATE_EPOCH may say another.
+
+    That variable is the one that builds are made reproducible by (reproducible-builds.org).
+    """
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    now = datetime.fromtimestamp(int(given), UTC) if given.isdecimal() else datetime.now(UTC)
+    return now.date().isoformat()

@@ -27,7 +27,7 @@ from underpainting.records import (
     sealing,
     write_table,
 )
-from underpainting.report import write_figures, write_report
+from underpainting.report import keep_title, write_figures, write_report
 from underpainting.study.config import ControlsConfig, LabelsConfig, ModelConfig, StudyConfig, WatchConfig
 from underpainting.study.environment import (
     Workshop,
@@ -156,10 +156,18 @@ def read_test_scores(study: Study) -> Scores:
     return read_scores(study.scores, card, main_branch(card["branches"]))
 
 
-def report(folder: Path, *, figures: bool = False, growth: Path | None = None) -> list[Path]:
+def report(
+    folder: Path,
+    *,
+    figures: bool = False,
+    growth: Path | None = None,
+    title: str | None = None,
+    progress: Progress | None = None,
+) -> list[Path]:
     """Write the report of a study that is done, and its figures and tables as files; return what was written.
 
     growth: folder of studies of the model's checkpoints, each named by how much training that had.
+    title: as `keep_title`; none given, the one that was kept.
 
     Raises UnderpaintingError where the study is not done, or what is shown is damaged.
     """
@@ -167,7 +175,13 @@ def report(folder: Path, *, figures: bool = False, growth: Path | None = None) -
     for path in (study.scores, study.probes, study.gallery, study.classification):
         if path.exists():
             require_whole(path, f"`underpainting run {folder}` makes it again")
-    return [write_report(folder, growth), *([write_figures(folder, growth)] if figures else [])]
+    if title is not None:
+        keep_title(folder, title)
+    written = [write_report(folder, growth)]
+    if figures:
+        (progress or Progress()).phase("drawing figures")
+        written.append(write_figures(folder, growth))
+    return written
 
 
 def probed(folder: Path) -> Study:

@@ -63,7 +63,10 @@ def test_from_prompts_to_results(
     assert through.stat().st_size == pytest.approx(cost["moments_bytes"], rel=0.25)
 
     code, out, _ = _call(capsys, "run", "study")
-    assert code == 0 and "Dice" in out and "position only" in out and "emerges at step" in out
+    assert code == 0 and "strongest control" in out and "emerges at step" in out
+    lines = [line.split()[0] for line in out.splitlines()]
+    assert lines == ["property", "saliency", "shading", "saliency,", "done:"]  # too few prompts for a verdict
+    assert "too few for a verdict" in out
 
     text = (tmp_path / "study/study.toml").read_text()
     (tmp_path / "study/study.toml").write_text(text.replace("steps = 2", "stesp = 2"))

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from underpainting import __version__
 from underpainting.diffusion import Model, load
 from underpainting.errors import UnderpaintingError
 from underpainting.records import verify_folder
+from underpainting.study.environment import open_workshop, record_environment
 from underpainting.study.folder import Study, create_study, only_run, open_study
 from underpainting.study.progress import Progress
 from underpainting.study.run import run_study
@@ -152,6 +155,23 @@ def test_gallery_shows_the_final_picture_and_its_probes(finished: Study) -> None
         assert torch.equal(tensors[f"{i}/label/depth"], labels[f"{picture['image']}/depth"].half())
         assert tensors[f"{i}/probe/saliency"].shape[0] == 3
     assert len(about["thresholds"]["saliency"]) == 3
+
+
+def test_the_day_of_the_first_run_is_kept(
+    finished: Study, loaded: Model, estimator: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    study = open_study(Path(shutil.copytree(finished.folder, tmp_path / "later")))
+    before = study.environment.read_bytes()
+    recorded = json.loads(before)
+    assert date.fromisoformat(recorded["begun"]) and recorded["versions"]["underpainting"] == __version__
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    run_study(study, model=loaded, estimator=estimator)
+    assert study.environment.read_bytes() == before
+    record_environment(
+        Study(tmp_path / "new", study.config, study.rows, study.splits),
+        open_workshop(study.config, loaded, estimator),
+    )
+    assert json.loads((tmp_path / "new/environment.json").read_text())["begun"] == "1970-01-02"
 
 
 def test_another_config_is_refused(

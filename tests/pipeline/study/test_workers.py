@@ -28,8 +28,9 @@ def one_thread() -> Iterator[None]:
 
 
 def test_two_workers_and_a_killed_one_make_the_same_bytes(
-    named_study: Callable[[str], Study], one_thread: None
+    named_study: Callable[[str], Study], one_thread: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1790000000")  # one day, also around midnight
     alone, together = named_study("alone"), named_study("together")
     run_study(alone)
     killed: list[int] = []

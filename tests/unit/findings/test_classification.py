@@ -12,6 +12,7 @@ from underpainting.findings.classification import (
     calibration,
     calibration_error,
     leaders,
+    noise_answer,
     probe_accuracies,
     read_seen,
     recognised,
@@ -29,7 +30,7 @@ def table(*images: tuple[str, str, list[list[float]]], look: str = "clean") -> p
         for step, of in enumerate(steps, start=1):
             order = sorted(range(len(of)), key=lambda i, of=of: -of[i])
             for rank, i in enumerate(order, start=1):
-                rows.append((image, prompt, look, step if look == "clean" else 0, rank, NAMES[i], of[i]))
+                rows.append((image, prompt, look, step if look != "final" else 0, rank, NAMES[i], of[i]))
     columns = zip(*rows, strict=True)
     return make_table(
         CLASSIFICATION, {name: list(of) for name, of in zip(CLASSIFICATION.names, columns, strict=True)}
@@ -58,6 +59,20 @@ def test_never_is_an_answer_and_no_match_is_said() -> None:
     given_names = read_seen(table(nameless), right=["cup", "lemon"])
     assert recognised(given_names)[0].first == 1
     assert given_names[0].of_right == pytest.approx([0.7, 0.9])
+
+
+def test_the_answer_to_noise_is_not_recognition() -> None:
+    steps = [[0.1, 0.1, 0.8], [0.1, 0.1, 0.8]]
+    images = [("a", "a car", steps), ("b", "a lemon", [steps[0], [0.9, 0.1, 0]])]
+    noisy = read_seen(table(*images, look="noisy"))
+    noise = noise_answer(noisy)
+    assert noise is not None and (noise.name, noise.pictures, noise.share) == ("car", 2, 1.0)
+    assert noise.probability == pytest.approx(0.8)
+    clean = read_seen(table(*images))
+    found = {(row.image, row.picture): (row.first, row.noise) for row in recognised([*noisy, *clean])}
+    assert found["a", "noisy"] == (1, True) and found["b", "noisy"] == (2, False)
+    assert found["a", "clean"] == (1, False)  # a predicted picture is not noise
+    assert noise_answer(clean) is None
 
 
 @given(st.lists(st.lists(st.integers(0, 2), min_size=4, max_size=4), min_size=1, max_size=6))

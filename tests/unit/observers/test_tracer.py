@@ -148,7 +148,7 @@ def test_wrong_checkpoints_are_refused(
             load_tracer(layout, path)  # type: ignore[arg-type]
 
     path = tmp_path / "x.pth"
-    refused(r"no weights of 'tracer' at .*: fetch them \(126 MB, Apache-2.0\) by `curl")
+    refused(r"tracer is not here .*: fetch it \(126 MB, Apache-2.0\) by `curl")
     whole = checkpoint.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     refused("holds no weights that can be read")
@@ -158,5 +158,5 @@ def test_wrong_checkpoints_are_refused(
     torch.save({name: of for name, of in state.items() if EDGES not in name}, path)
     refused(f"is not of 'tracer': 80 weights differ, encoder.{EDGES}.DWConv1")
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    with pytest.raises(UnderpaintingError, match="no weights of 'tracer'"):
+    with pytest.raises(UnderpaintingError, match="tracer is not here"):
         load_estimator("tracer,midas")

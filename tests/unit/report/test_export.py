@@ -2,15 +2,18 @@
 
 import csv
 import io
+import re
+from html import unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from underpainting.report import write_figures
+from underpainting.report import write_figures, write_report
 from underpainting.report.drawing import VARIABLES
 from underpainting.report.reading import read_study
 from underpainting.report.tables import look_table, score_table, step_table
@@ -46,6 +49,16 @@ def test_tables_hold_the_pages_numbers(study: tuple[Path, dict[str, Any]], folde
     means = [float(row["mean"]) for row in read(folder / "by-step-depth.csv")]
     np.testing.assert_array_equal(means, [row.estimate.mean for row in mine])
     assert not look_table(made) and not (folder / "looks-depth.csv").exists()
+
+
+def test_the_page_holds_every_table_as_its_file_is(
+    study: tuple[Path, dict[str, Any]], checkpoints: Path, folder: Path
+) -> None:
+    html = write_report(study[0], checkpoints).read_text(encoding="utf-8")
+    links = dict(re.findall(r'<a download="([^"]+)" href="data:text/csv;charset=utf-8,([^"]+)"', html))
+    assert set(links) == {path.name for path in folder.glob("*.csv")}
+    for name, text in links.items():
+        assert unquote(unescape(text)) == (folder / name).read_text(encoding="utf-8")
 
 
 def test_files_stand_alone_in_print_colours(folder: Path) -> None:

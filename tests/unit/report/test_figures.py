@@ -7,11 +7,22 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from underpainting.findings.classification import Accuracy
+from underpainting.findings.table import LOOKS
 from underpainting.report.drawing import VARIABLES
-from underpainting.report.figures import layer_figure, step_figure
+from underpainting.report.figures import accuracy_figure, layer_figure, step_figure
 from underpainting.report.intervals import Estimate
+from underpainting.report.lines import LINES
 from underpainting.report.reading import read_study
-from underpainting.report.tables import LayerTable, ScoreRow, layer_table, number, step_table
+from underpainting.report.tables import (
+    BY_STEP,
+    NETWORKS,
+    LayerTable,
+    ScoreRow,
+    layer_table,
+    number,
+    step_table,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -83,6 +94,20 @@ def test_text_stays_inside_and_apart(count: int, steps: int) -> None:
             ticks.append((round(y), left, left + long))
         for _, group in _by_line(ticks):
             assert all(a[1] <= b[0] for a, b in pairwise(group))
+
+
+def test_lines_that_stand_in_one_figure_are_told_apart() -> None:
+    for sources in (BY_STEP[1:], NETWORKS, LOOKS):
+        drawn = [(LINES[source].hue, LINES[source].dashes, LINES[source].width) for source in sources]
+        assert len(set(drawn)) == len(drawn)
+    noisy, clean = LINES["latents:noisy"], LINES["latents:clean"]
+    assert noisy.hue != clean.hue and len(noisy.dashes) != len(clean.dashes)
+
+
+def test_class_plot_marks_chance() -> None:
+    rows = [Accuracy("clean", step, 8, 0.5, 0.4, 0.6) for step in (1, 2)]
+    low, high = (accuracy_figure(rows, chance).figure.axes[0].lines[-1].get_ydata() for chance in (0.2, 0.7))
+    assert set(low) == {0.2} and set(high) == {0.7}
 
 
 def _by_line(ticks: list[tuple[int, float, float]]) -> list[tuple[int, list[tuple[float, float]]]]:

@@ -8,20 +8,20 @@ import pytest
 
 from underpainting.findings.classification import accuracies
 from underpainting.report import write_report
-from underpainting.report.conclusions import RIVALS, against
+from underpainting.report.conclusions import differences, differences_table, signed
 from underpainting.report.interventions import CONDITIONS
 from underpainting.report.reading import Study, read_study
 from underpainting.report.tables import (
-    METRICS,
-    SOURCES,
+    ROWS,
     arrivals,
-    findings,
     interval,
     layer_table,
     number,
     score_table,
     step_table,
 )
+from underpainting.report.verdicts import findings, study_headlines
+from underpainting.vocabulary import METRICS, SOURCES, first_step, step_interval
 
 Rows = list[list[str]]
 
@@ -82,8 +82,8 @@ def test_scores(made: tuple[Study, Tables]) -> None:
     expected = [
         [
             row.name,
-            row.metric,
-            SOURCES[row.source].lower(),
+            METRICS[row.metric],
+            ROWS[row.source],
             *(number(getattr(row.estimate, of), 3) for of in ("mean", "error", "low", "high")),
             str(row.estimate.pictures),
         ]
@@ -95,13 +95,13 @@ def test_scores(made: tuple[Study, Tables]) -> None:
     shown = rows(page, "Agreement with the labels, whole picture")
     both = ("spearman", "pearson")
     columns = [("saliency", "dice"), *((name, metric) for name in ("depth", "shading") for metric in both)]
-    words = {value: source for source, value in SOURCES.items()}
+    words = {value.capitalize(): source for source, value in ROWS.items()}
     assert len(shown) > 5
     for row in shown[2:]:
         for (name, metric), cell in zip(columns, row[1:], strict=True):
             estimate = cells[name, metric, words[row[0]]]
             assert cell == f"{number(estimate.mean)} {interval(estimate)}".strip()
-    told = findings(study, table, step_table(study))
+    told = findings(study_headlines(study), table, step_table(study))
     assert page.headlines == [number(found.row.estimate.mean) for found in told]
 
 
@@ -160,30 +160,43 @@ def test_steps_and_layers(made: tuple[Study, Tables]) -> None:
 def test_arrivals_differences_and_leads(made: tuple[Study, Tables]) -> None:
     study, page = made
 
-    def steps(of: tuple[int | None, int | None, int | None] | None) -> list[str]:
-        if of is None:
-            return ["", ""]
-        first, low, high = (str(step or "never") for step in of)
-        return [first, f"{low} to {high}"]
+    def steps(of: tuple[int | None, int | None, int | None]) -> list[str]:
+        return [first_step(of[0]), step_interval(*of[1:])]
 
-    expected = [[row.name, row.reader, *steps(row.bar), *steps(row.above)] for row in arrivals(study)]
-    assert len(expected) == 3 * 2 and rows(page, "First step at the common bar")[1:] == expected
+    known = {(row.name, row.reader): row for row in arrivals(study)}
+    shown = rows(page, "First step at the common bar")
+    assert shown[0][1::2] == ["saliency", "depth", "shading"] and len(shown) == 1 + 2
+    for row, reader in zip(shown[1:], ("probe", "latents:noisy"), strict=True):
+        at = [step for name in shown[0][1::2] for step in steps(known[name, reader].bar)]
+        assert row == [SOURCES[reader], *at]
+    expected = [[row.name, SOURCES[row.reader], *steps(row.above)] for row in known.values() if row.above]
+    assert len(expected) == 3 and rows(page, "First step above the probe")[1:] == expected
+    heads = study_headlines(study)
+    against = differences(study, heads)
     expected = [
         [
             row.name,
-            RIVALS[row.rival],
+            SOURCES[row.control],
             str(row.step),
-            number(row.difference.mean, 3),
-            interval(row.difference, 3),
-            str(row.difference.pictures),
+            number(row.score, 3),
+            number(row.mean, 3),
+            interval(row, 3),
+            str(row.pictures),
+            str(row.prompts),
         ]
-        for row in against(study)
+        for row in against
     ]
-    assert rows(page, "The probe\u2019s score less the control\u2019s")[1:] == expected
+    assert rows(page, "The probe less each control on the pictures that have both")[1:] == expected
+    side_by_side = differences_table(against, heads)
+    shown = rows(page, "The probe\u2019s score less the control\u2019s")
+    assert shown[1][1:] == [f"step {step}" for _, step in side_by_side.columns]
+    for line, (words, cells) in zip(shown[2:], side_by_side.lines, strict=True):
+        assert line[0] == words
+        assert line[1:] == [f"too few {signed(row.mean)}" if row else "" for row in cells]
     expected = [
         [
             row["property"],
-            RIVALS[row["source"]],
+            SOURCES[row["source"]],
             number(row["steps"], 1),
             f"{number(row['low'], 1)} to {number(row['high'], 1)}",
             str(row["ahead"]),

@@ -2,18 +2,22 @@ import base64
 import io
 import json
 import re
+import tomllib
 from collections.abc import Callable
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 from safetensors.numpy import load_file
 
 from underpainting.errors import UnderpaintingError
-from underpainting.report import pictures, write_report
+from underpainting.report import keep_title, pictures, write_report
+from underpainting.report.citation import PROJECT
 from underpainting.report.colours import ramp
 from underpainting.report.reading import read_study
 
@@ -28,12 +32,15 @@ class Balance(HTMLParser):
         self.open: list[str] = []
         self.ids: list[str] = []
         self.addresses: list[str] = []
+        self.links: list[str] = []
         self.images_without_words = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         known = dict(attrs)
         self.ids += [known["id"] or ""] if "id" in known else []
-        self.addresses += [known[name] or "" for name in ("src", "href", "xlink:href") if name in known]
+        found = [known[name] or "" for name in ("src", "href", "xlink:href") if name in known]
+        away = tag == "a" and found and found[0].startswith("http")
+        (self.links if away else self.addresses).extend(found)
         self.images_without_words += tag == "img" and not known.get("alt")
         if tag not in VOID:
             self.open.append(tag)
@@ -72,8 +79,8 @@ def test_page_is_whole_and_needs_nothing_else(html: str) -> None:
     assert page.images_without_words == 0
     inside = {f"#{name}" for name in page.ids}
     assert all(a.startswith("data:") or a in inside for a in page.addresses)
-    outside = set(re.findall(r"https?://[^\"' )<]+", html))
-    assert all(address.startswith("http://www.w3.org/") for address in outside)
+    outside = set(re.findall(r"https?://[^\"' )<}]+", html))
+    assert all(address.startswith("http://www.w3.org/") for address in outside - {*page.links, PROJECT})
     assert "url(http" not in html
     assert "@import" not in html
 
@@ -86,11 +93,68 @@ def test_page_says_what_the_study_is(html: str) -> None:
         "12 test",
         "underpainting run &#34;still lives&#34;",
         "3b1f3b1f",
-        "Position only",
+        "Position alone",
         "Shuffled labels",
     ):
         assert words in html, words
     assert "<shadow>" not in html
+
+
+def test_links_lead_to_headings_of_the_docs(html: str) -> None:
+    page = Balance()
+    page.feed(html)
+    assert len(page.links) > 10
+    for link in set(page.links) - {PROJECT}:
+        path, _, heading = link.removeprefix(f"{PROJECT}/blob/main/").partition("#")
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        titles = [line.lstrip("# ").lower() for line in lines if line.startswith("#")]
+        anchors = [re.sub(r"[^\w -]", "", title).replace(" ", "-") for title in titles]
+        assert heading in ("", *anchors), link
+
+
+def test_page_is_cited_as_the_citation_file_says(html: str) -> None:
+    cited = yaml.safe_load(Path("CITATION.cff").read_text(encoding="utf-8"))
+    text = unescape(html.split('id="cite"')[1])
+    (article,) = cited["references"]
+    authors = [f"{of['family-names']}, {of['given-names']}" for of in article["authors"]]
+    for words in (
+        f"author = {{{{{cited['authors'][0]['name']}}}}}",
+        f"title = {{{{{cited['title']}}}}}",
+        f"version = {{{cited['version']}}}",
+        f"year = {{{cited['date-released'].year}}}",
+        cited["license"],
+        article["title"],
+        " and ".join(authors),
+        f"year = {{{article['year']}}}",
+        article["notes"],
+    ):
+        assert words in text, words
+
+
+def test_page_has_a_title_of_ones_own_the_day_and_the_version(own_study: Callable[..., Path]) -> None:
+    folder = own_study(steps=2, prompts=2, pictures=0)
+    environment = json.loads((folder / "environment.json").read_text())
+    settings = tomllib.loads((folder / "study.toml").read_text())
+    environment |= {
+        "begun": "2026-03-07",
+        "config": settings,
+        "model": {"name": "stilllife", "scheduler": "LMSDiscreteScheduler"},
+    }
+    (folder / "environment.json").write_text(json.dumps(environment))
+    html = write_report(folder).read_text(encoding="utf-8")
+    assert "<h1>mine</h1>" in html
+    head = html.split("</header>")[0]
+    assert "7 March 2026" in head and "underpainting 0.1.0" in head
+    named = re.findall(r"<dt>([\w.]+\.\w+)</dt>", html)
+    assert len(named) == len(set(named)) and "versions.torch" in named
+    assert not any(name.startswith("config.") for name in named)
+    keep_title(folder, " Still lives,\n & <more> ")
+    html = write_report(folder).read_text(encoding="utf-8")
+    assert "<h1>Still lives, &amp; &lt;more&gt;</h1>" in html
+    assert "<title>Still lives, &amp; &lt;more&gt;" in html
+    assert write_report(folder).read_text(encoding="utf-8") == html
+    keep_title(folder, "")
+    assert "<h1>mine</h1>" in write_report(folder).read_text(encoding="utf-8")
 
 
 def test_same_study_same_bytes(study: tuple[Path, dict[str, Any]], html: str) -> None:
@@ -147,13 +211,14 @@ def test_gallery_holds_what_relief_and_steps_are_drawn_from(
 
 def test_page_names_the_best_layers_in_the_network(html: str) -> None:
     drawn = html.split('class="film network"')[1].split("</figure>")[0]
-    words = re.findall(r">([^<>]+)</text>", drawn)
-    assert [word for word in words if word.startswith(("down", "mid", "up"))] == [
-        *(f"down.{i}.{j}" for i in range(3) for j in range(2)),
-        "mid.0",
-        *(f"up.{i}.{j}" for i in (1, 2, 3) for j in range(3)),
-    ]
-    assert {"saliency", "depth", "shading"} <= set(words)
+    for part in drawn.split('<div class="')[1:]:  # for wide screens, and for narrow ones
+        words = re.findall(r">([^<>]+)</text>", part)
+        assert [word for word in words if word.startswith(("down", "mid", "up"))] == [
+            *(f"down.{i}.{j}" for i in range(3) for j in range(2)),
+            "mid.0",
+            *(f"up.{i}.{j}" for i in (1, 2, 3) for j in range(3)),
+        ]
+        assert {"saliency", "depth", "shading"} <= set(words)
 
 
 def test_page_says_when_pictures_are_recognised(html: str) -> None:

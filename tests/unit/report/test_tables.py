@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,6 @@ from underpainting.records import SCORES, make_table, write_table
 from underpainting.report.intervals import Estimate
 from underpainting.report.reading import read_study
 from underpainting.report.tables import (
-    ScoreRow,
-    findings,
     interval,
     layer_table,
     listing,
@@ -20,7 +17,6 @@ from underpainting.report.tables import (
     properties,
     score_table,
     step_table,
-    summary,
 )
 
 Columns = dict[str, list[Any]]
@@ -118,57 +114,9 @@ def test_properties_come_in_one_order(study: tuple[Path, Columns]) -> None:
     assert [p.name for p in properties(read_study(study[0]))] == ["saliency", "depth", "shading"]
 
 
-@pytest.mark.parametrize(
-    ("gain", "begins"),
-    [
-        (Estimate(0.3, 0.01, 0.28, 0.32, 9), "Above position alone by 0.30 (0.28 to 0.32)."),
-        (Estimate(0.0, 0.01, -0.02, 0.02, 9), "Not told apart from position alone"),
-        (
-            Estimate(-0.1, 0.01, -0.12, -0.08, 9),
-            "Below position alone, by 0.10 (difference \u22120.12 to \u22120.08).",
-        ),
-        (Estimate(0.2, np.nan, np.nan, np.nan, 1), "0.20 above position alone, from too few prompts"),
-        (Estimate(np.nan, np.nan, np.nan, np.nan, 0), "Position alone was not scored."),
-    ],
-)
-def test_findings_say_what_the_interval_allows(
-    study: tuple[Path, Columns], gain: Estimate, begins: str
-) -> None:
-    read = read_study(study[0])
-    table = tuple(
-        ScoreRow(r.name, r.layer, r.step, r.source, r.metric, gain) if r.source == "gain" else r
-        for r in score_table(read)
-    )
-    found = findings(read, table, step_table(read))
-    assert [f.name for f in found] == ["saliency", "depth", "shading"]
-    assert found[0].sentences[0].startswith(begins)
-    assert "At step 4 of 4" in summary(table, found)
-
-
 def test_numbers_are_written_for_reading() -> None:
     assert number(-0.126) == "\u22120.13"
     assert number(-0.001) == "0.00"
     assert number(float("nan")) == "\u2014"
     assert interval(Estimate(0.5, 0.1, -0.25, 0.75, 4)) == "\u22120.25 to 0.75"
     assert interval(Estimate(0.5, np.nan, np.nan, np.nan, 1)) == ""
-
-
-def test_sentences_say_who_is_later(study: tuple[Path, Columns]) -> None:
-    read = read_study(study[0])
-    bars = {"probe": 3, "latents:clean": 3, "latents:noisy": 4, "estimator:clean": None, "shuffled": None}
-    rows = tuple(
-        {"property": "depth", "layer": "best", "source": source, "criterion": "bar", "step": step}
-        | {"low": None, "high": None}
-        for source, step in bars.items()
-    )
-    known = replace(read, emergence=rows)
-    depth = next(
-        finding
-        for finding in findings(known, score_table(known), step_table(known))
-        if finding.name == "depth"
-    )
-    assert depth.sentences[-3:] == (
-        "It stays at 0.9 of its last score from step 3 on.",
-        "There later than it: linear probe, noisy latents; estimator, predicted clean picture.",
-        "Not later: linear probe, predicted clean latents.",
-    )

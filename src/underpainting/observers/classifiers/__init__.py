@@ -15,7 +15,7 @@ from underpainting.observers.classifiers.timm import load_timm
 from underpainting.observers.classifiers.vgg16 import load_vgg16
 from underpainting.observers.files import read_config
 from underpainting.observers.own import import_own, registered
-from underpainting.weights import Checkpoint
+from underpainting.weights import Checkpoint, is_repository
 
 __all__ = ["Classifier", "SmallClassifier", "load_classifier"]
 
@@ -89,7 +89,7 @@ def load_classifier(name: str | Path, *, device: str | torch.device | None = Non
     if found or ":" in text:
         own: Classifier = import_own("classifier", found.value if found else text)
         return own
-    if text.count("/") == 1:
+    if is_repository(text):
         return load_hub(Checkpoint(text, text).require(), path.name, device=device)
     raise UnderpaintingError(
         f"no classifier {text!r}: give 'stilllife', 'vgg16', 'timm:NAME', 'OWNER/NAME' on the hub, a folder "
