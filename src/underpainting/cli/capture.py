@@ -44,13 +44,14 @@ def capture(
     not be run, and is not changed. `underpainting.Captures` reads the folder.
     """
     from underpainting.cli.progress import MISSING, progress
-    from underpainting.cli.show import listed, numbers
     from underpainting.errors import UnderpaintingError
-    from underpainting.uses.capture import carry_out
-    from underpainting.weights import readable
-    from underpainting.workflow import plan_capture
 
     with progress():
+        from underpainting.cli.show import listed, numbers
+        from underpainting.uses.capture import carry_out
+        from underpainting.weights import readable
+        from underpainting.workflow import plan_capture
+
         plan = plan_capture(
             folder,
             out,

@@ -19,11 +19,11 @@ def demo(
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Study the bundled still life: init, run and report in one. Again: go on, or say done."""
-    from underpainting.cli.finish import finish
-    from underpainting.cli.progress import progress
-    from underpainting.cli.run import AFTER
-    from underpainting.workflow import demo as work
+    from underpainting.cli.progress import SHARDS, progress
 
-    with progress(AFTER) as shown:
+    with progress(SHARDS) as shown:
+        from underpainting.cli.finish import finish
+        from underpainting.workflow import demo as work
+
         study = work(folder, shown, full=full)
     finish(study, json)

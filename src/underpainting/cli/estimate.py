@@ -22,13 +22,15 @@ def estimate(
     from dataclasses import asdict
 
     from underpainting.cli.progress import progress
-    from underpainting.cli.show import as_json, duration, table
-    from underpainting.study.environment import open_workshop, use_threads
-    from underpainting.study.estimate import estimate as work
-    from underpainting.study.folder import open_study
-    from underpainting.weights import readable
 
     with progress() as shown:
+        from underpainting.cli.show import as_json, table
+        from underpainting.study.environment import open_workshop, use_threads
+        from underpainting.study.estimate import estimate as work
+        from underpainting.study.folder import open_study
+        from underpainting.study.progress import duration
+        from underpainting.weights import readable
+
         study = open_study(folder)
         use_threads(study)
         found = work(study, open_workshop(study.config), measure_time=time, progress=shown)

@@ -40,14 +40,15 @@ def experiment(
     """
     from dataclasses import asdict
 
-    from underpainting.cli._options import edit_settings
-    from underpainting.cli.progress import progress
-    from underpainting.cli.show import as_json, interval, table
-    from underpainting.workflow import experiment as work
+    from underpainting.cli.progress import BATCHES, progress
 
-    settings = edit_settings(edit, strength, steps, layers, branches)
     size = {"pictures": pictures, "trials": trials}
-    with progress("the same command goes on after the last whole batch") as shown:
+    with progress(BATCHES) as shown:
+        from underpainting.cli._options import edit_settings
+        from underpainting.cli.show import as_json, interval, table
+        from underpainting.workflow import experiment as work
+
+        settings = edit_settings(edit, strength, steps, layers, branches)
         found = work(study, aim=aim, **size, settings=settings, vary=vary, progress=shown)
     if json:
         as_json([asdict(row) for row in found])

@@ -93,22 +93,23 @@ def intervene(
     steps 1 to 5, and other targets covariance, strength 5, steps 1 to 8, in all layers of the conditional
     branch.
     """
-    from underpainting.cli._options import edit_settings
     from underpainting.cli.progress import ANEW, MISSING, progress
     from underpainting.errors import UnderpaintingError
-    from underpainting.uses.intervene import two_numbers
-    from underpainting.workflow import intervene as work
-    from underpainting.workflow import intervene_many
 
     if (prompt is None) == (prompts is None):
         raise UnderpaintingError("give --prompt for one picture, or --prompts FILE for many")
     if (mask and prompts) or (masks and prompt is not None):
         raise UnderpaintingError("--mask FILE goes with --prompt, --masks FOLDER with --prompts")
-    right, down = two_numbers(move, "--move", ",") if move else (0.0, 0.0)
-    asked: dict[str, Any] = {"right": right, "down": down, "scale": scale, "angle": rotate}
-    asked |= {"mirrored": mirror, "nearer": nearer, "relit": relight}
-    settings = edit_settings(edit, strength, steps, layers, branches)
     with progress(ANEW if prompts is None else MISSING) as shown:
+        from underpainting.cli._options import edit_settings
+        from underpainting.uses.intervene import two_numbers
+        from underpainting.workflow import intervene as work
+        from underpainting.workflow import intervene_many
+
+        right, down = two_numbers(move, "--move", ",") if move else (0.0, 0.0)
+        asked: dict[str, Any] = {"right": right, "down": down, "scale": scale, "angle": rotate}
+        asked |= {"mirrored": mirror, "nearer": nearer, "relit": relight}
+        settings = edit_settings(edit, strength, steps, layers, branches)
         if prompts is not None:
             batch = intervene_many(study, str(prompts), asked, settings, masks=masks, out=out, progress=shown)
         else:

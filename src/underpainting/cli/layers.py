@@ -18,10 +18,11 @@ def layers(
 ) -> None:
     """List the self-attention layers of a model: short name, module path, grid of tokens, channels."""
     from underpainting.cli.progress import progress
-    from underpainting.cli.show import as_json, table
-    from underpainting.diffusion import load
 
     with progress():
+        from underpainting.cli.show import as_json, table
+        from underpainting.diffusion import load
+
         found = load(model, variant=variant).layers
     if json:
         as_json(

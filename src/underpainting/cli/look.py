@@ -34,11 +34,12 @@ def look(
     the estimator's map of the picture itself.
     """
     from underpainting.cli.progress import progress
-    from underpainting.cli.show import as_json, table
-    from underpainting.workflow import look as work
 
     target = out or picture.with_name(f"{picture.stem}-look.png")
     with progress() as shown:
+        from underpainting.cli.show import as_json, table
+        from underpainting.workflow import look as work
+
         scores = work(picture, study, prompt=prompt, seed=seed, out=target, progress=shown)
     if json:
         as_json(scores)

@@ -28,11 +28,12 @@ def nonlinear(
     from dataclasses import asdict
 
     from underpainting.cli.progress import progress
-    from underpainting.cli.show import as_json, interval, table
-    from underpainting.vocabulary import METRICS
-    from underpainting.workflow import nonlinear as work
 
     with progress() as shown:
+        from underpainting.cli.show import as_json, interval, table
+        from underpainting.vocabulary import METRICS
+        from underpainting.workflow import nonlinear as work
+
         found = work(folder, pictures, shown)
     if json:
         as_json([asdict(row) for row in found])

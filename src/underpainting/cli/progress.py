@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import typer
 from rich.console import Console, RenderableType
@@ -15,7 +15,6 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from underpainting.cli.show import duration, quiet_libraries
 from underpainting.errors import Stopped
 from underpainting.study.progress import Paced, Progress
 
@@ -24,6 +23,8 @@ RARER = 0.05  # of the time that the command has taken, for a log that stays sho
 PHASE, NUMBERS, BAR, SMALLEST = 20, 42, 40, 8  # columns
 
 ANEW = "nothing is kept, the same command begins anew"
+SHARDS = "the same command goes on from the last whole shard"
+BATCHES = "the same command goes on after the last whole batch"
 MISSING = "the same command goes on with the pictures that are missing"
 
 
@@ -31,18 +32,21 @@ MISSING = "the same command goes on with the pictures that are missing"
 def progress(after: str = ANEW) -> Iterator[Progress]:
     """Show on stderr what is being done: phase, how many are made of all, share, time left.
 
-    after: what a person who stops the command by Ctrl-C is told of it. Raises Stopped then.
+    What takes long to import belongs inside, so that something is seen at once. after: what a person who
+    stops the command by Ctrl-C is told of it. Raises Stopped then.
     """
     console = Console(stderr=True)
     try:
-        if not _can_redraw(console):
+        with ExitStack() as screen:
+            shown: Progress = Lines()
+            if _can_redraw(console):
+                shown = bar = Bar(console)
+                live = Live(get_renderable=bar.drawn, console=console, transient=True, refresh_per_second=5)
+                screen.enter_context(live)
+            from underpainting.cli.show import quiet_libraries
+
             quiet_libraries()
-            yield Lines()
-            return
-        bar = Bar(console)
-        with Live(get_renderable=bar.drawn, console=console, transient=True, refresh_per_second=5):
-            quiet_libraries()
-            yield bar
+            yield shown
     except KeyboardInterrupt:
         raise Stopped(after) from None
 
@@ -71,7 +75,7 @@ class Lines(Paced):
         typer.echo(f"underpainting: {line}", err=True)
 
     def _say(self, pause: float) -> None:
-        count = "" if self.share == 1 else self.count(duration)
+        count = "" if self.share == 1 else self.count()
         self.note(f"{self.name}: {count}" if count else self.name)
         self._next = self.clock() + pause
 
@@ -91,13 +95,13 @@ class Bar(Paced):
     def drawn(self) -> RenderableType:
         """The line as it is: phase, bar where there is room, numbers."""
         width = self._console.width - 3  # the terminal echoes Ctrl-C
-        count = self.count(duration)
+        count = self.count()
         bar = min(BAR, width - PHASE - max(NUMBERS, len(count)) - 2)
         if bar >= SMALLEST:
             shown = ProgressBar(None if self.share is None else 1, self.share or 0, bar)
             cells: list[RenderableType] = [_cut(self.name, PHASE), shown, Text(count)]
         else:
-            count = self.count(duration, short=True)
+            count = self.count(short=True)
             cells = [_cut(self.name, max(1, width - len(count) - 1)), Text(count)]
         line = Table.grid(*[""] * len(cells), padding=(0, 1))
         line.add_row(*cells)

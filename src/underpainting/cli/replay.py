@@ -20,10 +20,11 @@ def replay(
 ) -> None:
     """Make an intervention's picture again, and compare it bit for bit; exit with 1 where it differs."""
     from underpainting.cli.progress import progress
-    from underpainting.cli.show import as_json
-    from underpainting.workflow import replay as work
 
     with progress() as shown:
+        from underpainting.cli.show import as_json
+        from underpainting.workflow import replay as work
+
         again = work(study, folder, progress=shown)
     if json:
         about = {"same": again.same, "pixels_that_differ": again.pixels, "largest_difference": again.largest}

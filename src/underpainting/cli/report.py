@@ -33,9 +33,10 @@ def report(
 ) -> None:
     """Write the report of a study that is done, one self-contained HTML file."""
     from underpainting.cli.progress import progress
-    from underpainting.workflow import report as work
 
     with progress() as shown:
+        from underpainting.workflow import report as work
+
         files = work(folder, figures=figures, growth=growth, title=title, progress=shown)
     for written in files:
         typer.echo(f"done: {written}")

@@ -14,7 +14,6 @@ EXAMPLES = (
     "underpainting run STUDY --workers 2",
     "underpainting run STUDY --json > results.json",
 )
-AFTER = "the same command goes on from the last whole shard"
 
 
 def run(
@@ -29,10 +28,11 @@ def run(
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Run a study, or go on with it from its last whole shard; write its report and print its results."""
-    from underpainting.cli.finish import finish
-    from underpainting.cli.progress import progress
-    from underpainting.workflow import run as work
+    from underpainting.cli.progress import SHARDS, progress
 
-    with progress(AFTER) as shown:
+    with progress(SHARDS) as shown:
+        from underpainting.cli.finish import finish
+        from underpainting.workflow import run as work
+
         study = work(folder, progress=shown, workers=workers, max_set_aside=max_set_aside)
     finish(study, json)

@@ -111,14 +111,6 @@ def quiet_libraries() -> None:
             logging.disable_progress_bar()
 
 
-def duration(seconds: float) -> str:
-    """Time for reading, such as `5 min` or `2 h 10 min`."""
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
-
-
 def listed(text: str | None) -> list[str] | None:
     """A comma-separated option as a list."""
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]

@@ -41,11 +41,12 @@ def transfer(
     from dataclasses import asdict
 
     from underpainting.cli.progress import progress
-    from underpainting.cli.show import as_json, interval, listed, table
-    from underpainting.vocabulary import METRICS
-    from underpainting.workflow import transfer as work
 
     with progress() as shown:
+        from underpainting.cli.show import as_json, interval, listed, table
+        from underpainting.vocabulary import METRICS
+        from underpainting.workflow import transfer as work
+
         words = listed(leave_out) or ()
         found = work(
             folder,

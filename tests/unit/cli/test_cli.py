@@ -7,7 +7,8 @@ import pytest
 
 import underpainting
 from underpainting.cli import main
-from underpainting.cli.show import duration, table
+from underpainting.cli.show import table
+from underpainting.study.progress import duration
 from underpainting.weights import readable
 
 COMMANDS = (
