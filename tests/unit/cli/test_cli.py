@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from underpainting.cli.show import duration, table
 
 import underpainting
 from underpainting.cli import main
+from underpainting.cli._screen import table
+from underpainting.progress import duration
 from underpainting.weights import readable
 
 COMMANDS = (
