@@ -1,7 +1,7 @@
 """A recording of a command at a terminal, as asciinema plays it.
 
 `python -m benchmarks.recording docs/demo.cast underpainting demo`: the command runs in a fresh folder, and
-what it draws is kept, of redrawn lines the last one every two seconds.
+what it draws is kept, of redrawn lines one every two seconds.
 """
 
 from __future__ import annotations

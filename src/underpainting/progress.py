@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 
+def duration(seconds: float) -> str:
+    """Time for reading, such as `5 min` or `2 h 10 min`."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
 class Progress:
     """Silent progress; a command line gives one that is seen."""
 
@@ -63,15 +71,15 @@ class Paced(Progress):
         each = (self._last - self._begun) / made
         return max(0.0, each * left - (self.clock() - self._last))
 
-    def count(self, left: Callable[[float], str], *, short: bool = False) -> str:
+    def count(self, *, short: bool = False) -> str:
         """Number, share, time left, as `12 of 24 pictures, 50 %, 3 min left`; empty where there is no total.
 
-        left: puts seconds in words. short: as `12/24 50 % 3 min left`. One single picture has a share alone.
+        short: as `12/24 50 % 3 min left`. One single picture has a share alone.
         """
         if self.share is None:
             return ""
         made, total, seconds = f"{int(self._made + 1e-6)}", f"{self._total:.0f}", self.seconds_left
         number = f"{made:>{len(total)}}/{total}" if short else f"{made} of {total} {self._unit}"
-        rest = "" if seconds is None else f"{left(seconds)} left"
+        rest = "" if seconds is None else f"{duration(seconds)} left"
         parts = [number if self._total > 1 else "", f"{100 * self.share:.0f} %", rest]
         return (" " if short else ", ").join(filter(None, parts))

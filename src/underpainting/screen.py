@@ -26,12 +26,18 @@ RARER = 0.05  # of the time that the command has taken, for a log that stays sho
 PHASE, NUMBERS, BAR, SMALLEST = 20, 42, 40, 8  # columns
 OFTEN = 0.2  # seconds between two drawings in a notebook
 
+ANEW = "nothing is kept, the same command begins anew"
+SHARDS = "the same command goes on from the last whole shard"
+BATCHES = "the same command goes on after the last whole batch"
+MISSING = "the same command goes on with the pictures that are missing"
+
 
 @contextmanager
-def progress(after: str = "nothing is kept, the same command begins anew") -> Iterator[Progress]:
+def progress(after: str = ANEW) -> Iterator[Progress]:
     """Show on stderr what is being done: phase, how many are made of all, share, time left.
 
-    after: what a person who stops the command by Ctrl-C is told of it. Raises Stopped then.
+    What takes long to import belongs inside, so that something is seen at once. after: what a person who
+    stops the command by Ctrl-C is told of it. Raises Stopped then.
     """
     try:
         with drawn_progress() as shown:
@@ -53,7 +59,7 @@ def drawn_progress() -> Iterator[Progress]:
         quiet_libraries()
         yield Lines()
     else:
-        bar = _Bar(console)
+        bar = Bar(console)
         with Live(get_renderable=bar.drawn, console=console, transient=True, refresh_per_second=5):
             quiet_libraries()
             yield bar
@@ -70,14 +76,6 @@ def quiet_libraries() -> None:
             logging = import_module(f"{library}.utils.logging")
             logging.set_verbosity_error()
             logging.disable_progress_bar()
-
-
-def duration(seconds: float) -> str:
-    """Time for reading, such as `5 min` or `2 h 10 min`."""
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 class Lines(Paced):
@@ -104,31 +102,33 @@ class Lines(Paced):
         print(f"underpainting: {line}", file=sys.stderr, flush=True)  # noqa: T201
 
     def _say(self, pause: float) -> None:
-        count = "" if self.share == 1 else self.count(duration)
+        count = "" if self.share == 1 else self.count()
         self.note(f"{self.name}: {count}" if count else self.name)
         self._next = self.clock() + pause
 
 
-class _Bar(Paced):
+class Bar(Paced):
     """One line that is drawn again and again, never wider than the terminal; notes go above it."""
 
-    def __init__(self, console: Console) -> None:
-        super().__init__(time.monotonic)
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        """console: the terminal. clock: see `Paced`."""
+        super().__init__(clock)
         self._console = console
 
     def note(self, line: str) -> None:
+        """Say it above."""
         self._console.print(f"underpainting: {line}", markup=False, highlight=False)
 
     def drawn(self) -> RenderableType:
         """The line as it is: phase, bar where there is room, numbers."""
         width = self._console.width - 3  # the terminal echoes Ctrl-C
-        count = self.count(duration)
+        count = self.count()
         bar = min(BAR, width - PHASE - max(NUMBERS, len(count)) - 2)
         if bar >= SMALLEST:
             shown = ProgressBar(None if self.share is None else 1, self.share or 0, bar)
-            cells = [_cut(self.name, PHASE), shown, Text(count)]
+            cells: list[RenderableType] = [_cut(self.name, PHASE), shown, Text(count)]
         else:
-            count = self.count(duration, short=True)
+            count = self.count(short=True)
             cells = [_cut(self.name, max(1, width - len(count) - 1)), Text(count)]
         line = Table.grid(*[""] * len(cells), padding=(0, 1))
         line.add_row(*cells)
@@ -168,7 +168,7 @@ class _Cell(Paced):
 
     def _html(self) -> str:
         share = "" if self.share is None else f' value="{self.share:.3f}"'
-        words = escape(", ".join(filter(None, (self.name, self.count(duration)))))
+        words = escape(", ".join(filter(None, (self.name, self.count()))))
         return f"{self._said()}<progress{share}></progress> {words}"
 
     def _said(self) -> str:

@@ -104,7 +104,12 @@ def demo(folder: Path, progress: Progress | None = None, *, full: bool = False) 
 
 
 def report(
-    study: StudyFolder, *, figures: bool = False, growth: Path | None = None, title: str | None = None
+    study: StudyFolder,
+    *,
+    figures: bool = False,
+    growth: Path | None = None,
+    title: str | None = None,
+    progress: Progress | None = None,
 ) -> list[Path]:
     """Write the report of a study that is done, and its figures and tables as files; return what was written.
 
@@ -119,4 +124,10 @@ def report(
             require_whole(path, study.remade)
     if title is not None:
         keep_title(study, title)
-    return [write_report(study, growth), *([write_figures(study, growth)] if figures else [])]
+    progress = progress or Progress()
+    progress.phase("writing the report")
+    written = [write_report(study, growth)]
+    if figures:
+        progress.phase("drawing figures")
+        written.append(write_figures(study, growth))
+    return written

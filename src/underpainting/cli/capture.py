@@ -44,14 +44,15 @@ def capture(
     What it takes on disk is printed first. Images that are there already are not made again. The study need
     not be run, and is not changed. `underpainting.Captures` reads the folder.
     """
-    from underpainting.captures.write import carry_out, plan_capture
     from underpainting.cli._options import listed, numbers
     from underpainting.errors import UnderpaintingError
-    from underpainting.screen import progress
-    from underpainting.study.study import open_study
-    from underpainting.weights import readable
+    from underpainting.screen import MISSING, progress
 
     with progress():
+        from underpainting.captures.write import carry_out, plan_capture
+        from underpainting.study.study import open_study
+        from underpainting.weights import readable
+
         plan = plan_capture(
             open_study(study),
             out,
@@ -70,6 +71,6 @@ def capture(
             )
         if not typer.confirm("Go on?"):
             raise typer.Exit(1)
-    with progress("the same command goes on with the pictures that are missing") as shown:
+    with progress(MISSING) as shown:
         carry_out(plan, shown)
     typer.echo(f"done: {out}")

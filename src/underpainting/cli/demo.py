@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from underpainting.cli._options import Json, Threads
-from underpainting.cli.run import AFTER
 
 PANEL, PLACE = "Study", 1
 EXAMPLES = ("underpainting demo", "underpainting demo elsewhere --full --json")
@@ -23,10 +22,11 @@ def demo(
     json: Json = False,
 ) -> None:
     """Study the bundled still life: init, run and report in one. Again: go on, or say done."""
-    from underpainting import workflow
     from underpainting.cli._screen import finish
-    from underpainting.screen import progress
+    from underpainting.screen import SHARDS, progress
 
-    with progress(AFTER) as shown:
+    with progress(SHARDS) as shown:
+        from underpainting import workflow
+
         done = workflow.demo(study, shown, full=full)
     finish(done, json)

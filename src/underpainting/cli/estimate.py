@@ -22,13 +22,15 @@ def estimate(
     from dataclasses import asdict
 
     from underpainting.cli._screen import as_json, table
-    from underpainting.screen import duration, progress
-    from underpainting.study.environment import load_study, use_threads
-    from underpainting.study.estimate import estimate as work
-    from underpainting.study.study import open_study
-    from underpainting.weights import readable
+    from underpainting.screen import progress
 
     with progress() as shown:
+        from underpainting.progress import duration
+        from underpainting.study.environment import load_study, use_threads
+        from underpainting.study.estimate import estimate as work
+        from underpainting.study.study import open_study
+        from underpainting.weights import readable
+
         opened = open_study(study)
         use_threads(opened)
         cost = work(opened, load_study(opened.config), measure_time=time, progress=shown)

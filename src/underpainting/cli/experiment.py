@@ -41,14 +41,15 @@ def experiment(
     """
     from underpainting.cli._options import edit_settings
     from underpainting.cli._screen import interval, rows_as_json, table
-    from underpainting.intervention.act import experiment as act
-    from underpainting.report import write_report
-    from underpainting.screen import progress
-    from underpainting.study.study import open_study
+    from underpainting.screen import BATCHES, progress
 
-    settings, opened = edit_settings(edit, strength, steps, layers, branches), open_study(study)
     size = {"pictures": pictures, "trials": trials}
-    with progress("the same command goes on after the last whole batch") as shown:
+    with progress(BATCHES) as shown:
+        from underpainting.intervention.act import experiment as act
+        from underpainting.report import write_report
+        from underpainting.study.study import open_study
+
+        settings, opened = edit_settings(edit, strength, steps, layers, branches), open_study(study)
         means = act(opened, aim=aim, **size, settings=settings, vary=vary, progress=shown)
         if not vary:
             shown.phase("writing the report")

@@ -33,15 +33,16 @@ def init(
 
     A file of prompts without seeds has rows that are given 0, 1, and so on.
     """
-    from underpainting import workflow
     from underpainting.screen import progress
-    from underpainting.study.environment import study_needs
-    from underpainting.study.request.config import parse_config
-    from underpainting.study.request.presets import with_preset
-    from underpainting.study.request.prompts import about_seeds
 
-    config = parse_config(with_preset(preset, given_settings(settings)), "options")
     with progress():
+        from underpainting import workflow
+        from underpainting.study.environment import study_needs
+        from underpainting.study.request.config import parse_config
+        from underpainting.study.request.presets import with_preset
+        from underpainting.study.request.prompts import about_seeds
+
+        config = parse_config(with_preset(preset, given_settings(settings)), "options")
         made = workflow.init(study, config)
     counts = ", ".join(f"{count} {split}" for split, count in made.images.items())
     typer.echo(f"{study}: {len(made.rows)} pictures ({counts})")

@@ -90,29 +90,31 @@ def intervene(
     steps 1 to 5, and other targets covariance, strength 5, steps 1 to 8, in all layers of the conditional
     branch.
     """
-    from underpainting.cli._intervened import show_batch, show_one
-    from underpainting.cli._options import edit_settings
     from underpainting.errors import UnderpaintingError
-    from underpainting.intervention import act
-    from underpainting.intervention.picture import two_numbers
-    from underpainting.screen import progress
-    from underpainting.study.study import open_study
+    from underpainting.screen import ANEW, MISSING, progress
 
     if (prompt is None) == (prompts is None):
         raise UnderpaintingError("give --prompt for one picture, or --prompts FILE for many")
     if (mask and prompts) or (masks and prompt is not None):
         raise UnderpaintingError("--mask FILE goes with --prompt, --masks FOLDER with --prompts")
-    right, down = two_numbers(move, "--move", ",") if move else (0.0, 0.0)
-    asked: dict[str, Any] = {"right": right, "down": down, "scale": scale, "angle": rotate}
-    asked |= {"mirrored": mirror, "nearer": nearer, "relit": relight}
-    settings, opened = edit_settings(edit, strength, steps, layers, branches), open_study(study)
+    with progress(ANEW if prompts is None else MISSING) as shown:
+        from underpainting.cli._intervened import show_batch, show_one
+        from underpainting.cli._options import edit_settings
+        from underpainting.intervention import act
+        from underpainting.intervention.picture import two_numbers
+        from underpainting.study.study import open_study
+
+        right, down = two_numbers(move, "--move", ",") if move else (0.0, 0.0)
+        asked: dict[str, Any] = {"right": right, "down": down, "scale": scale, "angle": rotate}
+        asked |= {"mirrored": mirror, "nearer": nearer, "relit": relight}
+        edited = edit_settings(edit, strength, steps, layers, branches)
+        opened, options = open_study(study), {"out": out, "progress": shown}
+        if prompts is not None:
+            batch = act.intervene_many(opened, str(prompts), asked, edited, masks=masks, **options)
+        else:
+            one = {"prompt": prompt, "seed": seed, **asked}
+            made, home = act.intervene(opened, one, edited, mask=mask, **options)
     if prompts is not None:
-        with progress("the same command goes on with the pictures that are missing") as shown:
-            options: dict[str, Any] = {"masks": masks, "out": out, "progress": shown}
-            batch = act.intervene_many(opened, str(prompts), asked, settings, **options)
         show_batch(batch, json)
     else:
-        one = {"prompt": prompt, "seed": seed, **asked}
-        with progress() as shown:
-            made, home = act.intervene(opened, one, settings, mask=mask, out=out, progress=shown)
         show_one(made, home, json)

@@ -19,10 +19,11 @@ def layers(
 ) -> None:
     """List the self-attention layers of a model: short name, module path, grid of tokens, channels."""
     from underpainting.cli._screen import as_json, table
-    from underpainting.diffusion import load
     from underpainting.screen import progress
 
     with progress():
+        from underpainting.diffusion import load
+
         known = load(model, variant=variant).layers
     if json:
         as_json(

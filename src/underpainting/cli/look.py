@@ -33,14 +33,15 @@ def look(
     the estimator's map of the picture itself.
     """
     from underpainting.cli._screen import as_json, table
-    from underpainting.questions.look import look as ask
-    from underpainting.records import write_bytes
-    from underpainting.report.answers import look_png
     from underpainting.screen import progress
-    from underpainting.study.study import open_study
 
     target = out or picture.with_name(f"{picture.stem}-look.png")
     with progress() as shown:
+        from underpainting.questions.look import look as ask
+        from underpainting.records import write_bytes
+        from underpainting.report.answers import look_png
+        from underpainting.study.study import open_study
+
         looked = ask(open_study(study), picture, prompt=prompt, seed=seed, progress=shown)
         write_bytes(target, look_png(looked))
     if json:

@@ -26,12 +26,13 @@ def nonlinear(
     changed.
     """
     from underpainting.cli._screen import interval, rows_as_json, table
-    from underpainting.questions.nonlinear import nonlinear as ask
     from underpainting.screen import progress
-    from underpainting.study.study import open_study
-    from underpainting.vocabulary import METRICS
 
     with progress() as shown:
+        from underpainting.questions.nonlinear import nonlinear as ask
+        from underpainting.study.study import open_study
+        from underpainting.vocabulary import METRICS
+
         answer = ask(open_study(study), pictures, shown)
     if json:
         rows_as_json(answer)

@@ -21,11 +21,12 @@ def replay(
 ) -> None:
     """Make an intervention's picture again, and compare it bit for bit; exit with 1 where it differs."""
     from underpainting.cli._screen import as_json
-    from underpainting.intervention.act import replay as act
     from underpainting.screen import progress
-    from underpainting.study.study import open_study
 
     with progress() as shown:
+        from underpainting.intervention.act import replay as act
+        from underpainting.study.study import open_study
+
         again = act(open_study(study), folder, progress=shown)
     if json:
         about = {"same": again.same, "pixels_that_differ": again.pixels, "largest_difference": again.largest}

@@ -39,12 +39,12 @@ def report(
     ] = None,
 ) -> None:
     """Write the report of a study that is done, one self-contained HTML file."""
-    from underpainting import workflow
     from underpainting.screen import progress
-    from underpainting.study.study import open_study
 
     with progress() as shown:
-        shown.phase("writing the report")
-        files = workflow.report(open_study(study), figures=figures, growth=growth, title=title)
+        from underpainting import workflow
+        from underpainting.study.study import open_study
+
+        files = workflow.report(open_study(study), figures=figures, growth=growth, title=title, progress=shown)
     for written in files:
         typer.echo(f"done: {written}")

@@ -14,7 +14,6 @@ EXAMPLES = (
     "underpainting run STUDY --workers 2",
     "underpainting run STUDY --json > results.json",
 )
-AFTER = "the same command goes on from the last whole shard"
 
 
 def run(
@@ -29,10 +28,11 @@ def run(
     json: Json = False,
 ) -> None:
     """Run a study, or go on with it from its last whole shard; write its report and print its results."""
-    from underpainting import workflow
     from underpainting.cli._screen import finish
-    from underpainting.screen import progress
+    from underpainting.screen import SHARDS, progress
 
-    with progress(AFTER) as shown:
+    with progress(SHARDS) as shown:
+        from underpainting import workflow
+
         done = workflow.run(study, progress=shown, workers=workers, max_set_aside=max_set_aside)
     finish(done, json)

@@ -40,12 +40,13 @@ def transfer(
     """
     from underpainting.cli._options import listed
     from underpainting.cli._screen import interval, rows_as_json, table
-    from underpainting.questions.transfer import transfer as ask
     from underpainting.screen import progress
-    from underpainting.study.study import open_study
-    from underpainting.vocabulary import METRICS
 
     with progress() as shown:
+        from underpainting.questions.transfer import transfer as ask
+        from underpainting.study.study import open_study
+        from underpainting.vocabulary import METRICS
+
         words = listed(leave_out) or ()
         options = {"prompts": prompts, "empty_prompt": empty_prompt}
         answer = ask(open_study(study), words=words, **options, progress=shown)

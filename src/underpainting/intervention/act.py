@@ -112,7 +112,7 @@ def intervene_many(
     progress.start(2 * len(wants), 2 * (len(wants) - len(missing)))
     left_out = {}
     painter = seeing_painter(study) if missing else None
-    progress.phase("paint")
+    progress.phase("painting")
     for want in missing:
         assert painter is not None
         try:

@@ -1,4 +1,4 @@
-"""Every command that takes long, as a person at a terminal meets it: whole, stopped, gone on with."""
+"""Every command that takes long, as a person at a terminal meets it: to the end, stopped, gone on with."""
 
 import re
 from pathlib import Path
@@ -27,22 +27,23 @@ class Light:
         middle = light.flatten(1).median(dim=1).values[:, None, None]
         return {"saliency": (light > middle).float()}
 """
-EXPERIMENT = ("--experiment", "--pictures", "3", "--trials", "1", "--steps", "1-2", "--strength", "1.5")
-PROMPT = ("--prompt", "a thing number 3", "--seed", "5")
-LONG = {
+EXPERIMENT = ("--pictures", "2", "--trials", "1", "--steps", "1-2", "--strength", "1.5")
+PROMPT = ("--prompt", "a thing number 3", "--seed", "5", "--move", "0.25,-0.25")
+GOES_ON = {
     "run": ("run", "stopped/study"),
-    "demo": ("demo", "demo"),
     "capture": ("capture", "stopped/study", "--layers", "up.3.0", "--out", "stopped/captures"),
-    "experiment": ("intervene", "stopped/study", *EXPERIMENT),
-    "intervene": ("intervene", "stopped/study", *PROMPT, "--move", "0.25,-0.25"),
+    "experiment": ("experiment", "stopped/study", *EXPERIMENT),
+}
+BEGINS_ANEW = {
+    "intervene": ("intervene", "stopped/study", *PROMPT, "--out", "moved"),
+    "replay": ("replay", "stopped/study", "moved"),
     "nonlinear": ("nonlinear", "stopped/study", "--pictures", "4"),
     "transfer": ("transfer", "stopped/study", "--empty-prompt"),
     "look": ("look", "picture.png", "--study", "stopped/study"),
     "classify": ("classify", "--prompt", "a lemon", "--steps", "2", "--out", "seen"),
     "estimate": ("estimate", "stopped/study"),
 }
-STOPS = {"run": 4, "demo": 3, "capture": 3, "experiment": 14, "nonlinear": 2, "transfer": 2}
-GOES_ON = ("run", "demo", "capture", "experiment")
+STOPS = {"run": 4, "capture": 3, "experiment": 7, "nonlinear": 2}
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def folder(pipeline_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     settings = tiny_config(pipeline_folder).model_dump(mode="json", exclude_none=True)
     settings["labels"]["estimator"] = "estimator_of_terminal:Light"
     settings["watch"] = {"layers": ["mid.0", "up.3.0"]}
-    for name in ("whole/study", "stopped/study", "demo", "workers"):
+    for name in ("whole/study", "stopped/study", "workers"):
         create_study(made / name, parse_config(settings, "settings"), tiny_rows())
     Image.linear_gradient("L").resize((32, 32)).convert("RGB").save(made / "picture.png")
     return made
@@ -62,12 +63,12 @@ def folder(pipeline_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 @pytest.fixture(scope="module")
 def session(folder: Path) -> dict[str, Seen]:
     """Each command stopped and given again; then some undisturbed, and in other terminals."""
-    steps: dict[str, Step] = {}
-    for name, arguments in LONG.items():
+    steps = {"demo stopped": Step(("demo", "stopped/study"), 3)}
+    for name, arguments in (GOES_ON | BEGINS_ANEW).items():
         steps[f"{name} stopped"] = Step(arguments, STOPS.get(name, 1))
         steps[name] = Step(arguments)
-    whole = {name: [of.replace("stopped/", "whole/") for of in LONG[name]] for name in GOES_ON}
-    steps["run narrow"] = Step(whole["run"], columns=40)
+    whole = {name: [of.replace("stopped/", "whole/") for of in GOES_ON[name]] for name in GOES_ON}
+    steps["demo"] = Step(("demo", "whole/study"), columns=40)
     steps["capture dumb"] = Step(whole["capture"], environment={"TERM": "dumb"})
     steps["experiment plain"] = Step(whole["experiment"], environment={"NO_COLOR": "1"})
     steps["workers stopped"] = Step(("run", "workers", "--workers", "2"), slowly=True)
@@ -77,22 +78,23 @@ def session(folder: Path) -> dict[str, Seen]:
     return seen
 
 
-@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize("name", ["demo", *GOES_ON, *BEGINS_ANEW])
 def test_from_start_to_end(name: str, session: dict[str, Seen]) -> None:
     seen = session[name]
-    assert seen.code == 0
-    assert any("━" in line for line in seen.drawn)
-    assert not any("━" in line for line in seen.screen) and "loading" not in "".join(seen.screen)
+    assert seen.code == 0 and any(" %" in line for line in seen.drawn)
+    left = "".join(seen.screen)
+    assert "━" not in left and "loading" not in left
 
 
-@pytest.mark.parametrize("name", [*LONG, "workers"])
+@pytest.mark.parametrize("name", ["demo", "workers", *GOES_ON, *BEGINS_ANEW])
 def test_ctrl_c_is_one_line(name: str, session: dict[str, Seen]) -> None:
     seen = session[f"{name} stopped"]
-    assert seen.code == 130
-    said = [line for line in seen.screen if line and not line.startswith("^C")]
-    goes_on = name in (*GOES_ON, "workers")
-    assert re.match("underpainting: stopped; .*" + ("goes on" if goes_on else "begins anew"), said[-1])
-    assert len(said) == 1 + (name == "capture")  # it says first how much it is to write
+    said = [line for line in seen.screen if line and "^C" not in line]
+    if name == "capture":  # says first how much it is to write
+        assert "14 of 14 images to make" in said.pop(0)
+    assert seen.code == 130 and len(said) == 1
+    after = "begins anew" if name in BEGINS_ANEW else "goes on"
+    assert re.match(f"underpainting: stopped; .*the same command {after}", said[0])
 
 
 def test_what_was_stopped_goes_on_to_the_same_bytes(session: dict[str, Seen], folder: Path) -> None:
@@ -102,19 +104,17 @@ def test_what_was_stopped_goes_on_to_the_same_bytes(session: dict[str, Seen], fo
 
 
 def test_a_narrow_terminal_has_one_line_that_fits(session: dict[str, Seen]) -> None:
-    seen = session["run narrow"]
-    bars = [line for line in seen.drawn if "%" in line and "pictures" in line]
-    assert bars and all(len(line) < 40 and "━" not in line for line in bars)
-    assert any("calib" in line and "/14" in line for line in bars)
-    assert not any(re.search(r"\d/14", line) for line in seen.screen)
+    seen = session["demo"]
+    bars = [line for line in seen.drawn if re.search(r"pictures .*\d/14 +\d+ %", line)]
+    assert bars and all(len(line) < 40 for line in bars)
+    assert not any("/14" in line or "…" in line for line in seen.screen)
 
 
 def test_no_color(session: dict[str, Seen]) -> None:
     colour = re.compile(r"\x1b\[(?:\d+;)*(?:3\d|4\d|9\d|10\d)(?:;\d+)*m")
+    plain = session["experiment plain"].written
     assert colour.search(session["experiment"].written)
-    assert "━" in session["experiment plain"].written and not colour.search(
-        session["experiment plain"].written
-    )
+    assert "━" in plain and not colour.search(plain)
 
 
 def test_a_dumb_terminal_gets_plain_lines(session: dict[str, Seen]) -> None:
