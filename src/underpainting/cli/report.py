@@ -45,6 +45,8 @@ def report(
         from underpainting import workflow
         from underpainting.study.study import open_study
 
-        files = workflow.report(open_study(study), figures=figures, growth=growth, title=title, progress=shown)
+        files = workflow.report(
+            open_study(study), figures=figures, growth=growth, title=title, progress=shown
+        )
     for written in files:
         typer.echo(f"done: {written}")

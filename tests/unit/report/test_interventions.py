@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 from PIL import Image
-from underpainting.report.reading import Acted, read_study
 
 from underpainting.findings.interventions import Done
 from underpainting.intervention.edit import Edit
