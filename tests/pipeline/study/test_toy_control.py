@@ -44,7 +44,7 @@ class Red(Control):
     """The finished picture's red channel, held against every property."""
 
     key, cost = "red", "nothing"
-    threshold = 0.4
+    threshold = 0.5
     sources = (Source("red", "red channel", "the red channel", has_layer=False, has_step=False),)
 
     def maps(self, picture: FinishedPicture) -> dict[str, Maps]:
@@ -135,7 +135,7 @@ def test_toy_controls_are_scored_beside_the_probe(
         mask = _labels(study, "saliency")[row.image].ravel()
         precision = average_precision_score(mask, red)
         assert scores["red", "saliency", "average_precision", *at] == pytest.approx(precision)
-        dice = 2 * ((red > 0.4) * mask).sum() / ((red > 0.4).sum() + mask.sum())
+        dice = 2 * ((red > 0.5) * mask).sum() / ((red > 0.5).sum() + mask.sum())
         assert scores["red", "saliency", "dice", *at] == pytest.approx(dice)
 
     blurred = {row.image: _last_latents(session_pipeline, row) for row in study.rows}
