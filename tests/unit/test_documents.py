@@ -60,8 +60,8 @@ def test_every_page_is_in_the_index_of_the_docs() -> None:
 def test_the_readme_names_every_command() -> None:
     from typer.main import get_command
 
-    from underpainting.cli import app
+    from underpainting.cli import command_line
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     named = set(re.findall(r"underpainting ([a-z-]+)", readme))
-    assert set(get_command(app).commands) <= named  # type: ignore[attr-defined]
+    assert set(get_command(command_line()).commands) <= named  # type: ignore[attr-defined]
