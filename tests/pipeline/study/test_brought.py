@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from underpainting.study.brought import keep_brought
+from underpainting.study.config import StudyConfig
 
 from tests.pipeline.study.conftest import tiny_config, tiny_rows
 from underpainting.diffusion import load
 from underpainting.errors import UnderpaintingError
-from underpainting.study.brought import keep_brought
-from underpainting.study.config import StudyConfig
 from underpainting.study.environment import load_study
 from underpainting.study.run import run_study
 from underpainting.study.study import StudyFolder, create_study

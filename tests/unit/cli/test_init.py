@@ -23,7 +23,9 @@ def value(option: Option) -> str:
         return "float16"
     if option.section == "split":
         return {"fit": "0.5", "calibrate": "0.2", "test": "0.3", "seed": "4"}[option.key]
-    return "0.5" if "float" in str(option.field.annotation) else "24" if "int" in str(option.field) else "name"
+    return (
+        "0.5" if "float" in str(option.field.annotation) else "24" if "int" in str(option.field) else "name"
+    )
 
 
 def test_every_setting_can_be_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
