@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from underpainting.study.brought import keep_brought
-from underpainting.study.config import StudyConfig
 
 from tests.pipeline.study.conftest import tiny_config, tiny_rows
 from underpainting.diffusion import load
