@@ -19,12 +19,13 @@ from underpainting.captures.read import CARD, PICTURE, Captures, image_file, ten
 from underpainting.diffusion import Layer, Model, StepRecord, Watching
 from underpainting.errors import UnderpaintingError
 from underpainting.progress import Progress
-from underpainting.records import clear_partial, replacing, write_bytes
+from underpainting.records import clear_partial, replacing, write_bytes, write_json
 from underpainting.study.batch import Look, Made, Rows, decode_sound, denoise, make_sound
 from underpainting.study.environment import recorded_model
+from underpainting.study.paths import ASIDE
 from underpainting.study.request.config import ModelConfig
 from underpainting.study.request.prompts import PromptRow
-from underpainting.study.study import ASIDE, StudyFolder, only_run, write_json
+from underpainting.study.study import StudyFolder, only_run
 from underpainting.vocabulary import SPLITS
 
 DTYPES = ("float16", "bfloat16", "float32")

@@ -76,7 +76,7 @@ def edit_settings(
     from underpainting.intervention.picture import two_numbers
 
     first, last = two_numbers(steps, "--steps", "-") if steps else (None, None)
-    given = {"kind": kind, "strength": strength, "first": first, "last": last}
+    given: dict[str, Any] = {"kind": kind, "strength": strength, "first": first, "last": last}
     given |= {"layers": listed(layers), "branches": listed(branches)}
     return {name: value for name, value in given.items() if value is not None}
 

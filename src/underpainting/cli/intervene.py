@@ -108,12 +108,14 @@ def intervene(
         asked: dict[str, Any] = {"right": right, "down": down, "scale": scale, "angle": rotate}
         asked |= {"mirrored": mirror, "nearer": nearer, "relit": relight}
         edited = edit_settings(edit, strength, steps, layers, branches)
-        opened, options = open_study(study), {"out": out, "progress": shown}
+        opened = open_study(study)
         if prompts is not None:
-            batch = act.intervene_many(opened, str(prompts), asked, edited, masks=masks, **options)
+            batch = act.intervene_many(
+                opened, str(prompts), asked, edited, masks=masks, out=out, progress=shown
+            )
         else:
             one = {"prompt": prompt, "seed": seed, **asked}
-            made, home = act.intervene(opened, one, edited, mask=mask, **options)
+            made, home = act.intervene(opened, one, edited, mask=mask, out=out, progress=shown)
     if prompts is not None:
         show_batch(batch, json)
     else:

@@ -47,9 +47,13 @@ def transfer(
         from underpainting.study.study import open_study
         from underpainting.vocabulary import METRICS
 
-        words = listed(leave_out) or ()
-        options = {"prompts": prompts, "empty_prompt": empty_prompt}
-        answer = ask(open_study(study), words=words, **options, progress=shown)
+        answer = ask(
+            open_study(study),
+            words=listed(leave_out) or (),
+            prompts=prompts,
+            empty_prompt=empty_prompt,
+            progress=shown,
+        )
     if json:
         rows_as_json(answer)
         return

@@ -37,9 +37,17 @@ from underpainting.intervention.painter import Painter, check_edit, set_up
 from underpainting.intervention.picture import Intervened, NoTarget, measure, paint_intervened
 from underpainting.observers.classifiers import load_classifier
 from underpainting.progress import Progress
-from underpainting.records import BATCH, INTERVENTIONS, read_table, sealing, write_bytes, write_table
+from underpainting.records import (
+    BATCH,
+    INTERVENTIONS,
+    read_table,
+    sealing,
+    write_bytes,
+    write_json,
+    write_table,
+)
 from underpainting.study.environment import choose_device, reload
-from underpainting.study.study import StudyFolder, write_json
+from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import OBJECT
 
 STILL_LIFE = "stilllife"

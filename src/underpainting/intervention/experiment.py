@@ -20,10 +20,10 @@ from underpainting.intervention.edit import Edit, make_edit
 from underpainting.intervention.painter import Painter, Unedited
 from underpainting.intervention.trials import draw_moves, judge, targets
 from underpainting.progress import Progress
-from underpainting.records import INTERVENTIONS, make_table, read_table, sealing, write_table
+from underpainting.records import INTERVENTIONS, make_table, read_table, sealing, write_json, write_table
 from underpainting.study.batch import to_bytes
 from underpainting.study.request.prompts import PromptRow, prompt_numbers
-from underpainting.study.study import StudyFolder, write_json
+from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import OBJECT
 
 FEATURES = ".features.safetensors"

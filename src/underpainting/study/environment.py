@@ -20,13 +20,13 @@ from underpainting.errors import UnderpaintingError
 from underpainting.observers.classifiers import Classifier, load_classifier
 from underpainting.observers.estimators import Estimator, load_estimator
 from underpainting.observers.needs import Needed, needs
-from underpainting.records import require_whole, sealing
+from underpainting.records import require_whole, sealing, write_json
 from underpainting.study.labels import choose_properties, label_pictures
 from underpainting.study.places import Places
 from underpainting.study.request.brought import BroughtLabels, open_brought
 from underpainting.study.request.config import StudyConfig
 from underpainting.study.request.prompts import PromptRow
-from underpainting.study.study import StudyFolder, read_environment, write_json
+from underpainting.study.study import StudyFolder, read_environment
 from underpainting.threads import set_threads
 
 DIGITS = ("device", "machine", "threads")  # on which last digits depend, as on versions

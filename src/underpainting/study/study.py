@@ -275,11 +275,6 @@ def read_environment(study: StudyFolder) -> dict[str, Any] | None:
     return dict(recorded)
 
 
-def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write JSON for reading by people and programs."""
-    path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
 def clear_leftovers(study: StudyFolder) -> None:
     """Remove what a killed run left half written; call under `only_run`."""
     for folder in (study.folder, study.shards_folder, study.moments_folder):

@@ -10,14 +10,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from underpainting.records import atomic_folder, remove
+from underpainting.records import atomic_folder, remove, write_json
 from underpainting.study.batch import Made
 from underpainting.study.kept.choice import Chosen
 from underpainting.study.paths import FILMS, GALLERY
 from underpainting.study.places import Places
 from underpainting.study.recorders import Readings
 from underpainting.study.request.prompts import PromptRow
-from underpainting.study.study import StudyFolder, write_json
+from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import Place
 
 MAP_SIDE = 128
