@@ -41,10 +41,12 @@ def record(command: Sequence[str], folder: Path) -> Iterator[Frame]:
 
 
 def thinned(frames: Sequence[Frame]) -> list[Frame]:
-    """Without lines that are drawn over less than `EVERY` seconds later."""
+    """Without lines that are drawn over less than `EVERY` seconds later, or by the same."""
     kept: list[Frame] = []
+    redrawn = "\r\x1b[2K"
     for at, text in frames:
-        redrawn = "\r\x1b[2K"
+        if kept and text == kept[-1][1] and text.startswith(redrawn):
+            continue
         if kept and text.startswith(redrawn) and kept[-1][1].startswith(redrawn) and "\n" not in kept[-1][1]:
             since = kept[-2][0] if len(kept) > 1 else 0.0
             if at - since < EVERY:

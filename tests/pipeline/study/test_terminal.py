@@ -39,7 +39,7 @@ BEGINS_ANEW = {
     "replay": ("replay", "stopped/study", "moved"),
     "nonlinear": ("nonlinear", "stopped/study", "--pictures", "4"),
     "transfer": ("transfer", "stopped/study", "--empty-prompt"),
-    "look": ("look", "picture.png", "--study", "stopped/study"),
+    "look": ("look", "stopped/study", "picture.png"),
     "classify": ("classify", "--prompt", "a lemon", "--steps", "2", "--out", "seen"),
     "estimate": ("estimate", "stopped/study"),
 }
