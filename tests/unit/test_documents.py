@@ -17,6 +17,8 @@ from typer.main import get_command
 import underpainting
 from underpainting.cli import command_line
 from underpainting.cli._options import given_settings
+from underpainting.controls import sources
+from underpainting.study.request.config import options as settings
 from underpainting.study.request.config import parse_config
 from underpainting.study.request.presets import with_preset
 
@@ -106,8 +108,8 @@ def test_commands_of_the_blocks_can_be_given(name: str) -> None:
         except TyperException as error:
             raise AssertionError(f"{name}: {line}: {error.format_message()}") from None
         if command == "init":
-            settings = {key: value for key, value in given.items() if key not in ("study", "preset")}
-            parse_config(with_preset(given["preset"], given_settings(settings)), f"{name}: {line}")
+            asked = {key: value for key, value in given.items() if key not in ("study", "preset")}
+            parse_config(with_preset(given["preset"], given_settings(asked)), f"{name}: {line}")
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -164,6 +166,14 @@ def messages() -> list[list[str]]:
 def says(line: str, message: list[str]) -> bool:
     """Whether a line has all parts of a message, in their order."""
     return re.search(".*".join(re.escape(" ".join(part.split())) for part in message), line) is not None
+
+
+def test_every_setting_and_every_source_has_its_line() -> None:
+    rows = re.findall(r"^\| `\[(\w+)\]` \| (.*) \|$", (ROOT / "docs/study.md").read_text(), flags=re.M)
+    named = {section: set(re.findall(r"`(\w+)`", text)) for section, text in rows}
+    assert all(option.key in named[option.section] for option in settings().values())
+    page = (ROOT / "docs/emergence.md").read_text()
+    assert all(f"| `{key}`" in page or f", `{key}`" in page for key in sources() if key != "probe")
 
 
 def is_there(names: list[str]) -> bool:
