@@ -1,6 +1,8 @@
 """Pages say what is so: links lead somewhere; commands, options, Python names and paths are there."""
 
+import ast
 import re
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +17,8 @@ from typer.main import get_command
 import underpainting
 from underpainting.cli import command_line
 from underpainting.cli._options import given_settings
+from underpainting.controls import sources
+from underpainting.study.request.config import options as settings
 from underpainting.study.request.config import parse_config
 from underpainting.study.request.presets import with_preset
 
@@ -104,8 +108,8 @@ def test_commands_of_the_blocks_can_be_given(name: str) -> None:
         except TyperException as error:
             raise AssertionError(f"{name}: {line}: {error.format_message()}") from None
         if command == "init":
-            settings = {key: value for key, value in given.items() if key not in ("study", "preset")}
-            parse_config(with_preset(given["preset"], given_settings(settings)), f"{name}: {line}")
+            asked = {key: value for key, value in given.items() if key not in ("study", "preset")}
+            parse_config(with_preset(given["preset"], given_settings(asked)), f"{name}: {line}")
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -134,11 +138,42 @@ def test_names_in_python_are_there(name: str) -> None:
 def test_files_of_the_repository_that_pages_name_are_there(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     folders = "src|tests|benchmarks|studio|docs"
-    for path in re.findall(rf"(?<![\w/.])(?:{folders})/[\w./-]+[\w/]", prose(ROOT / name)):
-        assert (ROOT / path).exists(), f"{name}: {path} is not there"
+    for code in inline_code(ROOT / name):
+        for path in re.findall(rf"(?<![\w/. ])(?:{folders})/[\w./-]+[\w/]", code):
+            assert (ROOT / path).exists(), f"{name}: {path} is not there"
     for module in re.findall(r"python -m ((?:benchmarks|studio)(?:\.[a-z_]+)*)", text):
         path = ROOT / module.replace(".", "/")
         assert path.is_dir() or path.with_suffix(".py").is_file(), f"{name}: there is no {module}"
+
+
+@pytest.mark.parametrize("name", [name for name in DOCUMENTS if name.startswith("docs/errors/")])
+def test_messages_of_the_error_pages_are_those_of_the_code(name: str) -> None:
+    text = "\n".join(code for language, code in blocks(ROOT / name) if not language)
+    for line in re.findall(r"^underpainting: (.+)$", text, flags=re.M):
+        assert any(says(line, message) for message in messages()), f"{name}: no message is as {line!r}"
+
+
+@cache
+def messages() -> list[list[str]]:
+    """The texts of the package's code: of each, what stands between the values that are put into it."""
+    trees = [ast.parse(path.read_text()) for path in (ROOT / "src" / "underpainting").rglob("*.py")]
+    texts = [node.values for tree in trees for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
+    texts += [[node] for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    parts = [[part.value for part in text if isinstance(part, ast.Constant)] for text in texts]
+    return [text for text in parts if all(isinstance(part, str) for part in text) and len("".join(text)) > 11]
+
+
+def says(line: str, message: list[str]) -> bool:
+    """Whether a line has all parts of a message, in their order."""
+    return re.search(".*".join(re.escape(" ".join(part.split())) for part in message), line) is not None
+
+
+def test_every_setting_and_every_source_has_its_line() -> None:
+    rows = re.findall(r"^\| `\[(\w+)\]` \| (.*) \|$", (ROOT / "docs/study.md").read_text(), flags=re.M)
+    named = {section: set(re.findall(r"`(\w+)`", text)) for section, text in rows}
+    assert all(option.key in named[option.section] for option in settings().values())
+    page = (ROOT / "docs/emergence.md").read_text()
+    assert all(f"| `{key}`" in page or f", `{key}`" in page for key in sources() if key != "probe")
 
 
 def is_there(names: list[str]) -> bool:
