@@ -17,7 +17,8 @@ from tempfile import TemporaryDirectory
 import typer
 
 from benchmarks.tiny import numbered, tiny_study
-from underpainting.cli.show import quiet_libraries, table
+from underpainting.cli._screen import table
+from underpainting.screen import quiet_libraries
 from underpainting.study.request.config import StudyConfig
 from underpainting.study.study import create_study
 

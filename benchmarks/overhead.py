@@ -15,13 +15,13 @@ import typer
 
 from benchmarks.subject import BATCH, MODEL, bare, make, rows, still_life
 from benchmarks.timing import interleaved, ratio, seconds
-from underpainting.cli.show import table
-from underpainting.study.request.config import RunConfig
+from underpainting.cli._screen import table
 from underpainting.study.environment import Loaded
-from underpainting.study.labels import label_pictures
-from underpainting.study.request.prompts import PromptRow
-from underpainting.study.recorders import Held
 from underpainting.study.kept.totals import Totals, empty_totals
+from underpainting.study.labels import label_pictures
+from underpainting.study.recorders import Held
+from underpainting.study.request.config import RunConfig
+from underpainting.study.request.prompts import PromptRow
 
 
 def measure(pictures: int = BATCH, repeats: int = 5) -> dict[str, float]:

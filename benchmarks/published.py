@@ -21,15 +21,15 @@ from benchmarks.counting import BATCH, EPOCHS, block, evaluations, iterations
 from benchmarks.known import BRANCH, Known, held_out_score
 from benchmarks.subject import MODEL, batches, make, rows, still_life
 from benchmarks.timing import seconds
-from underpainting.cli.show import table
+from underpainting.cli._screen import table
 from underpainting.diffusion import Layer, StepRecord
 from underpainting.probes import Probe, train_gradient_probe
-from underpainting.study.request.config import ProbesConfig
 from underpainting.study.environment import Loaded
-from underpainting.study.places import Places
-from underpainting.study.request.prompts import PromptRow
-from underpainting.study.recorders import Held
 from underpainting.study.kept.totals import empty_totals, solve
+from underpainting.study.places import Places
+from underpainting.study.recorders import Held
+from underpainting.study.request.config import ProbesConfig
+from underpainting.study.request.prompts import PromptRow
 from underpainting.vocabulary import Place
 
 BLOCKS, STEPS = ("mid", "up.3"), (1, 8, 15)

@@ -11,12 +11,12 @@ import typer
 
 from benchmarks.subject import BATCH, bare, make, rows, still_life
 from benchmarks.timing import interleaved, ratio
-from underpainting.cli.show import table
+from underpainting.cli._screen import table
 from underpainting.probes import Scorer
-from underpainting.study.places import TARGETS
-from underpainting.study.recorders import Held, Readings
 from underpainting.study.kept.scores import ceiling_scores, position_scores, probe_scores
 from underpainting.study.kept.totals import empty_totals, solve
+from underpainting.study.places import TARGETS
+from underpainting.study.recorders import Held, Readings
 
 STRENGTH = 1e-2
 

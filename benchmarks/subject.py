@@ -7,10 +7,10 @@ from typing import TypeVar
 
 import torch
 
-from underpainting.cli.show import quiet_libraries
+from underpainting.screen import quiet_libraries
 from underpainting.study.batch import Look, Made, make_batch
-from underpainting.study.request.config import RunConfig, StudyConfig
 from underpainting.study.environment import Loaded, load_study
+from underpainting.study.request.config import RunConfig, StudyConfig
 from underpainting.study.request.prompts import PromptRow, read_prompts
 from underpainting.workflow import DEMO
 

@@ -1,4 +1,4 @@
-"""The one kind of error that a person, not a bug, causes."""
+"""What a person, not a bug, causes: a mistake in what is asked for, or a stop."""
 
 import re
 from collections.abc import Mapping
@@ -36,3 +36,7 @@ def reason(error: BaseException) -> str:
     """
     first = re.split(r"(?<=[.!?])\s+(?=[A-Z])", " ".join(str(error).split()), maxsplit=1)[0]
     return f"{type(error).__name__}: {shorten(first.rstrip('.'), LONGEST, placeholder=' ...')}".rstrip(": ")
+
+
+class Stopped(Exception):
+    """A person stopped a command; the message says what becomes of what was made."""

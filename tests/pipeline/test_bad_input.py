@@ -31,8 +31,8 @@ from underpainting.probes import (
 )
 from underpainting.records import PROMPTS, SCORES, atomic_folder, make_table, read_table, write_table
 from underpainting.study.request.config import parse_config, read_config
-from underpainting.study.study import create_study, open_study
 from underpainting.study.request.prompts import PromptRow, read_prompts
+from underpainting.study.study import create_study, open_study
 
 
 @dataclass

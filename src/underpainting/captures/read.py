@@ -15,8 +15,8 @@ from torch.utils.data import Dataset
 
 from underpainting.diffusion import Layer
 from underpainting.errors import UnderpaintingError
-from underpainting.vocabulary import main_branch
 from underpainting.study.request.prompts import PromptRow
+from underpainting.vocabulary import main_branch
 
 CARD = "capture.json"
 PICTURE = "picture"
@@ -47,13 +47,13 @@ class Captures:
             card = json.loads((self.folder / CARD).read_text(encoding="utf-8"))
             self.model = str(card["model"]["name"])
             self.layers = tuple(
-                Layer(of["name"], (of["grid"][0], of["grid"][1]), of["channels"], of["path"])
-                for of in card["layers"]
+                Layer(layer["name"], (layer["grid"][0], layer["grid"][1]), layer["channels"], layer["path"])
+                for layer in card["layers"]
             )
             self.steps: tuple[int, ...] = tuple(card["kept_steps"])
             self.branches: tuple[str, ...] = tuple(card["branches"])
             self.dtype: torch.dtype = getattr(torch, card["dtype"])
-            rows = [PromptRow(of["prompt"], of["seed"], of["prompt_ind"]) for of in card["images"]]
+            rows = [PromptRow(row["prompt"], row["seed"], row["prompt_ind"]) for row in card["images"]]
         except FileNotFoundError:
             raise UnderpaintingError(
                 f"{self.folder} holds no captured activations (no {CARD}); make them by `underpainting "

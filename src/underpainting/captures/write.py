@@ -19,12 +19,14 @@ from underpainting.captures.read import CARD, PICTURE, Captures, image_file, ten
 from underpainting.diffusion import Layer, Model, StepRecord, Watching
 from underpainting.errors import UnderpaintingError
 from underpainting.progress import Progress
-from underpainting.records import clear_partial, replacing, write_bytes
+from underpainting.records import clear_partial, replacing, write_bytes, write_json
 from underpainting.study.batch import Look, Made, Rows, decode_sound, denoise, make_sound
-from underpainting.study.kept.shards import ASIDE, set_aside
+from underpainting.study.environment import recorded_model
+from underpainting.study.paths import ASIDE
 from underpainting.study.request.config import ModelConfig
 from underpainting.study.request.prompts import PromptRow
-from underpainting.study.study import only_run, write_json
+from underpainting.study.study import StudyFolder, only_run
+from underpainting.vocabulary import SPLITS
 
 DTYPES = ("float16", "bfloat16", "float32")
 
@@ -65,7 +67,7 @@ class CapturePlan:
     @property
     def missing(self) -> Rows:
         """Pictures that are neither there nor set aside."""
-        aside = set_aside([self.folder])
+        aside = set_aside(self.folder)
         return tuple(
             row
             for row in self.rows
@@ -157,6 +159,49 @@ def capture(
     return carry_out(plan, progress or Progress())
 
 
+def plan_capture(
+    study: StudyFolder,
+    out: Path,
+    *,
+    layers: Sequence[str] | None = None,
+    steps: Sequence[int] | None = None,
+    branches: Sequence[str] | None = None,
+    dtype: str = "float16",
+    split: str | None = None,
+) -> CapturePlan:
+    """What it takes to write a study's activations to disk; `carry_out` does it.
+
+    Pictures are made in the study's own batches, less what was set aside, so that the activations are those
+    that its probes read. Layers, steps (from 1) and branches are the study's own where left out; split: only
+    the pictures of fit, calibrate or test.
+
+    Raises UnderpaintingError where its model is not there or not the same, or a choice is unknown.
+    """
+    if split not in (None, *SPLITS):
+        raise UnderpaintingError(f"split {split!r} is unknown: give {', '.join(SPLITS)}")
+    config, model, aside = study.config, recorded_model(study), study.set_aside()
+    shards = [shard for shard in study.shards if split in (None, shard.split)]
+    sound = [
+        tuple(row for row in batch if row.image not in aside) for shard in shards for batch in shard.batches
+    ]
+    return CapturePlan(
+        model=model,
+        batches=tuple(batch for batch in sound if batch),
+        config=config.model,
+        layers=model.resolve(layers or config.watch.layers),
+        steps=tuple(sorted(set(steps or range(1, config.model.steps + 1)))),
+        branches=tuple(branches or config.watch.branches),
+        dtype=dtype,
+        folder=out,
+    )
+
+
+def set_aside(folder: Path) -> dict[str, str]:
+    """Why pictures of a capture were set aside, by image."""
+    path = folder / ASIDE
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
 def carry_out(plan: CapturePlan, progress: Progress) -> Captures:
     """Make and write the images of a plan that are missing, batch by batch as planned.
 
@@ -166,16 +211,16 @@ def carry_out(plan: CapturePlan, progress: Progress) -> Captures:
     with only_run(plan.folder):
         clear_partial(plan.folder)
         _check(plan)
-        missing, aside = set(plan.missing), set_aside([plan.folder])
+        missing, aside = set(plan.missing), set_aside(plan.folder)
         progress.start(len(plan.rows), len(plan.rows) - len(missing))
-        progress.phase("capture")
+        progress.phase("activations")
         for batch in plan.batches:
             wanted = missing & set(batch)
             if not wanted:
                 continue
             known = set(aside)
             tick = partial(progress.advance, len(wanted) / plan.config.steps)
-            made = make_sound(batch, lambda rows: _Held(plan), partial(_make, plan, tick), aside)
+            made = make_sound(batch, lambda rows: (_Held(plan),), partial(_make, plan, tick), aside)
             if not (plan.folder / CARD).is_file():
                 with replacing(plan.folder / CARD) as temporary:
                     write_json(temporary, plan.card)
@@ -186,7 +231,7 @@ def carry_out(plan: CapturePlan, progress: Progress) -> Captures:
             if made:
                 for i, row in enumerate(made.rows):
                     if row in wanted:
-                        _write(plan.folder, row, made.seen.tensors, i, made.made.pictures[i])
+                        _write(plan.folder, row, made.recorders[0].tensors, i, made.made.pictures[i])
     return Captures(plan.folder)
 
 

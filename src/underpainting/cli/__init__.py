@@ -1,39 +1,94 @@
-"""The command line: one file a subcommand."""
+"""The command line: every module here is a command, but for those whose name begins with an underscore.
+
+A command is a function of its module's name, with `EXAMPLES`, the `PANEL` of the help that it stands in, and
+where in it (`PLACE`). Other packages add theirs by entry points of the group `underpainting.commands`: a
+name, and the module that holds them.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
+from pkgutil import iter_modules
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.exceptions import Abort, TyperException
 
 import underpainting
-from underpainting.cli import (
-    capture,
-    classify,
-    compare,
-    demo,
-    doctor,
-    estimate,
-    experiment,
-    import_probes,
-    init,
-    intervene,
-    layers,
-    look,
-    nonlinear,
-    pull,
-    push,
-    replay,
-    report,
-    run,
-    transfer,
-    verify,
-)
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import Stopped, UnderpaintingError
 from underpainting.threads import wait_passively
+
+STOPPED = 130  # the shell's exit code of what Ctrl-C stopped
+PANELS = ("Study", "Ask", "Act", "Share")
+LAST = 99  # place of a command that says none
+
+
+def command_line() -> typer.Typer:
+    """The command line with all commands, panel by panel."""
+    app = typer.Typer(
+        name="underpainting",
+        help="See what a latent diffusion model already knows about a picture while it is still noise.",
+        epilog=_examples(
+            "underpainting demo", "underpainting init STUDY --prompts prompts.csv", "underpainting run STUDY"
+        ),
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+    )
+    app.callback(invoke_without_command=True)(_start)
+    for name, module in sorted(_modules(), key=_order):
+        work = getattr(module, name)
+        app.command(
+            name.replace("_", "-"),
+            help=_flowing(work.__doc__ or ""),
+            epilog=_examples(*module.EXAMPLES),
+            rich_help_panel=module.PANEL,
+        )(work)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit.
+
+    0, or one line on stderr and 2 for what a person can put right, 130 for a stop by Ctrl-C.
+    """
+    wait_passively()
+    sys.path.append("")  # an estimator `module:Class` may lie in the current folder
+    try:
+        code = command_line()(
+            args=None if arguments is None else list(arguments),
+            prog_name="underpainting",
+            standalone_mode=False,
+        )
+    except UnderpaintingError as error:
+        _leave(str(error), 2)
+    except TyperException as error:
+        _leave(str(getattr(error, "format_message", error.__str__)()), 2)
+    except Stopped as stopped:
+        _leave(f"stopped; {stopped}", STOPPED)
+    except Abort:
+        code = STOPPED
+    if code == STOPPED:
+        _leave("stopped", STOPPED)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _modules() -> Iterator[tuple[str, Any]]:
+    """Commands by name, and the modules that hold them."""
+    for module in iter_modules(__path__):
+        if not module.name.startswith("_"):
+            yield module.name, import_module(f"{__name__}.{module.name}")
+    for point in entry_points(group="underpainting.commands"):
+        yield point.name, point.load()
+
+
+def _order(command: tuple[str, Any]) -> tuple[int, str, int, str]:
+    name, module = command
+    panel = module.PANEL
+    known = PANELS.index(panel) if panel in PANELS else len(PANELS)
+    return known, panel, getattr(module, "PLACE", LAST), name
 
 
 def _examples(*lines: str) -> str:
@@ -45,51 +100,12 @@ def _flowing(text: str) -> str:
     return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
 
 
-app = typer.Typer(
-    name="underpainting",
-    help="See what a latent diffusion model already knows about a picture while it is still noise.",
-    epilog=_examples(
-        "underpainting demo", "underpainting init STUDY --prompts prompts.csv", "underpainting run STUDY"
-    ),
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-)
-
-for command in (
-    init,
-    run,
-    demo,
-    layers,
-    estimate,
-    report,
-    classify,
-    compare,
-    look,
-    nonlinear,
-    transfer,
-    intervene,
-    experiment,
-    replay,
-    capture,
-    import_probes,
-    push,
-    pull,
-    doctor,
-    verify,
-):
-    name = command.__name__.rpartition(".")[2]
-    work = getattr(command, name)
-    words, examples = _flowing(work.__doc__), _examples(*command.EXAMPLES)
-    app.command(name.replace("_", "-"), help=words, epilog=examples)(work)
-
-
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"underpainting {underpainting.__version__}")
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
 def _start(
     context: typer.Context,
     version: Annotated[
@@ -100,27 +116,6 @@ def _start(
         typer.echo(context.get_help())
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0, or 2 with one line on stderr for what a person can put right."""
-    wait_passively()
-    sys.path.append("")  # an estimator `module:Class` may lie in the current folder
-    try:
-        code = app(
-            args=None if arguments is None else list(arguments),
-            prog_name="underpainting",
-            standalone_mode=False,
-        )
-    except UnderpaintingError as error:
-        _fail(str(error))
-    except TyperException as error:
-        _fail(str(getattr(error, "format_message", error.__str__)()))
-    except Abort:
-        _fail("stopped")
-    if code == 130:
-        typer.echo("stopped; the same command goes on from the last whole shard", err=True)
-    sys.exit(code if isinstance(code, int) else 0)
-
-
-def _fail(message: str) -> None:
+def _leave(message: str, code: int) -> NoReturn:
     typer.echo(f"underpainting: {' '.join(message.split())}", err=True)
-    sys.exit(2)
+    sys.exit(code)

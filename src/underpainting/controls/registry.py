@@ -176,11 +176,11 @@ _REGISTRY = _Registry()
 
 
 def add_sources(*added: Source) -> None:
-    """Register sources. Raises UnderpaintingError where a key is taken."""
-    for source in added:
-        if source.key in _REGISTRY.sources:
-            raise UnderpaintingError(f"source {source.key!r} is registered already; give another key")
-        _REGISTRY.sources[source.key] = source
+    """Register sources: all or, where a key is taken, none. Raises UnderpaintingError then."""
+    keys = [*_REGISTRY.sources, *(source.key for source in added)]
+    if twice := [key for key in keys if keys.count(key) > 1]:
+        raise UnderpaintingError(f"source {twice[0]!r} is registered already; give another key")
+    _REGISTRY.sources.update({source.key: source for source in added})
 
 
 def register(control: Control) -> Control:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from underpainting.findings.cubes import Scores, best_layers
 from underpainting.findings.intervals import Floats, mean
 from underpainting.findings.steps import stays
-from underpainting.observers.classifiers.names import class_numbers, right_classes
+from underpainting.observers.class_names import class_numbers, right_classes
 
 SURE = 0.9
 BINS = 10

@@ -12,15 +12,14 @@ import pyarrow as pa
 
 from underpainting.errors import UnderpaintingError, UnsoundPictures
 from underpainting.findings.interventions import Done, interventions
+from underpainting.intervention.conditions import controls, variations
 from underpainting.intervention.drawing import SHEET, Shown, contact_sheet, intervention_strip
 from underpainting.intervention.edit import make_edit
 from underpainting.intervention.experiment import (
     choose_edit,
-    controls,
     distances,
     keep_examples,
     run_experiment,
-    variations,
 )
 from underpainting.intervention.kept import (
     Replayed,
@@ -38,9 +37,17 @@ from underpainting.intervention.painter import Painter, check_edit, set_up
 from underpainting.intervention.picture import Intervened, NoTarget, measure, paint_intervened
 from underpainting.observers.classifiers import load_classifier
 from underpainting.progress import Progress
-from underpainting.records import BATCH, INTERVENTIONS, read_table, sealing, write_bytes, write_table
+from underpainting.records import (
+    BATCH,
+    INTERVENTIONS,
+    read_table,
+    sealing,
+    write_bytes,
+    write_json,
+    write_table,
+)
 from underpainting.study.environment import choose_device, reload
-from underpainting.study.study import StudyFolder, write_json
+from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import OBJECT
 
 STILL_LIFE = "stilllife"
@@ -79,8 +86,8 @@ def intervene(
     require_free(home)
     progress = progress or Progress()
     progress.start(2, 0)
-    made = _paint(_seeing(study), want, progress, progress.phase)
-    keep(made, study, _strip(made), home)
+    made = paint(seeing_painter(study), want, progress, progress.phase)
+    keep(made, study, strip(made), home)
     return made, home
 
 
@@ -112,17 +119,17 @@ def intervene_many(
     progress = progress or Progress()
     progress.start(2 * len(wants), 2 * (len(wants) - len(missing)))
     left_out = {}
-    painter = _seeing(study) if missing else None
-    progress.phase("paint")
+    painter = seeing_painter(study) if missing else None
+    progress.phase("painting")
     for want in missing:
         assert painter is not None
         try:
-            made = _paint(painter, want, progress, lambda which: None)
+            made = paint(painter, want, progress, lambda which: None)
         except (NoTarget, UnsoundPictures) as error:
             left_out[want.image] = str(error)
             progress.note(f"{want.image} is left out: {error}")
         else:
-            keep(made, study, _strip(made), home / want.image)
+            keep(made, study, strip(made), home / want.image)
     found = {want.image: read_kept(home / want.image) for want in wants if want.image not in left_out}
     if not found:
         raise UnderpaintingError(
@@ -130,7 +137,7 @@ def intervene_many(
         )
     with sealing(home / "scores.parquet") as temporary:
         write_table(temporary, batch_table(found), BATCH)
-    shown = [_shown(of) for of in found.values()]
+    shown = [shown_as(of) for of in found.values()]
     for number, start in enumerate(range(0, len(shown), SHEET), start=1):
         write_bytes(home / f"sheet-{number}.png", contact_sheet(shown[start : start + SHEET]))
     return Batch(home, found, left_out)
@@ -182,7 +189,8 @@ def experiment(
             write_table(temporary, table, INTERVENTIONS)
         return interventions(table)
     run_experiment(painter, aim, edit, controls(painter, aim, edit), home / aim, **size, progress=progress)
-    keep_examples(painter, aim, edit, home / aim)
+    keep_examples(painter, aim, edit, home / aim, progress)
+    progress.phase("distances of distributions")
     with sealing(home / aim / "frechet.json") as temporary:
         write_json(temporary, distances(home / aim))
     parts = sorted(home.glob("*/[0-9]*.parquet"))
@@ -192,7 +200,7 @@ def experiment(
     return interventions(table)
 
 
-def _seeing(study: StudyFolder) -> Painter:
+def seeing_painter(study: StudyFolder) -> Painter:
     """A study's painter; where it has no classifier but its model is the still life, with that one's."""
     loaded = reload(study)
     if loaded.classifier is None and study.config.model.name == STILL_LIFE:
@@ -201,7 +209,8 @@ def _seeing(study: StudyFolder) -> Painter:
     return set_up(study, loaded)
 
 
-def _paint(painter: Painter, want: Wanted, progress: Progress, begin: Callable[[str], None]) -> Intervened:
+def paint(painter: Painter, want: Wanted, progress: Progress, begin: Callable[[str], None]) -> Intervened:
+    """Paint what is wanted, its mask fitted to the pictures' size; see `paint_intervened`."""
     drawn = want.drawn
     if drawn is not None and want.mask is not None:
         drawn = fit_mask(drawn, painter.loaded.model.size, want.mask)
@@ -219,15 +228,16 @@ def _begin(home: Path, about: Mapping[str, Any]) -> None:
         raise UnderpaintingError(f"{home} holds another batch; name another folder by --out, or remove it")
 
 
-def _strip(made: Intervened) -> bytes:
+def strip(made: Intervened) -> bytes:
+    """A PNG of an intervention: see `intervention_strip`."""
     maps = {
         name: (made.before.maps[name].numpy(), made.after.maps[name].numpy(), of.numpy())
         for name, of in made.target.items()
     }
-    return intervention_strip(_shown(made), maps)
+    return intervention_strip(shown_as(made), maps)
 
 
-def _shown(made: Intervened) -> Shown:
+def shown_as(made: Intervened) -> Shown:
     """What the strip and the contact sheet say of an intervention, and its pictures."""
     lines = [f"seed {made.asked.seed}: {made.asked.words}", made.edit.words]
     for name in made.edit.properties:

@@ -52,7 +52,7 @@ def direction_of(probe: Probe, moments: Moments, targets: Sequence[int]) -> Dire
     gram, reading = weight.T @ weight, weight.T @ spread @ weight
     if min(torch.linalg.matrix_rank(of).item() for of in (gram, reading)) < len(columns):
         raise UnderpaintingError(
-            "the probes of these properties cannot be told apart by what they read; edit fewer properties, or "
+            "the probes of these properties cannot be told apart by what they read; edit fewer of them, or "
             "other layers"
         )
     varies = moments.syy[columns, columns] / moments.n

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,96 +14,20 @@ from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
 from underpainting.findings.frechet import kinds
-from underpainting.findings.interventions import INTERVENED, NULL, interventions
-from underpainting.intervention.changes import Change, along_others, rotated
+from underpainting.findings.interventions import NULL, interventions
+from underpainting.intervention.conditions import Condition, Trial, edited
 from underpainting.intervention.edit import Edit, make_edit
-from underpainting.intervention.moves import STAY, Move, warp
 from underpainting.intervention.painter import Painter, Unedited
 from underpainting.intervention.trials import draw_moves, judge, targets
 from underpainting.progress import Progress
-from underpainting.records import INTERVENTIONS, make_table, read_table, sealing, write_table
+from underpainting.records import INTERVENTIONS, make_table, read_table, sealing, write_json, write_table
 from underpainting.study.batch import to_bytes
 from underpainting.study.request.prompts import PromptRow, prompt_numbers
-from underpainting.study.study import StudyFolder, write_json
+from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import OBJECT
 
 FEATURES = ".features.safetensors"
 LOOKED_AT = 6, 4  # pictures and targets kept for looking at
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A batch of pictures, how each is to be moved, and the target maps that gives."""
-
-    unedited: Unedited
-    moves: Sequence[Move]
-    target: Mapping[str, Tensor]
-
-
-Condition = Callable[[Trial], Tensor]
-"""From a trial to the pictures [picture, 3, height, width] of one condition."""
-
-
-def controls(painter: Painter, aim: str, edit: Edit) -> dict[str, Condition]:
-    """The unedited picture, the edit, and its controls, by condition.
-
-    `random` and `shuffled_probe` change activations as much, token by token, as the edit does.
-    """
-    properties = painter.loaded.places.properties
-
-    def aimed(trial: Trial) -> Change:
-        return painter.change(edit, trial.unedited, trial.target, trial.moves)
-
-    def elsewhere(trial: Trial, moves: Sequence[Move]) -> Change:
-        return painter.change(edit, trial.unedited, targets(trial.unedited.labels, moves, properties), moves)
-
-    def shuffled(trial: Trial) -> Change:
-        more = painter.tokens({aim: trial.target[aim] - trial.unedited.labels[aim]})
-        return along_others(aimed(trial), painter.directions((aim,), shuffled=True), more)
-
-    changes: dict[str, Callable[[Trial], Change]] = {
-        "random": lambda trial: rotated(aimed(trial)),
-        "wrong_target": lambda trial: elsewhere(trial, [move.opposite for move in trial.moves]),
-        "shuffled_probe": shuffled,
-        "own_mask": lambda trial: elsewhere(trial, [STAY] * len(trial.moves)),
-    }
-    return {
-        NULL: lambda trial: trial.unedited.pictures,
-        INTERVENED: edited(painter, edit),
-        **{name: _painted(painter, edit, change) for name, change in changes.items()},
-        "late": edited(painter, edit.late(painter.probes.steps)),
-        "moved_picture": _moved_picture,
-    }
-
-
-def variations(painter: Painter, edit: Edit) -> dict[str, Condition]:
-    """The edit at other strengths, until other steps, and without or with only one part of the network."""
-    layers = [layer.name for layer in painter.layers(edit)]
-    parts = dict.fromkeys(name.split(".")[0] for name in layers)
-    strengths, steps = [of * edit.strength for of in (0.25, 0.5, 1, 2)], painter.probes.steps
-    varied: dict[str, dict[str, object]] = {f"strength {of:g}": {"strength": of} for of in strengths}
-    varied |= {f"until step {of}": {"last": of} for of in (1, 2, 3, 5, 8) if edit.first <= of <= steps}
-    for part in parts if len(parts) > 1 else ():
-        mine = tuple(name for name in layers if name.split(".")[0] == part)
-        varied[f"only {part}"] = {"layers": mine}
-        varied[f"without {part}"] = {"layers": tuple(name for name in layers if name not in mine)}
-    conditions = {name: edited(painter, edit.model_copy(update=update)) for name, update in varied.items()}
-    return {NULL: lambda trial: trial.unedited.pictures, **conditions}
-
-
-def edited(painter: Painter, edit: Edit) -> Condition:
-    """Pictures edited by an edit towards the trial's target."""
-    return _painted(painter, edit, lambda of: painter.change(edit, of.unedited, of.target, of.moves))
-
-
-def _painted(painter: Painter, edit: Edit, change: Callable[[Trial], Change]) -> Condition:
-    return lambda trial: painter.paint(trial.unedited.rows, painter.acting(edit, change(trial)))
-
-
-def _moved_picture(trial: Trial) -> Tensor:
-    """What a perfect move would give: the finished picture itself moved, edges filling what is empty."""
-    pictures = trial.unedited.pictures
-    return warp(pictures, trial.moves, (pictures.shape[-2], pictures.shape[-1]), nearest=True)
 
 
 def candidates(aim: str) -> list[Edit]:
@@ -136,8 +59,8 @@ def choose_edit(painter: Painter, aim: str, progress: Progress) -> Edit:
     edits = [edit for edit in candidates(aim) if edit.last <= painter.probes.steps]
     if not edits:
         edits = [edit.model_copy(update={"last": painter.probes.steps}) for edit in candidates(aim)]
-    progress.phase(f"choosing an edit of {aim} on {len(rows)} calibrate pictures")
-    progress.start(len(rows) * (len(edits) + 1), 0)
+    progress.start(len(rows) * (len(edits) + 1))
+    progress.phase(f"choosing an edit of {aim}")
     tried = {str(number): edited(painter, edit) for number, edit in enumerate(edits)}
     found = interventions(pa.concat_tables(of for of, _ in _scored(painter, aim, rows, tried, 1, progress)))
     about = [
@@ -185,9 +108,9 @@ def run_experiment(
         write_json(temporary, asked)
     parts = {folder / f"{start:05d}.parquet": of for start, of in _batches(painter, rows)}
     missing = {path: of for path, of in parts.items() if not path.is_file()}
-    progress.phase(f"interventions on {aim}")
     each = 1 + trials * len(conditions)
     progress.start(len(rows) * each, (len(rows) - sum(map(len, missing.values()))) * each)
+    progress.phase(f"moving {aim}")
     for path, of in missing.items():
         scored = list(_scored(painter, aim, of, conditions, trials, progress))
         table = pa.concat_tables(rows for rows, _ in scored)
@@ -213,7 +136,7 @@ def _joined(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     return {name: torch.cat([part[name] for part in parts if name in part]) for name in names}
 
 
-def keep_examples(painter: Painter, aim: str, edit: Edit, folder: Path) -> None:
+def keep_examples(painter: Painter, aim: str, edit: Edit, folder: Path, progress: Progress) -> None:
     """Keep a few test pictures, each with the pictures painted for several targets, for looking at.
 
     `examples.safetensors`: before [picture, height, width, 3] uint8, after [picture, trial, height, width, 3]
@@ -225,10 +148,15 @@ def keep_examples(painter: Painter, aim: str, edit: Edit, folder: Path) -> None:
     pictures, trials = LOOKED_AT
     rows = _one_a_prompt(painter.study.sound_rows("test"))[:pictures]
     before, after, target = [], [], []
-    for unedited in _unedited(painter, rows, aim, Progress()):
-        of = [_trial(painter, unedited, aim, trial) for trial in range(trials)]
+    progress.start(len(rows) * (1 + trials))
+    progress.phase("examples to look at")
+    for unedited in _unedited(painter, rows, aim, progress):
+        of, painted = [_trial(painter, unedited, aim, trial) for trial in range(trials)], []
+        for trial in of:
+            painted.append(edited(painter, edit)(trial))
+            progress.advance(len(unedited.rows))
         before.append(unedited.pictures)
-        after.append(torch.stack([edited(painter, edit)(trial) for trial in of], dim=1))
+        after.append(torch.stack(painted, dim=1))
         target.append(torch.stack([trial.target[aim] for trial in of], dim=1))
     tensors = {
         "before": to_bytes(torch.cat(before).movedim(-3, -1)).contiguous(),

@@ -21,9 +21,9 @@ from underpainting.errors import UnderpaintingError
 from underpainting.intervention.edit import Edit
 from underpainting.intervention.painter import Painter, Tick
 from underpainting.intervention.picture import Asked, Intervened, Painted, paint_intervened
-from underpainting.records import atomic_folder, sha256_file
+from underpainting.records import atomic_folder, sha256_file, write_json
 from underpainting.records.pictures import read_frame
-from underpainting.study.study import StudyFolder, write_json
+from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import OBJECT
 
 CARD, MAPS = "intervention.json", "maps.safetensors"

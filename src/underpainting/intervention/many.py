@@ -12,7 +12,7 @@ from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
 from underpainting.intervention.edit import Edit
-from underpainting.intervention.masks import read_mask
+from underpainting.intervention.masks import mask_of, read_mask
 from underpainting.intervention.picture import Asked, Intervened, edit_of, make_asked, two_numbers
 from underpainting.records import BATCH, make_table
 from underpainting.records.pictures import SUFFIXES
@@ -35,17 +35,20 @@ def wanted(
     study: StudyFolder,
     settings: Mapping[str, Any],
     edit: Mapping[str, Any],
-    mask: Path | None,
+    mask: Any = None,
     image: str = "",
 ) -> Wanted:
     """An intervention, checked as far as can be without a model.
 
-    settings: of `Asked`. edit: of an edit, as far as given. mask: a file that was drawn. Raises
-    UnderpaintingError as `make_asked`, `edit_of` and `read_mask`.
+    settings: of `Asked`. edit: of an edit, as far as given. mask: a file that was drawn, or an array [height,
+    width]. Raises UnderpaintingError as `make_asked`, `edit_of` and `read_mask`.
     """
     asked = make_asked({**settings, "drawn": mask is not None})
-    drawn = None if mask is None else read_mask(mask)
-    return Wanted(image, asked, edit_of(study, asked, edit), drawn, mask)
+    if mask is None:
+        return Wanted(image, asked, edit_of(study, asked, edit))
+    if isinstance(mask, str | Path):
+        return Wanted(image, asked, edit_of(study, asked, edit), read_mask(Path(mask)), Path(mask))
+    return Wanted(image, asked, edit_of(study, asked, edit), mask_of(mask), Path("array"))
 
 
 def read_wanted(

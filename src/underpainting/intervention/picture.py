@@ -217,13 +217,13 @@ def paint_intervened(
     drawn: a mask [height, width] of 0 and 1. tick: gets parts of pictures, two in all. begin: is told which
     picture comes. Raises NoTarget where there is no object to move, or none is left where it is to go.
     """
-    begin("unedited")
+    begin("unedited picture")
     row = PromptRow(asked.prompt, asked.seed, 0)
     unedited = painter.unedited([row], edit, tick=tick)
     target, moves = _target(painter, asked, unedited, drawn)
     change = painter.change(edit, unedited, target, moves)
-    begin("edited")
-    pictures = painter.paint(unedited.rows, painter.edit(edit, change), tick=tick)
+    begin("edited picture")
+    pictures = painter.paint(unedited.rows, painter.acting(edit, change), tick=tick)
     classifier, properties = painter.loaded.classifier, painter.loaded.places.properties
 
     def painted(pictures: Tensor, labels: Mapping[str, Tensor]) -> Painted:

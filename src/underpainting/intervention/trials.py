@@ -11,8 +11,8 @@ from torch import Tensor
 
 from underpainting.intervention.moves import Move, warp
 from underpainting.intervention.painter import Unedited
+from underpainting.observers.class_names import right_classes
 from underpainting.observers.classifiers import Classifier
-from underpainting.observers.classifiers.names import right_classes
 from underpainting.probes import Scorer
 from underpainting.vocabulary import OBJECT, Property
 

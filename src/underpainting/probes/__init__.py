@@ -10,7 +10,6 @@ from underpainting.probes.metrics import (
     dice,
     pearson,
     rmse,
-    score,
     spearman,
 )
 from underpainting.probes.moments import Moments, TokenMeans, load_sums, moments_bytes, save_sums
@@ -49,7 +48,6 @@ __all__ = [
     "ridge",
     "rmse",
     "save_sums",
-    "score",
     "spearman",
     "train_gradient_probe",
     "train_two_layer_probe",

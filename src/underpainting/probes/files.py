@@ -162,14 +162,11 @@ class ProbeSet:
         name: what the card loads the set by (the folder where left out); about: further sections of it.
         """
         self.save(folder)
-        last = {
-            name: max(key for key in self.entries if (key.property, key.layer) == (name, of.layer))
-            for name, of in self.best.items()
-        }
         best: list[list[object]] = []
-        for name, key in last.items():
+        for property, chosen in self.best.items():
+            key = max(key for key in self.entries if (key.property, key.layer) == (property, chosen.layer))
             entry = self.entries[key]
-            best.append([name, key.layer, self.best[name].metric, key.step, entry.threshold, entry.strength])
+            best.append([property, key.layer, chosen.metric, key.step, entry.threshold, entry.strength])
         card = probe_card(name or str(folder), self.model, self.entries, self.layers, best, about)
         (Path(folder) / "README.md").write_text(card, encoding="utf-8")
 

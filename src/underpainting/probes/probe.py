@@ -35,11 +35,14 @@ class Probe:
         weight, bias = (part.to(x.device, torch.float32) for part in (self.weight, self.bias))
         with full_float32(x.device):
             flat = x.float() @ weight.reshape(len(weight), -1) + bias.reshape(-1)
-        return flat.reshape(*x.shape[:-1], *bias.shape)
+        return flat.reshape((*x.shape[:-1], *bias.shape))
 
     def pick(self, *index: int) -> Probe:
         """The probe of one output, or of the rest of the dimensions, by its place in the first ones."""
-        return Probe(self.weight[(slice(None), *index)], self.bias[index])
+        weight, bias = self.weight, self.bias
+        for i in index:
+            weight, bias = weight[:, i], bias[i]
+        return Probe(weight, bias)
 
     def float(self) -> Probe:
         """The same in float32, as it is kept and applied."""

@@ -32,13 +32,14 @@ def probe_card(
     threshold, strength. about: further sections, such as scores and settings of the study.
     """
     property, layer, step, branch = next(iter(keys))
-    properties, steps, branches = (dict.fromkeys(key[i] for key in keys) for i in (0, 2, 3))
+    properties = dict.fromkeys(key[0] for key in keys)
+    steps, branches = max(key[2] for key in keys), dict.fromkeys(key[3] for key in keys)
     grids = [[of.name, f"{of.grid[0]} x {of.grid[1]}", of.channels] for of in layers]
     parts = [
         header("model", model),
         f"# Linear probes of {model}\n",
         f"{len(keys)} linear maps from the activations of a diffusion model's layers to "
-        f"{', '.join(properties)}, for {max(steps)} denoising steps (counted from 1) and the "
+        f"{', '.join(properties)}, for {steps} denoising steps (counted from 1) and the "
         f"{' and '.join(branches)} branch of guidance, by underpainting. A reading is "
         "`activations @ weight + bias`, a token at a time; a binary property is there where the reading is "
         "above the threshold.\n",

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from underpainting.diffusion import StepRecord
 from underpainting.probes import Scorer
+from underpainting.progress import Progress
+from underpainting.records.pictures import read_picture
 from underpainting.study.batch import to_bytes
-from underpainting.study.environment import Loaded
+from underpainting.study.environment import reload
 from underpainting.study.labels import label_pictures
 from underpainting.study.places import Places
 from underpainting.study.recorders import Film
@@ -26,7 +29,7 @@ class Looked:
 
     picture uint8 [height, width, 3]; frames, by look, uint8 [step, height, width, 3]; by property: layers,
     labels [height, width] of the picture itself, readings [step, token row, token column] (0/1 for a binary
-    property).
+    property), and their main scores against the labels [step].
     """
 
     picture: Tensor
@@ -34,10 +37,19 @@ class Looked:
     layers: dict[str, str]
     labels: dict[str, Tensor]
     readings: dict[str, Tensor]
+    scores: dict[str, list[float]]
 
 
-def look_at(study: StudyFolder, loaded: Loaded, picture: Tensor, prompt: str, seed: int) -> Looked:
-    """Show a picture [3, height, width] in 0..1 to a study's model at the levels of the study's steps."""
+def look(
+    study: StudyFolder, file: Path, *, prompt: str = "", seed: int = 0, progress: Progress | None = None
+) -> Looked:
+    """Show a picture to a study's model at the noise levels of the study's steps, and read it there.
+
+    prompt: what the model is told; seed: of the noise. Raises UnderpaintingError where the picture cannot be
+    read, the study has no probes, or its model or estimator is not the one that it was run with.
+    """
+    loaded, progress = reload(study), progress or Progress()
+    picture = read_picture(file, loaded.model.size)
     config, places = study.config.model, loaded.places
     probes = study.probes
     branch = main_branch(probes.branches)
@@ -50,7 +62,10 @@ def look_at(study: StudyFolder, loaded: Loaded, picture: Tensor, prompt: str, se
         for name, layer in layers.items():
             probe = probes.probe(name, layer, record.step, branch)
             kept.setdefault(name, []).append(probe.apply(record.activations[layer][branch])[0].cpu())
+        progress.advance(1)
 
+    progress.start(config.steps, unit="steps")
+    progress.phase("looking")
     levels = to_bytes(picture)[None]
     loaded.model.look(
         levels.float() / 255,
@@ -71,12 +86,14 @@ def look_at(study: StudyFolder, loaded: Loaded, picture: Tensor, prompt: str, se
             cuts = torch.tensor([entry.threshold for entry in entries], dtype=torch.float64)
             read = (read > cuts[:, None]).float()
         readings[of.name] = read.reshape(-1, *places.grid_of(layer))
+    own = {name: label[0] for name, label in labels.items()}
     return Looked(
         picture=levels[0].permute(1, 2, 0),
         frames=film.develop(loaded.model, 0),
         layers=layers,
-        labels={name: label[0] for name, label in labels.items()},
+        labels=own,
         readings=readings,
+        scores=score_readings(readings, own, places),
     )
 
 

@@ -32,7 +32,7 @@ from underpainting.questions.remake import (
     remake,
     view_of,
 )
-from underpainting.study.environment import Loaded
+from underpainting.study.environment import reload
 from underpainting.study.kept.gallery import spread
 from underpainting.study.places import Places
 from underpainting.study.request.prompts import prompt_numbers
@@ -43,7 +43,7 @@ STACKED = "stacked"
 
 
 @dataclass(frozen=True)
-class Deeper:
+class NonlinearScores:
     """Mean scores over test pictures of the probes of one place, and what the second layer adds.
 
     solved: the study's own, from all fit pictures; gradient: the published linear probe; two_layer: the
@@ -69,11 +69,15 @@ class Deeper:
     high: float
 
 
-def deeper_probes(study: StudyFolder, loaded: Loaded, pictures: int, progress: Progress) -> list[Deeper]:
-    """Capture the best layers at steps 1, 3, 8 and 15 (as far as there are) and train on them.
+def nonlinear(
+    study: StudyFolder, pictures: int = 60, progress: Progress | None = None
+) -> list[NonlinearScores]:
+    """Train probes on the activations of the best layers at steps 1, 3, 8 and 15 (as far as there are).
 
-    pictures: of the fit pictures, spread evenly, and half as many of the test pictures.
+    pictures: of the fit pictures, spread evenly, and half as many of the test pictures. Raises
+    UnderpaintingError where the study has no probes, or what it was run with is not there.
     """
+    loaded, progress = reload(study), progress or Progress()
     probes = study.probes
     places = best_places(probes, loaded.places.properties)
     layers = stack_layers(loaded.places)
@@ -84,10 +88,19 @@ def deeper_probes(study: StudyFolder, loaded: Loaded, pictures: int, progress: P
         "fit": spread(study.sound_rows("fit"), pictures),
         "test": spread(study.sound_rows("test"), -(-pictures // 2)),
     }
-    progress.start(sum(map(len, rows.values())), 0)
-    made = {split: remake(study, loaded, of, views, progress) for split, of in rows.items()}
+    progress.start(sum(map(len, rows.values())))
+    made = {}
+    for split, pictures_of_split in rows.items():
+        progress.phase(f"{split} pictures")
+        made[split] = remake(study, loaded, pictures_of_split, views, progress)
     prompts = prompt_numbers(rows["test"])
-    return [_compare(study, made, probes, of, place, prompts, layers) for of, place in places]
+    progress.start(len(places), unit="probes")
+    progress.phase("training probes")
+    compared = []
+    for of, place in places:
+        compared.append(_compare(study, made, probes, of, place, prompts, layers))
+        progress.advance(1)
+    return compared
 
 
 def stack_layers(places: Places) -> list[Layer]:
@@ -120,7 +133,7 @@ def _compare(
     place: Place,
     prompts: np.ndarray,
     layers: Sequence[Layer],
-) -> Deeper:
+) -> NonlinearScores:
     grid, fine = probes.grid(place.layer), finest(layer.grid for layer in layers)
     x, y = made["fit"].activations[place], made["fit"].labels[of.name]
     test, label = made["test"].activations[place].float(), made["test"].labels[of.name]
@@ -139,7 +152,7 @@ def _compare(
     for name, own in (("ceiling", grid), ("stacked_ceiling", fine)):
         scores[name] = scorer.ceilings(of.name, own)[of.free_metric].numpy()
     gain, low, high = mean(scores["two_layer"] - scores["solved"], prompts).within
-    return Deeper(
+    return NonlinearScores(
         property=of.name,
         layer=place.layer,
         step=place.step,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from underpainting.errors import UnderpaintingError
+from underpainting.findings import study_scores
 from underpainting.findings.cubes import Scores
 from underpainting.findings.intervals import Floats, mean, unpaired_interval
 from underpainting.probes import Moments, Probe, ridge
@@ -19,8 +20,8 @@ from underpainting.questions.remake import (
     remake,
     view_of,
 )
-from underpainting.study.environment import Loaded
-from underpainting.study.request.prompts import PromptRow, prompt_numbers
+from underpainting.study.environment import Loaded, reload
+from underpainting.study.request.prompts import PromptRow, about_seeds, prompt_numbers, read_prompts
 from underpainting.study.study import StudyFolder
 
 ALL, NO_WORD = "all", ""
@@ -48,6 +49,40 @@ class Transferred:
     high: float
 
 
+def transfer(
+    study: StudyFolder,
+    *,
+    words: Sequence[str] = (),
+    prompts: str | None = None,
+    empty_prompt: bool = False,
+    progress: Progress | None = None,
+) -> list[Transferred]:
+    """Ask whether a study's probes carry over.
+
+    To words left out of fitting, to the prompts of a file, to the test seeds without a prompt.
+
+    Raises UnderpaintingError where none is given, the study is not done, a word is in no prompt, or the file
+    cannot be read.
+    """
+    words = tuple(dict.fromkeys(words))
+    if not (words or prompts is not None or empty_prompt):
+        raise UnderpaintingError(
+            "nothing to carry over to: give words to leave out, a file of prompts, or the empty prompt"
+        )
+    progress = progress or Progress()
+    others = {} if prompts is None else {prompts: read_prompts(prompts)}
+    if prompts is not None and (line := about_seeds(prompts)):
+        progress.note(line)
+    tested, loaded = study_scores(study, study.scores_file, study.probes), reload(study)
+    if empty_prompt:
+        seeds = dict.fromkeys(row.seed for row in study.sound_rows("test"))
+        others["empty prompt"] = [PromptRow("", seed, i) for i, seed in enumerate(seeds)]
+    carried = leave_out(study, loaded, words, progress) if words else []
+    for name, rows in others.items():
+        carried += other_prompts(study, loaded, rows, name, tested, progress)
+    return carried
+
+
 def leave_out(
     study: StudyFolder, loaded: Loaded, words: Sequence[str], progress: Progress
 ) -> list[Transferred]:
@@ -72,8 +107,13 @@ def leave_out(
     probes = study.probes
     places = best_places(probes, loaded.places.properties)
     views = {place: view_of(place) for _, place in places}
-    progress.start(sum(map(len, rows.values())), 0)
-    fit, test = (remake(study, loaded, rows[split], views, progress) for split in ("fit", "test"))
+    progress.start(sum(map(len, rows.values())))
+    made = {}
+    for split, pictures in rows.items():
+        progress.phase(f"{split} pictures")
+        made[split] = remake(study, loaded, pictures, views, progress)
+    fit, test = made["fit"], made["test"]
+    progress.phase("fitting without words")
     prompts = prompt_numbers(rows["test"])
     groups = {word: has["fit"] == word for word in dict.fromkeys(has["fit"].tolist())}
     carried = []
@@ -113,7 +153,8 @@ def other_prompts(
     """
     probes = study.probes
     places = best_places(probes, loaded.places.properties)
-    progress.start(len(rows), 0)
+    progress.start(len(rows))
+    progress.phase(f"pictures of {name}")
     made = remake(study, loaded, rows, {place: view_of(place) for _, place in places}, progress)
     prompts = prompt_numbers(rows)
     carried = []

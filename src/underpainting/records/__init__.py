@@ -13,6 +13,7 @@ from underpainting.records.atomic import (
     sha256_file,
     verify_folder,
     write_bytes,
+    write_json,
 )
 from underpainting.records.schemas import (
     BATCH,
@@ -53,5 +54,6 @@ __all__ = [
     "sha256_file",
     "verify_folder",
     "write_bytes",
+    "write_json",
     "write_table",
 ]

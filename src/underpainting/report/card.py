@@ -20,7 +20,8 @@ underpainting pull {name} STUDY    # its report: STUDY/report/index.html
 ```python
 import underpainting
 
-tables = underpainting.read_tables("STUDY")  # DataFrames: scores, emergence, leads, prompts ...
+study = underpainting.Study.open("STUDY")
+study.scores(), study.emergence(), study.leads()  # DataFrames
 ```
 """
 

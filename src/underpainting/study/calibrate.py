@@ -12,7 +12,7 @@ from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import THRESHOLDS, ProbeSet, Scorer, save_sums
-from underpainting.records import atomic_folder, remove
+from underpainting.records import atomic_folder, remove, write_json
 from underpainting.study.batch import Rows
 from underpainting.study.kept.choosing import (
     Choice,
@@ -39,7 +39,6 @@ from underpainting.study.places import TARGETS
 from underpainting.study.recorders import Pooled, Readings
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.schedule import Shard
-from underpainting.study.study import write_json
 from underpainting.study.work import Work
 from underpainting.vocabulary import grid_name
 
@@ -77,6 +76,7 @@ def fold(work: Work, shards: Iterable[Shard]) -> None:
     """Choose on all shards; their scores go when the choice is written."""
     made = list(shards)
     if not work.study.probes_folder.exists():
+        work.progress.phase("choosing probes")
         _choose(work, made)
     for shard in made:
         remove(work.study.part_file(shard.number))

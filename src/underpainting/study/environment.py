@@ -15,17 +15,18 @@ import torch
 from torch import Tensor
 
 from underpainting.controls import Control, Setting, controls
-from underpainting.diffusion import Model, load
+from underpainting.diffusion import Model, attach, load
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.classifiers import Classifier, load_classifier
 from underpainting.observers.estimators import Estimator, load_estimator
-from underpainting.records import require_whole, sealing
+from underpainting.observers.needs import Needed, needs
+from underpainting.records import require_whole, sealing, write_json
 from underpainting.study.labels import choose_properties, label_pictures
 from underpainting.study.places import Places
 from underpainting.study.request.brought import BroughtLabels, open_brought
 from underpainting.study.request.config import StudyConfig
 from underpainting.study.request.prompts import PromptRow
-from underpainting.study.study import StudyFolder, read_environment, write_json
+from underpainting.study.study import StudyFolder, read_environment
 from underpainting.threads import set_threads
 
 DIGITS = ("device", "machine", "threads")  # on which last digits depend, as on versions
@@ -69,7 +70,30 @@ class Loaded:
         return label_pictures(self.labeller, pictures, self.places.properties)
 
 
-def load_study(config: StudyConfig, model: Model | None = None, estimator: Estimator | None = None) -> Loaded:
+def study_needs(config: StudyConfig) -> list[Needed]:
+    """The weights that a study's config names."""
+    labels = config.labels
+    needed = needs("model", config.model.name)
+    needed += needs("estimator", labels.estimator) if labels.folder is None else []
+    return needed + (needs("classifier", labels.classifier) if labels.classifier else [])
+
+
+def own_model(given: Any) -> Model | None:
+    """A model of a pipeline or a `Model`, which stays as it is; None of a name.
+
+    A study gives its model a scheduler. Raises UnderpaintingError where the pipeline's family has no adapter.
+    """
+    if given is None or isinstance(given, str | Path):
+        return None
+    model = given if isinstance(given, Model) else attach(given)
+    own = model.with_denoiser(model.adapter.denoiser(model.pipe))
+    own.own_scheduler = model.own_scheduler
+    return own
+
+
+def load_study(
+    config: StudyConfig, model: Model | None = None, estimator: Estimator | BroughtLabels | None = None
+) -> Loaded:
     """Load what a config names; a model or estimator given as an object takes its place.
 
     Raises UnderpaintingError on names that cannot be loaded, unknown layers, properties or schedulers.
@@ -115,7 +139,7 @@ def reload(study: StudyFolder) -> Loaded:
     """
     require_whole(study.probes_folder, f"`underpainting run {study.folder}` makes it")
     use_threads(study)
-    loaded = load_study(study.config)
+    loaded = load_study(study.config, study.model, study.estimator)
     record_environment(study, loaded)
     return loaded
 
@@ -151,7 +175,7 @@ def record_environment(study: StudyFolder, loaded: Loaded) -> list[str]:
         with sealing(study.environment_file) as temporary:
             write_json(temporary, present)
         return []
-    _hold_to(study, recorded, present, ("model", "estimator", "classifier"))
+    _hold_to(study, recorded, present, ("model", "estimator", "labels", "classifier"))
     before, now = (
         {**of.get("versions", {}), **{key: of.get(key) for key in DIGITS}} for of in (recorded, present)
     )
@@ -168,7 +192,7 @@ def recorded_model(study: StudyFolder) -> Model:
     Raises UnderpaintingError where it is not there, or not the one that the study was begun with.
     """
     use_threads(study)
-    model, recorded = open_model(study.config), read_environment(study)
+    model, recorded = open_model(study.config, study.model), read_environment(study)
     if recorded is not None:
         _hold_to(study, recorded, {"model": _about_model(study, model)}, ("model",))
     return model
@@ -196,7 +220,8 @@ def _about_model(study: StudyFolder, model: Model) -> dict[str, Any]:
 def _environment(study: StudyFolder, loaded: Loaded) -> dict[str, Any]:
     model = loaded.model
     device = next(iter(model.adapter.denoiser(model.pipe).parameters())).device
-    observers = {"estimator": loaded.labeller, "classifier": loaded.classifier}
+    labeller = "labels" if isinstance(loaded.labeller, BroughtLabels) else "estimator"
+    observers = {labeller: loaded.labeller, "classifier": loaded.classifier}
     return {
         "begun": _today(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from underpainting.probes import THRESHOLDS, moments_bytes
+from underpainting.progress import Progress
 from underpainting.study.batch import make_batch
 from underpainting.study.environment import Loaded
 from underpainting.study.kept.gallery import gallery_rows
@@ -45,7 +46,9 @@ class Estimate:
     pictures_made: int
 
 
-def estimate(study: StudyFolder, loaded: Loaded, *, measure_time: bool = True) -> Estimate:
+def estimate(
+    study: StudyFolder, loaded: Loaded, *, measure_time: bool = True, progress: Progress | None = None
+) -> Estimate:
     """Estimate a study's cost.
 
     Counts and sizes follow from config and shapes. Time is measured on two of the fit pictures, watched and
@@ -78,7 +81,7 @@ def estimate(study: StudyFolder, loaded: Loaded, *, measure_time: bool = True) -
         disk += (images["fit"] + images["calibrate"]) * means
     done = sum(len(shard.pictures) for shard in study.shards if study.is_whole(shard))
     left = len(study.rows) - done
-    seconds = _seconds_a_picture(study, loaded) * left if measure_time else None
+    seconds = _seconds_a_picture(study, loaded, progress or Progress()) * left if measure_time else None
     return Estimate(
         pictures=len(study.rows),
         **images,
@@ -110,11 +113,13 @@ def _model_bytes(loaded: Loaded) -> int:
     return sum(x.numel() * x.element_size() for part in parts for x in part.parameters())
 
 
-def _seconds_a_picture(study: StudyFolder, loaded: Loaded) -> float:
+def _seconds_a_picture(study: StudyFolder, loaded: Loaded, progress: Progress) -> float:
     rows = study.shards[0].batches[0][:2]
+    progress.start(len(rows))
+    progress.phase("measuring the time")
     totals = empty_totals(loaded.places)
     held = Held(loaded.places)
     start = time.perf_counter()
-    made = make_batch(loaded, rows, study.config.model, held.look, lambda _: None)
+    made = make_batch(loaded, rows, study.config.model, held.look, progress.advance)
     held.add_to(totals, made.labels)
     return (time.perf_counter() - start) / len(rows)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache, partial
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import Pipe, connection, get_context, parent_process
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
 
 from underpainting.errors import UnderpaintingError
+from underpainting.progress import Progress
 from underpainting.study import calibrate, fit, test
 from underpainting.study.environment import Loaded, load_study, record_environment
 from underpainting.study.schedule import Shard
@@ -44,6 +47,9 @@ def shard_maker(study: StudyFolder, workers: int, max_set_aside: float) -> Itera
     pools = _Pools(study, workers, max_set_aside)
     try:
         yield pools.make
+    except KeyboardInterrupt:
+        pools.end()
+        raise
     finally:
         pools.close()
 
@@ -63,10 +69,12 @@ class _Pools:
         self._pool = self._open()
 
     def _open(self) -> ProcessPoolExecutor:
-        threads = torch.get_num_threads()
-        pool = ProcessPoolExecutor(self._workers, get_context("spawn"), _begin, (threads,))
-        for _ in range(self._workers):
-            pool.submit(_load, self._job[0])  # what goes wrong here does so again, and is told, in _make
+        ended, self._life = Pipe(duplex=False)
+        begin = torch.get_num_threads(), ended
+        pool = ProcessPoolExecutor(self._workers, get_context("spawn"), _begin, begin)
+        with _deaf_to_ctrl_c():
+            for _ in range(self._workers):
+                pool.submit(_load, self._job[0])  # what goes wrong here does so again, and is told, in _make
         return pool
 
     def make(self, work: Work, shards: Sequence[Shard]) -> Iterator[Shard]:
@@ -91,24 +99,38 @@ class _Pools:
                 clear_leftovers(work.study)
                 self._pool, futures = self._open(), {}
                 continue
-            work.tick(len(shard.pictures))
+            work.progress.advance(len(shard.pictures))
             yield left.pop(0)
+
+    def end(self) -> None:
+        """End the processes at once; what they are at is made again."""
+        self._life.close()
 
     def close(self) -> None:
         """Let the processes finish what they are at, and no more."""
         self._pool.shutdown(cancel_futures=True)
 
 
-def _begin(threads: int) -> None:
-    """Set a worker process up: it has as many threads as its parent, and ends when that does."""
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes that are begun in the block never hear a terminal's Ctrl-C; this one does after it."""
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
+
+
+def _begin(threads: int, ended: Connection) -> None:
+    """Set a worker process up: it has as many threads as its parent, and ends when that does or says so."""
     torch.set_num_threads(threads)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_when_told, args=(ended,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def _end_when_told(ended: Connection) -> None:
     parent = parent_process()
     assert parent is not None
-    connection.wait([parent.sentinel])
+    connection.wait([parent.sentinel, ended])
     os._exit(1)
 
 
@@ -126,7 +148,7 @@ def _work(folder: Path, max_set_aside: float) -> Work:
     """A worker's own work; this is asked for when the run that it works for has recorded its environment."""
     study, loaded = open_study(folder), _loaded(folder)
     record_environment(study, loaded)
-    return Work(study, loaded, max_set_aside, lambda pictures: None)
+    return Work(study, loaded, max_set_aside, Progress())
 
 
 def _make(folder: Path, max_set_aside: float, number: int) -> None:

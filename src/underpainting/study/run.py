@@ -35,14 +35,19 @@ def run_study(
     """Run a study, or go on with it from its last whole shard; nothing happens to one that is done and whole.
 
     What is damaged on disk is made again. model, estimator: objects to use instead of loading those that the
-    config names, in this process alone. workers: processes that make shards. the CPUs
-    are shared out among them. max_set_aside: share of the pictures that may be set aside as unsound.
+    config names, in this process alone; those of the study unless others are given. workers: processes that
+    make shards, each with a model of that name and an estimator; the CPUs are shared out among them.
+    max_set_aside: share of the pictures that may be set aside as unsound.
 
     Raises UnderpaintingError where something named cannot be loaded or is not what the study was begun with,
     another run is at work in the folder, the disk is full, or too many pictures are unsound.
     """
-    if workers > 1 and (model or estimator):
-        raise UnderpaintingError("several workers load the model and estimator by name; give no objects")
+    model, estimator = model or study.model, estimator or study.estimator
+    if workers > 1 and estimator:
+        raise UnderpaintingError(
+            "several workers load the estimator by name, such as 'module:Class'; give no object, or one "
+            "worker"
+        )
     progress = progress or Progress()
     with only_run(study.folder):
         clear_leftovers(study)
@@ -52,15 +57,15 @@ def run_study(
         repair(study, damage)
         if study.is_done:
             return
+        progress.start(len(study.rows), sum(len(s.pictures) for s in study.shards if study.is_whole(s)))
         use_threads(study, workers)
         with shard_maker(study, workers, max_set_aside) as make:
             loaded = load_study(study.config, model, estimator)
             for line in record_environment(study, loaded):
                 progress.note(line)
-            work = Work(study, loaded, max_set_aside, progress.advance)
-            progress.start(len(study.rows), sum(len(s.pictures) for s in study.shards if study.is_whole(s)))
+            work = Work(study, loaded, max_set_aside, progress)
             for split, phase in PHASES.items():
-                progress.phase(split)
+                progress.phase(f"{split} pictures")
                 phase.fold(work, _made(work, split, make))
 
 

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 from torch import Tensor
 
+from underpainting.diffusion import Model
 from underpainting.errors import UnderpaintingError
+from underpainting.observers.estimators import Estimator
 from underpainting.probes import ProbeSet
 from underpainting.records import (
     CHECKSUMS,
@@ -57,11 +59,16 @@ class Gallery:
 
 @dataclass(frozen=True)
 class StudyFolder(StudyPaths):
-    """An opened study: its config, its pictures and the split of each; what is read from its folder."""
+    """An opened study: its config, its pictures and the split of each; what is read from its folder.
+
+    model, estimator: objects to work with in this process, in place of loading what the config names.
+    """
 
     config: StudyConfig
     rows: tuple[PromptRow, ...]
     splits: tuple[str, ...]
+    model: Model | None = field(default=None, repr=False, compare=False)
+    estimator: Estimator | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def shards(self) -> list[Shard]:
@@ -266,11 +273,6 @@ def read_environment(study: StudyFolder) -> dict[str, Any] | None:
             f"{study.environment_file} is damaged ({error}); restore it or init another folder"
         ) from None
     return dict(recorded)
-
-
-def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write JSON for reading by people and programs."""
-    path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def clear_leftovers(study: StudyFolder) -> None:

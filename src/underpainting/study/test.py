@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from underpainting.controls import FinishedPicture, Maps, sources
+from underpainting.observers.class_names import right_classes
 from underpainting.observers.classifiers import Classifier
-from underpainting.observers.classifiers.names import right_classes
 from underpainting.probes import Scorer
 from underpainting.records import CLASSIFICATION, SCORES, read_table, remove, write_table
 from underpainting.study.batch import Batch, Rows
@@ -60,7 +60,13 @@ def make(work: Work, shard: Shard, keeper: Keeper) -> None:
                 classes.append(_class_rows(classifier, seen, row))
             if row in shown:
                 maps |= gallery_tensors(
-                    row.image, i, batch, seen.frames, seen.maps.get("estimator:noisy", {}), work.chosen
+                    row.image,
+                    i,
+                    batch.made,
+                    batch.recorders[0],
+                    seen.frames,
+                    seen.maps.get("estimator:noisy", {}),
+                    work.chosen,
                 )
     write_table(keeper.folder / ROWS, pa.concat_tables(tables), SCORES)
     if classifier:
@@ -73,6 +79,7 @@ def fold(work: Work, shards: Iterable[Shard]) -> None:
     """Put gallery and scores together from the shards; what was made of old ones goes."""
     study = work.study
     folders = [study.shard_folder(shard.number) for shard in shards]
+    work.progress.phase("gathering scores")
     for path in (study.emergence_file, study.leads_file, study.report_file):
         remove(path)
     maps: dict[str, Tensor] = {}

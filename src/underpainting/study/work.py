@@ -9,6 +9,7 @@ from functools import cached_property
 
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import Probe
+from underpainting.progress import Progress
 from underpainting.records import atomic_folder, remove
 from underpainting.study.batch import Batch, Look, Made, Recorders, Rows, make_batch, make_sound
 from underpainting.study.environment import Loaded
@@ -26,13 +27,13 @@ from underpainting.vocabulary import Place
 class Work:
     """A study's folder with what its config names, loaded, in a process that makes shards.
 
-    max_set_aside: share of the pictures that may be set aside. tick: told of pictures, or parts of one, made.
+    max_set_aside: share of the pictures that may be set aside. progress: told of phases and pictures.
     """
 
     study: StudyFolder
     loaded: Loaded
     max_set_aside: float
-    tick: Callable[[float], None]
+    progress: Progress
 
     @property
     def places(self) -> Places:
@@ -84,7 +85,7 @@ class Work:
                 yield batch
 
     def _make_batch(self, rows: Rows, look: Look) -> Made:
-        return make_batch(self.loaded, rows, self.study.config.model, look, self.tick)
+        return make_batch(self.loaded, rows, self.study.config.model, look, self.progress.advance)
 
     def _hold_to_limit(self, aside: dict[str, str]) -> None:
         if not aside:

@@ -23,13 +23,14 @@ from underpainting.records import (
     atomic_folder,
     make_table,
     sealing,
+    write_json,
     write_table,
 )
 from underpainting.report.contents import Contents, read_contents
 from underpainting.study.paths import FILMS, GALLERY
 from underpainting.study.request.config import StudyConfig, parse_config
 from underpainting.study.request.prompts import PromptRow
-from underpainting.study.study import StudyFolder, create_study, write_json
+from underpainting.study.study import StudyFolder, create_study
 from underpainting.vocabulary import ProbeLayer
 
 Columns = dict[str, list[Any]]

@@ -91,7 +91,8 @@ class Adapter(ABC):
         as they come.
         """
         vae = pipe.vae
-        given = latents.to(pipe._execution_device, vae.dtype) / vae.config.scaling_factor
+        weight = vae.decoder.conv_in.weight  # the search for the pipeline's own device would take as long
+        given = latents.to(weight.device, weight.dtype) / vae.config.scaling_factor
         if getattr(vae.config, "shift_factor", None):
             given = given + vae.config.shift_factor
         middle, seen = vae.decoder.mid_block, []

@@ -58,7 +58,8 @@ class Chosen:
                     values = torch.full(shape, torch.nan, dtype=torch.float64)
                     for i, step, b, place in self.places:
                         if i < len(values):
-                            values[i, step, b] = probes.entry(of.name, place).threshold
+                            cut = probes.entry(of.name, place).threshold
+                            values[i, step, b] = torch.nan if cut is None else cut
                     thresholds[target, of.name] = values
         return thresholds
 

@@ -13,14 +13,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from underpainting.observers.class_names import right_classes
 from underpainting.observers.classifiers import Classifier
-from underpainting.observers.classifiers.names import right_classes
 from underpainting.probes import Moments, Probe, ridge
-from underpainting.records import CLASSIFICATION, SCORES, make_table
+from underpainting.records import CLASSIFICATION, SCORES, make_table, write_json
 from underpainting.study.kept.scores import score_rows
 from underpainting.study.places import Places
 from underpainting.study.request.prompts import PromptRow
-from underpainting.study.study import StudyFolder, write_json
+from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import Place
 
 TOP = 5

@@ -10,14 +10,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from underpainting.records import atomic_folder, remove
-from underpainting.study.batch import Batch, Recorder
+from underpainting.records import atomic_folder, remove, write_json
+from underpainting.study.batch import Made
 from underpainting.study.kept.choice import Chosen
 from underpainting.study.paths import FILMS, GALLERY
 from underpainting.study.places import Places
 from underpainting.study.recorders import Readings
 from underpainting.study.request.prompts import PromptRow
-from underpainting.study.study import StudyFolder, write_json
+from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import Place
 
 MAP_SIDE = 128
@@ -45,7 +45,8 @@ def spread(rows: Sequence[PromptRow], count: int) -> list[PromptRow]:
 def gallery_tensors(
     image: str,
     i: int,
-    batch: Batch[tuple[Readings, *tuple[Recorder | None, ...]]],
+    made: Made,
+    readings: Readings,
     frames: Mapping[str, Tensor],
     estimated: Mapping[str, Tensor],
     chosen: Chosen,
@@ -56,7 +57,7 @@ def gallery_tensors(
     `estimator/...`: what the estimator sees in the noisy pictures, `estimated` [step, height, width], at most
     `MAP_SIDE` wide.
     """
-    places, made, readings = chosen.places, batch.made, batch.recorders[0]
+    places = chosen.places
     branch = places.branches.index(places.main_branch)
     tensors = {look: frames[look] for look in ("noisy", "clean")}
     tensors["final"] = made.pictures[i].contiguous()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -70,7 +70,7 @@ def write_part(path: Path, scores: Mapping[str, Scores]) -> None:
 
 def read_part(path: Path) -> dict[str, Scores]:
     """Scores by source, as `write_part` wrote them. Raises UnderpaintingError where they are broken."""
-    return _read_part(path, lambda name: name.count("/") == 2)
+    return _read_part(path, "")
 
 
 def mean_scores(parts: Iterable[Path]) -> dict[str, Scores]:
@@ -78,8 +78,7 @@ def mean_scores(parts: Iterable[Path]) -> dict[str, Scores]:
     totals: dict[str, dict[str, Scores]] = {TOTAL: {}, COUNT: {}}
     for path in parts:
         for kind, sums in totals.items():
-            part = _read_part(path, lambda name, kind=kind: name.startswith(f"{kind}/"))
-            for source, own in part.items():
+            for source, own in _read_part(path, kind).items():
                 into = sums.setdefault(source, {})
                 for key, values in own.items():
                     into[key] = into[key] + values if key in into else values
@@ -89,13 +88,15 @@ def mean_scores(parts: Iterable[Path]) -> dict[str, Scores]:
     }
 
 
-def _read_part(path: Path, wanted: Callable[[str], bool]) -> dict[str, Scores]:
+def _read_part(path: Path, kind: str) -> dict[str, Scores]:
+    """One kind of a part's arrays: `TOTAL`, `COUNT`, or the scores themselves, which have none."""
     scores: dict[str, Scores] = {}
     try:
         with safe_open(path, framework="pt") as file:
-            for name in filter(wanted, file.keys()):
-                source, of, metric = name.split("/")[-3:]
-                scores.setdefault(source, {})[of, metric] = file.get_tensor(name)
+            for name in file.keys():  # noqa: SIM118 (no mapping)
+                *kinds, source, of, metric = name.split("/")
+                if kinds == ([kind] if kind else []):
+                    scores.setdefault(source, {})[of, metric] = file.get_tensor(name)
     except (OSError, SafetensorError) as error:
         raise UnderpaintingError(
             f"{path} cannot be read ({error}); remove its shard to make it anew"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from underpainting.errors import UnderpaintingError
+from underpainting.records import atomic_folder
 from underpainting.vocabulary import Property
 
 SUFFIXES = (".npy", ".png")
@@ -39,7 +42,8 @@ class BroughtLabels:
         digest = hashlib.sha256()
         for of in self.properties:
             for path in sorted((self.folder / of.name).iterdir()):
-                digest.update(f"{of.name}/{path.name}\n".encode() + path.read_bytes())
+                if path.suffix in SUFFIXES:
+                    digest.update(f"{of.name}/{path.name}\n".encode() + path.read_bytes())
         return digest.hexdigest()
 
     def maps(self, images: Sequence[str], size: tuple[int, int]) -> dict[str, Tensor]:
@@ -78,6 +82,40 @@ def keep_brought(folder: Path, labels: Mapping[str, Mapping[str, np.ndarray | Te
             np.save(folder / name / f"{image}.npy", np.asarray(values))
 
 
+def by_image(labels: Mapping[str, Any], images: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Arrays by property and image, of arrays by property that are each by image, or in the pictures' order.
+
+    Raises UnderpaintingError where there are not as many as pictures.
+    """
+    named = {}
+    for name, maps in labels.items():
+        if not isinstance(maps, Mapping) and len(maps) != len(images):
+            raise UnderpaintingError(
+                f"{len(maps)} labels of {name} for {len(images)} pictures; give one a picture, in their "
+                "order, or by the pictures' names"
+            )
+        named[name] = dict(maps) if isinstance(maps, Mapping) else dict(zip(images, maps, strict=True))
+    return named
+
+
+@contextmanager
+def kept_labels(folder: Path, labels: Mapping[str, Any], images: Sequence[str]) -> Iterator[BroughtLabels]:
+    """Give arrays as labels; they are kept in the folder when the block ends without an error.
+
+    labels: as `by_image` takes them. Raises UnderpaintingError where one is no label, or an image has none.
+    """
+    try:
+        with atomic_folder(folder) as temporary:
+            keep_brought(temporary, by_image(labels, images))
+            brought = open_brought(temporary)
+            brought.require(images)
+            yield brought
+    except BaseException:
+        with suppress(OSError):
+            folder.parent.rmdir()  # where nothing else is in it
+        raise
+
+
 def _path(folder: Path, name: str, image: str) -> Path:
     for suffix in SUFFIXES:
         if (path := folder / name / f"{image}{suffix}").is_file():
@@ -108,7 +146,8 @@ def _read(path: Path) -> np.ndarray:
     """A map [height, width]: booleans of a mask, else float32, finite."""
     try:
         if path.suffix == ".npy":
-            values = np.load(path, allow_pickle=False)
+            with path.open("rb") as file:
+                values = np.lib.format.read_array(file, allow_pickle=False)
         else:
             with Image.open(path) as image:
                 deep = image.mode.startswith("I")

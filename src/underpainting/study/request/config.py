@@ -171,7 +171,7 @@ class StudyConfig(_Section):
     watch: WatchConfig = WatchConfig()
     labels: LabelsConfig = LabelsConfig()
     probes: ProbesConfig = ProbesConfig()
-    controls: ControlsConfig = ControlsConfig()
+    controls: ControlsConfig = Field(default_factory=ControlsConfig)
     run: RunConfig = RunConfig()
 
 
@@ -186,7 +186,7 @@ class Option:
     @property
     def is_first(self) -> bool:
         """Whether the command line has it as an option of its own, not by `--set` alone."""
-        return bool(self.field.json_schema_extra["first"])  # type: ignore[index, call-overload]
+        return bool(self.field.json_schema_extra["first"])  # type: ignore[index]
 
 
 def options() -> dict[str, Option]:

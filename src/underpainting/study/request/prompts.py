@@ -51,7 +51,7 @@ def read_prompts(file: str, limit: int | None = None, *, after: Sequence[PromptR
     rows = list(_parquet(path) if _is_parquet(path) else _csv(path))
     if not rows:
         raise UnderpaintingError(f"{path} holds no prompts; add a row of prompt below the column names")
-    return _numbered(rows[:limit], path, after)
+    return numbered(rows[:limit], path, after)
 
 
 def about_seeds(file: str) -> str:
@@ -60,7 +60,7 @@ def about_seeds(file: str) -> str:
     Raises UnderpaintingError as `read_prompts` does.
     """
     path = _path(file)
-    columns = _columns(_parquet_table(path).column_names if _is_parquet(path) else _csv_start(path)[2], path)
+    columns = places_of(_parquet_table(path).column_names if _is_parquet(path) else _csv_start(path)[2], path)
     return "" if "seed" in columns else f"{file} has no seeds: its rows are given 0, 1, ... in their order"
 
 
@@ -92,14 +92,17 @@ def read_column(file: str, name: str) -> list[str] | None:
 
 
 @dataclass(frozen=True)
-class _Raw:
+class Raw:
+    """A row as it was read: where it stands, prompt, seed and number where there are any."""
+
     where: str
     prompt: str
     seed: int | None
     prompt_ind: int | None
 
 
-def _numbered(rows: Sequence[_Raw], path: Path, after: Sequence[PromptRow]) -> list[PromptRow]:
+def numbered(rows: Sequence[Raw], name: str | Path, after: Sequence[PromptRow]) -> list[PromptRow]:
+    """Number prompts and give seeds. Raises UnderpaintingError where a picture is twice."""
     numbers = {row.prompt: row.prompt_ind for row in after}
     seen = {row.image: "in the other file" for row in after}
     first = max(numbers.values(), default=-1) + 1 - len(numbers)
@@ -111,7 +114,7 @@ def _numbered(rows: Sequence[_Raw], path: Path, after: Sequence[PromptRow]) -> l
         row = PromptRow(raw.prompt, seed, number)
         if row.image in seen:
             raise UnderpaintingError(
-                f"{path} {raw.where}: picture {row.image} is already {seen[row.image]}; "
+                f"{name} {raw.where}: picture {row.image} is already {seen[row.image]}; "
                 "give every row its own pair of prompt and seed"
             )
         seen[row.image] = f"on {raw.where}"
@@ -133,13 +136,13 @@ def _parquet_table(path: Path) -> pa.Table:
         ) from None
 
 
-def _parquet(path: Path) -> Iterator[_Raw]:
+def _parquet(path: Path) -> Iterator[Raw]:
     table = _parquet_table(path)
-    columns = _columns(table.column_names, path)
+    columns = places_of(table.column_names, path)
     values = {name: table.column(place).to_pylist() for name, place in columns.items()}
     for i in range(table.num_rows):
         fields = {name: "" if column[i] is None else str(column[i]) for name, column in values.items()}
-        yield _row(fields, path, f"row {i + 1}")
+        yield checked_row(fields, path, f"row {i + 1}")
 
 
 def _csv_start(path: Path) -> tuple[list[str], int, list[str]]:
@@ -151,16 +154,16 @@ def _csv_start(path: Path) -> tuple[list[str], int, list[str]]:
     return lines, start, next(csv.reader([lines[start]]))
 
 
-def _csv(path: Path) -> Iterator[_Raw]:
+def _csv(path: Path) -> Iterator[Raw]:
     lines, start, header = _csv_start(path)
-    columns = _columns(header, path)
+    columns = places_of(header, path)
     at = start + 1
     while at < len(lines):
         if not lines[at].strip():
             at += 1
             continue
         fields, used = _record(lines, at, columns, len(header))
-        yield _row(fields, path, f"line {at + 1}")
+        yield checked_row(fields, path, f"line {at + 1}")
         at += used
 
 
@@ -220,22 +223,24 @@ def _numbers_fit(fields: dict[str, str]) -> bool:
     return all(_whole(value) is not None for name, value in fields.items() if name != "prompt")
 
 
-def _columns(header: Sequence[str], path: Path) -> dict[str, int]:
-    names = [name.strip().strip('"').lower() for name in header]
+def places_of(header: Sequence[str], name: str | Path) -> dict[str, int]:
+    """Which columns hold prompt, seed, number. Raises UnderpaintingError where none holds prompts."""
+    names = [column.strip().strip('"').lower() for column in header]
     found = {
-        key: next((names.index(name) for name in known if name in names), None)
+        key: next((names.index(column) for column in known if column in names), None)
         for key, known in NAMES.items()
     }
     if found["prompt"] is None:
         shown = shorten(", ".join(names), 80, placeholder=" ...") or "nothing"
         raise UnderpaintingError(
-            f"{path} needs columns prompt,seed (or prompt alone, or prompts,seeds,prompt_inds) on its first "
+            f"{name} needs columns prompt,seed (or prompt alone, or prompts,seeds,prompt_inds) on its first "
             f"line, not {shown}"
         )
     return {key: place for key, place in found.items() if place is not None}
 
 
-def _row(fields: dict[str, str], path: Path, where: str) -> _Raw:
+def checked_row(fields: dict[str, str], path: str | Path, where: str) -> Raw:
+    """A row of texts by what they are. Raises UnderpaintingError where it is none."""
     if not fields:
         raise UnderpaintingError(
             f"{path} {where}: not a row of prompt and seed; quote prompts that hold commas"
@@ -249,7 +254,7 @@ def _row(fields: dict[str, str], path: Path, where: str) -> _Raw:
                 f"{path} {where}: {name} {fields[name]!r} is not a whole number from 0; correct the row"
             )
     seed, number = (_whole(fields[name]) if name in fields else None for name in ("seed", "prompt_ind"))
-    return _Raw(where, prompt, seed, number)
+    return Raw(where, prompt, seed, number)
 
 
 def _whole(text: str) -> int | None:
