@@ -78,7 +78,7 @@ def render(contents: Contents) -> str:
     against, looks = differences(contents, heads), step_table(contents, "pictures")
     maps, gallery = layer_table(contents), gallery_data(contents)
     best = {topic.name: topic.layer for topic in shown}
-    return environment.get_template("report.html.j2").render(
+    html = environment.get_template("report.html.j2").render(
         contents=contents,
         steps=contents.scores.steps,
         title=contents.title or contents.name,
@@ -124,6 +124,7 @@ def render(contents: Contents) -> str:
         bibtex=bibtex(),
         explained=explained,
     )
+    return html.lstrip()
 
 
 def _facts(contents: Contents) -> list[tuple[str, str]]:
