@@ -15,6 +15,8 @@ from typer.main import get_command
 import underpainting
 from underpainting.cli import command_line
 from underpainting.cli._options import given_settings
+from underpainting.controls import sources
+from underpainting.findings.interventions import conditions
 from underpainting.study.request.config import parse_config
 from underpainting.study.request.presets import with_preset
 
@@ -139,6 +141,20 @@ def test_files_of_the_repository_that_pages_name_are_there(name: str) -> None:
     for module in re.findall(r"python -m ((?:benchmarks|studio)(?:\.[a-z_]+)*)", text):
         path = ROOT / module.replace(".", "/")
         assert path.is_dir() or path.with_suffix(".py").is_file(), f"{name}: there is no {module}"
+
+
+def test_tables_of_sources_and_conditions_are_the_registries() -> None:
+    told = words_by_key("docs/emergence.md", "source")
+    assert told == {key: source.title for key, source in sources().items()}
+    told = words_by_key("docs/interventions.md", "condition")
+    assert told == {key: condition.title for key, condition in conditions().items()}
+
+
+def words_by_key(name: str, heading: str) -> dict[str, str]:
+    """The first two columns of the table with this heading over its first column."""
+    table = (ROOT / name).read_text(encoding="utf-8").split(f"\n| {heading} |")[1].split("\n\n")[0]
+    rows = [line.split(" | ") for line in table.splitlines()[2:]]
+    return {row[0].removeprefix("| ").strip("`"): row[1] for row in rows}
 
 
 def is_there(names: list[str]) -> bool:
