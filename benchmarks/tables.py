@@ -11,11 +11,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pyarrow as pa
 import typer
-from underpainting.findings.table import emergence_table
 
 from benchmarks.timing import seconds
 from underpainting.cli._screen import table
 from underpainting.findings.cubes import Scores, read_scores
+from underpainting.findings.emergence import emergence_table
 from underpainting.findings.leads import leads_table
 from underpainting.records import SCORES, write_table
 
@@ -33,7 +33,6 @@ MAIN = {"saliency": "dice", "depth": "spearman", "shading": "spearman"}
 
 def measure(rows: int = 4_000_000) -> dict[str, float]:
     """Measure tables_seconds on about so many rows."""
-    card = {"layers": [{"name": name} for name in LAYERS], "steps": STEPS}
     each = sum(map(len, METRICS.values())) * len(LAYERS) * (STEPS * len(OF_STEPS) + 2)
     kept: dict[str, Scores] = {}
     with TemporaryDirectory() as name:
@@ -42,7 +41,8 @@ def measure(rows: int = 4_000_000) -> dict[str, float]:
             write_table(path, made_up(rows // each if split == "test" else 40), SCORES)
 
         def read() -> None:
-            kept.update({split: read_scores(path, card, "conditional") for split, path in paths.items()})
+            for split, path in paths.items():
+                kept[split] = read_scores(path, LAYERS, STEPS, ("conditional",))
 
         times = {"reading": seconds(read)}
         times["emergence"] = seconds(lambda: emergence_table(kept["test"], kept["calibrate"], MAIN))

@@ -21,9 +21,9 @@ CUT = """() => [...document.querySelectorAll("body *")].filter((part) => {
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("browser") / "study"
-    make_study(folder, prompts=3, steps=STEPS, pictures=3)
-    make_interventions(folder)
-    return write_report(folder)
+    study, _ = make_study(folder, prompts=3, steps=STEPS, pictures=3)
+    make_interventions(study)
+    return write_report(study)
 
 
 @pytest.fixture(scope="module", params=SEEN, ids=lambda seen: f"{seen[0]}-{seen[1]}")

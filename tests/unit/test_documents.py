@@ -19,6 +19,7 @@ from underpainting.cli import command_line
 from underpainting.cli._options import given_settings
 from underpainting.controls import sources
 from underpainting.study.request.config import options as settings
+from underpainting.findings.interventions import conditions
 from underpainting.study.request.config import parse_config
 from underpainting.study.request.presets import with_preset
 
@@ -168,12 +169,24 @@ def says(line: str, message: list[str]) -> bool:
     return re.search(".*".join(re.escape(" ".join(part.split())) for part in message), line) is not None
 
 
-def test_every_setting_and_every_source_has_its_line() -> None:
+def test_every_setting_has_its_line() -> None:
     rows = re.findall(r"^\| `\[(\w+)\]` \| (.*) \|$", (ROOT / "docs/study.md").read_text(), flags=re.M)
     named = {section: set(re.findall(r"`(\w+)`", text)) for section, text in rows}
     assert all(option.key in named[option.section] for option in settings().values())
-    page = (ROOT / "docs/emergence.md").read_text()
-    assert all(f"| `{key}`" in page or f", `{key}`" in page for key in sources() if key != "probe")
+
+
+def test_tables_of_sources_and_conditions_are_the_registries() -> None:
+    told = words_by_key("docs/emergence.md", "source")
+    assert told == {key: source.title for key, source in sources().items()}
+    told = words_by_key("docs/interventions.md", "condition")
+    assert told == {key: condition.title for key, condition in conditions().items()}
+
+
+def words_by_key(name: str, heading: str) -> dict[str, str]:
+    """The first two columns of the table with this heading over its first column."""
+    table = (ROOT / name).read_text(encoding="utf-8").split(f"\n| {heading} |")[1].split("\n\n")[0]
+    rows = [line.split(" | ") for line in table.splitlines()[2:]]
+    return {row[0].removeprefix("| ").strip("`"): row[1] for row in rows}
 
 
 def is_there(names: list[str]) -> bool:

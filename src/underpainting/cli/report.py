@@ -13,7 +13,6 @@ PANEL, PLACE = "Study", 5
 EXAMPLES = (
     "underpainting report STUDY",
     "underpainting report STUDY --title 'What the still life knows'",
-    "underpainting report STUDY --title 'What the still life knows'",
     "underpainting report STUDY --figures",
     "underpainting report STUDY --growth CHECKPOINTS",
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from underpainting.findings.interventions import INTERVENED, NULL
+from underpainting.findings.interventions import INTERVENED, MOVED, NULL
 from underpainting.intervention.changes import Change, along_others, rotated
 from underpainting.intervention.edit import Edit
 from underpainting.intervention.moves import STAY, Move, warp
@@ -56,7 +56,7 @@ def controls(painter: Painter, aim: str, edit: Edit) -> dict[str, Condition]:
         INTERVENED: edited(painter, edit),
         **{name: _painted(painter, edit, change) for name, change in changes.items()},
         "late": edited(painter, edit.late(painter.probes.steps)),
-        "moved_picture": _moved_picture,
+        MOVED: _moved_picture,
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from typing import Any
 
 import pyarrow as pa
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from underpainting.diffusion import Model, StepRecord
@@ -136,18 +134,17 @@ def read_shown(paths: Sequence[Path]) -> list[Shown]:
 def study_shown(study: StudyFolder) -> list[Shown]:
     """A study's test pictures as they lie on disk: all finished ones, and the gallery's step by step."""
     films: dict[str, dict[str, Tensor]] = {}
-    if (study.gallery_folder / "gallery.json").is_file():
-        about = json.loads((study.gallery_folder / "gallery.json").read_text(encoding="utf-8"))
-        tensors = load_file(study.gallery_folder / "gallery.safetensors")
-        for i, picture in enumerate(about["pictures"]):
-            films[picture["image"]] = {look: tensors[f"{i}/{look}"] for look in ("noisy", "clean")}
+    if gallery := study.gallery:
+        for i, image in enumerate(gallery.images):
+            frames = {look: gallery.arrays[f"{i}/{look}"] for look in ("noisy", "clean")}
+            films[image] = {look: torch.from_numpy(film) for look, film in frames.items()}
     found = []
     for shard in study.of_split("test"):
         for row in shard.pictures:
-            file = study.shard_folder(shard.number) / "images" / f"{row.image}.png"
+            file = study.picture_file(shard.number, row.image)
             if file.is_file():
-                frames = {**films.get(row.image, {}), "final": read_frame(file)[None]}
-                found.append(Shown(row.image, row.prompt, frames))
+                shown = {**films.get(row.image, {}), "final": read_frame(file)[None]}
+                found.append(Shown(row.image, row.prompt, shown))
     return found
 
 

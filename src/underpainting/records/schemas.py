@@ -46,7 +46,7 @@ EMERGENCE = pa.schema(
 
 layer: a name, or `best` for the layer chosen on calibrate pictures, chosen anew in every draw. criterion:
 `emergence` (share of the way from position alone to the last score), `bar` (share of the probe's last score)
-or `overtakes` (an opponent's score stays above the best layer's probe's, on pictures that both have). low,
+or `overtakes` (a rival's score stays above the best layer's probe's, on pictures that both have). low,
 high: 95 % interval over draws of prompts. reached: share of the draws that reach it.
 """
 
@@ -65,7 +65,7 @@ LEADS = pa.schema(
         ("p_holm", pa.float64()),
     ]
 )
-"""One row an opponent: by how many steps the probe is at a picture's bar before it, a mean over pictures.
+"""One row a rival: by how many steps the probe is at a picture's bar before it, a mean over pictures.
 
 low, high: 95 % interval over draws of prompts. ahead, behind: prompts on which the probe is earlier, later.
 p: sign test over prompts; p_holm: adjusted over properties.

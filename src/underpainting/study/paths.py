@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CONFIG, PICTURES = "study.toml", "prompts.parquet"
-LABELS, ASIDE = "labels.safetensors", "aside.json"
-"""Files of a shard."""
+LABELS, ASIDE, IMAGES = "labels.safetensors", "aside.json", "images"
+"""Files of a shard, and its folder of pictures."""
 
 GALLERY, FILMS = "gallery.json", "gallery.safetensors"
 """Files of the gallery."""
@@ -42,6 +42,10 @@ class StudyPaths:
     def shard_folder(self, number: int) -> Path:
         """Folder of a shard; it exists when the shard is whole."""
         return self.shards_folder / f"{number:05d}"
+
+    def picture_file(self, number: int, image: str) -> Path:
+        """A finished picture of a shard."""
+        return self.shard_folder(number) / IMAGES / f"{image}.png"
 
     @property
     def moments_folder(self) -> Path:

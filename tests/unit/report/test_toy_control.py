@@ -69,4 +69,5 @@ def test_the_page_draws_and_names_it(with_coin: Contents) -> None:
     lines = [list(line.get_ydata()) for line in drawn.figure.axes[0].lines]
     assert [GUESS, GUESS] in [pytest.approx(line) for line in lines]
     assert f'<th scope="row">{TITLE.capitalize()}</th>' in html.split('id="scores"')[1].split("</section>")[0]
-    assert f'<th scope="row" class="word">{TITLE}</th>' in html.split('id="conclusions"')[1].split("</section>")[0]
+    follows = html.split('id="conclusions"')[1].split("</section>")[0]
+    assert f'<th scope="row" class="word">{TITLE}</th>' in follows

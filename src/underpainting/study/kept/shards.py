@@ -16,7 +16,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.records import sealing
 from underpainting.study.batch import Made
 from underpainting.study.kept.scores import Scores
-from underpainting.study.paths import ASIDE, LABELS
+from underpainting.study.paths import ASIDE, IMAGES, LABELS
 from underpainting.study.request.prompts import PromptRow
 from underpainting.vocabulary import Property
 
@@ -37,12 +37,12 @@ class Keeper:
         self.folder, self._properties = folder, properties
         self.aside: dict[str, str] = {}
         self._labels: dict[str, Tensor] = {}
-        (folder / "images").mkdir()
+        (folder / IMAGES).mkdir()
 
     def keep(self, rows: Sequence[PromptRow], made: Made) -> None:
         """Write a batch's pictures and remember its labels: binary ones in 8 bits, others in float32."""
         for i, row in enumerate(rows):
-            Image.fromarray(made.pictures[i].numpy()).save(self.folder / "images" / f"{row.image}.png")
+            Image.fromarray(made.pictures[i].numpy()).save(self.folder / IMAGES / f"{row.image}.png")
             for found in self._properties:
                 label = made.labels[found.name][i]
                 kept = label.to(torch.uint8) if found.binary else label.clone()

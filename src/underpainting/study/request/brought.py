@@ -27,7 +27,7 @@ class BroughtLabels:
     """A folder of maps, `FOLDER/PROPERTY/IMAGE.png` or `.npy`, images named as the study names them.
 
     A PNG of 8 bits, or an array of booleans, is a mask: what is bright, or true, is the object. A PNG of 16
-    bits or an array of numbers is a continuous map; near is small in depth, as everywhere here. A property's
+    bits or an array of numbers is a continuous map; near is large in depth, as everywhere here. A property's
     maps are all of one kind. They are fitted to the pictures' size: masks by the nearest pixel, others
     linearly.
     """

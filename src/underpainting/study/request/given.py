@@ -37,7 +37,7 @@ def given_rows(
         raws = [_of_entry(entry, f"row {i}") for i, entry in enumerate(prompts, start=1)]
     else:
         raise UnderpaintingError(
-            f"prompts are a {type(prompts).__name__}: give a file, a list of prompts or of (prompt, seed), "
+            f"prompts are of type {type(prompts).__name__}: give a file, a list of prompts or of (prompt, seed), "
             "or a DataFrame"
         )
     if not raws:
