@@ -118,6 +118,7 @@ def report(
 
     Raises UnderpaintingError where the study is not done, or what is shown is damaged.
     """
+    study.require_done()
     shown = (study.scores_file, study.probes_folder, study.gallery_folder, study.classification_file)
     for path in shown:
         if path.exists():

@@ -18,8 +18,8 @@ import underpainting
 from underpainting.cli import command_line
 from underpainting.cli._options import given_settings
 from underpainting.controls import sources
-from underpainting.study.request.config import options as settings
 from underpainting.findings.interventions import conditions
+from underpainting.study.request.config import options as settings
 from underpainting.study.request.config import parse_config
 from underpainting.study.request.presets import with_preset
 

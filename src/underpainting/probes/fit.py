@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-from underpainting.probes.metrics import best_threshold, ceiling, score, spearman
+from underpainting.probes.metrics import best_threshold, spearman
 from underpainting.probes.moments import Moments
 from underpainting.probes.patches import Patches, cell_means, pixel_ranks, square_grid
 from underpainting.probes.probe import Probe
+from underpainting.probes.score import Scorer
 from underpainting.probes.solve import ridge
-from underpainting.vocabulary import BINARY, CONTINUOUS, Grid
+from underpainting.vocabulary import Grid, Property
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,6 @@ def fit(
     _check(activations, maps, grid)
     calibrate, test, chosen = _split(len(maps), calibrate_share, test_share, seed)
     binary = bool(((maps == 0) | (maps == 1)).all())
-    metrics = BINARY if binary else CONTINUOUS
 
     moments = Moments(activations.shape[2], 1)
     for part in torch.split(chosen, 16):
@@ -74,7 +74,7 @@ def fit(
 
     every = Probe(solution.weight[..., 0], solution.bias[:, 0]).float()
     predicted = every.apply(activations[calibrate]).movedim(-1, 0)  # [strength, picture, token]
-    patches = _patches(maps[calibrate], grid, binary)
+    patches = Patches.of(maps[calibrate], grid, None if binary else pixel_ranks(maps[calibrate]))
     if binary:
         thresholds, quality = best_threshold(predicted.movedim(0, 1), patches)
     else:
@@ -83,11 +83,10 @@ def fit(
     threshold = float(thresholds[best]) if binary else None
 
     probe = every.pick(best)
-    patches = _patches(maps[test], grid, binary)
-    scores = score(probe.apply(activations[test]), patches, metrics, threshold)
-    return FittedProbe(
-        probe, grid, strengths[best], threshold, _means(scores), _means(ceiling(patches, metrics))
-    )
+    scorer = Scorer({"label": maps[test]}, [Property("label", binary)])
+    scores = scorer.scores("label", probe.apply(activations[test]), grid, threshold=threshold)
+    ceilings = scorer.ceilings("label", grid)
+    return FittedProbe(probe, grid, strengths[best], threshold, _means(scores), _means(ceilings))
 
 
 def _check(activations: Tensor, maps: Tensor, grid: Grid) -> None:
@@ -113,10 +112,6 @@ def _split(
     order = torch.randperm(pictures, generator=torch.Generator().manual_seed(seed))
     calibrate, test, chosen = torch.split(order, [*sizes, pictures - sum(sizes)])
     return calibrate, test, chosen
-
-
-def _patches(maps: Tensor, grid: Grid, binary: bool) -> Patches:
-    return Patches.of(maps, grid, None if binary else pixel_ranks(maps))
 
 
 def _means(scores: dict[str, Tensor]) -> dict[str, float]:

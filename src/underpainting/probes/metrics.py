@@ -79,22 +79,6 @@ def rmse(prediction: Tensor, patches: Patches) -> Tensor:
     return ((between + within.clamp(min=0)) / pixels).sqrt()
 
 
-def score(
-    prediction: Tensor, patches: Patches, metrics: Sequence[str], threshold: float | Tensor | None = None
-) -> dict[str, Tensor]:
-    """Several metrics by name; "dice" is of prediction > threshold (a number, or [...] like the scores)."""
-    results = {}
-    for name in metrics:
-        if name == "dice":
-            if threshold is None:
-                raise UnderpaintingError("Dice needs a mask; give a threshold (best_threshold finds one)")
-            limit = torch.as_tensor(threshold, dtype=torch.float64, device=prediction.device)
-            results[name] = dice(prediction > limit[..., None], patches)
-        else:
-            results[name] = _OF_SCORES[_known(name)](prediction, patches)
-    return results
-
-
 def ceiling(patches: Patches, metrics: Sequence[str]) -> dict[str, Tensor]:
     """Best score that any token map of this grid could give, by metric name: [...] as the patches' pictures.
 

@@ -93,11 +93,7 @@ def read_contents(study: StudyFolder, growth: Path | None = None) -> Contents:
 
     Raises UnderpaintingError where the study is not done or a file of it is damaged.
     """
-    if not study.is_done:
-        raise UnderpaintingError(
-            f"no report for {study.folder}: {study.scores_file.name} is not there; finish the study with "
-            f"`underpainting run {study.folder}`"
-        )
+    study.require_done()
     probes = study.probes
     layers, metrics = chosen_layers(probes), main_metrics(probes)
     seen, class_layer, accuracies = (
@@ -111,7 +107,7 @@ def read_contents(study: StudyFolder, growth: Path | None = None) -> Contents:
         study=study,
         probes=probes,
         scores=study_scores(study, study.scores_file, probes),
-        title=study.title,
+        title=kept_title(study),
         environment=study.environment,
         gallery=study.gallery,
         aside=study.set_aside(),
@@ -122,6 +118,15 @@ def read_contents(study: StudyFolder, growth: Path | None = None) -> Contents:
         growth=read_growth(growth, layers, metrics, main_branch(probes.branches)) if growth else (),
         experiments=_experiments(study),
     )
+
+
+def kept_title(study: StudyFolder) -> str:
+    """The title that is kept, or nothing. Raises UnderpaintingError where the file is no text."""
+    path = study.title_file
+    try:
+        return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    except UnicodeDecodeError as error:
+        raise UnderpaintingError(f"{path} is not text ({error.reason}); remove it") from None
 
 
 def keep_title(study: StudyFolder, title: str) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow.compute as pc
 
-from underpainting.errors import UnderpaintingError
 from underpainting.records import SCORES, read_table, require_whole
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import METRICS, main_branch
@@ -36,10 +35,7 @@ def results(study: StudyFolder) -> list[Result]:
 
     Raises UnderpaintingError where the study is not done.
     """
-    if not study.is_done:
-        raise UnderpaintingError(
-            f"{study.folder} is not finished; go on with it by `underpainting run {study.folder}`"
-        )
+    study.require_done()
     for path in (study.scores_file, study.probes_folder):
         require_whole(path, study.remade)
     probes = study.probes

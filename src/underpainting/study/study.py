@@ -101,6 +101,13 @@ class StudyFolder(StudyPaths):
         """Whether every picture is made and every score written."""
         return self.scores_file.is_file()
 
+    def require_done(self) -> None:
+        """Raise UnderpaintingError where the study is not done."""
+        if not self.is_done:
+            raise UnderpaintingError(
+                f"{self.folder} is not finished; go on with it by `underpainting run {self.folder}`"
+            )
+
     @property
     def remade(self) -> str:
         """What to do where something of the study is missing or damaged, for the end of an error's line."""
@@ -121,15 +128,6 @@ class StudyFolder(StudyPaths):
     def environment(self) -> dict[str, Any]:
         """What the pictures are made with; empty before the first run. Raises as `read_environment`."""
         return read_environment(self) or {}
-
-    @property
-    def title(self) -> str:
-        """The report's title, where one is kept. Raises UnderpaintingError where it is no text."""
-        path = self.title_file
-        try:
-            return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
-        except UnicodeDecodeError as error:
-            raise UnderpaintingError(f"{path} is not text ({error.reason}); remove it") from None
 
     @property
     def gallery(self) -> Gallery | None:

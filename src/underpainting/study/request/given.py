@@ -37,8 +37,8 @@ def given_rows(
         raws = [_of_entry(entry, f"row {i}") for i, entry in enumerate(prompts, start=1)]
     else:
         raise UnderpaintingError(
-            f"prompts are of type {type(prompts).__name__}: give a file, a list of prompts or of (prompt, seed), "
-            "or a DataFrame"
+            f"prompts are of type {type(prompts).__name__}: give a file, a list of prompts or of "
+            "(prompt, seed), or a DataFrame"
         )
     if not raws:
         raise UnderpaintingError("prompts hold no row; give one or more")
