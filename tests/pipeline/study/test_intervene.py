@@ -136,7 +136,10 @@ class Counting(Progress):
 def test_a_picture_its_folder_and_the_same_again(done: Study, capsys: pytest.CaptureFixture[str]) -> None:
     shown = Counting()
     made, folder = workflow.intervene(done.folder, ASKED, {"last": 2}, progress=shown)
-    assert shown.phases == ["unedited picture", "edited picture"] and shown.made == pytest.approx(shown.total) == 2
+    assert (
+        shown.phases == ["unedited picture", "edited picture"]
+        and shown.made == pytest.approx(shown.total) == 2
+    )
     before, after = (picture(folder / f"{of}.png") for of in ("before", "after"))
     assert before.shape == after.shape == (32, 32, 3) and (before != after).any()
     assert np.array_equal(before, made.before.picture) and np.array_equal(after, made.after.picture)

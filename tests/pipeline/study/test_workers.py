@@ -17,6 +17,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.study.environment import open_workshop, record_environment, use_threads
 from underpainting.study.folder import Study, create_study, open_study
 from underpainting.study.run import run_study
+from underpainting.threads import ask_for
 
 
 @pytest.fixture
@@ -24,6 +25,7 @@ def one_thread() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
+    ask_for(None)
     torch.set_num_threads(threads)
 
 
@@ -57,12 +59,15 @@ def test_a_study_keeps_the_threads_it_was_begun_with(
 ) -> None:
     study = new_study("kept")
     workshop = open_workshop(study.config, estimator=estimator)
-    use_threads(study, 3)
+    ask_for(3)
+    use_threads(study)
     assert record_environment(study, workshop) == []
+    ask_for(None)
     torch.set_num_threads(1)
     use_threads(study, workers=2)
     assert torch.get_num_threads() == 3 and record_environment(study, workshop) == []
-    use_threads(study, 2)
+    ask_for(2)
+    use_threads(study)
     assert record_environment(study, workshop) == [
         "threads was 3, is 2: later pictures may differ in their last digits"
     ]
