@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := src tests studio benchmarks
-NETWORKS := tests/unit/observers tests/unit/intervention tests/unit/probes/test_nonlinear.py \
+NETWORKS := tests/unit/observers tests/unit/intervention tests/unit/probes/test_baselines.py \
 	tests/unit/studio/test_measures.py tests/pipeline/diffusion/test_equality.py
 
 .PHONY: setup demo test test-kernels test-slow bench check docs format

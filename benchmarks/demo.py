@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import typer
 
 from benchmarks.timing import seconds
-from underpainting.cli.show import table
+from underpainting.cli._screen import table
 
 
 def measure() -> dict[str, float]:

@@ -16,14 +16,19 @@ import typer
 
 from benchmarks.subject import BATCH, MODEL, batches
 from benchmarks.timing import interleaved, ratio
-from underpainting import workflow
-from underpainting.cli.show import quiet_libraries, table
-from underpainting.intervention import Plan, by_gradient, changed, direction_of
-from underpainting.probes import Moments, Probe, ridge
-from underpainting.study.config import ControlsConfig, PromptsConfig, RunConfig, StudyConfig
-from underpainting.uses.easel import MASK, set_up
-from underpainting.uses.remake import sound_rows
-from underpainting.uses.trials import agreement, draw_moves, targets
+from underpainting.cli._screen import table
+from underpainting.intervention.directions import by_gradient, changed, direction_of
+from underpainting.intervention.edit import Edit
+from underpainting.intervention.painter import set_up
+from underpainting.intervention.trials import agreement, draw_moves, targets
+from underpainting.probes import Moments, ridge
+from underpainting.screen import quiet_libraries
+from underpainting.study.environment import reload
+from underpainting.study.request.config import ControlsConfig, PromptsConfig, RunConfig, StudyConfig
+from underpainting.study.request.prompts import read_prompts
+from underpainting.study.run import run_study
+from underpainting.study.study import create_study
+from underpainting.vocabulary import OBJECT
 
 STRENGTH = 5.0
 
@@ -44,8 +49,7 @@ def _speedup(tokens: int, channels: int, repeats: int) -> float:
     label = (x @ torch.randn(channels, 1, generator=generator) > 0).float()
     moments = Moments(channels, 1)
     moments.update(x, label)
-    solution = ridge(moments, [1e-2])
-    probe = Probe(solution.weight[0].float(), solution.bias[0].float(), (MASK,))
+    probe = ridge(moments, [1e-2]).pick(0).float()
     direction = direction_of(probe, moments, [0])
     target = label.flip(1)
     jobs = {
@@ -68,26 +72,26 @@ def _difference(pictures: int) -> float:
     )
     with TemporaryDirectory() as name:
         folder = Path(name) / "study"
-        workflow.init(folder, config)
-        workflow.run(folder)
-        easel = set_up(*workflow.reopen(folder))
-        decoder = tuple(layer for layer in easel.grids if layer.startswith("up."))
-        plans = {
-            "null": Plan(strength=0, layers=decoder),
-            "closed form": Plan(kind="covariance", strength=STRENGTH, layers=decoder),
-            "gradient": Plan(kind="gradient", layers=decoder),
+        study = create_study(folder, config, read_prompts("stilllife", config.prompts.limit))
+        run_study(study)
+        painter = set_up(study, reload(study))
+        decoder = tuple(layer for layer in painter.grids if layer.startswith("up."))
+        edits = {
+            "null": Edit(strength=0, layers=decoder),
+            "closed form": Edit(kind="covariance", strength=STRENGTH, layers=decoder),
+            "gradient": Edit(kind="gradient", layers=decoder),
         }
-        properties = easel.workshop.places.properties
-        (mask,) = (of for of in properties if of.name == MASK)
-        scores: dict[str, list[torch.Tensor]] = {name: [] for name in plans}
-        for rows in batches(sound_rows(easel.study, "test")[:pictures], BATCH):
-            unedited = easel.unedited(rows)
-            moves = draw_moves(unedited.labels[MASK], [row.seed for row in rows], 0)
+        properties = painter.loaded.places.properties
+        mask = next(own for own in properties if own.name == OBJECT)
+        scores: dict[str, list[torch.Tensor]] = {name: [] for name in edits}
+        for rows in batches(study.sound_rows("test")[:pictures], BATCH):
+            unedited = painter.unedited(rows)
+            moves = draw_moves(unedited.labels[OBJECT], [row.seed for row in rows], 0)
             target = targets(unedited.labels, moves, properties)
-            for name, plan in plans.items():
-                change = easel.change(plan, unedited, target, moves)
-                after = easel.labels(easel.paint(rows, easel.edit(plan, change)))
-                scores[name].append(agreement(after[MASK], target[MASK], mask))
+            for name, edit in edits.items():
+                change = painter.change(edit, unedited, target, moves)
+                after = painter.labels(painter.paint(rows, painter.acting(edit, change)))
+                scores[name].append(agreement(after[OBJECT], target[OBJECT], mask))
     means = {name: float(torch.cat(of).nanmean()) for name, of in scores.items()}
     table([f"Dice with the target, {pictures} pictures", "mean"], [list(of) for of in means.items()])
     return means["closed form"] - means["gradient"]

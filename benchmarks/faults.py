@@ -23,12 +23,13 @@ from tempfile import TemporaryDirectory
 import typer
 
 from benchmarks.tiny import numbered, tiny_study
-from underpainting.cli.show import quiet_libraries, table
+from underpainting.cli._screen import table
 from underpainting.errors import UnderpaintingError
-from underpainting.study.config import StudyConfig
+from underpainting.screen import quiet_libraries
 from underpainting.study.damage import find_damage
-from underpainting.study.folder import Study, create_study, open_study
+from underpainting.study.request.config import StudyConfig
 from underpainting.study.run import run_study
+from underpainting.study.study import StudyFolder, create_study, open_study
 from underpainting.threads import ask_for
 
 SEED = 7
@@ -80,7 +81,7 @@ def tiny_config(folder: Path) -> StudyConfig:
     )
 
 
-def new_study(folder: Path, config: StudyConfig) -> Study:
+def new_study(folder: Path, config: StudyConfig) -> StudyFolder:
     """A study of six shards of four pictures."""
     return create_study(folder, config, numbered(24))
 

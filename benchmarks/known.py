@@ -9,7 +9,7 @@ from torch import Tensor
 
 from underpainting.diffusion import Layer, StepRecord
 from underpainting.probes import Patches, best_threshold, dice, pixel_ranks, spearman
-from underpainting.study.places import Grid, Property
+from underpainting.vocabulary import Grid, Property
 
 BRANCH = "conditional"
 

@@ -17,9 +17,10 @@ from tempfile import TemporaryDirectory
 import typer
 
 from benchmarks.tiny import numbered, tiny_study
-from underpainting.cli.show import quiet_libraries, table
-from underpainting.study.config import StudyConfig
-from underpainting.study.folder import create_study
+from underpainting.cli._screen import table
+from underpainting.screen import quiet_libraries
+from underpainting.study.request.config import StudyConfig
+from underpainting.study.study import create_study
 
 
 def measure(few: int = 100, many: int = 1000, steps: int = 5) -> dict[str, float]:

@@ -15,23 +15,24 @@ import typer
 
 from benchmarks.subject import BATCH, MODEL, bare, make, rows, still_life
 from benchmarks.timing import interleaved, ratio, seconds
-from underpainting.cli.show import table
-from underpainting.study.config import RunConfig
-from underpainting.study.environment import Workshop
-from underpainting.study.fitting import Held, Sums, empty_sums, merge, write_sums
+from underpainting.cli._screen import table
+from underpainting.study.environment import Loaded
+from underpainting.study.kept.totals import Totals, empty_totals
 from underpainting.study.labels import label_pictures
-from underpainting.study.prompts import PromptRow
+from underpainting.study.recorders import Held
+from underpainting.study.request.config import RunConfig
+from underpainting.study.request.prompts import PromptRow
 
 
 def measure(pictures: int = BATCH, repeats: int = 5) -> dict[str, float]:
     """Measure watch_ratio and fit_ratio on batches of `pictures`, `repeats` times."""
-    workshop, batch = still_life(), rows(pictures)
-    sums = empty_sums(workshop.places)
+    loaded, batch = still_life(), rows(pictures)
+    totals = empty_totals(loaded.places)
     times = interleaved(
         {
-            "bare pipeline": lambda: bare(workshop, batch),
-            "all layers watched": lambda: watched(workshop, batch),
-            "moments of everything": lambda: fitted(workshop, batch, sums),
+            "bare pipeline": lambda: bare(loaded, batch),
+            "all layers watched": lambda: watched(loaded, batch),
+            "moments of everything": lambda: fitted(loaded, batch, totals),
         },
         repeats,
     )
@@ -40,45 +41,45 @@ def measure(pictures: int = BATCH, repeats: int = 5) -> dict[str, float]:
         [name, median(of) / pictures, min(of) / pictures, ratio(of, below)] for name, of in times.items()
     ]
     bare_seconds = median(below) / pictures
-    for name, each in parts(workshop, batch, sums).items():
+    for name, each in parts(loaded, batch, totals).items():
         shown.append([f"  of it, {name}", each, None, each / bare_seconds])
     table(["making a picture", "median s", "least s", "over bare"], shown)
     watch, fit = ratio(times["all layers watched"], below), ratio(times["moments of everything"], below)
     return {"watch_ratio": watch, "fit_ratio": fit, "picture_seconds": bare_seconds}
 
 
-def watched(workshop: Workshop, batch: list[PromptRow]) -> None:
+def watched(loaded: Loaded, batch: list[PromptRow]) -> None:
     """Make a batch with every layer watched and every step recorded."""
-    denoised = workshop.model.denoise(
+    denoised = loaded.model.denoise(
         [row.prompt for row in batch],
         [row.seed for row in batch],
         steps=MODEL.steps,
         guidance_scale=MODEL.guidance_scale,
-        watch=workshop.places.watched,
+        watch=loaded.places.watched,
         on_step=lambda record: None,
     )
-    workshop.model.decode(denoised.latents)
+    loaded.model.decode(denoised.latents)
 
 
-def fitted(workshop: Workshop, batch: list[PromptRow], sums: Sums) -> None:
-    """Make a batch of a study's fit phase and add it to its sums."""
-    held = Held(workshop.places)
-    held.add_to(sums, make(workshop, batch, held.look).labels)
+def fitted(loaded: Loaded, batch: list[PromptRow], totals: Totals) -> None:
+    """Make a batch of a study's fit phase and add it to its totals."""
+    held = Held(loaded.places)
+    held.add_to(totals, make(loaded, batch, held.look).labels)
 
 
-def parts(workshop: Workshop, batch: list[PromptRow], sums: Sums) -> dict[str, float]:
+def parts(loaded: Loaded, batch: list[PromptRow], totals: Totals) -> dict[str, float]:
     """Seconds a picture of labelling and adding up, and of folding a shard (not in the ratios)."""
-    held = Held(workshop.places)
-    made = make(workshop, batch, held.look)
+    held = Held(loaded.places)
+    made = make(loaded, batch, held.look)
     levels = made.pictures.permute(0, 3, 1, 2).float() / 255
-    label = seconds(lambda: label_pictures(workshop.estimator, levels, workshop.places.properties))
-    add = seconds(lambda: held.add_to(sums, made.labels))
+    label = seconds(lambda: label_pictures(loaded.estimator, levels, loaded.places.properties))
+    add = seconds(lambda: held.add_to(totals, made.labels))
 
     def fold(folder: Path) -> None:
-        write_sums(folder / "shard", sums)
-        total = empty_sums(workshop.places)
-        merge(total, sums)
-        write_sums(folder / "through", total)
+        totals.write(folder / "shard")
+        total = empty_totals(loaded.places)
+        total.merge(totals)
+        total.write(folder / "through")
 
     with TemporaryDirectory() as folder:
         shard = seconds(lambda: fold(Path(folder)))

@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from underpainting import workflow
-from underpainting.cli.show import quiet_libraries
+from underpainting.screen import quiet_libraries
 
 
 def peak_bytes() -> int:

@@ -16,21 +16,21 @@ from statistics import mean
 from typing import Any
 
 import typer
-from torch import Tensor
 
 from benchmarks.counting import BATCH, EPOCHS, block, evaluations, iterations
 from benchmarks.known import BRANCH, Known, held_out_score
 from benchmarks.subject import MODEL, batches, make, rows, still_life
 from benchmarks.timing import seconds
-from underpainting.cli.show import table
+from underpainting.cli._screen import table
 from underpainting.diffusion import Layer, StepRecord
-from underpainting.probes import gradient_scores, train_gradient_probe
-from underpainting.study.config import ProbesConfig
-from underpainting.study.environment import Workshop
-from underpainting.study.fitting import Held, empty_sums, solve
-from underpainting.study.places import Place, Places
-from underpainting.study.prompts import PromptRow
-from underpainting.study.reading import Reader
+from underpainting.probes import Probe, train_gradient_probe
+from underpainting.study.environment import Loaded
+from underpainting.study.kept.totals import empty_totals, solve
+from underpainting.study.places import Places
+from underpainting.study.recorders import Held
+from underpainting.study.request.config import ProbesConfig
+from underpainting.study.request.prompts import PromptRow
+from underpainting.vocabulary import Place
 
 BLOCKS, STEPS = ("mid", "up.3"), (1, 8, 15)
 
@@ -39,55 +39,55 @@ def measure(
     pictures: int = 100, calibrate: int = 16, test: int = 32, regenerated: int = 16
 ) -> dict[str, float]:
     """Measure speed on `pictures` to fit, agreement on `test` others, regeneration on `regenerated`."""
-    workshop = still_life()
-    layers = [layer for layer in workshop.places.watched if block(layer.name) in BLOCKS]
+    loaded = still_life()
+    layers = [layer for layer in loaded.places.watched if block(layer.name) in BLOCKS]
     fit, others = rows(pictures), rows(calibrate + test, first=pictures)
 
-    known, readers = Known(layers, STEPS), dict[Place, Reader]()
-    ours = seconds(lambda: readers.update(fit_probes(workshop, fit, known)))
-    judges = [look_on(workshop, some, layers) for some in (others[:calibrate], others[calibrate:])]
-    again = seconds(lambda: [regenerate(workshop, fit[:regenerated], layers, step) for step in STEPS])
-    weights: dict[tuple[Place, str], Tensor] = {}
-    training = seconds(lambda: weights.update(train_probes(known, layers, workshop.places)))
+    known, probes = Known(layers, STEPS), dict[Place, Probe]()
+    ours = seconds(lambda: probes.update(fit_probes(loaded, fit, known)))
+    judges = [look_on(loaded, some, layers) for some in (others[:calibrate], others[calibrate:])]
+    again = seconds(lambda: [regenerate(loaded, fit[:regenerated], layers, step) for step in STEPS])
+    trained: dict[tuple[Place, str], Probe] = {}
+    training = seconds(lambda: trained.update(train_probes(known, layers, loaded.places)))
 
     speedup = show_costs(
-        workshop.places, pictures, ours, (regenerated * sum(STEPS), again), (len(weights), training)
+        loaded.places, pictures, ours, (regenerated * sum(STEPS), again), (len(trained), training)
     )
-    differences = show_scores(judges, layers, workshop.places, readers, weights)
+    differences = show_scores(judges, layers, loaded.places, probes, trained)
     return {"published_speedup": speedup} | {
         f"published_{metric}_difference": mean(of) for metric, of in differences.items()
     }
 
 
-def fit_probes(workshop: Workshop, pictures: Sequence[PromptRow], known: Known) -> dict[Place, Reader]:
+def fit_probes(loaded: Loaded, pictures: Sequence[PromptRow], known: Known) -> dict[Place, Probe]:
     """Ours: all probes in one pass over the pictures; what the published probes need is kept."""
-    sums = empty_sums(workshop.places)
+    totals = empty_totals(loaded.places)
     for batch in batches(pictures):
-        held = Held(workshop.places)
+        held = Held(loaded.places)
 
         def look(record: StepRecord, held: Held = held) -> None:
             held.look(record)
             known.look(record)
 
-        labels = make(workshop, batch, look).labels
-        held.add_to(sums, labels)
+        labels = make(loaded, batch, look).labels
+        held.add_to(totals, labels)
         known.label(labels)
-    return solve(sums, workshop.places, ProbesConfig().strengths)
+    return solve(totals, loaded.places, ProbesConfig().strengths)
 
 
-def look_on(workshop: Workshop, pictures: Sequence[PromptRow], layers: Sequence[Layer]) -> Known:
+def look_on(loaded: Loaded, pictures: Sequence[PromptRow], layers: Sequence[Layer]) -> Known:
     """Make pictures that judge the probes."""
     known = Known(layers, STEPS)
     for batch in batches(pictures):
-        known.label(make(workshop, batch, known.look).labels)
+        known.label(make(loaded, batch, known.look).labels)
     return known
 
 
-def regenerate(workshop: Workshop, pictures: Sequence[PromptRow], layers: Sequence[Layer], step: int) -> None:
+def regenerate(loaded: Loaded, pictures: Sequence[PromptRow], layers: Sequence[Layer], step: int) -> None:
     """Published: make pictures anew from noise up to a step, with one block watched."""
     watch = [layer for layer in layers if block(layer.name) == BLOCKS[-1]]
     for batch in batches(pictures):
-        workshop.model.denoise(
+        loaded.model.denoise(
             [row.prompt for row in batch],
             [row.seed for row in batch],
             steps=MODEL.steps,
@@ -97,18 +97,18 @@ def regenerate(workshop: Workshop, pictures: Sequence[PromptRow], layers: Sequen
         )
 
 
-def train_probes(known: Known, layers: Sequence[Layer], places: Places) -> dict[tuple[Place, str], Tensor]:
+def train_probes(known: Known, layers: Sequence[Layer], places: Places) -> dict[tuple[Place, str], Probe]:
     """Published: train the probes of the layers at three steps, for every property."""
-    weights = {}
+    trained = {}
     for layer in layers:
         for step in STEPS:
             x = known.activations(layer, step)
-            for found in places.properties:
-                kind: Any = found.name
-                y = known.labels(found)
-                weight = train_gradient_probe(x, y, kind, grid=layer.grid, epochs=EPOCHS, batch=BATCH)
-                weights[(layer.name, step, BRANCH), found.name] = weight
-    return weights
+            for of in places.properties:
+                kind: Any = of.name
+                y = known.labels(of)
+                probe = train_gradient_probe(x, y, kind, grid=layer.grid, epochs=EPOCHS, batch=BATCH)
+                trained[Place(layer.name, step, BRANCH), of.name] = probe
+    return trained
 
 
 def show_costs(
@@ -142,24 +142,24 @@ def show_scores(
     judges: Sequence[Known],
     layers: Sequence[Layer],
     places: Places,
-    readers: dict[Place, Reader],
-    weights: dict[tuple[Place, str], Tensor],
+    probes: dict[Place, Probe],
+    trained: dict[tuple[Place, str], Probe],
 ) -> dict[str, list[float]]:
     """Print scores on test pictures, chosen for on calibrate pictures; returns ours minus published."""
     shown: list[list[object]] = []
     differences: dict[str, list[float]] = {"dice": [], "rank": []}
     for layer in layers:
         for step in STEPS:
-            place = (layer.name, step, BRANCH)
+            place = Place(layer.name, step, BRANCH)
             xs = [judge.activations(layer, step) for judge in judges]
-            for k, found in enumerate(places.properties):
-                labels = [judge.labels(found) for judge in judges]
-                own = [readers[place].read(x)[:, k, :, 0].movedim(1, 0) for x in xs]
-                theirs = [gradient_scores(weights[place, found.name], x)[None] for x in xs]
-                a, b = (held_out_score(maps, labels, layer.grid, found.binary) for maps in (own, theirs))
-                metric = "dice" if found.binary else "rank"
+            for k, of in enumerate(places.properties):
+                labels = [judge.labels(of) for judge in judges]
+                own = [probes[place].apply(x)[..., 0, k].movedim(-1, 0) for x in xs]  # by strength
+                theirs = [trained[place, of.name].apply(x)[None] for x in xs]
+                a, b = (held_out_score(maps, labels, layer.grid, of.binary) for maps in (own, theirs))
+                metric = "dice" if of.binary else "rank"
                 differences[metric].append(a - b)
-                shown.append([layer.name, step, found.name, metric, a, b, a - b])
+                shown.append([layer.name, step, of.name, metric, a, b, a - b])
     table(["layer", "step", "property", "metric", "ours", "published", "difference"], shown)
     return differences
 

@@ -11,40 +11,43 @@ import typer
 
 from benchmarks.subject import BATCH, bare, make, rows, still_life
 from benchmarks.timing import interleaved, ratio
-from underpainting.cli.show import table
-from underpainting.study.fitting import Held, empty_sums, label_means, solve
-from underpainting.study.places import SOURCES
-from underpainting.study.reading import Readings
-from underpainting.study.scoring import ceiling_scores, position_scores, test_scores
+from underpainting.cli._screen import table
+from underpainting.probes import Scorer
+from underpainting.study.kept.scores import ceiling_scores, position_scores, probe_scores
+from underpainting.study.kept.totals import empty_totals, solve
+from underpainting.study.places import TARGETS
+from underpainting.study.recorders import Held, Readings
 
 STRENGTH = 1e-2
 
 
 def measure(pictures: int = BATCH, repeats: int = 3) -> dict[str, float]:
     """Measure scoring_share on a batch of `pictures`, `repeats` times, with probes of one fit batch."""
-    workshop = still_life()
-    places = workshop.places
-    sums = empty_sums(places)
+    loaded = still_life()
+    places = loaded.places
+    totals = empty_totals(places)
     fit, test = rows(pictures), rows(pictures, first=pictures)
     held = Held(places)
-    held.add_to(sums, make(workshop, fit, held.look).labels)
-    readers = solve(sums, places, (STRENGTH,))
-    known = Readings(places, readers, pictures)
-    make(workshop, fit, known.look)
+    held.add_to(totals, make(loaded, fit, held.look).labels)
+    probes = {place: probe.pick(0) for place, probe in solve(totals, places, (STRENGTH,)).items()}
+    known = Readings(places, probes, pictures)
+    make(loaded, fit, known.look)
     means = {layer: read.mean(0) for layer, read in known.maps.items()}  # probes are linear: the mean reading
-    positions = label_means(sums, places)
-    shape = (len(places.layers), places.steps, len(places.branches), len(SOURCES))
-    thresholds = {p.name: torch.full(shape, 0.5, dtype=torch.float64) for p in places.properties if p.binary}
-    cuts = {p.name: torch.full(shape[:1], 0.5, dtype=torch.float64) for p in places.properties if p.binary}
-    readings = Readings(places, readers, pictures)
-    labels = make(workshop, test, readings.look).labels
+    positions = totals.positions
+    half = torch.full(places.shape, 0.5, dtype=torch.float64)
+    binary = [of.name for of in places.properties if of.binary]
+    thresholds = {(target, name): half for target in TARGETS for name in binary}
+    cuts = {name: half[:, 0, 0] for name in binary}
+    readings = Readings(places, probes, pictures)
+    labels = make(loaded, test, readings.look).labels
 
     def score() -> None:
-        test_scores(readings.maps, labels, places, thresholds, means, positions)
-        position_scores(labels, places, positions, cuts)
-        ceiling_scores(labels, places, positions)
+        scorer = Scorer(labels, places.properties, positions)
+        probe_scores(scorer, readings.maps, places, thresholds, means)
+        position_scores(scorer, places, positions, pictures, cuts)
+        ceiling_scores(scorer, places)
 
-    times = interleaved({"generation": lambda: bare(workshop, test), "all metrics": score}, repeats)
+    times = interleaved({"generation": lambda: bare(loaded, test), "all metrics": score}, repeats)
     share = ratio(times["all metrics"], times["generation"])
     table(
         ["a test picture", "least s", "over generation"],

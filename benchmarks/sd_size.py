@@ -20,9 +20,10 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from benchmarks.timing import interleaved, ratio
 from benchmarks.tiny import tiny_tokenizer
-from underpainting.cli.show import quiet_libraries, table
+from underpainting.cli._screen import table
 from underpainting.diffusion import Model, StepRecord, attach
 from underpainting.probes import Moments, cell_means
+from underpainting.screen import quiet_libraries
 
 PROMPT, TARGETS = "a photograph of an astronaut", 6
 

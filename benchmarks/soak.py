@@ -13,10 +13,11 @@ import psutil
 import typer
 
 from benchmarks.tiny import numbered, tiny_study
-from underpainting.cli.show import quiet_libraries, table
-from underpainting.study.folder import create_study
-from underpainting.study.progress import Progress
+from underpainting.cli._screen import table
+from underpainting.progress import Progress
+from underpainting.screen import quiet_libraries
 from underpainting.study.run import run_study
+from underpainting.study.study import create_study
 
 
 class Watchman(Progress):

@@ -7,11 +7,11 @@ from typing import TypeVar
 
 import torch
 
-from underpainting.cli.show import quiet_libraries
-from underpainting.study.config import RunConfig, StudyConfig
-from underpainting.study.environment import Workshop, open_workshop
-from underpainting.study.making import Look, Made, make_batch
-from underpainting.study.prompts import PromptRow, read_prompts
+from underpainting.screen import quiet_libraries
+from underpainting.study.batch import Look, Made, make_batch
+from underpainting.study.environment import Loaded, load_study
+from underpainting.study.request.config import RunConfig, StudyConfig
+from underpainting.study.request.prompts import PromptRow, read_prompts
 from underpainting.workflow import DEMO
 
 MODEL, BATCH = DEMO.model, RunConfig().batch_size
@@ -19,12 +19,12 @@ FIRST_SEED = 50_000
 T = TypeVar("T")
 
 
-def still_life() -> Workshop:
+def still_life() -> Loaded:
     """The bundled model with its default scheduler, the bundled estimator, and all places a study probes."""
     quiet_libraries()
-    workshop = open_workshop(StudyConfig())
-    workshop.model.pipe.set_progress_bar_config(disable=True)
-    return workshop
+    loaded = load_study(StudyConfig())
+    loaded.model.pipe.set_progress_bar_config(disable=True)
+    return loaded
 
 
 def rows(count: int, first: int = 0) -> list[PromptRow]:
@@ -39,14 +39,14 @@ def batches(items: Sequence[T], size: int = BATCH) -> Iterator[Sequence[T]]:
         yield items[start : start + size]
 
 
-def make(workshop: Workshop, batch: Sequence[PromptRow], look: Look) -> Made:
+def make(loaded: Loaded, batch: Sequence[PromptRow], look: Look) -> Made:
     """Denoise, decode and label a batch as a study does."""
-    return make_batch(workshop, batch, MODEL, look, lambda pictures: None)
+    return make_batch(loaded, batch, MODEL, look, lambda pictures: None)
 
 
-def bare(workshop: Workshop, batch: Sequence[PromptRow]) -> None:
+def bare(loaded: Loaded, batch: Sequence[PromptRow]) -> None:
     """Make the same pictures by the diffusers pipeline alone, with nothing of this package in the way."""
-    workshop.model.pipe(
+    loaded.model.pipe(
         [row.prompt for row in batch],
         num_inference_steps=MODEL.steps,
         guidance_scale=MODEL.guidance_scale,

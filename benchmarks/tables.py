@@ -11,12 +11,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pyarrow as pa
 import typer
+from underpainting.findings.table import emergence_table
 
 from benchmarks.timing import seconds
-from underpainting.cli.show import table
+from underpainting.cli._screen import table
 from underpainting.findings.cubes import Scores, read_scores
 from underpainting.findings.leads import leads_table
-from underpainting.findings.table import emergence_table
 from underpainting.records import SCORES, write_table
 
 LAYERS = [f"down.{i}.{j}" for i in range(3) for j in range(2)] + ["mid.0"]

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 import typer
 
-from underpainting.cli.show import table
+from underpainting.cli._screen import table
 from underpainting.threads import WAITING, given_cpus
 
 CLI = (sys.executable, "-m", "underpainting.cli")
@@ -93,7 +93,9 @@ def cost(arguments: Sequence[str], environment: Mapping[str, str]) -> Cost:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, arguments)
-    return Cost(used.ru_utime + used.ru_stime, time.perf_counter() - begun, load)
+    found = Cost(used.ru_utime + used.ru_stime, time.perf_counter() - begun, load)
+    print(f"{arguments[0]} {Path(arguments[1]).name}: {found.cpu:.1f} CPU s, {found.wall:.1f} s", flush=True)
+    return found
 
 
 if __name__ == "__main__":

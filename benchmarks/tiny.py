@@ -11,9 +11,9 @@ import torch
 from diffusers import AutoencoderKL, LMSDiscreteScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from underpainting.observers.estimators.small import SmallUNet, save_estimator
-from underpainting.study.config import StudyConfig, parse_config
-from underpainting.study.prompts import PromptRow
+from underpainting.observers.estimators.small_unet import SmallUNet, save_estimator
+from underpainting.study.request.config import StudyConfig, parse_config
+from underpainting.study.request.prompts import PromptRow
 
 WIDTH = 16
 ESTIMATOR = (4, 4, 4, 4)

@@ -17,7 +17,7 @@ from studio.data import load_pictures
 from studio.training import LOGS, device, train
 from studio.world import CLASSES, COLOURS
 from underpainting import stilllife
-from underpainting.observers.classifiers.small import SmallClassifier, SmallVGG, save_classifier
+from underpainting.observers.classifiers.small_vgg import SmallClassifier, SmallVGG, save_classifier
 
 BATCH = 32
 

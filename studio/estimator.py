@@ -16,7 +16,7 @@ from studio.autoencoder import to_input
 from studio.data import Pictures, load_pictures
 from studio.training import LOGS, device, train
 from underpainting import stilllife
-from underpainting.observers.estimators.small import SmallEstimator, SmallUNet, save_estimator
+from underpainting.observers.estimators.small_unet import SmallEstimator, SmallUNet, save_estimator
 
 CHANNELS, BATCH = (16, 32, 64, 128), 16
 FLAT = 0.02  # least spread of inverse depth within a scene, per scene unit

@@ -26,7 +26,7 @@ from studio.world import CLASSES
 from underpainting import load, load_classifier, load_estimator, stilllife
 from underpainting.diffusion import Model
 from underpainting.findings.frechet import frechet
-from underpainting.observers.classifiers import SmallClassifier
+from underpainting.observers.classifiers.small_vgg import SmallClassifier
 
 BATCH, STEPS, SEED = 16, 15, 12345
 CONTROLLED = 512  # pictures whose class and colour are compared with their prompt's

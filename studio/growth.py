@@ -17,7 +17,13 @@ import pyarrow.parquet as pq
 
 from underpainting import workflow
 from underpainting.findings.growth import mean_scores
-from underpainting.study.config import ControlsConfig, ModelConfig, PromptsConfig, RunConfig, StudyConfig
+from underpainting.study.request.config import (
+    ControlsConfig,
+    ModelConfig,
+    PromptsConfig,
+    RunConfig,
+    StudyConfig,
+)
 
 TABLES = Path(__file__).parent / "scores"
 

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from studio.data import load_pictures
+from underpainting.questions.look import look_at, score_readings
 from underpainting.study.labels import label_pictures
-from underpainting.study.looking import look_at, score_readings
 from underpainting.workflow import reopen
 
 OUT = Path(__file__).parent / "truth.json"
@@ -31,21 +31,21 @@ def main() -> None:
     cli.add_argument("--pictures", type=int, default=40)
     cli.add_argument("--out", type=Path, default=OUT)
     args = cli.parse_args()
-    study, workshop = reopen(args.study)
-    places, data = workshop.places, load_pictures(held_out=True)
+    study, loaded = reopen(args.study)
+    places, data = loaded.places, load_pictures(held_out=True)
     some = np.arange(0, len(data), 4)[: args.pictures]  # one colouring a scene
     scores: dict[str, dict[str, list[list[float]]]] = {"truth": {}, "estimator": {}}
     estimator: dict[str, dict[str, list[float]]] = {"render": {}, "autoencoded": {}}
     for i in some:
         picture = torch.from_numpy(data.picture[i]).permute(2, 0, 1) / 255
         truth = true_maps(data.mask[data.scene[i]], data.depth[data.scene[i]], data.shading[data.scene[i]])
-        looked = look_at(study, workshop, picture, data.prompt[i], seed=int(i))
+        looked = look_at(study, loaded, picture, data.prompt[i], seed=int(i))
         for against, labels in (("truth", truth), ("estimator", looked.labels)):
             for name, curve in score_readings(looked.readings, labels, places).items():
                 scores[against].setdefault(name, []).append(curve)
-        there = workshop.model.decode(workshop.model.encode(picture[None]))
+        there = loaded.model.decode(loaded.model.encode(picture[None]))
         for version, shown in (("render", picture[None]), ("autoencoded", there)):
-            maps = label_pictures(workshop.estimator, shown, places.properties)
+            maps = label_pictures(loaded.estimator, shown, places.properties)
             for name, value in score_readings(maps, truth, places).items():
                 estimator[version].setdefault(name, []).append(value[0])
     by_step = {k: {n: np.mean(v, axis=0).tolist() for n, v in of.items()} for k, of in scores.items()}

@@ -2,6 +2,9 @@
 
     import underpainting
 
+    study = underpainting.Study.create("study", prompts="prompts.csv", model=pipe)
+    study.run()
+
     model = underpainting.load("stilllife")
     denoised = model.denoise(["a blue mug on a wooden floor"], [7], watch=["up.3.0"], on_step=look)
     fitted = underpainting.fit(activations, labels)
@@ -15,45 +18,32 @@ from typing import TYPE_CHECKING, Any
 from underpainting.errors import UnderpaintingError
 
 if TYPE_CHECKING:
-    from underpainting.diffusion import attach, load
-    from underpainting.observers.classifiers import load_classifier
-    from underpainting.observers.estimators import load_estimator
-    from underpainting.probes import Moments, ProbeSet, fit
-    from underpainting.study.frames import read_labels, read_tables
-    from underpainting.uses.capture import capture
-    from underpainting.uses.captures import Captures
+    from underpainting.api import Study as Study
+    from underpainting.captures.read import Captures as Captures
+    from underpainting.captures.write import capture as capture
+    from underpainting.diffusion import attach as attach
+    from underpainting.diffusion import load as load
+    from underpainting.observers.classifiers import load_classifier as load_classifier
+    from underpainting.observers.estimators import load_estimator as load_estimator
+    from underpainting.probes import ProbeSet as ProbeSet
+    from underpainting.probes import fit as fit
+
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "Captures",
-    "Moments",
-    "ProbeSet",
-    "UnderpaintingError",
-    "__version__",
-    "attach",
-    "capture",
-    "fit",
-    "load",
-    "load_classifier",
-    "load_estimator",
-    "read_labels",
-    "read_tables",
-]
-
 _HOMES = {
+    "Captures": "underpainting.captures.read",
+    "ProbeSet": "underpainting.probes",
+    "Study": "underpainting.api",
     "attach": "underpainting.diffusion",
-    "capture": "underpainting.uses.capture",
-    "Captures": "underpainting.uses.captures",
+    "capture": "underpainting.captures.write",
     "fit": "underpainting.probes",
     "load": "underpainting.diffusion",
     "load_classifier": "underpainting.observers.classifiers",
     "load_estimator": "underpainting.observers.estimators",
-    "read_labels": "underpainting.study.frames",
-    "read_tables": "underpainting.study.frames",
-    "Moments": "underpainting.probes",
-    "ProbeSet": "underpainting.probes",
 }
+
+__all__ = ["UnderpaintingError", "__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:

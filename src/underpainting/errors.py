@@ -29,10 +29,6 @@ class UnsoundPictures(UnderpaintingError):
         self.reasons = dict(reasons)
 
 
-class Stopped(Exception):
-    """A person stopped a command; the message says what becomes of what was made."""
-
-
 def reason(error: BaseException) -> str:
     """What an error of another library says, to stand inside a line: its kind and its first sentence.
 
@@ -40,3 +36,7 @@ def reason(error: BaseException) -> str:
     """
     first = re.split(r"(?<=[.!?])\s+(?=[A-Z])", " ".join(str(error).split()), maxsplit=1)[0]
     return f"{type(error).__name__}: {shorten(first.rstrip('.'), LONGEST, placeholder=' ...')}".rstrip(": ")
+
+
+class Stopped(Exception):
+    """A person stopped a command; the message says what becomes of what was made."""

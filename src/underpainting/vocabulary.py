@@ -1,6 +1,22 @@
-"""What sources, metrics and steps are called: written once, for the console, the page and the cards."""
+"""The words of the house: what is probed and where, what is scored, which pictures are which.
+
+Written once and imported everywhere; it imports nothing of ours.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Grid = tuple[int, int]
+"""Rows and columns of tokens."""
+
+Branch = Literal["conditional", "unconditional"]
+BRANCHES: tuple[Branch, ...] = ("conditional", "unconditional")
+SPLITS = ("fit", "calibrate", "test")
+OBJECT = "saliency"
+"""The binary property whose label parts a picture in object and background, and that moves are of."""
 
 METRICS = {
     "dice": "Dice",
@@ -12,38 +28,76 @@ METRICS = {
     "pearson_centred": "linear, position out",
     "spearman_object": "rank, on the object",
     "spearman_background": "rank, on the background",
+    "accuracy": "accuracy",
 }
+"""Every metric of a score table, in words. Centred: each token's mean over the fit pictures is taken out."""
 
-SOURCES = {
-    "probe": "probe",
-    "unconditional": "unconditional branch",
-    "position": "position alone",
-    "shuffled": "shuffled labels",
-    "latents:noisy": "linear probe of the noisy latents",
-    "latents:clean": "linear probe of the predicted clean latents",
-    "network:noisy": "small network on the noisy latents",
-    "network:clean": "small network on the predicted clean latents",
-    "decoder": "decoder's attention",
-    "permuted": "permuted weights on the same latents",
-    "fresh": "untrained network on the same latents",
-    "permuted-own": "permuted weights on their own trajectory",
-    "fresh-own": "untrained network on its own trajectory",
-    "estimator:noisy": "estimator on the noisy picture",
-    "estimator:scaled": "estimator on the noisy picture at unit variance",
-    "estimator:clean": "estimator on the predicted clean picture",
-    "luminance": "finished picture's luminance",
-    "ceiling": "grid's ceiling",
-}
-"""Whose score a row is, in words. Noisy latents are what the network is given at a step; predicted clean
-latents are the finished ones as its output at that step foretells them."""
+BINARY = ("dice", "average_precision")
+CONTINUOUS = ("spearman", "pearson", "rmse")
+
+
+class Place(NamedTuple):
+    """Where a probe reads: a layer's short name, a denoising step (from 1), a branch of guidance."""
+
+    layer: str
+    step: int
+    branch: str
+
+
+@dataclass(frozen=True)
+class ProbeLayer:
+    """What probes read: tokens of so many channels on a grid (rows, columns), by a short name."""
+
+    name: str
+    grid: Grid
+    channels: int
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the grid."""
+        return self.grid[0] * self.grid[1]
+
+
+@dataclass(frozen=True)
+class Property:
+    """What is looked for in a picture; a binary property's label is a map of 0 and 1."""
+
+    name: str
+    binary: bool
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Scores against the label as it is."""
+        return BINARY if self.binary else CONTINUOUS
+
+    @property
+    def main_metric(self) -> str:
+        """The score that is reported first, and that best layers are chosen by."""
+        return "dice" if self.binary else "spearman"
+
+    @property
+    def free_metric(self) -> str:
+        """The score that needs no threshold; ridge strengths are chosen by it."""
+        return "average_precision" if self.binary else "spearman"
+
+
+def main_branch(branches: Sequence[str]) -> str:
+    """The branch of guidance that is reported and chosen on: conditional where it is watched."""
+    return "conditional" if "conditional" in branches else branches[0]
+
+
+def finest(grids: Iterable[Grid]) -> Grid:
+    """The grid of the most tokens."""
+    return max(grids, key=lambda grid: grid[0] * grid[1])
+
+
+def grid_name(grid: Grid) -> str:
+    """A grid as written in files, such as `16x16`."""
+    return f"{grid[0]}x{grid[1]}"
+
 
 NOT_REACHED = "not reached"
-_WITHOUT_ARTICLE = ("position", "shuffled", "permuted", "permuted-own")
-
-
-def the(source: str) -> str:
-    """A source's words as a sentence takes them, such as `the unconditional branch`."""
-    return SOURCES[source] if source in _WITHOUT_ARTICLE else f"the {SOURCES[source]}"
+"""What stands where a step is that no step of a study reaches."""
 
 
 def listed(words: list[str]) -> str:

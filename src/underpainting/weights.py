@@ -7,25 +7,68 @@ to the network does nothing else, and is in `underpainting.hub`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from underpainting.errors import UnderpaintingError, reason
+from underpainting.errors import UnderpaintingError
 
 READABLE = (".safetensors", ".bin")
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class Weights:
+    """What some model takes, and whether it is on this machine; the kinds below say where that is looked for.
+
+    name: what the model is called here.
+    """
+
+    name: str
+
+    @property
+    def path(self) -> Path:
+        """Where they are looked for, whether they are there or not."""
+        raise NotImplementedError
+
+    @property
+    def size(self) -> int | None:
+        """Bytes; None where that is not known."""
+        return None
+
+    @property
+    def licence(self) -> str:
+        """Empty where it is not known."""
+        return ""
+
+    @property
+    def command(self) -> str:
+        """What fetches them, empty where nothing can."""
+        return ""
+
+    def find(self) -> Path | None:
+        """The folder or file that holds them, or None where it is not there."""
+        return self.path if self.path.exists() else None
+
+    @property
+    def where(self) -> str:
+        """Where they are, or where they were looked for."""
+        return str(self.find() or self.path)
+
+    def require(self) -> Path:
+        """As `find`. Raises UnderpaintingError where there is nothing, with the command that fetches it."""
+        found = self.find()
+        if found is None:
+            raise UnderpaintingError(lacking(self.name, self.path, self.command, self.size, self.licence))
+        return found
+
+
+@dataclass(frozen=True)
+class Checkpoint(Weights):
     """Weights on the Hugging Face hub: what they are called here, their repository, bytes, licence.
 
     size, licence: None and empty where they are not known.
     """
 
-    name: str
     repository: str
     size: int | None = None
     licence: str = ""
@@ -53,23 +96,15 @@ class Checkpoint:
             return None
         return folder if any(file.suffix in READABLE for file in folder.rglob("*")) else None
 
-    def require(self) -> Path:
-        """As `find`. Raises UnderpaintingError where there is none, with the command that fetches it."""
-        folder = self.find()
-        if folder is None:
-            raise UnderpaintingError(lacking(self.name, self.path, self.command, self.size, self.licence))
-        return folder
-
 
 @dataclass(frozen=True)
-class TorchFile:
+class TorchFile(Weights):
     """Weights in one file, where torch keeps those of its hub: what they are called here, their address,
     bytes, licence.
 
     size, licence: None and empty where they are not known.
     """
 
-    name: str
     address: str
     size: int | None = None
     licence: str = ""
@@ -86,16 +121,26 @@ class TorchFile:
         """What fetches it."""
         return f"curl -L --create-dirs -o {self.path} {self.address}"
 
-    def find(self) -> Path | None:
-        """The file, or None where it is not there."""
-        return self.path if self.path.is_file() else None
 
-    def require(self, path: Path | None = None) -> Path:
-        """The file, or another of the same kind. Raises UnderpaintingError where it is not there."""
-        path = path or self.path
-        if not path.is_file():
-            raise UnderpaintingError(lacking(self.name, path, self.command, self.size, self.licence))
-        return path
+@dataclass(frozen=True)
+class SavedModel(Weights):
+    """A folder or file of this machine: one that came with the package, or one that a user names."""
+
+    place: Path
+    licence: str = ""
+
+    @property
+    def path(self) -> Path:
+        """The folder or file."""
+        return self.place
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of its files; None where it is not there."""
+        if not self.place.exists():
+            return None
+        files = self.place.rglob("*") if self.place.is_dir() else (self.place,)
+        return sum(file.stat().st_size for file in files if file.is_file())
 
 
 PIPELINES = (
@@ -129,8 +174,10 @@ def pipeline(name: str) -> Checkpoint:
 def lacking(name: str, where: str | Path, command: str, size: int | None = None, licence: str = "") -> str:
     """The line about weights that are not here: where they were looked for, what they are, what fetches them.
 
-    size: in bytes.
+    command: empty where nothing fetches them. size: in bytes.
     """
+    if not command:
+        return f"{name} is not here (looked for at {where}): put it there"
     about = ", ".join(part for part in (readable(size) if size else "", licence) if part)
     return f"{name} is not here (looked for at {where}): fetch it{f' ({about})' * bool(about)} by `{command}`"
 
@@ -158,18 +205,3 @@ def read_pipeline(folder: Path, **options: Any) -> Any:
         logging.disable_progress_bar()
     pipelines: Any = DiffusionPipeline
     return pipelines.from_pretrained(folder, use_safetensors=True, local_files_only=True, **options)
-
-
-@contextmanager
-def loading(source: Checkpoint | Path) -> Iterator[tuple[str, Path]]:
-    """The name and the folder of an estimator of the hub, or of one that was saved, while it is loaded.
-
-    Raises UnderpaintingError where it is missing, or whatever goes wrong in loading it.
-    """
-    folder = source if isinstance(source, Path) else source.require()
-    try:
-        yield source.name, folder
-    except Exception as error:
-        raise UnderpaintingError(
-            f"estimator {source.name!r} in {folder} cannot be loaded: {reason(error)}"
-        ) from None

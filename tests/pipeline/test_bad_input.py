@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from underpainting import UnderpaintingError
 from underpainting.cli import main
 from underpainting.controls import shuffled
-from underpainting.diffusion import Model, attach, load, use_scheduler
+from underpainting.diffusion import Model, attach, load
 from underpainting.observers.classifiers import load_classifier
 from underpainting.observers.estimators import load_estimator
 from underpainting.probes import (
@@ -30,9 +30,9 @@ from underpainting.probes import (
     spearman,
 )
 from underpainting.records import PROMPTS, SCORES, atomic_folder, make_table, read_table, write_table
-from underpainting.study.config import parse_config, read_config
-from underpainting.study.folder import create_study, open_study
-from underpainting.study.prompts import PromptRow, read_prompts
+from underpainting.study.request.config import parse_config, read_config
+from underpainting.study.request.prompts import PromptRow, read_prompts
+from underpainting.study.study import create_study, open_study
 
 
 @dataclass
@@ -213,7 +213,7 @@ CASES: list[Case] = [
     ("edit of another type", denoise(watch=["mid.0"], edit=lambda layer, step, x: x.double()), "keep"),
     ("edit to infinity", denoise(watch=["mid.0"], edit=lambda layer, step, x: x / 0), "non-finite"),
     ("odd size", denoise(height=33), "that 8 divides"),
-    ("scheduler unknown", lambda at: use_scheduler(at.model, "fast"), "unknown scheduler fast: use one of"),
+    ("scheduler unknown", lambda at: at.model.use_scheduler("fast"), "unknown scheduler fast: use one of"),
     ("no such folder", lambda at: load(at.folder / "no"), "no folder"),
     ("no pipeline in the folder", lambda at: load(at.folder), "no model_index.json"),
     ("a file for a pipeline", lambda at: load(at.file("x", "model.ckpt")), "is a file"),

@@ -15,8 +15,8 @@ from underpainting import UnderpaintingError
 from underpainting.diffusion import Layer, Model
 from underpainting.probes import Moments, ProbeSet, TokenMeans, load_sums, save_sums
 from underpainting.probes.probe import Best, Entry, Key, ProbeLayer
-from underpainting.study.config import StudyConfig, config_toml, parse_config, read_config
-from underpainting.study.prompts import read_prompts
+from underpainting.study.request.config import StudyConfig, config_toml, parse_config, read_config
+from underpainting.study.request.prompts import read_prompts
 
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

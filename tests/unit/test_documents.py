@@ -1,10 +1,22 @@
-"""Links of the README and the docs lead somewhere, and the README names every command."""
+"""Pages say what is so: links lead somewhere; commands, options, Python names and paths are there."""
 
 import re
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from shlex import split
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from typer.exceptions import TyperException
+from typer.main import get_command
+
+import underpainting
+from underpainting.cli import command_line
+from underpainting.cli._options import given_settings
+from underpainting.study.request.config import parse_config
+from underpainting.study.request.presets import with_preset
 
 ROOT = Path(__file__).parents[2]
 # Pages that are read outside the repository too (on the package's page) link by address.
@@ -15,11 +27,31 @@ DOCUMENTS = sorted(
     for folder in (".", "docs", "docs/errors", "studio", "src/underpainting/stilllife")
     for path in (ROOT / folder).glob("*.md")
 )
+COMMANDS: dict[str, Any] = get_command(command_line()).commands  # type: ignore[attr-defined]
+GROUPS = ("controls", "estimators", "classifiers", "commands", "adapters")  # of entry points
+FOREIGN = {"--help", "--version", "--install-completion"}  # what every command has, or the line without one
 
 
 def prose(path: Path) -> str:
     """A page's text without its blocks of code."""
     return re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+
+
+def inline_code(path: Path) -> list[str]:
+    """What stands between backticks in a page's text, on one line each."""
+    return [" ".join(code.split()) for code in re.findall(r"(?<!`)`([^`]+)`(?!`)", prose(path))]
+
+
+def blocks(path: Path) -> list[tuple[str, str]]:
+    """A page's blocks of code: language and contents."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+    return [(language, code) for language, code in found]
+
+
+def whole_commands(path: Path) -> list[str]:
+    """Commands of ours that a page's blocks of code give, without their comments."""
+    lines = "\n".join(code for language, code in blocks(path) if not language).replace("\\\n", " ")
+    return [line for line in lines.splitlines() if re.match(r"underpainting [a-z]", line)]
 
 
 def links(path: Path) -> list[str]:
@@ -58,10 +90,76 @@ def test_every_page_is_in_the_index_of_the_docs() -> None:
 
 
 def test_the_readme_names_every_command() -> None:
-    from typer.main import get_command
-
-    from underpainting.cli import app
-
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"underpainting ([a-z-]+)", readme))
-    assert set(get_command(app).commands) <= named  # type: ignore[attr-defined]
+    assert set(COMMANDS) <= set(re.findall(r"underpainting ([a-z-]+)", readme))
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_commands_of_the_blocks_can_be_given(name: str) -> None:
+    for line in whole_commands(ROOT / name):
+        command, *arguments = split(line, comments=True)[1:]
+        assert command in COMMANDS, f"{name}: {line}: there is no such command"
+        try:
+            given = COMMANDS[command].make_context(command, arguments).params
+        except TyperException as error:
+            raise AssertionError(f"{name}: {line}: {error.format_message()}") from None
+        if command == "init":
+            settings = {key: value for key, value in given.items() if key not in ("study", "preset")}
+            parse_config(with_preset(given["preset"], given_settings(settings)), f"{name}: {line}")
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_options_that_the_text_names_are_there(name: str) -> None:
+    known = set().union(*map(options, COMMANDS.values()))
+    for code in inline_code(ROOT / name):
+        words = code.removeprefix("underpainting ").split()
+        assert not code.startswith("underpainting ") or words[0] in COMMANDS, f"{name}: {code} is no command"
+        named = {word.partition("=")[0] for word in words if re.match(r"--[a-z]", word)}
+        if words and words[0] in COMMANDS:
+            unknown = named - options(COMMANDS[words[0]])
+        else:
+            unknown = named - known if code.startswith("--") else set()
+        assert not unknown, f"{name}: {code}: there is no {', '.join(sorted(unknown))}"
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_names_in_python_are_there(name: str) -> None:
+    python = [code for language, code in blocks(ROOT / name) if language == "python"]
+    for code in (*python, *inline_code(ROOT / name)):
+        for dotted in re.findall(r"(?<![\w/.\"-])underpainting((?:\.[A-Za-z_]+)+)", code):
+            assert is_there(dotted.split(".")[1:]), f"{name}: there is no underpainting{dotted}"
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_files_of_the_repository_that_pages_name_are_there(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    folders = "src|tests|benchmarks|studio|docs"
+    for path in re.findall(rf"(?<![\w/.])(?:{folders})/[\w./-]+[\w/]", prose(ROOT / name)):
+        assert (ROOT / path).exists(), f"{name}: {path} is not there"
+    for module in re.findall(r"python -m ((?:benchmarks|studio)(?:\.[a-z_]+)*)", text):
+        path = ROOT / module.replace(".", "/")
+        assert path.is_dir() or path.with_suffix(".py").is_file(), f"{name}: there is no {module}"
+
+
+def is_there(names: list[str]) -> bool:
+    """Whether a dotted name below the package is a public name, a module, or what is in one."""
+    if len(names) == 1 and names[0] in GROUPS:
+        return True
+    home, rest = "underpainting", names
+    while rest and find_spec(f"{home}.{rest[0]}") is not None:
+        home, rest = f"{home}.{rest[0]}", rest[1:]
+    if home == "underpainting" and rest[0] not in underpainting.__all__:
+        return False
+    thing: Any = import_module(home)
+    for name in rest:
+        if not hasattr(thing, name):
+            return False
+        thing = getattr(thing, name)
+    return True
+
+
+def options(command: Any) -> set[str]:
+    """The options that a command takes."""
+    return FOREIGN | {
+        name for parameter in command.params for name in parameter.opts if name.startswith("--")
+    }

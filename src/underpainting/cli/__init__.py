@@ -1,105 +1,52 @@
-"""The command line: one file a subcommand."""
+"""The command line: every module here is a command, but for those whose name begins with an underscore.
+
+A command is a function of its module's name, with `EXAMPLES`, the `PANEL` of the help that it stands in, and
+where in it (`PLACE`). Other packages add theirs by entry points of the group `underpainting.commands`: a
+name, and the module that holds them.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import Annotated, NoReturn
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
+from pkgutil import iter_modules
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.exceptions import Abort, TyperException
 
 import underpainting
-from underpainting.cli import (
-    capture,
-    classify,
-    compare,
-    demo,
-    doctor,
-    estimate,
-    experiment,
-    import_probes,
-    init,
-    intervene,
-    layers,
-    look,
-    nonlinear,
-    pull,
-    push,
-    replay,
-    report,
-    run,
-    transfer,
-    verify,
-)
 from underpainting.errors import Stopped, UnderpaintingError
 from underpainting.threads import wait_passively
 
 STOPPED = 130  # the shell's exit code of what Ctrl-C stopped
+PANELS = ("Study", "Ask", "Act", "Share")
+LAST = 99  # place of a command that says none
 
 
-def _examples(*lines: str) -> str:
-    return "\n\n".join(["Examples:", *lines])
-
-
-def _flowing(text: str) -> str:
-    """A docstring's paragraphs without their line ends, for a terminal of any width."""
-    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
-
-
-app = typer.Typer(
-    name="underpainting",
-    help="See what a latent diffusion model already knows about a picture while it is still noise.",
-    epilog=_examples(
-        "underpainting demo", "underpainting init STUDY --prompts prompts.csv", "underpainting run STUDY"
-    ),
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-)
-
-for command in (
-    init,
-    run,
-    demo,
-    layers,
-    estimate,
-    report,
-    classify,
-    compare,
-    look,
-    nonlinear,
-    transfer,
-    intervene,
-    experiment,
-    replay,
-    capture,
-    import_probes,
-    push,
-    pull,
-    doctor,
-    verify,
-):
-    name = command.__name__.rpartition(".")[2]
-    work = getattr(command, name)
-    words, examples = _flowing(work.__doc__), _examples(*command.EXAMPLES)
-    app.command(name.replace("_", "-"), help=words, epilog=examples)(work)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"underpainting {underpainting.__version__}")
-        raise typer.Exit
-
-
-@app.callback(invoke_without_command=True)
-def _start(
-    context: typer.Context,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
-    ] = False,
-) -> None:
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+def command_line() -> typer.Typer:
+    """The command line with all commands, panel by panel."""
+    app = typer.Typer(
+        name="underpainting",
+        help="See what a latent diffusion model already knows about a picture while it is still noise.",
+        epilog=_examples(
+            "underpainting demo", "underpainting init STUDY --prompts prompts.csv", "underpainting run STUDY"
+        ),
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+    )
+    app.callback(invoke_without_command=True)(_start)
+    for name, module in sorted(_modules(), key=_order):
+        work = getattr(module, name)
+        app.command(
+            name.replace("_", "-"),
+            help=_flowing(work.__doc__ or ""),
+            epilog=_examples(*module.EXAMPLES),
+            rich_help_panel=module.PANEL,
+        )(work)
+    return app
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -110,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     wait_passively()
     sys.path.append("")  # an estimator `module:Class` may lie in the current folder
     try:
-        code = app(
+        code = command_line()(
             args=None if arguments is None else list(arguments),
             prog_name="underpainting",
             standalone_mode=False,
@@ -126,6 +73,47 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if code == STOPPED:
         _leave("stopped", STOPPED)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _modules() -> Iterator[tuple[str, Any]]:
+    """Commands by name, and the modules that hold them."""
+    for module in iter_modules(__path__):
+        if not module.name.startswith("_"):
+            yield module.name, import_module(f"{__name__}.{module.name}")
+    for point in entry_points(group="underpainting.commands"):
+        yield point.name, point.load()
+
+
+def _order(command: tuple[str, Any]) -> tuple[int, str, int, str]:
+    name, module = command
+    panel = module.PANEL
+    known = PANELS.index(panel) if panel in PANELS else len(PANELS)
+    return known, panel, getattr(module, "PLACE", LAST), name
+
+
+def _examples(*lines: str) -> str:
+    return "\n\n".join(["Examples:", *lines])
+
+
+def _flowing(text: str) -> str:
+    """A docstring's paragraphs without their line ends, for a terminal of any width."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"underpainting {underpainting.__version__}")
+        raise typer.Exit
+
+
+def _start(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def _leave(message: str, code: int) -> NoReturn:

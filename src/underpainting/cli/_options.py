@@ -1,17 +1,26 @@
-"""Options that several commands share."""
+"""Arguments and options that several commands share, and those that a study's config gives."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_origin
 
 import typer
 
+from underpainting.errors import UnderpaintingError
+from underpainting.study.request.config import Option, options
 from underpainting.threads import ask_for
 
 EDIT = "Edit"
+AnyStudy = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of the study.")]
 DoneStudy = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of a study that is done.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Variant = Annotated[
+    str | None,
+    typer.Option(help="Of the pipeline's weights' files, such as fp16.", show_default="the plain ones"),
+]
 
 Kind = Annotated[
     str | None,
@@ -64,9 +73,101 @@ def edit_settings(
     kind: str | None, strength: float | None, steps: str | None, layers: str | None, branches: str | None
 ) -> dict[str, Any]:
     """The settings of an edit that were given. Raises UnderpaintingError where steps are not two numbers."""
-    from underpainting.cli.show import given, listed
-    from underpainting.uses.intervene import two_numbers
+    from underpainting.intervention.picture import two_numbers
 
     first, last = two_numbers(steps, "--steps", "-") if steps else (None, None)
-    options = {"kind": kind, "strength": strength, "first": first, "last": last}
-    return given({"": {**options, "layers": listed(layers), "branches": listed(branches)}})[""]
+    given: dict[str, Any] = {"kind": kind, "strength": strength, "first": first, "last": last}
+    given |= {"layers": listed(layers), "branches": listed(branches)}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def listed(text: str | None) -> list[str] | None:
+    """A comma-separated option as a list."""
+    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def numbers(text: str | None, option: str) -> list[int] | None:
+    """A comma-separated option as whole numbers. Raises UnderpaintingError where one is none."""
+    parts = listed(text)
+    try:
+        return None if parts is None else [int(part) for part in parts]
+    except ValueError:
+        raise UnderpaintingError(f"{option} {text}: give whole numbers with commas between") from None
+
+
+def taking_settings(required: Sequence[str]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command whose last parameter is `**settings` the first settings of a config as options.
+
+    The others are given by `--set section.key=value`. required: those that have no default here.
+    """
+
+    def taking(command: Callable[..., None]) -> Callable[..., None]:
+        own = signature(command, eval_str=True)
+        fixed = [one for one in own.parameters.values() if one.kind is not Parameter.VAR_KEYWORD]
+        first = {name: option for name, option in options().items() if option.is_first}
+        ordered = sorted(first, key=lambda name: name not in required)
+        added = [_parameter(name, first[name], name in required) for name in ordered]
+        parameters = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in [*added, *fixed[1:], _SET]]
+        command.__signature__ = own.replace(parameters=[fixed[0], *parameters])  # type: ignore[attr-defined]
+        command.__annotations__ = {one.name: one.annotation for one in [*parameters, fixed[0]]}
+        return command
+
+    return taking
+
+
+def given_settings(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The settings that were given, section by section, of what a command that takes them was called with.
+
+    Raises UnderpaintingError where a `--set` is none.
+    """
+    known, sections = options(), dict[str, dict[str, Any]]()
+    kinds = {(option.section, option.key): option for option in known.values()}
+    for name, value in settings.items():
+        if name != _SET.name and value is not None:
+            option = known[name]
+            sections.setdefault(option.section, {})[option.key] = _value(option, value)
+    for text in settings[_SET.name] or ():
+        place, equals, value = text.partition("=")
+        section, _, key = place.strip().partition(".")
+        if not (equals and key):
+            raise UnderpaintingError(f"--set {text}: give section.key=value, such as run.batch_size=16")
+        kind = kinds.get((section, key))
+        sections.setdefault(section, {})[key] = value.strip() if kind is None else _value(kind, value.strip())
+    return sections
+
+
+def _value(option: Option, value: Any) -> Any:
+    return listed(value) if get_origin(option.field.annotation) is tuple else value
+
+
+def _parameter(name: str, option: Option, required: bool) -> Parameter:
+    kinds = {type(None), *(get_args(option.field.annotation) or [option.field.annotation])}
+    kind: Any = next((of for of in (int, float) if of in kinds), str)
+    several = get_origin(option.field.annotation) is tuple
+    words = f"{option.field.description}{' With commas between.' if several else ''}"
+    default = option.field.default
+    shown = ",".join(default) if isinstance(default, tuple) else str(default)
+    if required or default is None or option.field.default_factory is not None:
+        shown = ""
+    about = typer.Option(help=words, show_default=shown or False)
+    return Parameter(
+        name,
+        Parameter.KEYWORD_ONLY,
+        default=Parameter.empty if required else None,
+        annotation=Annotated[kind if required else kind | None, about],
+    )
+
+
+_SET = Parameter(
+    "set",
+    Parameter.KEYWORD_ONLY,
+    default=None,
+    annotation=Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SECTION.KEY=VALUE",
+            help="Any other setting of study.toml, such as run.batch_size=16; may be given again.",
+            show_default=False,
+        ),
+    ],
+)

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from underpainting.cli._options import Threads
+from underpainting.cli._options import AnyStudy, Threads
 
+PANEL = "Share"
 EXAMPLES = (
     "underpainting capture STUDY --layers up.3.0 --steps 1,3,8,15",
     "underpainting capture STUDY --split fit --branches conditional,unconditional --dtype float32",
@@ -18,7 +19,7 @@ ASK_ABOVE = 10_000_000_000  # bytes
 
 
 def capture(
-    folder: Annotated[Path, typer.Argument(help="Folder of the study.")],
+    study: AnyStudy,
     out: Annotated[Path, typer.Option(help="Folder for the activations, one file an image.")] = Path(
         "captures"
     ),
@@ -43,17 +44,17 @@ def capture(
     What it takes on disk is printed first. Images that are there already are not made again. The study need
     not be run, and is not changed. `underpainting.Captures` reads the folder.
     """
-    from underpainting.cli.progress import MISSING, progress
+    from underpainting.cli._options import listed, numbers
     from underpainting.errors import UnderpaintingError
+    from underpainting.screen import MISSING, progress
 
     with progress():
-        from underpainting.cli.show import listed, numbers
-        from underpainting.uses.capture import carry_out
+        from underpainting.captures.write import carry_out, plan_capture
+        from underpainting.study.study import open_study
         from underpainting.weights import readable
-        from underpainting.workflow import plan_capture
 
         plan = plan_capture(
-            folder,
+            open_study(study),
             out,
             layers=listed(layers),
             steps=numbers(steps, "--steps"),

@@ -7,25 +7,40 @@ from typing import Annotated
 
 import typer
 
+from underpainting.cli._options import Json
+
+PANEL = "Ask"
 EXAMPLES = ("underpainting compare demo permuted", "underpainting compare early late later --json")
 
 
 def compare(
-    folders: Annotated[list[Path], typer.Argument(help="Folders of studies that are done.")],
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    studies: Annotated[
+        list[Path], typer.Argument(metavar="STUDY...", help="Folders of studies that are done.")
+    ],
+    json: Json = False,
 ) -> None:
     """Set studies side by side: models, checkpoints, layers, estimators.
 
     Scores are those of the last step at each study's own best layers, with 95 % intervals; differences from
     the first study are paired by prompt, over the prompts that both have.
     """
-    from dataclasses import asdict
+    from underpainting.cli._screen import interval, rows_as_json, table
+    from underpainting.findings import compare_studies
+    from underpainting.vocabulary import METRICS
 
-    from underpainting.cli.show import as_json, comparison
-    from underpainting.workflow import compare as work
-
-    found = work(folders)
+    compared = compare_studies(studies)
     if json:
-        as_json([asdict(row) for row in found])
-    else:
-        comparison(found)
+        rows_as_json(compared)
+        return
+    columns = ["property", "metric", "study", "layer", "mean", "95 % interval", "pictures"]
+    columns += ["difference", "95 % interval", "prompts shared"]
+    rows = []
+    for row in compared:
+        difference = ["-", "-", "-"]
+        if row.difference is not None:
+            within = interval(row.difference_low, row.difference_high)
+            difference = [f"{row.difference:+.3f}", within, str(row.shared)]
+        within = interval(row.low, row.high)
+        own = [row.property, METRICS[row.metric], row.study, row.layer, row.mean, within, row.pictures]
+        rows.append([*own, *difference])
+    table(columns, rows, keys=4)

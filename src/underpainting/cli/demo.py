@@ -7,23 +7,26 @@ from typing import Annotated
 
 import typer
 
-from underpainting.cli._options import Threads
+from underpainting.cli._options import Json, Threads
 
+PANEL, PLACE = "Study", 1
 EXAMPLES = ("underpainting demo", "underpainting demo elsewhere --full --json")
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Folder to make the study in.")] = Path("demo"),
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="Folder to make the study in.")] = Path(
+        "demo"
+    ),
     full: Annotated[bool, typer.Option("--full", help="Costly controls too, on all test pictures.")] = False,
     threads: Threads = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Study the bundled still life: init, run and report in one. Again: go on, or say done."""
-    from underpainting.cli.progress import SHARDS, progress
+    from underpainting.cli._screen import finish
+    from underpainting.screen import SHARDS, progress
 
     with progress(SHARDS) as shown:
-        from underpainting.cli.finish import finish
-        from underpainting.workflow import demo as work
+        from underpainting import workflow
 
-        study = work(folder, shown, full=full)
-    finish(study, json)
+        done = workflow.demo(study, shown, full=full)
+    finish(done, json)

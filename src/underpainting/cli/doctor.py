@@ -7,35 +7,46 @@ from typing import Annotated
 
 import typer
 
+from underpainting.cli._options import Json
+
+PANEL, PLACE = "Study", 7
 EXAMPLES = ("underpainting doctor", "underpainting doctor STUDY", "underpainting doctor STUDY --json")
 
 
 def doctor(
-    folder: Annotated[Path | None, typer.Argument(help="Folder of a study; none: all that is known.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    study: Annotated[
+        Path | None, typer.Argument(metavar="[STUDY]", help="Folder of a study; none: all that is known.")
+    ] = None,
+    json: Json = False,
 ) -> None:
     """Say for all weights that a study needs whether they are here, and how to get those that are not.
 
     Model, estimators and classifier: where each was looked for, its size, its licence, and the command that
     fetches it. Nothing is loaded or fetched. The exit code is 1 where something is missing.
     """
-    from dataclasses import asdict
-
-    from underpainting.cli.show import as_json, table
+    from underpainting.cli._screen import rows_as_json, table
+    from underpainting.observers.needs import known_needs
+    from underpainting.study.environment import study_needs
+    from underpainting.study.study import open_study
     from underpainting.weights import readable
-    from underpainting.workflow import doctor as work
 
-    found = work(folder)
+    weights = known_needs() if study is None else study_needs(open_study(study).config)
     if json:
-        as_json([asdict(needed) for needed in found])
+        rows_as_json(weights)
     else:
         rows = [
-            [of.part, of.name, "yes" if of.here else "no", readable(of.size) if of.size else "-", of.licence]
-            for of in found
+            [
+                one.part,
+                one.name,
+                "yes" if one.here else "no",
+                readable(one.size) if one.size else "-",
+                one.licence,
+            ]
+            for one in weights
         ]
-        table(["part", "name", "here", "size", "licence"], rows)
-        for of in found:
-            if not of.here:
-                typer.echo(of.line)
-    if not all(of.here for of in found):
+        table(["part", "name", "here", "size", "licence"], rows, keys=2)
+        for one in weights:
+            if not one.here:
+                typer.echo(one.line)
+    if not all(one.here for one in weights):
         raise typer.Exit(1)

@@ -2,49 +2,49 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from underpainting.cli._options import Threads
+from underpainting.cli._options import AnyStudy, Json, Threads
 
+PANEL, PLACE = "Study", 3
 EXAMPLES = ("underpainting estimate STUDY", "underpainting estimate STUDY --no-time --json")
 
 
 def estimate(
-    folder: Annotated[Path, typer.Argument(help="Folder of the study.")],
+    study: AnyStudy,
     time: Annotated[bool, typer.Option(help="Measure the time on two pictures.")] = True,
     threads: Threads = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    json: Json = False,
 ) -> None:
     """Tell what a study will cost before it runs: pictures, evaluations, moments, memory, disk, time."""
     from dataclasses import asdict
 
-    from underpainting.cli.progress import progress
+    from underpainting.cli._screen import as_json, table
+    from underpainting.screen import progress
 
     with progress() as shown:
-        from underpainting.cli.show import as_json, table
-        from underpainting.study.environment import open_workshop, use_threads
+        from underpainting.progress import duration
+        from underpainting.study.environment import load_study, use_threads
         from underpainting.study.estimate import estimate as work
-        from underpainting.study.folder import open_study
-        from underpainting.study.progress import duration
+        from underpainting.study.study import open_study
         from underpainting.weights import readable
 
-        study = open_study(folder)
-        use_threads(study)
-        found = work(study, open_workshop(study.config), measure_time=time, progress=shown)
+        opened = open_study(study)
+        use_threads(opened)
+        cost = work(opened, load_study(opened.config), measure_time=time, progress=shown)
     if json:
-        as_json(asdict(found))
+        as_json(asdict(cost))
         return
     rows = [
-        ["pictures", f"{found.pictures} ({found.fit} fit, {found.calibrate} calibrate, {found.test} test)"],
-        ["made already", str(found.pictures_made)],
-        ["network evaluations", str(found.evaluations)],
-        ["probes", f"{found.probes} ({found.layers} layers, {found.steps} steps)"],
-        ["moments", readable(found.moments_bytes)],
-        ["memory", f"{readable(found.memory_bytes)} besides the model's {readable(found.model_bytes)}"],
-        ["disk", readable(found.disk_bytes)],
-        ["time", "not measured" if found.seconds is None else duration(found.seconds)],
+        ["pictures", f"{cost.pictures} ({cost.fit} fit, {cost.calibrate} calibrate, {cost.test} test)"],
+        ["made already", str(cost.pictures_made)],
+        ["network evaluations", str(cost.evaluations)],
+        ["probes", f"{cost.probes} ({cost.layers} layers, {cost.steps} steps)"],
+        ["moments", readable(cost.moments_bytes)],
+        ["memory", f"{readable(cost.memory_bytes)} besides the model's {readable(cost.model_bytes)}"],
+        ["disk", readable(cost.disk_bytes)],
+        ["time", "not measured" if cost.seconds is None else duration(cost.seconds)],
     ]
     table(["what", "how much"], rows)

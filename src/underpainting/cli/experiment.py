@@ -8,6 +8,7 @@ import typer
 
 from underpainting.cli._options import Branches, DoneStudy, Json, Kind, Layers, Steps, Strength, Threads
 
+PANEL, PLACE = "Act", 2
 EXAMPLES = (
     "underpainting experiment demo --pictures 100 --trials 3",
     "underpainting experiment demo --aim shading --edit covariance --strength 2.5 --steps 1-8",
@@ -38,20 +39,23 @@ def experiment(
     the others are carry, strength 2, steps 1 to 5, all layers, conditional branch. `intervene` takes up what
     was chosen, the report shows the scores.
     """
-    from dataclasses import asdict
-
-    from underpainting.cli.progress import BATCHES, progress
+    from underpainting.cli._options import edit_settings
+    from underpainting.cli._screen import interval, rows_as_json, table
+    from underpainting.screen import BATCHES, progress
 
     size = {"pictures": pictures, "trials": trials}
     with progress(BATCHES) as shown:
-        from underpainting.cli._options import edit_settings
-        from underpainting.cli.show import as_json, interval, table
-        from underpainting.workflow import experiment as work
+        from underpainting.intervention.act import experiment as act
+        from underpainting.report import write_report
+        from underpainting.study.study import open_study
 
-        settings = edit_settings(edit, strength, steps, layers, branches)
-        found = work(study, aim=aim, **size, settings=settings, vary=vary, progress=shown)
+        settings, opened = edit_settings(edit, strength, steps, layers, branches), open_study(study)
+        means = act(opened, aim=aim, **size, settings=settings, vary=vary, progress=shown)
+        if not vary:
+            shown.phase("writing the report")
+            write_report(opened)
     if json:
-        as_json([asdict(row) for row in found])
+        rows_as_json(means)
         return
     columns = ["aim", "condition", "property", "metric", "pictures", "trials", "mean", "95 % interval"]
     rows = [
@@ -59,6 +63,6 @@ def experiment(
             *(row.aim, row.condition, row.property, row.metric, row.pictures, row.trials, row.mean),
             *(interval(row.low, row.high), row.above, interval(row.above_low, row.above_high)),
         ]
-        for row in found
+        for row in means
     ]
     table([*columns, "edit above it", "95 % interval"], rows, keys=4)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+PANEL = "Share"
 EXAMPLES = (
     "underpainting import-probes probe_checkpoints/large_syn_dataset PROBES",
     "underpainting import-probes my_checkpoints PROBES --property shading",
@@ -25,9 +26,16 @@ def import_probes(
 
     `ProbeSet.load` reads it; steps count from 1, and a two-class probe reads the difference of its outputs.
     """
-    from underpainting.workflow import import_probes as work
+    from underpainting.errors import UnderpaintingError
+    from underpainting.probes import import_published
+    from underpainting.records import atomic_folder
 
-    probes = work(folder, out, property)
+    probes = import_published(folder, property)
+    if out.exists():
+        raise UnderpaintingError(f"{out} is there already; name another folder")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_folder(out) as temporary:
+        probes.save(temporary)
     layers = ", ".join(layer.name for layer in probes.layers)
     typer.echo(f"{len(probes.entries)} probes of {', '.join(probes.properties)} at {layers}")
     typer.echo(f"done: {out}")

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from underpainting.cli._options import Branches, DoneStudy, Json, Kind, Layers, Steps, Strength, Threads
 
-if TYPE_CHECKING:
-    from underpainting.uses.intervene import Intervened
-    from underpainting.workflow.acting import Batch
-
+PANEL, PLACE = "Act", 1
 TARGET, MANY = "Target", "Many pictures"
 EXAMPLES = (
     'underpainting intervene demo --prompt "a blue mug on a wooden floor" --seed 7 --move 0.2,-0.1',
@@ -93,88 +90,33 @@ def intervene(
     steps 1 to 5, and other targets covariance, strength 5, steps 1 to 8, in all layers of the conditional
     branch.
     """
-    from underpainting.cli.progress import ANEW, MISSING, progress
     from underpainting.errors import UnderpaintingError
+    from underpainting.screen import ANEW, MISSING, progress
 
     if (prompt is None) == (prompts is None):
         raise UnderpaintingError("give --prompt for one picture, or --prompts FILE for many")
     if (mask and prompts) or (masks and prompt is not None):
         raise UnderpaintingError("--mask FILE goes with --prompt, --masks FOLDER with --prompts")
     with progress(ANEW if prompts is None else MISSING) as shown:
+        from underpainting.cli._intervened import show_batch, show_one
         from underpainting.cli._options import edit_settings
-        from underpainting.uses.intervene import two_numbers
-        from underpainting.workflow import intervene as work
-        from underpainting.workflow import intervene_many
+        from underpainting.intervention import act
+        from underpainting.intervention.picture import two_numbers
+        from underpainting.study.study import open_study
 
         right, down = two_numbers(move, "--move", ",") if move else (0.0, 0.0)
         asked: dict[str, Any] = {"right": right, "down": down, "scale": scale, "angle": rotate}
         asked |= {"mirrored": mirror, "nearer": nearer, "relit": relight}
-        settings = edit_settings(edit, strength, steps, layers, branches)
+        edited = edit_settings(edit, strength, steps, layers, branches)
+        opened = open_study(study)
         if prompts is not None:
-            batch = intervene_many(study, str(prompts), asked, settings, masks=masks, out=out, progress=shown)
+            batch = act.intervene_many(
+                opened, str(prompts), asked, edited, masks=masks, out=out, progress=shown
+            )
         else:
             one = {"prompt": prompt, "seed": seed, **asked}
-            made, home = work(study, one, settings, mask=mask, out=out, progress=shown)
+            made, home = act.intervene(opened, one, edited, mask=mask, out=out, progress=shown)
     if prompts is not None:
-        _show_batch(batch, json)
+        show_batch(batch, json)
     else:
-        _show_one(made, home, json)
-
-
-def _show_one(made: Intervened, home: Path, json: bool) -> None:
-    from underpainting.cli.show import as_json, table
-    from underpainting.uses.intervene import measure
-
-    if json:
-        as_json({"folder": str(home), **_about(made)})
-        return
-    agree = {name: made.scores[name, "target"] for name in made.plan.properties}
-    rows: list[list[object]] = [
-        [f"{name}, {measure(name)} with the target", *of] for name, of in agree.items()
-    ]
-    if made.before.seen is not None:
-        rows.append(["class", made.before.seen, made.after.seen])
-    table(["", "unedited", "edited"], rows)
-    for sentence in made.advice:
-        typer.echo(sentence)
-    typer.echo(f"done: {home / 'strip.png'}")
-
-
-def _show_batch(batch: Batch, json: bool) -> None:
-    from underpainting.cli.show import as_json, table
-    from underpainting.uses.intervene import measure
-
-    if json:
-        pictures = {image: _about(made) for image, made in batch.made.items()}
-        as_json({"folder": str(batch.folder), "pictures": pictures, "left_out": batch.left_out})
-        return
-    for name in dict.fromkeys(name for made in batch.made.values() for name in made.plan.properties):
-        rows = [
-            [
-                image,
-                *made.scores[name, "target"],
-                made.before.seen,
-                made.after.seen,
-                _said(made.followed[name]),
-            ]
-            for image, made in batch.made.items()
-            if name in made.plan.properties
-        ]
-        columns = ["picture", "unedited", "edited", "class", "class edited", "followed"]
-        typer.echo(f"{name}, {measure(name)} with the target")
-        table(columns, rows)
-    followed = sum(all(made.followed.values()) for made in batch.made.values())
-    left = f"; {len(batch.left_out)} left out" if batch.left_out else ""
-    typer.echo(f"{followed} of {len(batch.made)} pictures follow their target{left}")
-    typer.echo(f"done: {batch.folder}")
-
-
-def _about(made: Intervened) -> dict[str, Any]:
-    scores = {" ".join(filter(None, key)): pair for key, pair in made.scores.items()}
-    both = {name: {"unedited": old, "edited": edited} for name, (old, edited) in scores.items()}
-    seen = {"unedited": made.before.seen, "edited": made.after.seen}
-    return {"scores": both, "class": seen, "followed": made.followed, "advice": made.advice}
-
-
-def _said(yes: bool) -> str:
-    return "yes" if yes else "no"
+        show_one(made, home, json)

@@ -7,43 +7,46 @@ from typing import Annotated
 
 import typer
 
-from underpainting.cli._options import Threads
+from underpainting.cli._options import DoneStudy, Json, Threads
 
+PANEL = "Ask"
 EXAMPLES = (
-    "underpainting look photo.jpg --study demo",
-    'underpainting look mug.png --study demo --prompt "a blue mug" --out mug-look.png',
+    "underpainting look demo photo.jpg",
+    'underpainting look demo mug.png --prompt "a blue mug" --out mug-look.png',
 )
 
 
 def look(
+    study: DoneStudy,
     picture: Annotated[Path, typer.Argument(help="A picture file.")],
-    study: Annotated[Path, typer.Option(help="A study that is done; its model and probes look.")] = Path(
-        "demo"
-    ),
     prompt: Annotated[str, typer.Option(help="What the model is told.")] = "",
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
     out: Annotated[
         Path | None, typer.Option(help="PNG file to write.", show_default="beside the picture")
     ] = None,
     threads: Threads = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    json: Json = False,
 ) -> None:
     """Show a picture to a study's model at each step's noise level, and draw what its probes read there.
 
     The picture is cut square and scaled to the model's size. Printed are the scores of what is read against
     the estimator's map of the picture itself.
     """
-    from underpainting.cli.progress import progress
+    from underpainting.cli._screen import as_json, table
+    from underpainting.screen import progress
 
     target = out or picture.with_name(f"{picture.stem}-look.png")
     with progress() as shown:
-        from underpainting.cli.show import as_json, table
-        from underpainting.workflow import look as work
+        from underpainting.questions.look import look as ask
+        from underpainting.records import write_bytes
+        from underpainting.report.answers import look_png
+        from underpainting.study.study import open_study
 
-        scores = work(picture, study, prompt=prompt, seed=seed, out=target, progress=shown)
+        looked = ask(open_study(study), picture, prompt=prompt, seed=seed, progress=shown)
+        write_bytes(target, look_png(looked))
     if json:
-        as_json(scores)
+        as_json(looked.scores)
     else:
-        steps = len(next(iter(scores.values())))
-        table(["step", *scores], [[i + 1, *(of[i] for of in scores.values())] for i in range(steps)])
+        by_step = zip(*looked.scores.values(), strict=True)
+        table(["step", *looked.scores], [[step, *row] for step, row in enumerate(by_step, start=1)])
     typer.echo(f"done: {target}", err=json)

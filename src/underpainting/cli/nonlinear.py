@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from underpainting.cli._options import Threads
+from underpainting.cli._options import DoneStudy, Json, Threads
 
+PANEL = "Ask"
 EXAMPLES = ("underpainting nonlinear demo", "underpainting nonlinear demo --pictures 120 --json")
 
 
 def nonlinear(
-    folder: Annotated[Path, typer.Argument(help="Folder of a study that is done.")],
+    study: DoneStudy,
     pictures: Annotated[int, typer.Option(min=4, help="Fit pictures to train on; half as many test.")] = 60,
     threads: Threads = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    json: Json = False,
 ) -> None:
     """Ask whether a linear probe reads all there is: train two-layer probes on the same activations.
 
@@ -25,23 +25,22 @@ def nonlinear(
     stands a linear probe of the last layer of every block at once, on the finest grid. The study is not
     changed.
     """
-    from dataclasses import asdict
-
-    from underpainting.cli.progress import progress
+    from underpainting.cli._screen import interval, rows_as_json, table
+    from underpainting.screen import progress
 
     with progress() as shown:
-        from underpainting.cli.show import as_json, interval, table
+        from underpainting.questions.nonlinear import nonlinear as ask
+        from underpainting.study.study import open_study
         from underpainting.vocabulary import METRICS
-        from underpainting.workflow import nonlinear as work
 
-        found = work(folder, pictures, shown)
+        answer = ask(open_study(study), pictures, shown)
     if json:
-        as_json([asdict(row) for row in found])
+        rows_as_json(answer)
         return
     columns = ["property", "layer", "step", "metric", "solved", "by gradient", "two layers", "gain"]
     columns += ["95 % interval", "ceiling", "stacked", "its ceiling"]
     rows = []
-    for r in found:
+    for r in answer:
         row = [r.property, r.layer, r.step, METRICS[r.metric], r.solved, r.gradient, r.two_layer, r.gain]
         rows.append([*row, interval(r.low, r.high), r.ceiling, r.stacked, r.stacked_ceiling])
     table(columns, rows, keys=4)

@@ -7,20 +7,21 @@ from typing import Annotated
 
 import typer
 
+PANEL = "Share"
 EXAMPLES = ("underpainting pull OWNER/NAME STUDY", "underpainting pull OWNER/NAME STUDY --revision v1")
 
 
 def pull(
     repository: Annotated[str, typer.Argument(help="OWNER/NAME on the hub.")],
-    folder: Annotated[Path, typer.Argument(help="Folder to make the study in.")],
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="Folder to make the study in.")],
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit.", show_default="main")] = None,
 ) -> None:
     """Fetch a study from the Hugging Face hub, and check all its files.
 
     `ProbeSet.from_pretrained` fetches probes that stand alone.
     """
-    from underpainting.workflow import pull as work
+    from underpainting.sharing import pull as fetch
 
-    study = work(repository, folder, revision=revision)
-    typer.echo(f"{len(study.rows)} pictures, {'done' if study.done else 'not finished'}")
-    typer.echo(f"done: {folder}")
+    pulled = fetch(repository, study, revision=revision)
+    typer.echo(f"{len(pulled.rows)} pictures, {'done' if pulled.is_done else 'not finished'}")
+    typer.echo(f"done: {study}")

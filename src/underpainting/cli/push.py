@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from underpainting.cli._options import DoneStudy
+
+PANEL = "Share"
 EXAMPLES = (
     "underpainting push STUDY OWNER/NAME --private",
     "underpainting push STUDY OWNER/NAME --probes",
@@ -14,7 +16,7 @@ EXAMPLES = (
 
 
 def push(
-    folder: Annotated[Path, typer.Argument(help="Folder of a study that is done.")],
+    study: DoneStudy,
     repository: Annotated[str, typer.Argument(help="OWNER/NAME on the hub; made if it is not there.")],
     probes: Annotated[bool, typer.Option("--probes", help="Its probes alone, as a model.")] = False,
     private: Annotated[bool, typer.Option("--private", help="Make the repository private.")] = False,
@@ -23,7 +25,8 @@ def push(
 
     Log in by `hf auth login` first. Prompts, pictures, labels and what study.toml names are all uploaded.
     """
-    from underpainting.workflow import push as work
+    from underpainting.sharing import push as upload
+    from underpainting.study.study import open_study
 
-    address = work(folder, repository, probes_only=probes, private=private or None)
+    address = upload(open_study(study), repository, probes_only=probes, private=private or None)
     typer.echo(f"done: {address}")

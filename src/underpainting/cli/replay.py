@@ -9,6 +9,7 @@ import typer
 
 from underpainting.cli._options import DoneStudy, Json, Threads
 
+PANEL = "Act"
 EXAMPLES = ("underpainting replay demo demo/interventions/0123456789ab",)
 
 
@@ -19,13 +20,14 @@ def replay(
     json: Json = False,
 ) -> None:
     """Make an intervention's picture again, and compare it bit for bit; exit with 1 where it differs."""
-    from underpainting.cli.progress import progress
+    from underpainting.cli._screen import as_json
+    from underpainting.screen import progress
 
     with progress() as shown:
-        from underpainting.cli.show import as_json
-        from underpainting.workflow import replay as work
+        from underpainting.intervention.act import replay as act
+        from underpainting.study.study import open_study
 
-        again = work(study, folder, progress=shown)
+        again = act(open_study(study), folder, progress=shown)
     if json:
         about = {"same": again.same, "pixels_that_differ": again.pixels, "largest_difference": again.largest}
         as_json({"folder": str(folder), **about})

@@ -7,8 +7,12 @@ from typing import Annotated
 
 import typer
 
+from underpainting.cli._options import DoneStudy
+
+PANEL, PLACE = "Study", 5
 EXAMPLES = (
     "underpainting report STUDY",
+    "underpainting report STUDY --title 'What the still life knows'",
     "underpainting report STUDY --title 'What the still life knows'",
     "underpainting report STUDY --figures",
     "underpainting report STUDY --growth CHECKPOINTS",
@@ -16,7 +20,7 @@ EXAMPLES = (
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="Folder of a study that is done.")],
+    study: DoneStudy,
     figures: Annotated[
         bool, typer.Option("--figures", help="Every figure as SVG and PNG, its table as CSV beside it, too.")
     ] = False,
@@ -28,15 +32,21 @@ def report(
     ] = None,
     title: Annotated[
         str | None,
-        typer.Option(help="The report's title, kept for later ones; the folder's name if it is empty."),
+        typer.Option(
+            help="The report's title, kept for later ones; the folder's name if it is empty.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Write the report of a study that is done, one self-contained HTML file."""
-    from underpainting.cli.progress import progress
+    from underpainting.screen import progress
 
     with progress() as shown:
-        from underpainting.workflow import report as work
+        from underpainting import workflow
+        from underpainting.study.study import open_study
 
-        files = work(folder, figures=figures, growth=growth, title=title, progress=shown)
+        files = workflow.report(
+            open_study(study), figures=figures, growth=growth, title=title, progress=shown
+        )
     for written in files:
         typer.echo(f"done: {written}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from underpainting.cli._options import Threads
+from underpainting.cli._options import AnyStudy, Json, Threads
 
+PANEL, PLACE = "Study", 4
 EXAMPLES = (
     "underpainting run STUDY",
     "underpainting run STUDY --workers 2",
@@ -17,7 +17,7 @@ EXAMPLES = (
 
 
 def run(
-    folder: Annotated[Path, typer.Argument(help="Folder of the study.")],
+    study: AnyStudy,
     workers: Annotated[
         int, typer.Option(min=1, help="Processes that make pictures; the CPUs are shared out among them.")
     ] = 1,
@@ -25,14 +25,14 @@ def run(
         float, typer.Option(min=0, max=1, help="Share of pictures that may be set aside as unsound.")
     ] = 0.05,
     threads: Threads = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Run a study, or go on with it from its last whole shard; write its report and print its results."""
-    from underpainting.cli.progress import SHARDS, progress
+    from underpainting.cli._screen import finish
+    from underpainting.screen import SHARDS, progress
 
     with progress(SHARDS) as shown:
-        from underpainting.cli.finish import finish
-        from underpainting.workflow import run as work
+        from underpainting import workflow
 
-        study = work(folder, progress=shown, workers=workers, max_set_aside=max_set_aside)
-    finish(study, json)
+        done = workflow.run(study, progress=shown, workers=workers, max_set_aside=max_set_aside)
+    finish(done, json)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from underpainting.cli._options import Threads
+from underpainting.cli._options import DoneStudy, Json, Threads
 
+PANEL = "Ask"
 EXAMPLES = (
     "underpainting transfer demo --leave-out mug,car,lemon",
     "underpainting transfer demo --prompts unseen.csv --json",
@@ -17,7 +17,7 @@ EXAMPLES = (
 
 
 def transfer(
-    folder: Annotated[Path, typer.Argument(help="Folder of a study that is done.")],
+    study: DoneStudy,
     leave_out: Annotated[
         str | None, typer.Option(help="Words whose prompts are left out of fitting, each in turn.")
     ] = None,
@@ -28,7 +28,7 @@ def transfer(
         bool, typer.Option("--empty-prompt", help="Read pictures of the test seeds made from no prompt.")
     ] = False,
     threads: Threads = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    json: Json = False,
 ) -> None:
     """Ask whether probes read what they were never fitted to: words left out, or other prompts.
 
@@ -38,29 +38,28 @@ def transfer(
     pictures that the same seeds give without a prompt. At the best layers, steps 1, 3, 8 and 15. The study is
     not changed.
     """
-    from dataclasses import asdict
-
-    from underpainting.cli.progress import progress
+    from underpainting.cli._options import listed
+    from underpainting.cli._screen import interval, rows_as_json, table
+    from underpainting.screen import progress
 
     with progress() as shown:
-        from underpainting.cli.show import as_json, interval, listed, table
+        from underpainting.questions.transfer import transfer as ask
+        from underpainting.study.study import open_study
         from underpainting.vocabulary import METRICS
-        from underpainting.workflow import transfer as work
 
-        words = listed(leave_out) or ()
-        found = work(
-            folder,
-            words=words,
+        answer = ask(
+            open_study(study),
+            words=listed(leave_out) or (),
             prompts=prompts,
             empty_prompt=empty_prompt,
             progress=shown,
         )
     if json:
-        as_json([asdict(row) for row in found])
+        rows_as_json(answer)
         return
     columns = ["property", "layer", "step", "metric", "unlike", "pictures", "score", "known", "difference"]
     rows: list[list[object]] = []
-    for r in found:
+    for r in answer:
         row = [r.property, r.layer, r.step, METRICS[r.metric], r.unlike, r.pictures, r.score, r.known]
         rows.append([*row, r.difference, interval(r.low, r.high)])
     table([*columns, "95 % interval"], rows, keys=5)

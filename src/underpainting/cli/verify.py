@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
+from underpainting.cli._options import AnyStudy, Json
+
+PANEL, PLACE = "Study", 6
 EXAMPLES = ("underpainting verify STUDY", "underpainting verify STUDY --json")
 
 
-def verify(
-    folder: Annotated[Path, typer.Argument(help="Folder of the study.")],
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-) -> None:
+def verify(study: AnyStudy, json: Json = False) -> None:
     """Check all files of a study against their checksums; say what `run` would make again.
 
     Nothing is changed. Exit code 0: all is well; 1: something is damaged or missing.
     """
-    from underpainting.cli.show import as_json, table
+    from underpainting.cli._screen import as_json, table
     from underpainting.study.damage import find_damage
-    from underpainting.study.folder import open_study
+    from underpainting.study.study import open_study
 
-    study = open_study(folder)
-    found = find_damage(study)
-    whole = sum(study.is_whole(shard) for shard in study.shards)
+    opened = open_study(study)
+    damage = find_damage(opened)
+    whole = sum(opened.is_whole(shard) for shard in opened.shards)
     if json:
-        damage = [{"path": str(d.path), "problem": d.problem, "remedy": d.remedy} for d in found]
-        as_json({"shards": len(study.shards), "made": whole, "done": study.done, "damage": damage})
-    elif found:
-        rows = [[str(d.path.relative_to(folder)), d.problem, d.remedy] for d in found]
-        table(["damaged", "what is wrong", f"what `underpainting run {folder}` does"], rows)
+        rows = [{"path": str(one.path), "problem": one.problem, "remedy": one.remedy} for one in damage]
+        as_json({"shards": len(opened.shards), "made": whole, "done": opened.is_done, "damage": rows})
+    elif damage:
+        table(
+            ["damaged", "what is wrong", f"what `underpainting run {study}` does"],
+            [[str(one.path.relative_to(study)), one.problem, one.remedy] for one in damage],
+        )
     else:
-        state = "done" if study.done else "not finished"
-        typer.echo(f"{folder}: nothing damaged, {whole} of {len(study.shards)} shards made, {state}")
-    raise typer.Exit(1 if found else 0)
+        state = "done" if opened.is_done else "not finished"
+        typer.echo(f"{study}: nothing damaged, {whole} of {len(opened.shards)} shards made, {state}")
+    raise typer.Exit(1 if damage else 0)

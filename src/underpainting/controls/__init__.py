@@ -1,19 +1,41 @@
-"""Competitors: position alone, probes fitted to other pictures' labels, probes of the latents themselves."""
+"""Controls: whatever has a score beside the probe's. Every file here but the registry is one, or a family."""
 
-from underpainting.controls.latents import KINDS, latent_layers, latent_tokens
-from underpainting.controls.network import LatentReader, load_reader, save_reader, train_reader
-from underpainting.controls.position import position_map, without_position
-from underpainting.controls.shuffle import shuffled
+from importlib import import_module
+from pkgutil import iter_modules
+
+from underpainting.controls.registry import (
+    Control,
+    Explanation,
+    FinishedPicture,
+    Line,
+    Maps,
+    Panel,
+    Setting,
+    Source,
+    StandIn,
+    controls,
+    defaults,
+    register,
+    rivals,
+    sources,
+)
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
 
 __all__ = [
-    "KINDS",
-    "LatentReader",
-    "latent_layers",
-    "latent_tokens",
-    "load_reader",
-    "position_map",
-    "save_reader",
-    "shuffled",
-    "train_reader",
-    "without_position",
+    "Control",
+    "Explanation",
+    "FinishedPicture",
+    "Line",
+    "Maps",
+    "Panel",
+    "Setting",
+    "Source",
+    "StandIn",
+    "controls",
+    "defaults",
+    "register",
+    "rivals",
+    "sources",
 ]

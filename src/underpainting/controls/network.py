@@ -5,7 +5,7 @@ What a probe reads better or earlier than this network is in the activations and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -14,7 +14,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, silu
 
+from underpainting.controls.latents import KINDS
+from underpainting.controls.registry import DASHED, Control, FinishedPicture, Line, Maps, Source, register
 from underpainting.errors import UnderpaintingError
+from underpainting.probes import cell_means
+from underpainting.vocabulary import Property
 
 WIDTH, DILATIONS = 32, (1, 2, 4)
 UPDATES, BATCH, RATE = 600, 32, 2e-3
@@ -109,3 +113,69 @@ def load_reader(path: Path) -> LatentReader:
         reason = " ".join(str(error).split())[:200]
         raise UnderpaintingError(f"{path} holds no reader of latents ({reason}); run the study") from None
     return reader.eval().requires_grad_(False)
+
+
+class NetworkControl(Control):
+    """A small network on the noisy, and another on the predicted clean latents."""
+
+    key = "network"
+    cost = "two small networks are trained for a minute each"
+    tries = "a network trained on the latents"
+    records_latents = True
+    threshold = 0.5
+    sources = (
+        Source(
+            "network:noisy",
+            "small network on the noisy latents",
+            "the small network on the noisy latents",
+            Line("ink", DASHED),
+            panel="networks",
+            has_layer=False,
+            explains="latents",
+        ),
+        Source(
+            "network:clean",
+            "small network on the predicted clean latents",
+            "the small network on the predicted clean latents",
+            Line("ink"),
+            panel="networks",
+            has_layer=False,
+            explains="latents",
+        ),
+    )
+
+    def __init__(self, readers: Mapping[str, LatentReader] | None = None) -> None:
+        """readers: by kind of latents, once they are trained."""
+        self._readers = dict(readers or {})
+
+    def train(
+        self, latents: Tensor, labels: Mapping[str, Tensor], properties: Sequence[Property], folder: Path
+    ) -> None:
+        """Train a reader of each kind of latents, on labels averaged to the latents' grid."""
+        grid = (latents.shape[-2], latents.shape[-1])
+        maps = torch.stack([cell_means(labels[of.name], grid) for of in properties], dim=1)
+        maps = maps.reshape(*maps.shape[:2], *grid)
+        for k, kind in enumerate(KINDS):
+            reader = train_reader(latents[:, k], maps, [of.binary for of in properties])
+            save_reader(reader, folder / _file(kind))
+
+    def opened(self, folder: Path) -> NetworkControl:
+        """With the readers in that folder."""
+        return NetworkControl({kind: load_reader(folder / _file(kind)) for kind in KINDS})
+
+    def maps(self, picture: FinishedPicture) -> dict[str, Maps]:
+        """What the readers read off the latents of every step."""
+        assert picture.latents is not None
+        maps: dict[str, Maps] = {}
+        for k, kind in enumerate(KINDS):
+            latents = picture.latents[k].float()
+            read = self._readers[kind](latents, torch.arange(1, len(latents) + 1) / len(latents))
+            maps[f"network:{kind}"] = {of.name: read[:, i] for i, of in enumerate(picture.properties)}
+        return maps
+
+
+def _file(kind: str) -> str:
+    return f"network-{kind}.safetensors"
+
+
+register(NetworkControl())

@@ -1,9 +1,21 @@
 """Run a diffusers pipeline and look on from outside: layers, steps, edits, decoded pictures."""
 
+from underpainting.diffusion.adapters import Adapter, register_adapter
 from underpainting.diffusion.layers import Layer
 from underpainting.diffusion.loading import attach, load
-from underpainting.diffusion.model import Denoised, Model
-from underpainting.diffusion.schedulers import use_scheduler
-from underpainting.diffusion.watch import StepRecord
+from underpainting.diffusion.loop import Denoised
+from underpainting.diffusion.model import Model
+from underpainting.diffusion.watching import ActivationEdit, StepRecord, Watching
 
-__all__ = ["Denoised", "Layer", "Model", "StepRecord", "attach", "load", "use_scheduler"]
+__all__ = [
+    "ActivationEdit",
+    "Adapter",
+    "Denoised",
+    "Layer",
+    "Model",
+    "StepRecord",
+    "Watching",
+    "attach",
+    "load",
+    "register_adapter",
+]

@@ -70,21 +70,6 @@ def noise_level(scheduler: Any, timestep: float) -> NoiseLevel:
     return NoiseLevel(space, _sigma(scheduler, timestep), prediction)
 
 
-@dataclass(frozen=True, eq=False)
-class Still:
-    """A picture looked at rather than made: clean latents and noise, both [picture, channel, h, w]."""
-
-    clean: torch.Tensor
-    noise: torch.Tensor
-
-    def at(self, level: NoiseLevel) -> torch.Tensor:
-        """The latents of the picture at a noise level, as the scheduler in use would have them."""
-        if level.space == "flow":
-            return (1 - level.sigma) * self.clean + level.sigma * self.noise
-        mixed = self.clean + level.sigma * self.noise
-        return mixed if level.space == "sigma" else mixed / math.sqrt(1 + level.sigma**2)
-
-
 def predicted_clean(level: NoiseLevel, latents: torch.Tensor, network_output: torch.Tensor) -> torch.Tensor:
     """Clean latents [picture, channel, h, w], float32 and not clipped, that a network output points to.
 

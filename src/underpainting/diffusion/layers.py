@@ -11,23 +11,21 @@ import torch
 
 from underpainting.diffusion.adapters import Adapter
 from underpainting.errors import UnderpaintingError
+from underpainting.vocabulary import ProbeLayer
 
 ALL = "self-attention"
 STATED = re.compile(r"(?P<path>[^@]+)@(?P<height>\d+)x(?P<width>\d+)x(?P<channels>\d+)")
 
 
 @dataclass(frozen=True)
-class Layer:
+class Layer(ProbeLayer):
     """One watched module.
 
-    name: short name such as `up.3.0`, or the path for a module that has none. path: module path inside the
-    denoiser. grid: (h, w) of its tokens. channels: size of each token.
+    name: short name such as `up.3.0`, or the path for a module that has none. grid: (h, w) of its tokens.
+    channels: size of each token. path: module path inside the denoiser.
     """
 
-    name: str
     path: str
-    grid: tuple[int, int]
-    channels: int
 
 
 def output_shapes(adapter: Adapter, pipe: Any, size: tuple[int, int]) -> dict[str, tuple[int, ...]]:
@@ -59,12 +57,41 @@ def output_shapes(adapter: Adapter, pipe: Any, size: tuple[int, int]) -> dict[st
     return shapes
 
 
-def known_layers(
-    adapter: Adapter, pipe: Any, shapes: Mapping[str, tuple[int, ...]], size: tuple[int, int]
-) -> tuple[Layer, ...]:
-    """The family's self-attention layers in network order."""
-    named = adapter.self_attention(adapter.denoiser(pipe))
-    return tuple(_layer(name, path, shapes, size) for name, path in named.items())
+class LayerCatalogue:
+    """The layers of a pipeline's denoiser, with their grids at each size that is asked for; sizes are
+    (height, width) in pixels.
+    """
+
+    def __init__(self, adapter: Adapter, pipe: Any) -> None:
+        """Nothing is looked up yet."""
+        self._adapter = adapter
+        self._pipe = pipe
+        self._shapes: dict[tuple[int, int], dict[str, tuple[int, ...]]] = {}
+        self._known: dict[tuple[int, int], tuple[Layer, ...]] = {}
+
+    def known(self, size: tuple[int, int]) -> tuple[Layer, ...]:
+        """The family's self-attention layers in network order."""
+        if size not in self._known:
+            named = self._adapter.self_attention(self._adapter.denoiser(self._pipe))
+            shapes = self._shapes_at(size)
+            self._known[size] = tuple(_layer(name, path, shapes, size) for name, path in named.items())
+        return self._known[size]
+
+    def resolve(self, names: Sequence[str | Layer], size: tuple[int, int]) -> tuple[Layer, ...]:
+        """Layers by short name, path, `self-attention`, or stated; see `Model.resolve`."""
+        shapes = self._shapes_at(size)
+        layers = resolve_layers(names, self.known(size), shapes, size)
+        unseen = [layer for layer in layers if layer.path not in shapes]
+        modules = dict(self._adapter.denoiser(self._pipe).named_modules()) if unseen else {}
+        for layer in unseen:
+            if layer.path not in modules:
+                raise UnderpaintingError(f"no module {layer.path} in the denoiser: give the path of one")
+        return layers
+
+    def _shapes_at(self, size: tuple[int, int]) -> dict[str, tuple[int, ...]]:
+        if size not in self._shapes:
+            self._shapes[size] = output_shapes(self._adapter, self._pipe, size)
+        return self._shapes[size]
 
 
 def resolve_layers(
@@ -77,17 +104,17 @@ def resolve_layers(
     if isinstance(names, str):
         raise UnderpaintingError(f"layers {names!r} is one string: give a list of names")
     by_name = {layer.name: layer for layer in known} | {layer.path: layer for layer in known}
-    found: dict[str, Layer] = {}
+    resolved: dict[str, Layer] = {}
     for given in names:
         name = given.path if isinstance(given, Layer) else given
         if name == ALL and known:
-            found |= {layer.path: layer for layer in known}
+            resolved |= {layer.path: layer for layer in known}
             continue
         if stated := STATED.fullmatch(name):
             path, *sizes = stated.groups()
             height, width, channels = map(int, sizes)
             own = by_name.get(path)
-            found[path] = Layer(own.name if own else path, path, (height, width), channels)
+            resolved[path] = Layer(own.name if own else path, (height, width), channels, path)
             continue
         layer = by_name.get(name) or by_name.get(name.removesuffix(".to_out.0"))
         if layer is None and isinstance(given, Layer) and name not in shapes:
@@ -96,19 +123,19 @@ def resolve_layers(
             if name not in shapes:
                 raise UnderpaintingError(_unknown(name, known, shapes))
             layer = _layer(name, name, shapes, size)
-        found[layer.path] = layer
-    return tuple(found.values())
+        resolved[layer.path] = layer
+    return tuple(resolved.values())
 
 
 def _layer(name: str, path: str, shapes: Mapping[str, tuple[int, ...]], size: tuple[int, int]) -> Layer:
     """Grid of [row, channel, h, w], or of [row, token, channel] whose tokens have the picture's aspect."""
     shape = shapes[path]
     if len(shape) == 4:
-        return Layer(name, path, (shape[2], shape[3]), shape[1])
+        return Layer(name, (shape[2], shape[3]), shape[1], path)
     if len(shape) == 3:
         height = round(math.sqrt(shape[1] * size[0] / size[1]))
         if height and shape[1] % height == 0:
-            return Layer(name, path, (height, shape[1] // height), shape[2])
+            return Layer(name, (height, shape[1] // height), shape[2], path)
     raise UnderpaintingError(
         f"layer {name} gives {list(shape)}, no grid of tokens at {size[0]} x {size[1]}: watch another module"
     )

@@ -1,1 +1,11 @@
 """What the scores say: tables in, tables out."""
+
+from underpainting.findings.of_study import (
+    classification_of,
+    compare_studies,
+    headlines_of,
+    study_scores,
+    write_findings,
+)
+
+__all__ = ["classification_of", "compare_studies", "headlines_of", "study_scores", "write_findings"]

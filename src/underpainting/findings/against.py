@@ -8,22 +8,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from underpainting.controls import Explanation, Source, sources
 from underpainting.findings.cubes import Scores
-from underpainting.findings.draws import ENOUGH, mean_interval, mean_intervals
-from underpainting.vocabulary import SOURCES
+from underpainting.findings.intervals import ENOUGH, mean, means
 
-Kind = Literal["layout", "latents", "luminance"]
 Verdict = Literal["few", "layout", "latents", "luminance", "above", "alone"]
-
-KINDS: dict[str, Kind] = {
-    **dict.fromkeys(("position", "shuffled"), "layout"),
-    **dict.fromkeys(("latents:noisy", "latents:clean", "network:noisy", "network:clean"), "latents"),
-    **dict.fromkeys(("decoder", "permuted", "fresh", "permuted-own", "fresh-own"), "latents"),
-    "luminance": "luminance",
-}
-"""Controls that explain a score where the probe is not above them, and as what: the layout that pictures
-share, what the latents say, light and dark. The unconditional branch is the same network; estimators look at
-pictures whose labels are their own in the end."""
 
 Step = tuple[int | None, int | None, int | None]
 """A step with the ends of its interval; None is not reached."""
@@ -33,7 +22,7 @@ Step = tuple[int | None, int | None, int | None]
 class Against:
     """The probe's mean score less a control's at a step, on the pictures that have both, with its interval.
 
-    score: the control's own mean on them; prompts: how many those pictures have.
+    control: key of its source. score: its own mean on them; prompts: how many those pictures have.
     """
 
     name: str
@@ -45,6 +34,16 @@ class Against:
     mean: float
     low: float
     high: float
+
+    @property
+    def source(self) -> Source:
+        """The control's source, with its words."""
+        return sources()[self.control]
+
+    @property
+    def explains(self) -> Explanation | None:
+        """As what the control explains a score that the probe is not above."""
+        return self.source.explains
 
     @property
     def side(self) -> int | None:
@@ -86,8 +85,8 @@ class Headline:
         """
         if self.prompts < ENOUGH:
             return "few"
-        if self.explained_by:
-            return KINDS[self.explained_by.control]
+        if self.explained_by and self.explained_by.explains:
+            return self.explained_by.explains
         return "above" if self.strongest else "alone"
 
     @property
@@ -99,68 +98,76 @@ class Headline:
     @property
     def explained_by(self) -> Against | None:
         """The control that explains most: one of what all pictures share, or else the strongest."""
-        shared = [row for row in self.explaining if KINDS[row.control] == "layout"]
+        shared = [row for row in self.explaining if row.explains == "layout"]
         return min(shared or self.explaining, key=lambda row: row.mean, default=None)
 
 
 def against(scores: Scores, name: str, metric: str, layer: str, step: int) -> tuple[Against, ...]:
-    """Every control of a property at a layer and step, in the vocabulary's order."""
-    controls = [of for of in SOURCES if of not in ("probe", "ceiling") and (name, metric, of) in scores.cubes]
+    """Every control of a property at a layer and step, in the order of the sources."""
     probe = scores.at(name, metric, "probe", layer, step)
-    theirs = {of: scores.at(name, metric, of, layer, step) for of in controls}
-    shared = {of: values for of, values in theirs.items() if np.isfinite(probe - values).any()}
+    shared = {
+        control: values
+        for control in sources()
+        if control not in ("probe", "ceiling")
+        for values in [scores.at(name, metric, control, layer, step)]
+        if np.isfinite(probe - values).any()
+    }
     if not shared:
         return ()
-    means = mean_intervals(np.stack([probe - values for values in shared.values()]), scores.prompts)
+    ahead = means(np.stack([probe - values for values in shared.values()]), scores.prompts)
     rows = []
-    for (control, values), (mean, low, high) in zip(shared.items(), means.tolist(), strict=True):
+    for (control, values), by in zip(shared.items(), ahead, strict=True):
         both = np.isfinite(probe - values)
         prompts = len(np.unique(scores.prompts[both]))
-        score = float(values[both].mean())
-        rows.append(Against(name, control, step, int(both.sum()), prompts, score, mean, low, high))
+        rows.append(
+            Against(name, control, step, by.pictures, prompts, float(values[both].mean()), *by.within)
+        )
     return tuple(rows)
 
 
 def explaining(rows: Sequence[Against]) -> tuple[Against, ...]:
     """The controls that explain a score: those that could, and that the probe is not surely above."""
-    return tuple(row for row in rows if row.control in KINDS and row.side in (0, -1))
+    return tuple(row for row in rows if row.explains and row.side in (0, -1))
 
 
 def headlines(
-    scores: Scores, properties: Mapping[str, Mapping[str, str]], emergence: Sequence[Mapping[str, Any]]
+    scores: Scores,
+    metrics: Mapping[str, str],
+    layers: Mapping[str, str],
+    emergence: Sequence[Mapping[str, Any]],
 ) -> tuple[Headline, ...]:
     """A row a property at its best layer and the last step.
 
-    properties: `metric` and `best_layer` of each, as in the probes' card. emergence: rows of that table.
+    metrics, layers: the main metric and the best layer of each property, as its probes have them. emergence:
+    rows of that table.
     """
     steps = {
         row["property"]: (row["step"], row["low"], row["high"])
         for row in emergence
         if (row["layer"], row["source"], row["criterion"]) == ("best", "probe", "emergence")
     }
-    found = []
-    for name, about in properties.items():
-        metric, layer = about["metric"], about["best_layer"]
-        probe = scores.at(name, metric, "probe", layer, scores.steps)
+    told = []
+    for name, metric in metrics.items():
+        probe = scores.at(name, metric, "probe", layers[name], scores.steps)
         known = np.isfinite(probe)
         if not known.any():
             continue
-        rows = against(scores, name, metric, layer, scores.steps)
-        could = [row for row in rows if row.control in KINDS]
+        rows = against(scores, name, metric, layers[name], scores.steps)
+        could = [row for row in rows if row.explains]
         decided = [row for row in could if row.side is not None] or could
-        ceiling = scores.at(name, metric, "ceiling", layer, scores.steps)[known]
-        found.append(
+        ceiling = scores.at(name, metric, "ceiling", layers[name], scores.steps)[known]
+        told.append(
             Headline(
                 name,
-                layer,
+                layers[name],
                 metric,
                 scores.steps,
                 len(np.unique(scores.prompts[known])),
-                *mean_interval(probe, scores.prompts),
+                *mean(probe, scores.prompts).within,
                 float(np.nanmean(ceiling)) if np.isfinite(ceiling).any() else float("nan"),
                 min(decided, key=lambda row: row.mean, default=None),
                 explaining(rows),
                 steps.get(name, (None, None, None)),
             )
         )
-    return tuple(found)
+    return tuple(told)

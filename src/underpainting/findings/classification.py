@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from underpainting.findings.cubes import Scores
-from underpainting.findings.draws import Floats, mean_interval
-from underpainting.findings.emergence import best_layers, stays
-from underpainting.observers.classifiers.names import class_numbers, right_classes
+from underpainting.findings.cubes import Scores, best_layers
+from underpainting.findings.intervals import Floats, mean
+from underpainting.findings.steps import stays
+from underpainting.observers.class_names import class_numbers, right_classes
 
 SURE = 0.9
 BINS = 10
@@ -192,7 +192,7 @@ def accuracies(seen: Sequence[Seen]) -> list[Accuracy]:
         prompts = np.unique([of.prompt or of.image for of in mine], return_inverse=True)[1]
         for i, step in enumerate(mine[0].steps if mine else ()):
             values = np.array([float(of.is_right[i]) for of in mine])
-            found.append(Accuracy(picture, step, len(mine), *mean_interval(values, prompts)))
+            found.append(Accuracy(picture, step, len(mine), *mean(values, prompts).within))
     return found
 
 
@@ -237,7 +237,6 @@ def probe_accuracies(test: Scores, calibrate: Scores) -> tuple[str, list[Accurac
     i = int(best_layers(np.nanmean(chosen[:, 1:], axis=-1)))
     rows = []
     for step in range(1, test.steps + 1):
-        values = test.cubes[key][i, step]
-        found = mean_interval(values, test.prompts)
-        rows.append(Accuracy("probe", step, int(np.isfinite(values).sum()), *found))
+        share = mean(test.cubes[key][i, step], test.prompts)
+        rows.append(Accuracy("probe", step, share.pictures, *share.within))
     return test.layers[i], rows

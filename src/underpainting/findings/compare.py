@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from underpainting.findings.cubes import Scores
-from underpainting.findings.draws import Floats, mean_interval
+from underpainting.findings.intervals import Floats, mean
 
 METRICS = ("dice", "average_precision", "spearman", "spearman_centred", "spearman_object")
 
@@ -58,7 +58,6 @@ def compare(sides: Mapping[str, Side]) -> list[Compared]:
 
 def _compared(name: str, metric: str, study: str, side: Side, first: Side) -> Compared:
     values = _last(side, name, metric)
-    mean, low, high = mean_interval(values, side.scores.prompts)
     difference: tuple[float | None, float | None, float | None] = (None, None, None)
     shared = 0
     if side is not first and (name, metric, "probe") in first.scores.cubes and name in first.layers:
@@ -67,9 +66,10 @@ def _compared(name: str, metric: str, study: str, side: Side, first: Side) -> Co
         shared = len(both)
         if shared > 1:
             change = np.array([mine[text] - other[text] for text in both])
-            difference = mean_interval(change, np.arange(shared))
-    pictures = int(np.isfinite(values).sum())
-    return Compared(name, metric, study, side.layers[name], pictures, mean, low, high, shared, *difference)
+            difference = mean(change, np.arange(shared)).within
+    own = mean(values, side.scores.prompts)
+    about = (name, metric, study, side.layers[name], own.pictures, *own.within)
+    return Compared(*about, shared, *difference)
 
 
 def _last(side: Side, name: str, metric: str) -> Floats:
@@ -78,9 +78,9 @@ def _last(side: Side, name: str, metric: str) -> Floats:
 
 def _by_prompt(side: Side, values: Floats) -> dict[str, float]:
     """Mean value of every prompt that has one, by the prompt's text."""
-    found = {}
+    means = {}
     for number, text in enumerate(side.scores.texts):
-        of = values[(side.scores.prompts == number) & np.isfinite(values)]
-        if len(of):
-            found[text] = float(of.mean())
-    return found
+        here = values[(side.scores.prompts == number) & np.isfinite(values)]
+        if len(here):
+            means[text] = float(here.mean())
+    return means

@@ -1,74 +1,85 @@
-"""From which step a property is there: the emergence step, common bars, and who overtakes whom.
-
-Steps count from 1; 0 is "not reached", which is a result: intervals treat it as later than the last step.
-"""
+"""The table of emergence: every property, layer and source, with intervals."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from underpainting.findings.draws import Floats
+from underpainting.controls import rivals, sources
+from underpainting.findings.cubes import Scores, best_layers, of_layer
+from underpainting.findings.intervals import Floats, cluster_draws, drawn_means
+from underpainting.findings.steps import SHARE, Steps, at_bar, emergence, overtaken, step_estimate
+from underpainting.records import EMERGENCE, make_table
 
-SHARE = 0.9
-Steps = NDArray[np.int64]
-
-
-def stays(holds: NDArray[np.bool_]) -> Steps:
-    """First step [...] from which a condition [..., step] holds to the end; 0 where there is none."""
-    to_the_end = np.logical_and.accumulate(holds[..., ::-1], axis=-1)[..., ::-1]
-    first: Steps = np.where(to_the_end[..., -1], to_the_end.argmax(-1) + 1, 0)
-    return first
+BEST = "best"
 
 
-def emergence(curve: Floats, floor: Floats, share: float = SHARE) -> Steps:
-    """First step [...] from which scores [..., step] stay above a share of the way from a floor to the last.
+def emergence_table(
+    test: Scores, calibrate: Scores, metrics: Mapping[str, str], share: float = SHARE
+) -> pa.Table:
+    """When each property emerges, in every layer and in the one chosen on calibrate pictures.
 
-    floor [...]: what position alone scores. 0 where the last score is not above it, or undefined.
+    metrics: the main metric of each property. Sources that belong to no layer stand beside the best one.
+    The first row of each draw is the sample itself; the others resample prompts, of test and of calibrate
+    pictures apart.
     """
-    last = curve[..., -1]
-    bar = floor + share * (last - floor)
-    reached = stays(curve >= bar[..., None] - 1e-12)
-    return np.where(last > floor, reached, 0)
+    drawn = {"test": _draws(test, 0), "calibrate": _draws(calibrate, 1)}
+    rows = [
+        (name, layer, source, criterion, share, *estimate)
+        for name, metric in metrics.items()
+        for layer, source, criterion, estimate in _rows(test, calibrate, name, metric, share, drawn)
+    ]
+    columns = dict(zip(EMERGENCE.names, zip(*rows, strict=True), strict=True))
+    return make_table(EMERGENCE, {name: list(values) for name, values in columns.items()})
 
 
-def at_bar(curve: Floats, bar: Floats) -> Steps:
-    """First step [...] from which scores [..., step] stay at or above a bar [...]; 0 where they never do."""
-    return stays(curve >= np.asarray(bar)[..., None])
+def _draws(scores: Scores, seed: int) -> NDArray[np.int64]:
+    itself = np.ones((1, len(scores.images)), np.int64)
+    return np.concatenate([itself, cluster_draws(scores.prompts, seed=seed)])
 
 
-def overtaken(opponent: Floats, probe: Floats) -> Steps:
-    """First step [...] from which an opponent's scores [..., step] stay above a probe's; 0 where never."""
-    return stays(opponent > probe)
+Estimate = tuple[int | None, int | None, int | None, float]
+"""A step, the ends of its interval, and the share of the draws that reach it."""
 
 
-@dataclass(frozen=True)
-class StepEstimate:
-    """A step with its 95 % interval; None is "not reached". reached: share of the draws that reached it."""
+def _rows(
+    test: Scores,
+    calibrate: Scores,
+    name: str,
+    metric: str,
+    share: float,
+    drawn: Mapping[str, NDArray[np.int64]],
+) -> Iterator[tuple[str, str, str, Estimate]]:
+    cubes = {
+        key: test.cubes[name, metric, key]
+        for key, source in sources().items()
+        if source.has_step and (name, metric, key) in test.cubes
+    }
+    curves = {source: drawn_means(cube[:, 1:], drawn["test"]) for source, cube in cubes.items()}
+    floor = drawn_means(test.cubes[name, metric, "position"][:, 0], drawn["test"])  # [draw, layer]
+    chosen = best_layers(drawn_means(calibrate.cubes[name, metric, "probe"][:, 1:], drawn["calibrate"]))
+    layered = [source for source in curves if sources()[source].has_layer]
+    places: list[tuple[str, dict[str, Floats], Floats]] = [
+        (layer, {source: curves[source][:, i] for source in layered}, floor[:, i])
+        for i, layer in enumerate(test.layers)
+    ]
+    best = {source: of_layer(curve, chosen) for source, curve in curves.items()}  # [draw, step]
+    places.append((BEST, best, floor[np.arange(len(floor)), chosen]))
+    for layer, at_layer, position in places:
+        bar = share * at_layer["probe"][..., -1]
+        for source, curve in at_layer.items():
+            yield layer, source, "emergence", _estimate(emergence(curve, position, share), test.steps)
+            yield layer, source, "bar", _estimate(at_bar(curve, bar), test.steps)
+    for source in rivals():
+        if source in cubes and source != "probe":  # on the pictures that the rival has seen
+            shared = np.where(np.isfinite(cubes[source]), cubes["probe"], np.nan)
+            probe = of_layer(drawn_means(shared[:, 1:], drawn["test"]), chosen)
+            yield BEST, source, "overtakes", _estimate(overtaken(best[source], probe), test.steps)
 
-    step: int | None
-    low: int | None
-    high: int | None
-    reached: float
 
-
-def step_estimate(step: int, draws: Steps, last: int) -> StepEstimate:
-    """A step and its percentile interval over draws [draw], where not reached is after the `last` step."""
-    late = np.where(draws == 0, last + 1, draws)
-    low, high = np.percentile(late, (2.5, 97.5), method="inverted_cdf")
-    known = [None if of in (0, last + 1) else int(of) for of in (step, low, high)]
-    return StepEstimate(known[0], known[1], known[2], float((draws > 0).mean()))
-
-
-def best_layers(scores: Floats) -> NDArray[np.int64]:
-    """Index of the best layer at the last step, [...], of mean scores [..., layer, step]."""
-    last = np.where(np.isfinite(scores[..., -1]), scores[..., -1], -np.inf)
-    best: NDArray[np.int64] = last.argmax(-1)
-    return best
-
-
-def of_layer(curves: Floats, layer: NDArray[np.int64]) -> Floats:
-    """From [draw, layer, step] the curve [draw, step] of each draw's layer."""
-    return curves[np.arange(len(curves)), layer]
+def _estimate(steps: Steps, last: int) -> Estimate:
+    estimate = step_estimate(int(steps[0]), steps[1:], last)
+    return estimate.step, estimate.low, estimate.high, estimate.reached

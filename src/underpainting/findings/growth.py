@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from underpainting.errors import UnderpaintingError
-from underpainting.records import SCORES, plain_schema, read_table
+from underpainting.records import SCORES, plain_schema
+from underpainting.study.study import open_study
 
 KEYS = ["property", "layer", "step", "branch", "source", "metric"]
 
@@ -76,7 +77,8 @@ def _means(path: Path) -> pa.Table:
         except (OSError, pa.ArrowException) as error:
             reason = str(error).splitlines()[0]
             raise UnderpaintingError(f"{path} is no table of mean scores ({reason})") from error
-    return mean_scores(read_table(path / "scores.parquet", SCORES))
+    study = open_study(path)
+    return mean_scores(study.table(study.scores_file, SCORES))
 
 
 def _grown(table: pa.Table, path: Path, name: str, layer: str, metric: str, branch: str) -> Grown:
@@ -85,15 +87,15 @@ def _grown(table: pa.Table, path: Path, name: str, layer: str, metric: str, bran
     ) & pc.field("branch").isin([branch, ""])
     rows = table.filter(asked).to_pylist()
     last = max((row["step"] for row in rows), default=0)
-    found = {row["source"]: row for row in rows if row["step"] in (0, last)}
-    if lacking := {"probe", "position", "ceiling"} - found.keys():
+    beside = {row["source"]: row for row in rows if row["step"] in (0, last)}
+    if lacking := {"probe", "position", "ceiling"} - beside.keys():
         raise UnderpaintingError(
             f"{path} has no {metric} of {name} at {layer} for {', '.join(sorted(lacking))}: give studies of "
             "the same network"
         )
-    probe = found["probe"]
+    probe = beside["probe"]
     half = 1.96 * probe["value_stddev"] / math.sqrt(probe["value_count"])
     mean = probe["value_mean"]
-    beside = found["position"]["value_mean"], found["ceiling"]["value_mean"]
+    levels = beside["position"]["value_mean"], beside["ceiling"]["value_mean"]
     seen = int(path.stem)
-    return Grown(name, layer, metric, seen, mean, mean - half, mean + half, *beside, probe["value_count"])
+    return Grown(name, layer, metric, seen, mean, mean - half, mean + half, *levels, probe["value_count"])

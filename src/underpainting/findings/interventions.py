@@ -9,10 +9,51 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from underpainting.findings.draws import Floats, mean_intervals
+from underpainting.errors import UnderpaintingError
+from underpainting.findings.intervals import Floats, means
 
-INTERVENED, NULL = "intervened", "null"
+INTERVENED, NULL, MOVED = "intervened", "null", "moved_picture"
 KEPT, RIGHT, KEPT_IF_RIGHT = "class_kept", "class_right", "class_kept_if_right"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Under what a picture was painted: the column `condition` of the tables, and its words.
+
+    is_control: whether the edit is set against it, when the best control is named.
+    """
+
+    key: str
+    title: str
+    is_control: bool = True
+
+
+_CONDITIONS: dict[str, Condition] = {}
+
+
+def add_conditions(*added: Condition) -> None:
+    """Register conditions. Raises UnderpaintingError where a key is taken."""
+    for condition in added:
+        if condition.key in _CONDITIONS:
+            raise UnderpaintingError(f"condition {condition.key!r} is registered already; give another key")
+        _CONDITIONS[condition.key] = condition
+
+
+def conditions() -> dict[str, Condition]:
+    """All registered conditions by key, in the order of tables."""
+    return dict(_CONDITIONS)
+
+
+add_conditions(
+    Condition(NULL, "not edited", is_control=False),
+    Condition(INTERVENED, "edited", is_control=False),
+    Condition("random", "random direction, as large"),
+    Condition("shuffled_probe", "probe of shuffled labels, as large"),
+    Condition("wrong_target", "towards another target"),
+    Condition("late", "at the last steps"),
+    Condition("own_mask", "towards its own map"),
+    Condition(MOVED, "none: the finished picture moved", is_control=False),
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +84,7 @@ def interventions(table: pa.Table) -> list[Done]:
     is kept, of the pictures whose class was right before they were edited.
     """
     columns = {name: np.array(table[name].to_pylist()) for name in table.column_names}
-    images, trials = (columns[of].astype(str) for of in ("image", "trial"))
+    images, trials = (columns[name].astype(str) for name in ("image", "trial"))
     cases = np.unique(np.stack([images, trials]), axis=1, return_inverse=True)[1].reshape(-1)
     prompt_of = np.unique(columns["prompt"], return_inverse=True)[1]
     prompts = np.zeros(int(cases.max(initial=-1)) + 1, dtype=np.int64)
@@ -51,20 +92,19 @@ def interventions(table: pa.Table) -> list[Done]:
     cells: dict[tuple[str, str, str, str], Floats] = {}
     names = ("aim", "condition", "property", "metric")
     for case, value, *key in zip(cases, columns["value"], *(columns[name] for name in names), strict=True):
-        of = cells.setdefault((key[0], key[1], key[2], key[3]), np.full(len(prompts), np.nan))
-        of[case] = value
+        cell = cells.setdefault((key[0], key[1], key[2], key[3]), np.full(len(prompts), np.nan))
+        cell[case] = value
     for aim, condition, name, metric in list(cells):
         right = cells.get((aim, NULL, name, RIGHT))
         if metric == KEPT and right is not None:
             kept = np.where(right == 1, cells[aim, condition, name, metric], np.nan)
             cells[aim, condition, name, KEPT_IF_RIGHT] = kept
     figures = [*cells.values(), *(_above(key, cells) for key in cells)]
-    both = np.stack(figures) if figures else np.empty((0, len(prompts)))
-    means, above = np.split(mean_intervals(both, prompts), 2)
+    scores = means(np.stack(figures) if figures else np.empty((0, len(prompts))), prompts)
     counts = {aim: _counts(columns, aim) for aim in dict.fromkeys(aim for aim, *_ in cells)}
     return [
-        Done(*key, *counts[key[0]], *mean, *difference)
-        for key, mean, difference in zip(cells, means.tolist(), above.tolist(), strict=True)
+        Done(*key, *counts[key[0]], *score.within, *above.within)
+        for key, score, above in zip(cells, scores[: len(cells)], scores[len(cells) :], strict=True)
     ]
 
 

@@ -1,4 +1,4 @@
-"""By how many steps the probe is ahead of each opponent, picture by picture."""
+"""By how many steps the probe is ahead of each rival, picture by picture."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
+from underpainting.controls import rivals
 from underpainting.findings.cubes import Scores
-from underpainting.findings.draws import Floats, mean_interval
-from underpainting.findings.emergence import SHARE, at_bar
-from underpainting.findings.table import READERS
+from underpainting.findings.intervals import Floats, mean
+from underpainting.findings.steps import SHARE, at_bar
 from underpainting.records import LEADS, make_table
 
 
 def leads_table(
     test: Scores, metrics: Mapping[str, str], layers: Mapping[str, str], share: float = SHARE
 ) -> pa.Table:
-    """The probe's lead over every opponent at each property's best layer.
+    """The probe's lead over every rival at each property's best layer.
 
     metrics, layers: the main metric and the best layer of each property. A picture's bar is a share of its
     own probe's last score; never at the bar counts as one step after the last.
     """
     rows = []
-    for source in READERS:
-        of = {
+    for source in rivals():
+        leads = {
             name: lead
             for name, metric in metrics.items()
             if source != "probe" and (name, metric, source) in test.cubes
             for lead in [_leads(test, name, metric, source, layers[name], share)]
             if np.isfinite(lead).any()
         }
-        tests = {name: sign_test(lead, test.prompts) for name, lead in of.items()}
-        adjusted = dict(zip(of, holm([p for _, _, p in tests.values()]), strict=True))
-        for name, lead in of.items():
-            mean, low, high = mean_interval(lead, test.prompts)
-            pictures = int(np.isfinite(lead).sum())
-            rows.append((name, layers[name], source, pictures, mean, low, high, *tests[name], adjusted[name]))
+        tests = {name: sign_test(lead, test.prompts) for name, lead in leads.items()}
+        adjusted = dict(zip(leads, holm([p for _, _, p in tests.values()]), strict=True))
+        for name, lead in leads.items():
+            by = mean(lead, test.prompts)
+            about = (name, layers[name], source, by.pictures, *by.within)
+            rows.append((*about, *tests[name], adjusted[name]))
     columns = list(zip(*rows, strict=True)) or [()] * len(LEADS.names)
-    return make_table(LEADS, {name: list(of) for name, of in zip(LEADS.names, columns, strict=True)})
+    return make_table(LEADS, dict(zip(LEADS.names, map(list, columns), strict=True)))
 
 
 def sign_test(lead: Floats, prompts: NDArray[np.int64]) -> tuple[int, int, float]:
@@ -49,8 +49,8 @@ def sign_test(lead: Floats, prompts: NDArray[np.int64]) -> tuple[int, int, float
     One sign a prompt, as pictures of one prompt are not independent; NaN and zero are left out.
     """
     seen = np.isfinite(lead)
-    of = [lead[seen & (prompts == prompt)].mean() for prompt in np.unique(prompts[seen])]
-    ahead, behind = int((np.array(of) > 0).sum()), int((np.array(of) < 0).sum())
+    means = np.array([lead[seen & (prompts == prompt)].mean() for prompt in np.unique(prompts[seen])])
+    ahead, behind = int((means > 0).sum()), int((means < 0).sum())
     return ahead, behind, float(binomtest(ahead, ahead + behind).pvalue) if ahead + behind else 1.0
 
 
@@ -58,15 +58,15 @@ def holm(p: Sequence[float]) -> list[float]:
     """P-values adjusted for their number by Holm's step-down method (Holm 1979)."""
     order = np.argsort(p)
     scaled = np.array(p)[order] * np.arange(len(p), 0, -1)
-    found = np.empty(len(p))
-    found[order] = np.minimum(np.maximum.accumulate(scaled), 1)
-    return [float(value) for value in found]
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1)
+    return [float(value) for value in adjusted]
 
 
 def _leads(test: Scores, name: str, metric: str, source: str, layer: str, share: float) -> Floats:
-    """Steps [picture] by which the probe is at the picture's bar before an opponent; NaN where undefined."""
+    """Steps [picture] by which the probe is at the picture's bar before a rival; NaN where undefined."""
     i = test.layers.index(layer)
-    probe, other = (test.cubes[name, metric, of][i, 1:].T for of in ("probe", source))
+    probe, other = (test.cubes[name, metric, key][i, 1:].T for key in ("probe", source))
     bar = share * probe[:, -1]
     step, late = (np.where(s == 0, test.steps + 1, s) for s in (at_bar(probe, bar), at_bar(other, bar)))
     defined = (bar > 0) & np.isfinite(other).any(1)

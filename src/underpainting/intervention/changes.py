@@ -7,13 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from underpainting.diffusion import Layer
-from underpainting.diffusion.watch import Edit
+from underpainting.diffusion import ActivationEdit, Layer
 from underpainting.intervention.directions import Direction, by_gradient, changed
 from underpainting.intervention.moves import Move, warp_tokens
-
-Place = tuple[str, int, str]
-"""Layer, step, branch."""
+from underpainting.vocabulary import Place
 
 Change = Callable[[Place, Tensor], Tensor]
 """From a place and its activations [picture, token, channel] to what is added to them."""
@@ -28,7 +25,7 @@ def through_probes(directions: Directions, target: Labels, along: str, strength:
 
     def change(place: Place, x: Tensor) -> Tensor:
         direction = directions(place)
-        goal = direction.goal(target[place[0]]).to(x.device)
+        goal = direction.goal(target[place.layer]).to(x.device)
         return changed(x, direction, direction.along(along), goal, strength)
 
     return change
@@ -36,7 +33,7 @@ def through_probes(directions: Directions, target: Labels, along: str, strength:
 
 def by_adam(directions: Directions, target: Labels, binary: Sequence[bool]) -> Change:
     """So that the probes read the target, by gradient descent; see `directions.by_gradient`."""
-    return lambda place, x: by_gradient(x, directions(place), target[place[0]], binary)
+    return lambda place, x: by_gradient(x, directions(place), target[place.layer], binary)
 
 
 def carried(
@@ -54,7 +51,7 @@ def carried(
     """
 
     def change(place: Place, x: Tensor) -> Tensor:
-        moved = warp_tokens(trajectory[place].to(x), moves, grids[place[0]], size)
+        moved = warp_tokens(trajectory[place].to(x), moves, grids[place.layer], size)
         return strength * (moved - x)
 
     return change
@@ -65,11 +62,11 @@ def rotated(change: Change, seed: int = 0) -> Change:
     turns: dict[str, Tensor] = {}
 
     def random(place: Place, x: Tensor) -> Tensor:
-        if place[0] not in turns:
+        if place.layer not in turns:
             generator = torch.Generator().manual_seed(seed + len(turns))
             channels = x.shape[-1]
-            turns[place[0]] = torch.linalg.qr(torch.randn(channels, channels, generator=generator))[0]
-        return change(place, x) @ turns[place[0]].to(x)
+            turns[place.layer] = torch.linalg.qr(torch.randn(channels, channels, generator=generator))[0]
+        return change(place, x) @ turns[place.layer].to(x)
 
     return random
 
@@ -84,14 +81,14 @@ def along_others(change: Change, others: Directions, more: Labels) -> Change:
     def other(place: Place, x: Tensor) -> Tensor:
         along = torch.nn.functional.normalize(others(place).covariance[:, 0], dim=0).to(x)
         norm: Tensor = torch.linalg.vector_norm(change(place, x), dim=-1, keepdim=True)
-        return norm * more[place[0]][..., :1].sign().to(x) * along
+        return norm * more[place.layer][..., :1].sign().to(x) * along
 
     return other
 
 
 def editing(
     change: Change, layers: Sequence[Layer], steps: range, branches: Sequence[str], order: Sequence[str]
-) -> Edit:
+) -> ActivationEdit:
     """What `Model.denoise` takes as `edit`: adds a change at some layers, steps and branches.
 
     order: branches as they stack in the network's batch.
@@ -106,7 +103,7 @@ def editing(
         for branch in branches:
             rows = slice(order.index(branch) * count, (order.index(branch) + 1) * count)
             x = activations[rows]
-            edited[rows] = x + change((layer, step, branch), x).to(x)
+            edited[rows] = x + change(Place(layer, step, branch), x).to(x)
         return edited
 
     return edit

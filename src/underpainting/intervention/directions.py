@@ -17,7 +17,7 @@ from underpainting.probes.moments import full_float32
 class Direction:
     """One place's probes and the directions that change their readings, float32.
 
-    probe: reads [..., property]. minimum, covariance [channel, property]: a change of the readings by r is
+    probe: outputs [property]. minimum, covariance [channel, property]: a change of the readings by r is
     the change `r @ minimum.T` of the activation, the smallest, or `r @ covariance.T`, along which activations
     really vary with the readings (Haufe et al. 2014). middle, slope, label [property]: tokens whose label is
     y have the mean reading middle + slope (y - label), for a binary label the classes' means. spread
@@ -38,8 +38,7 @@ class Direction:
 
     def along(self, name: str) -> Tensor:
         """`minimum` or `covariance`, by name."""
-        found: Tensor = {"minimum": self.minimum, "covariance": self.covariance}[name]
-        return found
+        return {"minimum": self.minimum, "covariance": self.covariance}[name]
 
 
 def direction_of(probe: Probe, moments: Moments, targets: Sequence[int]) -> Direction:
@@ -53,8 +52,8 @@ def direction_of(probe: Probe, moments: Moments, targets: Sequence[int]) -> Dire
     gram, reading = weight.T @ weight, weight.T @ spread @ weight
     if min(torch.linalg.matrix_rank(of).item() for of in (gram, reading)) < len(columns):
         raise UnderpaintingError(
-            f"the probes of {', '.join(probe.properties)} cannot be told apart by what they read; edit fewer "
-            "properties, or other layers"
+            "the probes of these properties cannot be told apart by what they read; edit fewer of them, or "
+            "other layers"
         )
     varies = moments.syy[columns, columns] / moments.n
     together = (weight * moments.sxy[:, columns]).sum(0) / moments.n

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,10 +32,21 @@ def read_mask(path: Path) -> Tensor:
         raise UnderpaintingError(
             f"mask {path} cannot be read ({error}); give a picture, white where the object is to be"
         ) from None
+    return mask_of(levels, path)
+
+
+def mask_of(levels: Any, name: str | Path = "array") -> Tensor:
+    """A drawn mask of numbers or booleans [height, width], as `read_mask` has it.
+
+    Raises UnderpaintingError, naming the mask, where it has another shape, or all of it is alike.
+    """
+    levels = np.asarray(levels, dtype=np.float64)
+    if levels.ndim != 2 or not levels.size:
+        raise UnderpaintingError(f"mask {name} is {list(levels.shape)}; give one of [height, width]")
     low, high = levels.min(), levels.max()
     if not low < high:
         raise UnderpaintingError(
-            f"mask {path} is all of one colour; make white what is to be the object, black what is not"
+            f"mask {name} is all of one colour; make white what is to be the object, black what is not"
         )
     return torch.from_numpy((levels > low + (high - low) / 2).astype(np.float32))
 

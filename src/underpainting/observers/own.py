@@ -1,20 +1,64 @@
 """A user's own observer: named as `module:Class`, or by the name that an installed package registers."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from inspect import getmembers, isclass
 from pathlib import Path
 from typing import Any
 
 from underpainting.errors import UnderpaintingError, reason
+from underpainting.weights import Weights
 
 
-def import_own(kind: str, reference: str) -> Any:
+@dataclass(frozen=True)
+class Code(Weights):
+    """In the place of weights where there are none: the module of the code."""
+
+    module: str
+
+    @property
+    def path(self) -> Path:
+        """The module's file, from a folder of the Python path."""
+        return Path(*self.module.split(".")).with_suffix(".py")
+
+    @property
+    def where(self) -> str:
+        """The module, whether it is there or not."""
+        return f"module {self.module}"
+
+    def find(self) -> Path | None:
+        """The module's file, where it can be imported, which it is not."""
+        try:
+            spec = find_spec(self.module)
+        except (ImportError, ValueError):
+            return None
+        return None if spec is None else Path(spec.origin or self.path)
+
+
+def make_own(kind: str, reference: str) -> Any:
     """An object of the class named by `module:Class`, made without arguments.
 
     Raises UnderpaintingError where the module is not found, cannot be imported or has no such class; kind
     says what it was to be.
     """
+    return _import_own(kind, reference)()
+
+
+def weights_of_own(kind: str, name: str, reference: str) -> Weights:
+    """What the class named by `module:Class` says that it takes, as `weights`; unsaid, its module."""
+    try:
+        weights = getattr(_import_own(kind, reference), "weights", None)
+    except UnderpaintingError:
+        weights = None
+    return weights if isinstance(weights, Weights) else Code(name, reference.partition(":")[0])
+
+
+def _import_own(kind: str, reference: str) -> Any:
     name, _, attribute = reference.partition(":")
     try:
         module = import_module(name)
@@ -30,23 +74,22 @@ def import_own(kind: str, reference: str) -> Any:
     except Exception as error:
         raise _refused(kind, reference, f"importing module {name} fails: {reason(error)}") from None
     if not hasattr(module, attribute):
-        own = [of for of, made in getmembers(module, isclass) if made.__module__ == module.__name__]
+        own = [key for key, made in getmembers(module, isclass) if made.__module__ == module.__name__]
         raise _refused(
             kind,
             reference,
             f"module {name} ({getattr(module, '__file__', None) or 'built in'}) has no {attribute!r}; its "
             f"classes are {', '.join(own) or 'none'}",
         )
-    return getattr(module, attribute)()
+    return getattr(module, attribute)
 
 
 def _refused(kind: str, reference: str, why: str) -> UnderpaintingError:
     return UnderpaintingError(f"{kind} {reference!r} cannot be imported: {why}")
 
 
-def registered(kind: str, name: str) -> EntryPoint | None:
-    """The class that an installed package registers by a name; None where none does.
-
-    kind: `estimator` or `classifier`, of the group `underpainting.estimators` or `underpainting.classifiers`.
+def installed(kind: str) -> Sequence[EntryPoint]:
+    """The classes that installed packages register, in the group `underpainting.estimators` or
+    `underpainting.classifiers`.
     """
-    return next(iter(entry_points(group=f"underpainting.{kind}s", name=name)), None)
+    return tuple(entry_points(group=f"underpainting.{kind}s"))

@@ -1,29 +1,26 @@
-"""Linear probes on arrays: moments, solving, probe sets, exact metrics. No diffusers, no study."""
+"""Linear probes on arrays: moments, solving, scoring; and probe sets on disk. No diffusers, no study."""
 
-from underpainting.probes.fitting import FittedProbe, fit
-from underpainting.probes.gradient import gradient_scores, train_gradient_probe
+from underpainting.probes.baselines import TwoLayerProbe, train_gradient_probe, train_two_layer_probe
+from underpainting.probes.files import Best, Entry, Key, ProbeSet
+from underpainting.probes.fit import FittedProbe, fit
 from underpainting.probes.metrics import (
-    BINARY,
-    CONTINUOUS,
     average_precision,
     best_threshold,
     ceiling,
     dice,
     pearson,
     rmse,
-    score,
     spearman,
 )
 from underpainting.probes.moments import Moments, TokenMeans, load_sums, moments_bytes, save_sums
-from underpainting.probes.nonlinear import TwoLayerProbe, train_two_layer_probe
 from underpainting.probes.patches import Patches, cell_means, enlarge, pixel_ranks
-from underpainting.probes.probe import Best, Entry, Key, Probe, ProbeLayer, ProbeSet
+from underpainting.probes.probe import Probe
 from underpainting.probes.published import import_published
-from underpainting.probes.solve import Solution, discriminant, ridge
+from underpainting.probes.score import THRESHOLDS, Scorer, dice_curve
+from underpainting.probes.solve import ridge
 
 __all__ = [
-    "BINARY",
-    "CONTINUOUS",
+    "THRESHOLDS",
     "Best",
     "Entry",
     "FittedProbe",
@@ -31,9 +28,8 @@ __all__ = [
     "Moments",
     "Patches",
     "Probe",
-    "ProbeLayer",
     "ProbeSet",
-    "Solution",
+    "Scorer",
     "TokenMeans",
     "TwoLayerProbe",
     "average_precision",
@@ -41,10 +37,9 @@ __all__ = [
     "ceiling",
     "cell_means",
     "dice",
-    "discriminant",
+    "dice_curve",
     "enlarge",
     "fit",
-    "gradient_scores",
     "import_published",
     "load_sums",
     "moments_bytes",
@@ -53,7 +48,6 @@ __all__ = [
     "ridge",
     "rmse",
     "save_sums",
-    "score",
     "spearman",
     "train_gradient_probe",
     "train_two_layer_probe",

@@ -19,9 +19,7 @@ from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
 from underpainting.probes.patches import Patches, constant_among, sort_tokens, tie_ends
-
-BINARY = ("dice", "average_precision")
-CONTINUOUS = ("spearman", "pearson", "rmse")
+from underpainting.vocabulary import BINARY, CONTINUOUS
 
 
 def dice(mask: Tensor, patches: Patches) -> Tensor:

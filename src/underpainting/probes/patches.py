@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,8 +12,7 @@ import torch
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-
-Grid = tuple[int, int]
+from underpainting.vocabulary import Grid
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,22 @@ class Patches:
         ranked = (None, None) if ranks is None else _sums(ranks, rows, columns, mask)
         size = (label.shape[-2], label.shape[-1])
         return cls(grid, size, count, total, scatter, *ranked)
+
+    def spread(self, extra: int) -> Patches:
+        """The same, its pictures followed by so many dimensions of 1: for readings [picture, ..., token]."""
+        return self._each(lambda part: part.reshape(len(part), *(1,) * extra, *part.shape[1:]))
+
+    def turned(self) -> Patches:
+        """Patches whose pictures have each got those of the picture before, as `shuffled` turns labels."""
+        return self._each(lambda part: part.roll(1, 0))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Patches:
+        ranks = (self.rank_total, self.rank_scatter)
+        rank_total, rank_scatter = (None if part is None else change(part) for part in ranks)
+        count = self.count if self.count.ndim == 1 else change(self.count)
+        return Patches(
+            self.grid, self.size, count, change(self.total), change(self.scatter), rank_total, rank_scatter
+        )
 
 
 def pixel_ranks(label: Tensor, mask: Tensor | None = None) -> Tensor:

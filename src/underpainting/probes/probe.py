@@ -1,298 +1,55 @@
-"""Fitted probes: one map, and a whole set on disk or on the hub."""
+"""One linear map: what every probe is, however it was fitted and whatever it reads."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from dataclasses import dataclass
 
-import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-from underpainting.hub import fetch, upload
-from underpainting.probes.card import probe_card
 from underpainting.probes.moments import full_float32
-from underpainting.probes.patches import Grid
-
-_TENSORS, _CARD = "probes.safetensors", "card.json"
-
-
-class Key(NamedTuple):
-    """Where a probe reads: property, layer short name, step (from 1), branch."""
-
-    property: str
-    layer: str
-    step: int
-    branch: str
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One linear map from a layer's channels to properties.
+    """A linear map from a layer's channels to outputs of any shape: `activations @ weight + bias`.
 
-    weight [channel, property] and bias [property], float32.
+    weight [channel, ...] and bias [...]. The probe of one property has no further dimension; others have the
+    one they name, such as [property], [strength, target] or [class].
     """
 
     weight: Tensor
     bias: Tensor
-    properties: tuple[str, ...]
 
     def apply(self, x: Tensor) -> Tensor:
-        """Predict [..., property] from activations [..., channel], in float32 on the device of x."""
+        """Readings [..., *outputs] of activations x [..., channel], in float32 on the device of x.
+
+        Raises UnderpaintingError where x has other channels.
+        """
         if x.shape[-1:] != self.weight.shape[:1]:
             raise UnderpaintingError(
                 f"the probe reads {len(self.weight)} channels, got activations {tuple(x.shape)}; "
                 "give the layer that it was fitted to"
             )
+        weight, bias = (part.to(x.device, torch.float32) for part in (self.weight, self.bias))
         with full_float32(x.device):
-            return x.float() @ self.weight.to(x.device) + self.bias.to(x.device)
+            flat = x.float() @ weight.reshape(len(weight), -1) + bias.reshape(-1)
+        return flat.reshape((*x.shape[:-1], *bias.shape))
+
+    def pick(self, *index: int) -> Probe:
+        """The probe of one output, or of the rest of the dimensions, by its place in the first ones."""
+        weight, bias = self.weight, self.bias
+        for i in index:
+            weight, bias = weight[:, i], bias[i]
+        return Probe(weight, bias)
+
+    def float(self) -> Probe:
+        """The same in float32, as it is kept and applied."""
+        return Probe(self.weight.float().contiguous(), self.bias.float().contiguous())
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One property's probe in a set: weight [channel] float32, bias, ridge strength.
-
-    threshold is that of a binary property: object where the reading is above it.
-    """
-
-    weight: Tensor
-    bias: float
-    strength: float
-    threshold: float | None = None
-
-
-@dataclass(frozen=True)
-class ProbeLayer:
-    """A layer that probes read: short name, grid (rows, columns), channels."""
-
-    name: str
-    grid: Grid
-    channels: int
-
-
-@dataclass(frozen=True)
-class Best:
-    """The layer chosen on calibrate pictures at the last step, by which metric, and the best of each step."""
-
-    layer: str
-    metric: str
-    by_step: Mapping[int, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ProbeSet:
-    """All probes of a study, and the card that says what they are.
-
-    On disk: `probes.safetensors` (tensors `{property}/{layer}/{step}/{branch}`, [channel + 1], bias last)
-    and `card.json`.
-    """
-
-    entries: Mapping[Key, Entry]
-    layers: tuple[ProbeLayer, ...]
-    steps: int
-    branches: tuple[str, ...]
-    best: Mapping[str, Best]
-    model: str
-    images: Mapping[str, int]
-
-    @property
-    def properties(self) -> tuple[str, ...]:
-        """Properties in the order of the entries."""
-        return tuple(dict.fromkeys(key.property for key in self.entries))
-
-    def at(self, layer: str, step: int, branch: str) -> Probe:
-        """All properties' probes of one place as one Probe, for reading in one product.
-
-        Raises UnderpaintingError where the set has none there.
-        """
-        keys = [Key(name, layer, step, branch) for name in self.properties]
-        found = [key for key in keys if key in self.entries]
-        if not found:
-            raise UnderpaintingError(
-                f"no probe at layer {layer}, step {step}, branch {branch}; the set has layers "
-                f"{', '.join(known.name for known in self.layers)}, steps 1 to {self.steps}, "
-                f"branches {', '.join(self.branches)}"
-            )
-        weight = torch.stack([self.entries[key].weight for key in found], dim=1)
-        bias = torch.tensor([self.entries[key].bias for key in found])
-        return Probe(weight, bias, tuple(key.property for key in found))
-
-    def best_layer(self, property: str) -> str:
-        """Name of the property's calibrated best layer. Raises UnderpaintingError for an unknown property."""
-        if property not in self.best:
-            raise UnderpaintingError(
-                f"no property {property!r} in the probes; choose from {', '.join(self.best)}"
-            )
-        return self.best[property].layer
-
-    def of_layers(self, names: Collection[str]) -> ProbeSet:
-        """The probes of some layers alone."""
-        return replace(
-            self,
-            entries={key: entry for key, entry in self.entries.items() if key.layer in names},
-            layers=tuple(layer for layer in self.layers if layer.name in names),
-        )
-
-    def __or__(self, other: ProbeSet) -> ProbeSet:
-        """These probes and another set's, of other layers."""
-        return replace(self, entries={**self.entries, **other.entries}, layers=self.layers + other.layers)
-
-    def save_direction(
-        self,
-        path: str | Path,
-        property: str,
-        step: int,
-        *,
-        layer: str | None = None,
-        branch: str = "conditional",
-    ) -> None:
-        """Write one probe as a NumPy archive (`.npz`), to be read without torch or underpainting.
-
-        layer: the property's best where left out. Arrays: `weight` [channel] float32, the direction in
-        activation space; `bias`, so that a reading is `x @ weight + bias`; `threshold` (nan for a continuous
-        property); `property`, `layer`, `step`, `branch`, `model`, and `grid` (rows, columns). Raises
-        UnderpaintingError where the set has no such probe.
-        """
-        layer = self.best_layer(property) if layer is None else layer
-        key = Key(property, layer, step, branch)
-        self.at(layer, step, branch)
-        if key not in self.entries:
-            raise UnderpaintingError(
-                f"no probe of {property!r} there; choose from {', '.join(self.properties)}"
-            )
-        entry = self.entries[key]
-        np.savez(
-            path,
-            weight=entry.weight.cpu().float().numpy(),
-            bias=np.float32(entry.bias),
-            threshold=np.float32(np.nan if entry.threshold is None else entry.threshold),
-            grid=next(known.grid for known in self.layers if known.name == layer),
-            model=self.model,
-            **key._asdict(),
-        )
-
-    def save_pretrained(self, folder: str | Path, *, name: str | None = None, about: str = "") -> None:
-        """As `save`, with a card beside, `README.md`, as the hub shows it.
-
-        name: what the card loads the set by (the folder where left out); about: further sections of it.
-        """
-        self.save(folder)
-        card = probe_card(self, name or str(folder), about)
-        (Path(folder) / "README.md").write_text(card, encoding="utf-8")
-
-    def push_to_hub(
-        self,
-        repo_id: str,
-        *,
-        about: str = "",
-        private: bool | None = None,
-        token: str | bool | None = None,
-        commit_message: str = "Upload probes",
-    ) -> str:
-        """Upload what `save_pretrained` writes to a model repository of the Hugging Face hub; its address.
-
-        The repository is made if it is not there. Raises UnderpaintingError where the hub refuses.
-        """
-        with TemporaryDirectory() as folder:
-            self.save_pretrained(folder, name=repo_id, about=about)
-            return upload(
-                Path(folder), repo_id, "model", private=private, token=token, message=commit_message
-            )
-
-    @classmethod
-    def from_pretrained(cls, name_or_folder: str | Path, **options: Any) -> ProbeSet:
-        """Read a set from a folder, or from a repository of the Hugging Face hub, kept in its cache.
-
-        options: those of `huggingface_hub.snapshot_download`, such as revision, token, cache_dir,
-        local_files_only. Raises UnderpaintingError where there is none.
-        """
-        if Path(name_or_folder).is_dir():
-            return cls.load(name_or_folder)
-        return cls.load(fetch(str(name_or_folder), "model", only=(_TENSORS, _CARD), **options))
-
-    def save(self, folder: str | Path) -> None:
-        """Write `probes.safetensors` and `card.json` into a folder (made if missing)."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        tensors = {
-            _name(key): torch.cat([entry.weight.cpu().float(), torch.tensor([entry.bias])])
-            for key, entry in self.entries.items()
-        }
-        save_file(tensors, folder / _TENSORS)
-        card = {
-            "model": self.model,
-            "images": dict(self.images),
-            "steps": self.steps,
-            "branches": list(self.branches),
-            "properties": {
-                name: {
-                    "best_layer": best.layer,
-                    "metric": best.metric,
-                    "best_layer_by_step": {str(step): layer for step, layer in best.by_step.items()},
-                }
-                for name, best in self.best.items()
-            },
-            "layers": [{"name": x.name, "grid": list(x.grid), "channels": x.channels} for x in self.layers],
-            "probes": {
-                _name(key): {"strength": entry.strength, "threshold": entry.threshold}
-                for key, entry in self.entries.items()
-            },
-        }
-        (folder / _CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
-
-    @classmethod
-    def load(cls, folder: str | Path) -> ProbeSet:
-        """Read a saved set.
-
-        Raises UnderpaintingError where files are missing or broken, or tensors and card disagree.
-        """
-        folder = Path(folder)
-        try:
-            tensors = load_file(folder / _TENSORS)
-            card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
-            loaded = cls(
-                entries={
-                    _key(name): Entry(
-                        tensors[name][:-1], float(tensors[name][-1]), x["strength"], x["threshold"]
-                    )
-                    for name, x in card["probes"].items()
-                },
-                layers=tuple(ProbeLayer(x["name"], (*x["grid"],), x["channels"]) for x in card["layers"]),
-                steps=card["steps"],
-                branches=tuple(card["branches"]),
-                best={
-                    name: Best(
-                        x["best_layer"], x["metric"], {int(k): v for k, v in x["best_layer_by_step"].items()}
-                    )
-                    for name, x in card["properties"].items()
-                },
-                model=card["model"],
-                images=card["images"],
-            )
-            channels = {layer.name: layer.channels for layer in loaded.layers}
-            for key, entry in loaded.entries.items():
-                if entry.weight.shape != (channels[key.layer],) or not entry.weight.isfinite().all():
-                    raise ValueError(f"{_name(key)} has not {channels[key.layer]} finite weights")
-            if unlisted := tensors.keys() - card["probes"].keys():
-                raise ValueError(f"{min(unlisted)} is not in the card")
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UnderpaintingError(
-                f"{folder} holds no whole set of probes ({type(error).__name__}: {error}); run the study"
-            ) from error
-        return loaded
-
-
-def _name(key: Key) -> str:
-    return f"{key.property}/{key.layer}/{key.step}/{key.branch}"
-
-
-def _key(name: str) -> Key:
-    property, layer, step, branch = name.split("/")
-    return Key(property, layer, int(step), branch)
+def joined(probes: list[Probe]) -> Probe:
+    """Probes of one layer side by side: their outputs get a last dimension."""
+    weight = torch.stack([probe.weight for probe in probes], dim=-1)
+    return Probe(weight, torch.stack([probe.bias for probe in probes], dim=-1))

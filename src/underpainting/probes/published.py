@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-from underpainting.probes.probe import Best, Entry, Key, ProbeLayer, ProbeSet
+from underpainting.probes.files import Best, Entry, Key, ProbeSet
+from underpainting.probes.probe import Probe
+from underpainting.vocabulary import ProbeLayer
 
 FILE = re.compile(
     r"(?P<kind>segmentation|regression)_probe_(?P<part>down|mid|up)_(?P<block>\d+)_attn1_out_(?P<attention>\d+)"
@@ -65,7 +67,9 @@ def import_published(folder: Path, property: str | None = None, branch: str = "c
         name = property or of.property
         two = len(weight) == 2
         reads = weight[1] - weight[0] if two else weight[0]
-        entries[Key(name, of.layer, of.step, branch)] = Entry(reads, 0.0, 0.0, 0.0 if two else None)
+        entries[Key(name, of.layer, of.step, branch)] = Entry(
+            Probe(reads, torch.tensor(0.0)), 0.0, 0.0 if two else None
+        )
         layers[of.layer] = ProbeLayer(of.layer, (of.side, of.side), CHANNELS[of.side])
     binary = {key.property: entry.threshold is not None for key, entry in entries.items()}
     last = {name: max(key for key in entries if key.property == name) for name in binary}

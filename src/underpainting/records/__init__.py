@@ -1,6 +1,7 @@
 """Tables and files: schemas, atomic writes, checksums. Imports nothing of ours but the error."""
 
 from underpainting.records.atomic import (
+    CHECKSUMS,
     atomic_folder,
     check_seal,
     clear_partial,
@@ -12,8 +13,9 @@ from underpainting.records.atomic import (
     sha256_file,
     verify_folder,
     write_bytes,
+    write_json,
 )
-from underpainting.records.tables import (
+from underpainting.records.schemas import (
     BATCH,
     CLASSIFICATION,
     EMERGENCE,
@@ -21,7 +23,6 @@ from underpainting.records.tables import (
     LEADS,
     PROMPTS,
     SCORES,
-    main_branch,
     make_table,
     plain_schema,
     read_parts,
@@ -31,6 +32,7 @@ from underpainting.records.tables import (
 
 __all__ = [
     "BATCH",
+    "CHECKSUMS",
     "CLASSIFICATION",
     "EMERGENCE",
     "INTERVENTIONS",
@@ -41,7 +43,6 @@ __all__ = [
     "check_seal",
     "clear_partial",
     "find_fault",
-    "main_branch",
     "make_table",
     "plain_schema",
     "read_parts",
@@ -53,5 +54,6 @@ __all__ = [
     "sha256_file",
     "verify_folder",
     "write_bytes",
+    "write_json",
     "write_table",
 ]

@@ -16,6 +16,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 
@@ -114,6 +115,11 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Write a whole file atomically, making its folder if missing."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write JSON for reading by people and programs; call where the path is a temporary one."""
+    path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 @contextmanager

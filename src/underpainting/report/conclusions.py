@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from underpainting.findings.against import KINDS, Against, Headline, against, explaining
-from underpainting.report.reading import Study
+from underpainting.controls import controls, sources
+from underpainting.findings.against import Against, Headline, against, explaining
+from underpainting.report.contents import Contents
 from underpainting.report.tables import arrivals, number
 from underpainting.report.verdicts import TOO_FEW, emergence_words
-from underpainting.vocabulary import SOURCES, listed, the
+from underpainting.vocabulary import listed
 
 SHOWS = {
     "layout": "shows no knowledge of the one picture",
     "latents": "does not show that the trained network holds more than its latents say",
     "luminance": "is little more than light and dark",
 }
-HARDER = {"--network": ("network:noisy", "network:clean"), "--twins permuted,fresh": ("permuted", "fresh")}
 
 
 @dataclass(frozen=True)
@@ -35,32 +35,36 @@ class Differences:
     lines: tuple[tuple[str, tuple[Against | None, ...]], ...]
 
 
-def differences(study: Study, found: Sequence[Headline]) -> tuple[Against, ...]:
+def differences(contents: Contents, heads: Sequence[Headline]) -> tuple[Against, ...]:
     """Every control of every property: at the common bar's step, where it emerges, and at the last step."""
-    bar = {row.name: row.bar[0] for row in arrivals(study) if row.reader == "probe"}
+    bar = {row.name: row.bar[0] for row in arrivals(contents) if row.source == "probe"}
     return tuple(
         row
-        for of in found
-        for step in sorted({bar.get(of.name) or of.step, *of.steps})
-        for row in against(study.scores, of.name, of.metric, of.layer, step)
+        for head in heads
+        for step in sorted({bar.get(head.name) or head.step, *head.steps})
+        for row in against(contents.scores, head.name, head.metric, head.layer, step)
     )
 
 
-def differences_table(rows: Sequence[Against], found: Sequence[Headline]) -> Differences:
+def differences_table(rows: Sequence[Against], heads: Sequence[Headline]) -> Differences:
     """The same where each property emerges and at the last step, side by side."""
     cells = {(row.name, row.step, row.control): row for row in rows}
-    columns = [(of.name, step) for of in found for step in of.steps]
-    controls = [of for of in SOURCES if any(row.control == of for row in rows)]
+    columns = [(head.name, step) for head in heads for step in head.steps]
+    present = {row.control for row in rows}
     return Differences(
         tuple(columns),
-        tuple((SOURCES[of], tuple(cells.get((*column, of)) for column in columns)) for of in controls),
+        tuple(
+            (source.title, tuple(cells.get((*column, key)) for column in columns))
+            for key, source in sources().items()
+            if key in present
+        ),
     )
 
 
-def conclusions(found: Sequence[Headline], rows: Sequence[Against]) -> tuple[Conclusion, ...]:
+def conclusions(heads: Sequence[Headline], rows: Sequence[Against]) -> tuple[Conclusion, ...]:
     """A few sentences a property: when it is there, above which controls, and what that shows."""
-    mine = {of: [row for row in rows if row.name == of.name] for of in found}
-    return tuple(Conclusion(of.name, tuple(_sentences(of, rows))) for of, rows in mine.items() if rows)
+    mine = {head: [row for row in rows if row.name == head.name] for head in heads}
+    return tuple(Conclusion(head.name, tuple(_sentences(head, own))) for head, own in mine.items() if own)
 
 
 def _sentences(headline: Headline, rows: Sequence[Against]) -> list[str]:
@@ -79,10 +83,10 @@ def _sentences(headline: Headline, rows: Sequence[Against]) -> list[str]:
             else f"step {headline.step}, the last"
         )
         verdicts = {0: f"At {where}: {next(iter(verdicts.values()))}"}
-    said += [of if not step else f"At step {step}: {of}" for step, of in verdicts.items()]
-    undecided = {row.control: row.prompts for row in rows if row.side is None and row.control in KINDS}
+    said += [words if not step else f"At step {step}: {words}" for step, words in verdicts.items()]
+    undecided = {row.source.phrase: row.prompts for row in rows if row.side is None and row.explains}
     if undecided:
-        names = listed([the(of) for of in undecided])
+        names = listed(list(undecided))
         said.append(f"Beside {names}, {max(undecided.values())} prompts are too few to decide.")
     return said
 
@@ -92,19 +96,28 @@ def _verdict(here: Sequence[Against]) -> str:
     said = []
     level = explaining(here)
     for kind, shows in SHOWS.items():
-        names = [the(row.control) for row in level if KINDS[row.control] == kind]
+        names = [row.source.phrase for row in level if row.explains == kind]
         if names:
             said.append(f"not above {listed(names)}, so that the score {shows}")
     if said:
         return "; ".join(said) + "."
     tried = {row.control for row in here if row.side is not None}
-    missing = [words for words, controls in HARDER.items() if not set(controls) & tried]
+    harder: dict[str, list[str]] = {}
+    for key, control in controls().items():
+        if control.tries:
+            harder.setdefault(control.tries, []).append(key)
+    missing = [key for keys in harder.values() if not tried & _sources_of(keys) for key in keys]
     if missing:
-        return f"above every control that was tried; {listed(missing)} would try harder ones."
+        return f"above every control that was tried; the controls {listed(missing)} would try harder."
     return (
         "above every reader of the step\u2019s latents and every untrained network: this is held in the "
         "trained network\u2019s activations, beyond what its input or random features give."
     )
+
+
+def _sources_of(keys: Sequence[str]) -> set[str]:
+    """Whose scores these controls add."""
+    return {source.key for key in keys for source in controls()[key].sources}
 
 
 def signed(value: float) -> str:

@@ -9,29 +9,19 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import quote
 
+from underpainting.controls import Panel
 from underpainting.findings.classification import Seen, accuracies, calibration, commonest, recognised
+from underpainting.report.class_figures import accuracy_figure, calibration_figure, recognised_figure
 from underpainting.report.conclusions import differences
-from underpainting.report.drawing import Drawing, Palette
-from underpainting.report.figures import (
-    accuracy_figure,
-    calibration_figure,
-    growth_figure,
-    layer_figure,
-    network_figure,
-    recognised_figure,
-    step_figure,
-)
-from underpainting.report.reading import Study
-from underpainting.report.tables import (
-    ScoreRow,
-    layer_table,
-    look_table,
-    network_table,
-    properties,
-    score_table,
-    step_table,
-)
+from underpainting.report.contents import Contents
+from underpainting.report.figures import growth_figure, layer_figure, step_figure
+from underpainting.report.network_figure import network_figure
+from underpainting.report.svg import Drawing, Palette
+from underpainting.report.tables import ScoreRow, layer_table, score_table, step_table, topics
 from underpainting.report.verdicts import study_headlines
+
+PANELS: dict[Panel, str] = {"probes": "by-step", "pictures": "looks", "networks": "networks"}
+"""Names of the figures by step, by the panel of the sources that they show."""
 
 
 @dataclass(frozen=True)
@@ -57,68 +47,72 @@ class Exhibit:
         return f"data:text/csv;charset=utf-8,{quote(self.csv, safe=',:/()')}"
 
 
-def exhibits(study: Study, palette_of: Callable[[str], Palette]) -> dict[str, Exhibit]:
+def exhibits(contents: Contents, palette_of: Callable[[str], Palette]) -> dict[str, Exhibit]:
     """All of a study's, by name; palette_of: colours of a property's figures; of others', by no name."""
-    return {exhibit.name: exhibit for exhibit in _exhibits(study, palette_of)}
+    return {exhibit.name: exhibit for exhibit in _exhibits(contents, palette_of)}
 
 
-def _exhibits(study: Study, palette_of: Callable[[str], Palette]) -> Iterator[Exhibit]:
-    layers, by_step = study.scores.layers, step_table(study)
-    looks, networks, maps = look_table(study), network_table(study), layer_table(study)
-    yield Exhibit("scores", [_flat(row) for row in score_table(study)])
-    for which in properties(study):
-        palette = palette_of(which.name)
-        for name, rows in (("by-step", by_step), ("looks", looks), ("networks", networks)):
-            if mine := [row for row in rows if row.name == which.name]:
+def _exhibits(contents: Contents, palette_of: Callable[[str], Palette]) -> Iterator[Exhibit]:
+    layers, maps = contents.scores.layers, layer_table(contents)
+    by_step = {name: step_table(contents, panel) for panel, name in PANELS.items()}
+    yield Exhibit("scores", [_flat(row) for row in score_table(contents)])
+    for topic in topics(contents):
+        palette = palette_of(topic.name)
+        for name, rows in by_step.items():
+            if mine := [row for row in rows if row.name == topic.name]:
                 drawing = step_figure(mine, layers, name, palette)
-                yield Exhibit(f"{name}-{which.name}", [_flat(row) for row in mine], drawing)
+                yield Exhibit(f"{name}-{topic.name}", [_flat(row) for row in mine], drawing)
         for table in maps:
-            if table.name == which.name:
+            if table.name == topic.name:
                 cells = [
                     {"layer": layer, **{str(step): value for step, value in enumerate(means, start=1)}}
                     for layer, means in zip(table.layers, table.means, strict=True)
                 ]
-                yield Exhibit(f"by-layer-{which.name}", cells, layer_figure(table, palette))
-        if grown := [row for row in study.growth if row.property == which.name]:
+                yield Exhibit(f"by-layer-{topic.name}", cells, layer_figure(table, palette))
+        if grown := [row for row in contents.growth if row.property == topic.name]:
             rows_of = [asdict(row) for row in grown]
-            yield Exhibit(f"growth-{which.name}", rows_of, growth_figure(grown, palette))
+            yield Exhibit(f"growth-{topic.name}", rows_of, growth_figure(grown, palette))
     palette = palette_of("")
-    best = {which.name: which.layer for which in properties(study)}
+    best = {topic.name: topic.layer for topic in topics(contents)}
     about = [
-        {"layer": of["name"], "rows": of["grid"][0], "columns": of["grid"][1], "channels": of["channels"]}
-        for of in study.card["layers"]
+        {"layer": layer.name, "rows": layer.grid[0], "columns": layer.grid[1], "channels": layer.channels}
+        for layer in contents.probes.layers
     ]
-    yield Exhibit("network", about, network_figure(study.card["layers"], best, palette))
-    against = [_named(asdict(row)) for row in differences(study, study_headlines(study))]
-    for name, of in (("against", against), ("emergence", study.emergence), ("leads", study.leads)):
-        if of:
-            yield Exhibit(name, of)
-    for acted in study.acted:
-        yield Exhibit(f"interventions-{acted.aim}", [asdict(row) for row in acted.rows])
-    yield from _of_classes(study, palette)
+    yield Exhibit("network", about, network_figure(contents.probes.layers, best, palette))
+    against = [_named(asdict(row)) for row in differences(contents, study_headlines(contents))]
+    for name, table_rows in (
+        ("against", against),
+        ("emergence", contents.emergence),
+        ("leads", contents.leads),
+    ):
+        if table_rows:
+            yield Exhibit(name, table_rows)
+    for experiment in contents.experiments:
+        yield Exhibit(f"interventions-{experiment.aim}", [asdict(row) for row in experiment.rows])
+    yield from _of_classes(contents, palette)
 
 
-def _of_classes(study: Study, palette: Palette) -> Iterator[Exhibit]:
-    known = [of for of in study.seen if of.right]
+def _of_classes(contents: Contents, palette: Palette) -> Iterator[Exhibit]:
+    known = [seen for seen in contents.seen if seen.right]
     if not known:
         return
-    first, shares, bins = recognised(known), [*study.class_probe[1], *accuracies(known)], calibration(known)
+    first, bins = recognised(known), calibration(known)
+    shares = [*contents.class_probe[1], *accuracies(known)]
     drawn = accuracy_figure(shares, commonest(known), palette)
     yield Exhibit("accuracy", [asdict(row) for row in shares], drawn)
     counted = [row for row in first if not row.noise]
-    drawn = recognised_figure(counted, study.scores.steps, palette)
+    drawn = recognised_figure(counted, contents.scores.steps, palette)
     yield Exhibit("recognised", [asdict(row) for row in first], drawn)
     yield Exhibit("calibration", [asdict(row) for row in bins], calibration_figure(bins, palette))
-    kept = study.gallery.about.get("pictures", []) if study.gallery else []
-    images = [picture["image"] for picture in kept]
-    for seen in study.seen:
+    images = contents.gallery.images if contents.gallery else []
+    for seen in contents.seen:
         if seen.image in images and seen.steps[0] > 0:
             yield Exhibit(f"classes-{seen.image}-{seen.picture}", _probabilities(seen))
 
 
 def _probabilities(seen: Seen) -> list[dict[str, Any]]:
     columns = zip(seen.steps, seen.probabilities.tolist(), strict=True)
-    return [{"step": step, **dict(zip(seen.classes, of, strict=True))} for step, of in columns]
+    return [{"step": step, **dict(zip(seen.classes, values, strict=True))} for step, values in columns]
 
 
 def _named(row: dict[str, Any]) -> dict[str, Any]:

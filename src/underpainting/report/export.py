@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from underpainting.records import write_bytes
-from underpainting.report.drawing import Palette
+from underpainting.report.contents import read_contents
 from underpainting.report.exhibits import exhibits
 from underpainting.report.interventions import examples_png
-from underpainting.report.reading import read_study
 from underpainting.report.recognition import recognition_file
+from underpainting.report.svg import Palette
+from underpainting.study.study import StudyFolder
 
 Kind = Literal["png", "svg"]
 TONES = {"saliency": "#37765a", "depth": "#9a5a22", "shading": "#56606e"}
@@ -26,27 +27,26 @@ PRINT = Palette(
 """The page's light colours, on white."""
 
 
-def write_figures(study_folder: Path, growth: Path | None = None) -> Path:
+def write_figures(study: StudyFolder, growth: Path | None = None) -> Path:
     """Write every figure of a finished study's report as SVG and PNG, its table as CSV beside it.
 
-    growth: as `write_report`. Returns the folder, `report/figures`. Raises UnderpaintingError as that does.
+    growth: as `write_report`. Returns the folder. Raises UnderpaintingError as that does.
     """
-    study, folder = read_study(study_folder, growth), study_folder / "report" / "figures"
-    shown = exhibits(study, lambda name: replace(PRINT, tone=TONES.get(name, PRINT.tone)))
+    contents, folder = read_contents(study, growth), study.figures_folder
+    shown = exhibits(contents, lambda name: replace(PRINT, tone=TONES.get(name, PRINT.tone)))
     for exhibit in shown.values():
         write_bytes(folder / f"{exhibit.name}.csv", exhibit.csv.encode())
         for kind in get_args(Kind) if exhibit.drawing else ():
             assert exhibit.drawing
             write_bytes(folder / f"{exhibit.name}.{kind}", exhibit.drawing.saved(kind, PRINT.paper))
-    for acted in study.acted:
-        if acted.examples:
-            write_bytes(folder / f"interventions-{acted.aim}.png", examples_png(acted))
-    films = study.gallery.arrays if study.gallery else {}
-    images = [of["image"] for of in study.gallery.about.get("pictures", [])] if study.gallery else []
-    for seen in study.seen:
+    for experiment in contents.experiments:
+        if experiment.examples:
+            write_bytes(folder / f"interventions-{experiment.aim}.png", examples_png(experiment))
+    for seen in contents.seen:
         name = f"classes-{seen.image}-{seen.picture}"
-        if name in shown:
-            frames = films[f"{images.index(seen.image)}/{seen.picture}"]
+        if contents.gallery and name in shown:
+            i = contents.gallery.images.index(seen.image)
+            frames = contents.gallery.arrays[f"{i}/{seen.picture}"]
             for kind in get_args(Kind):
                 write_bytes(folder / f"{name}.{kind}", recognition_file(seen, frames, kind))
     return folder

@@ -1,6 +1,7 @@
 """The report: one HTML file that needs nothing else."""
 
-import os
+from __future__ import annotations
+
 from collections import Counter
 from datetime import date
 from pathlib import Path
@@ -8,58 +9,54 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from underpainting.findings.draws import ENOUGH
+from underpainting.colours import RAMP_OF
+from underpainting.controls import sources
+from underpainting.findings.intervals import ENOUGH
 from underpainting.records import write_bytes
 from underpainting.report.citation import PROJECT, VERSION, bibtex
-from underpainting.report.colours import RAMP_OF
+from underpainting.report.classification import recognition_section
 from underpainting.report.conclusions import conclusions, differences, differences_table, signed
-from underpainting.report.drawing import PAGE
-from underpainting.report.exhibits import exhibits
-from underpainting.report.figures import narrow_network_figure
+from underpainting.report.contents import Contents, read_contents
+from underpainting.report.exhibits import PANELS, exhibits
+from underpainting.report.gallery import gallery_data
 from underpainting.report.interventions import intervention_sections
-from underpainting.report.lines import LINES
-from underpainting.report.pictures import gallery_data
-from underpainting.report.reading import Study, read_study
-from underpainting.report.recognised import recognition_section
+from underpainting.report.lines import CLASS_LINES, stroke
+from underpainting.report.network_figure import narrow_network_figure
+from underpainting.report.svg import PAGE
 from underpainting.report.tables import (
-    BY_STEP,
     FURTHER,
     MAIN,
-    NETWORKS,
     PARTS,
-    ROWS,
-    Property,
     ScoreRow,
+    Topic,
     arrivals,
     interval,
     layer_table,
     listing,
-    look_table,
-    network_table,
     number,
-    properties,
+    panel_sources,
+    row_words,
     score_table,
     step_table,
+    topics,
 )
 from underpainting.report.terms import explained
 from underpainting.report.verdicts import findings, study_headlines, summary
-from underpainting.vocabulary import METRICS, SOURCES, first_step, step_interval
+from underpainting.study.study import StudyFolder
+from underpainting.vocabulary import METRICS, first_step, step_interval
 
 
-def write_report(study_folder: str | os.PathLike[str], growth: Path | None = None) -> Path:
-    """Write `report/index.html` of a finished study and return its path.
+def write_report(study: StudyFolder, growth: Path | None = None) -> Path:
+    """Write the page of a finished study's report and return its path.
 
-    Reads study.toml, environment.json, prompts.parquet, probes/card.json, gallery/ and the tables; growth:
-    folder of the model's checkpoints (see `findings.growth`). The same study gives the same bytes. Raises
-    UnderpaintingError when the study is not finished or a file cannot be read.
+    growth: folder of the model's checkpoints (see `findings.growth`). The same study gives the same bytes.
+    Raises UnderpaintingError when the study is not finished or a file is damaged.
     """
-    folder = Path(study_folder)
-    page = folder / "report" / "index.html"
-    write_bytes(page, render(read_study(folder, growth)).encode("utf-8"))
-    return page
+    write_bytes(study.report_file, render(read_contents(study, growth)).encode("utf-8"))
+    return study.report_file
 
 
-def render(study: Study) -> str:
+def render(contents: Contents) -> str:
     """The report's HTML."""
     environment = Environment(
         loader=PackageLoader("underpainting.report"),
@@ -74,110 +71,105 @@ def render(study: Study) -> str:
         "signed": signed,
         "first_step": first_step,
     }
-    shown = properties(study)
-    rows, by_step = score_table(study), step_table(study)
-    heads = study_headlines(study)
+    shown = topics(contents)
+    rows, by_step = score_table(contents), step_table(contents)
+    heads = study_headlines(contents)
     present = {row.source for row in rows if row.estimate.pictures}
-    against, networked = differences(study, heads), {row.source for row in network_table(study)}
-    maps, looks, gallery = layer_table(study), look_table(study), gallery_data(study)
-    best = {which.name: which.layer for which in shown}
-    return environment.get_template("report.html.j2").render(
-        study=study,
-        title=study.title or study.name,
-        command_name=f'"{study.name}"' if " " in study.name else study.name,
-        facts=_facts(study),
+    against, looks = differences(contents, heads), step_table(contents, "pictures")
+    maps, gallery = layer_table(contents), gallery_data(contents)
+    best = {topic.name: topic.layer for topic in shown}
+    html = environment.get_template("report.html.j2").render(
+        contents=contents,
+        steps=contents.scores.steps,
+        title=contents.title or contents.name,
+        command_name=f'"{contents.name}"' if " " in contents.name else contents.name,
+        facts=_facts(contents),
         summary=summary(heads),
         findings=findings(heads, rows, by_step),
         properties=shown,
         tone=lambda name: name if name in RAMP_OF else "own",
         metrics=METRICS,
-        sources={k: words for k, words in ROWS.items() if k in present},
-        scored=[SOURCES[source] for source in BY_STEP[1:]],
+        row_words={key: words for key, words in row_words().items() if key in present},
         main_scores=_columns(shown, rows, MAIN),
         further_scores=_columns(shown, rows, FURTHER),
         part_scores=_columns(shown, rows, PARTS),
         score_rows=rows,
         cells={(row.name, row.metric, row.source): row.estimate for row in rows},
         step_rows=by_step,
-        exhibits=exhibits(study, lambda _: PAGE),
-        all_sources=SOURCES,
-        lines=LINES,
-        networks=[source for source in NETWORKS if source in networked],
-        arrivals=arrivals(study),
+        exhibits=exhibits(contents, lambda _: PAGE),
+        sources=sources(),
+        legends={name: panel_sources(contents, panel) for panel, name in PANELS.items()},
+        class_lines=CLASS_LINES,
+        stroke=stroke,
+        arrivals=arrivals(contents),
         step_interval=step_interval,
         enough=ENOUGH,
         conclusions=conclusions(heads, against),
         against=against,
         differences=differences_table(against, heads),
-        leads=study.leads,
+        leads=contents.leads,
         looked_at=max((row.estimate.pictures for row in looks), default=0),
-        network_narrow=narrow_network_figure(study.card["layers"], best).inline(),
+        network_narrow=narrow_network_figure(contents.probes.layers, best).inline(),
         layer_tables=maps,
         gallery=gallery,
-        acted=intervention_sections(study),
-        recognition=recognition_section(study, [entry["image"] for entry in gallery]),
-        settings=_flat(study.settings),
-        environment=_not_asked(study),
-        begun=_begun(study),
-        made_with=study.environment.get("versions", {}).get("underpainting", ""),
+        acted=intervention_sections(contents),
+        recognition=recognition_section(contents, [entry["image"] for entry in gallery]),
+        settings=_flat(contents.settings),
+        environment=_not_asked(contents),
+        hashes=contents.study.hashes(),
+        begun=_begun(contents),
+        made_with=contents.environment.get("versions", {}).get("underpainting", ""),
         version=VERSION,
         project=PROJECT,
         bibtex=bibtex(),
         explained=explained,
     )
+    return html.lstrip()
 
 
-def _facts(study: Study) -> list[tuple[str, str]]:
+def _facts(contents: Contents) -> list[tuple[str, str]]:
     """What the study is, for the head of the page."""
-    model, card = study.settings.get("model", {}), study.card
-    sampler = f"{study.scores.steps} steps"
-    if model.get("scheduler"):
-        sampler += f", {model['scheduler']}"
-    if model.get("guidance_scale") is not None:
-        sampler += f", guidance {model['guidance_scale']:g}"
-    facts = [
-        ("Model", str(card.get("model") or model.get("name", ""))),
-        ("Denoising", sampler),
-        ("Layers", f"{len(study.scores.layers)} watched: {listing(study.scores.layers)}"),
-        ("Branch", study.branch),
-    ]
-    counts = study.splits or {split: (count, 0) for split, count in card.get("images", {}).items()}
-    if counts:
-        pictures = sum(count for count, _ in counts.values())
-        prompts = sum(count for _, count in counts.values())
-        split = ", ".join(f"{count} {name}" for name, (count, _) in counts.items())
-        of = f" from {prompts} prompts" if prompts else ""
-        facts.append(("Pictures", f"{pictures}{of}: {split}"))
-    reasons = Counter(study.aside.values()).most_common()
+    config = contents.study.config
+    model = config.model
+    sampler = f"{model.steps} steps, {model.scheduler}, guidance {model.guidance_scale:g}"
+    counts = {split: count for split, count in contents.study.images.items() if count}
+    by_split = ", ".join(f"{count} {split}" for split, count in counts.items())
+    pictures = f"{sum(counts.values())} from {sum(contents.prompts.values())} prompts: {by_split}"
+    reasons = Counter(contents.aside.values()).most_common()
     aside = "; ".join(f"{count}: {reason}" for reason, count in reasons)
-    facts.append(("Set aside", f"{len(study.aside)} pictures ({aside})" if aside else "no picture"))
-    estimator = study.settings.get("labels", {}).get("estimator")
-    if estimator:
-        facts.append(("Labels", f"{estimator}, run on the finished picture"))
-    return facts
+    labels = f"{config.labels.estimator}, run on the finished picture"
+    return [
+        ("Model", contents.probes.model),
+        ("Denoising", sampler),
+        ("Layers", f"{len(contents.scores.layers)} watched: {listing(contents.scores.layers)}"),
+        ("Branch", contents.branch),
+        ("Pictures", pictures),
+        ("Set aside", f"{len(contents.aside)} pictures ({aside})" if aside else "no picture"),
+        ("Labels", f"brought, {config.labels.folder}" if config.labels.folder else labels),
+    ]
 
 
-def _begun(study: Study) -> str:
+def _begun(contents: Contents) -> str:
     """The day of the study's first run, such as 24 November 2026; empty where it was not recorded."""
-    day = study.environment.get("begun", "")
+    day = contents.environment.get("begun", "")
     return f"{date.fromisoformat(day):%-d %B %Y}" if day else ""
 
 
-def _not_asked(study: Study) -> list[tuple[str, str]]:
+def _not_asked(contents: Contents) -> list[tuple[str, str]]:
     """What the environment says beside the settings, which its `config` and some names repeat."""
-    labels, asked = study.settings.get("labels", {}), {name for name, _ in _flat(study.settings)}
+    labels, asked = contents.settings.get("labels", {}), {name for name, _ in _flat(contents.settings)}
     named = [(f"{part}.name", labels.get(part)) for part in ("estimator", "classifier")]
-    ran = _flat({name: value for name, value in study.environment.items() if name != "config"})
+    ran = _flat({name: value for name, value in contents.environment.items() if name != "config"})
     return [(name, value) for name, value in ran if name not in asked and (name, value) not in named]
 
 
 def _columns(
-    shown: tuple[Property, ...], rows: tuple[ScoreRow, ...], wanted: dict[str, tuple[str, ...]]
-) -> list[tuple[Property, list[str]]]:
+    shown: tuple[Topic, ...], rows: tuple[ScoreRow, ...], wanted: dict[str, tuple[str, ...]]
+) -> list[tuple[Topic, list[str]]]:
     """Properties with those of the wanted metrics that were scored."""
     scored = {(row.name, row.metric) for row in rows}
-    columns = [(found, [m for m in wanted[found.kind] if (found.name, m) in scored]) for found in shown]
-    return [(found, metrics) for found, metrics in columns if metrics]
+    columns = [(topic, [m for m in wanted[topic.kind] if (topic.name, m) in scored]) for topic in shown]
+    return [(topic, metrics) for topic, metrics in columns if metrics]
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -11,10 +11,9 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from underpainting.report.colours import ramp, ramp_name
+from underpainting.colours import INK, PAPER, ramp, ramp_name
 
 CELL, LEFT, TOP, GAP = 0.78, 1.35, 0.3, 0.04  # inches
-PAPER, INK = "#ffffff", "#1c1b19"
 
 
 def strip_png(

@@ -7,36 +7,22 @@ from typing import Protocol
 
 import numpy as np
 
-from underpainting.findings.table import LOOKS, READERS
-from underpainting.report.intervals import Estimate, estimates
-from underpainting.report.reading import Study
-from underpainting.vocabulary import METRICS, SOURCES
+from underpainting.controls import Panel, rivals, sources
+from underpainting.findings.emergence import BEST
+from underpainting.findings.intervals import Floats, Mean, means
+from underpainting.report.contents import Contents
+from underpainting.vocabulary import METRICS
 
 MAIN = {"dice": ("dice",), "spearman": ("spearman", "pearson")}
 FURTHER = {"dice": ("average_precision",), "spearman": ("spearman_centred", "pearson_centred")}
 PARTS = {"dice": (), "spearman": ("spearman_object", "spearman_background")}
-ROWS = {
-    **{source: words for source, words in SOURCES.items() if not source.startswith("estimator:")},
-    "gain": "probe less position alone",
-}
-"""Rows of the score table; `gain` is taken picture by picture."""
-SCORED = tuple(source for source in ROWS if source != "gain")
-BY_STEP = ("probe", "position", "shuffled", "latents:noisy", "latents:clean", "ceiling")
-NETWORKS = (
-    "unconditional",
-    "network:clean",
-    "network:noisy",
-    "decoder",
-    "permuted",
-    "fresh",
-    "permuted-own",
-    "fresh-own",
-)
+GAIN = "gain"
+"""The probe less position alone, picture by picture, as a row of the score table."""
 
 
 @dataclass(frozen=True)
-class Property:
-    """A property with the layer and metric that its card names (chosen on the calibrate split)."""
+class Topic:
+    """A property with the layer and metric that its probes name (chosen on the calibrate split)."""
 
     name: str
     metric: str
@@ -57,7 +43,7 @@ class ScoreRow:
     step: int
     source: str
     metric: str
-    estimate: Estimate
+    estimate: Mean
 
 
 @dataclass(frozen=True)
@@ -73,98 +59,104 @@ class LayerTable:
     ceiling: float
 
 
-def properties(study: Study) -> tuple[Property, ...]:
-    """The card's properties; saliency, depth and shading first, then a user's own in the card's order."""
+def topics(contents: Contents) -> tuple[Topic, ...]:
+    """The properties; saliency, depth and shading first, then a user's own in the probes' order."""
     order = ("saliency", "depth", "shading")
-    named = study.card["properties"]
-    names = [*(name for name in order if name in named), *(name for name in named if name not in order)]
-    return tuple(Property(name, named[name]["metric"], named[name]["best_layer"]) for name in names)
+    best = contents.probes.best
+    names = [*(name for name in order if name in best), *(name for name in best if name not in order)]
+    return tuple(Topic(name, best[name].metric, best[name].layer) for name in names)
 
 
-def score_table(study: Study) -> tuple[ScoreRow, ...]:
-    """Every metric and source of every property at its best layer and the last step."""
-    rows = []
-    for found in properties(study):
+def row_words() -> dict[str, str]:
+    """Rows of the score table in words: sources that see all pictures, and the gain."""
+    whole = {key: source.title for key, source in sources().items() if source.panel != "pictures"}
+    return {**whole, GAIN: "probe less position alone"}
+
+
+def score_table(contents: Contents) -> tuple[ScoreRow, ...]:
+    """Every metric of every property at its best layer and the last step, of all sources that were scored."""
+    rows: list[ScoreRow] = []
+    known = {source for _, _, source in contents.scores.cubes}
+    scored = [source for source in row_words() if source in known | {"probe", "position"}]
+    for topic in topics(contents):
         for metric in METRICS:
-            if (found.name, metric, "probe") in study.scores.cubes:
-                rows += _rows(study, found, metric, study.scores.steps, tuple(ROWS))
+            if (topic.name, metric, "probe") in contents.scores.cubes:
+                at = {
+                    source: contents.scores.at(topic.name, metric, source, topic.layer, contents.scores.steps)
+                    for source in scored
+                }
+                at[GAIN] = at["probe"] - at["position"]
+                rows += _rows(contents, topic, metric, contents.scores.steps, at)
     return tuple(rows)
 
 
-def step_table(study: Study) -> tuple[ScoreRow, ...]:
-    """Main metric at the best layer by step: the probe, its controls, and the lines they run between."""
-    rows = []
-    for found in properties(study):
-        for step in range(1, study.scores.steps + 1):
-            rows += _rows(study, found, found.metric, step, BY_STEP)
-    return tuple(rows)
+def step_table(contents: Contents, panel: Panel = "probes") -> tuple[ScoreRow, ...]:
+    """Main metric at the best layer by step: the probe, and the sources of one panel of the figures.
 
-
-def look_table(study: Study) -> tuple[ScoreRow, ...]:
-    """Main metric by step of estimators that look at every step, and of the probe on the same pictures."""
-    rows = []
-    for found in properties(study):
-        for step in range(1, study.scores.steps + 1):
+    Where those see only a part of the pictures, the probe is of the same part. Of a panel in which nothing
+    was scored there is nothing, but for the probe in its own.
+    """
+    rows: list[ScoreRow] = []
+    for topic in topics(contents):
+        beside = [key for key in panel_sources(contents, panel) if key != "probe"]
+        beside = [key for key in beside if (topic.name, topic.metric, key) in contents.scores.cubes]
+        for step in range(1, contents.scores.steps + 1) if beside or panel == "probes" else ():
             at = {
-                source: study.scores.at(found.name, found.metric, source, found.layer, step)
-                for source in ("probe", *LOOKS)
+                key: contents.scores.at(topic.name, topic.metric, key, topic.layer, step)
+                for key in ("probe", *beside)
             }
-            seen = np.isfinite([at[source] for source in LOOKS]).any(0)
-            at["probe"] = np.where(seen, at["probe"], np.nan)
-            if seen.any():
-                rows += _score_rows(study, found, found.metric, step, at)
+            if panel == "pictures":
+                seen = np.isfinite([at[key] for key in beside]).any(0)
+                at["probe"] = np.where(seen, at["probe"], np.nan)
+            rows += _rows(contents, topic, topic.metric, step, at)
     return tuple(rows)
 
 
-def network_table(study: Study) -> tuple[ScoreRow, ...]:
-    """Main metric at the best layer by step of the probe, and of the same read off other networks."""
-    rows = []
-    for found in properties(study):
-        present = [of for of in NETWORKS if (found.name, found.metric, of) in study.scores.cubes]
-        for step in range(1, study.scores.steps + 1) if present else ():
-            rows += _rows(study, found, found.metric, step, ("probe", *present))
-    return tuple(rows)
+def panel_sources(contents: Contents, panel: Panel) -> list[str]:
+    """Sources of a panel that were scored, in the order of its legend."""
+    scored = {source for _, _, source in contents.scores.cubes}
+    return [key for key, source in sources().items() if source.panel == panel and key in scored]
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """From which step a reader is at the common bar, and above the probe; None is not reached."""
+    """From which step a source is at the common bar, and above the probe; None is not reached."""
 
     name: str
-    reader: str
+    source: str
     bar: tuple[int | None, int | None, int | None]
     above: tuple[int | None, int | None, int | None] | None
 
 
-def arrivals(study: Study) -> tuple[Arrival, ...]:
-    """When probe and opponents reach 0.9 of the probe's last score, at the emergence table's best layers."""
-    of = {
+def arrivals(contents: Contents) -> tuple[Arrival, ...]:
+    """When probe and rivals reach 0.9 of the probe's last score, at the emergence table's best layers."""
+    steps = {
         (row["property"], row["source"], row["criterion"]): (row["step"], row["low"], row["high"])
-        for row in study.emergence
-        if row["layer"] == "best"
+        for row in contents.emergence
+        if row["layer"] == BEST
     }
     return tuple(
-        Arrival(found.name, source, of[key], of.get((found.name, source, "overtakes")))
-        for found in properties(study)
-        for source in READERS
-        if (key := (found.name, source, "bar")) in of
+        Arrival(topic.name, source, steps[key], steps.get((topic.name, source, "overtakes")))
+        for topic in topics(contents)
+        for source in rivals()
+        if (key := (topic.name, source, "bar")) in steps
     )
 
 
-def layer_table(study: Study) -> tuple[LayerTable, ...]:
+def layer_table(contents: Contents) -> tuple[LayerTable, ...]:
     """Main metric of the probe by layer and step, a table a property."""
-    scores = study.scores
+    scores = contents.scores
     tables = []
-    for found in properties(study):
-        cube = scores.cubes.get((found.name, found.metric, "probe"))
+    for topic in topics(contents):
+        cube = scores.cubes.get((topic.name, topic.metric, "probe"))
         if cube is None:
             continue
         level = {
-            source: _mean(scores.at(found.name, found.metric, source, found.layer, scores.steps))
+            source: _mean(scores.at(topic.name, topic.metric, source, topic.layer, scores.steps))
             for source in ("position", "ceiling")
         }
-        means = tuple(tuple(_mean(cell) for cell in layer[1:]) for layer in cube)
-        tables.append(LayerTable(found.name, found.metric, found.layer, scores.layers, means, **level))
+        by_layer = tuple(tuple(_mean(cell) for cell in layer[1:]) for layer in cube)
+        tables.append(LayerTable(topic.name, topic.metric, topic.layer, scores.layers, by_layer, **level))
     return tuple(tables)
 
 
@@ -203,23 +195,16 @@ def listing(layers: tuple[str, ...]) -> str:
     return ", ".join(f"{count} {part}" for part, count in counted)
 
 
-def _rows(study: Study, found: Property, metric: str, step: int, sources: tuple[str, ...]) -> list[ScoreRow]:
-    scores = study.scores
-    at = {source: scores.at(found.name, metric, source, found.layer, step) for source in SCORED}
-    at["gain"] = at["probe"] - at["position"]
-    return _score_rows(study, found, metric, step, {source: at[source] for source in sources})
-
-
-def _score_rows(
-    study: Study, found: Property, metric: str, step: int, at: Mapping[str, np.ndarray]
+def _rows(
+    contents: Contents, topic: Topic, metric: str, step: int, at: Mapping[str, Floats]
 ) -> list[ScoreRow]:
-    made = estimates(np.stack(list(at.values())), study.scores.prompts)
+    figures = means(np.stack(list(at.values())), contents.scores.prompts)
     return [
-        ScoreRow(found.name, found.layer, step, source, metric, estimate)
-        for source, estimate in zip(at, made, strict=True)
+        ScoreRow(topic.name, topic.layer, step, source, metric, figure)
+        for source, figure in zip(at, figures, strict=True)
     ]
 
 
-def _mean(values: np.ndarray) -> float:
+def _mean(values: Floats) -> float:
     defined = values[np.isfinite(values)]
     return float(defined.mean()) if defined.size else float("nan")

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from underpainting.findings.against import KINDS, Against, Headline, headlines
-from underpainting.findings.draws import ENOUGH
-from underpainting.report.reading import Study
-from underpainting.report.tables import ScoreRow, interval, number, properties
-from underpainting.vocabulary import METRICS, SOURCES, first_step, from_step, listed, step_interval, the
+from underpainting.controls import sources
+from underpainting.findings.against import Against, Headline, headlines
+from underpainting.findings.intervals import ENOUGH
+from underpainting.report.contents import Contents
+from underpainting.report.tables import ScoreRow, interval, number, topics
+from underpainting.vocabulary import METRICS, first_step, from_step, listed, step_interval
 
 TOO_FEW = f"too few for a verdict (the intervals of fewer than {ENOUGH} are too narrow)"
 OFF = "off the denoiser\u2019s activations above every control that could explain it"
@@ -33,10 +34,12 @@ class Finding:
     facts: tuple[tuple[str, str], ...]
 
 
-def study_headlines(study: Study) -> tuple[Headline, ...]:
+def study_headlines(contents: Contents) -> tuple[Headline, ...]:
     """The headline of every property, in the page's order."""
-    named = {of.name: {"metric": of.metric, "best_layer": of.layer} for of in properties(study)}
-    return headlines(study.scores, named, study.emergence)
+    shown = topics(contents)
+    metrics = {topic.name: topic.metric for topic in shown}
+    layers = {topic.name: topic.layer for topic in shown}
+    return headlines(contents.scores, metrics, layers, contents.emergence)
 
 
 def verdict_words(headline: Headline) -> str:
@@ -73,62 +76,65 @@ def emergence_cell(headline: Headline) -> str:
 
 
 def findings(
-    found: Sequence[Headline], table: Sequence[ScoreRow], by_step: Sequence[ScoreRow]
+    heads: Sequence[Headline], table: Sequence[ScoreRow], by_step: Sequence[ScoreRow]
 ) -> tuple[Finding, ...]:
     """One finding a headline, with figures from the score and step tables."""
     cells = {(row.name, row.source, row.metric): row for row in table}
     first = {row.name: row.estimate.mean for row in by_step if row.source == "probe" and row.step == 1}
     return tuple(
         Finding(
-            of.name,
-            cells[of.name, "probe", of.metric],
-            verdict_words(of),
-            tuple(_facts(of, cells, first[of.name])),
+            head.name,
+            cells[head.name, "probe", head.metric],
+            verdict_words(head),
+            tuple(_facts(head, cells, first[head.name])),
         )
-        for of in found
+        for head in heads
     )
 
 
-def summary(found: Sequence[Headline]) -> str:
+def summary(heads: Sequence[Headline]) -> str:
     """The study in one sentence, which says what a control explains; then when the rest emerges."""
-    if not found:
+    if not heads:
         return "No property was scored."
-    last = found[0].step
-    few = [of for of in found if of.verdict == "few"]
-    above = [of for of in found if of.verdict in ("above", "alone")]
-    rest = [of for of in found if of.verdict in _SAID]
+    last = heads[0].step
+    few = [head for head in heads if head.verdict == "few"]
+    above = [head for head in heads if head.verdict in ("above", "alone")]
+    rest = [head for head in heads if head.verdict in _SAID]
     parts = []
     if above:
-        read = listed([_scored(of) for of in above])
+        read = listed([_scored(head) for head in above])
         parts.append(f"one linear map per token reads {read} {OFF}")
     explained = [
-        f"{_scored(of, beside=False)} is {_SAID[of.verdict]}: {_not_above(control)} ({number(control.score)})"
-        for of in rest
-        if (control := of.explained_by)
+        f"{_scored(head, beside=False)} is {_SAID[head.verdict]}: "
+        f"{_not_above(control)} ({number(control.score)})"
+        for head in rest
+        if (control := head.explained_by)
     ]
     if explained and not above:
         explained[0] = f"nothing is read {OFF}: {explained[0]}"
     parts += explained
     if few:
-        counted = min(of.prompts for of in few)
-        read = listed([_scored(of) for of in few])
+        counted = min(head.prompts for head in few)
+        read = listed([_scored(head) for head in few])
         parts.append(f"the probe scores {read}: {counted} test prompts are {TOO_FEW}")
     sentences = [f"At step {last} of {last}, {'; '.join(parts)}."]
-    there = [of for of in found if of.verdict not in ("few", "layout") and of.emergence[1] is not None]
+    there = [
+        head for head in heads if head.verdict not in ("few", "layout") and head.emergence[1] is not None
+    ]
     if there:
-        steps = [f"{of.name} {from_step(of.emergence[0], last)}" for of in there]
+        steps = [f"{head.name} {from_step(head.emergence[0], last)}" for head in there]
         sentences.append(f"Emergence: {', '.join(steps)}.")
     return " ".join(sentences)
 
 
 def _not_above(control: Against) -> str:
-    return f"{'below' if control.side == -1 else 'level with'} {the(control.control)}"
+    return f"{'below' if control.side == -1 else 'level with'} {control.source.phrase}"
 
 
 def _scored(headline: Headline, *, beside: bool = True) -> str:
     score = f"{METRICS[headline.metric]} {number(headline.score)}"
     if beside and (control := headline.strongest):
-        score += f"; strongest control {number(control.score)}, {SOURCES[control.control]}"
+        score += f"; strongest control {number(control.score)}, {control.source.title}"
     return f"{headline.name} ({score})"
 
 
@@ -138,7 +144,7 @@ def _facts(
     name, metric = headline.name, headline.metric
     facts = [("emergence", emergence_words(headline))]
     if control := headline.strongest:
-        facts.append(("strongest control", f"{number(control.score)}, {SOURCES[control.control]}"))
+        facts.append(("strongest control", f"{number(control.score)}, {control.source.title}"))
     if np.isfinite(headline.ceiling) and headline.ceiling > 0:
         share = round(100 * headline.score / headline.ceiling)
         facts.append(
@@ -147,14 +153,14 @@ def _facts(
                 f"{number(headline.ceiling)}; the probe is at {share}\u00a0% of it",
             )
         )
-    for source in (of for of, kind in KINDS.items() if kind == "layout"):
-        row = cells.get((name, source, metric))
-        if row and np.isfinite(row.estimate.mean) and not (control and control.control == source):
-            facts.append((SOURCES[source], number(row.estimate.mean)))
+    for key, source in sources().items():
+        row = cells.get((name, key, metric)) if source.explains == "layout" else None
+        if row and np.isfinite(row.estimate.mean) and not (control and control.control == key):
+            facts.append((source.title, number(row.estimate.mean)))
     facts.append(("probe at step 1", number(first)))
     centred = cells.get((name, "probe", f"{metric}_centred"))
     if centred and np.isfinite(centred.estimate.mean):
-        of = cells[name, "ceiling", f"{metric}_centred"].estimate.mean
-        most = f", ceiling {number(of)}" if np.isfinite(of) else ""
+        ceiling = cells.get((name, "ceiling", f"{metric}_centred"))
+        most = f", ceiling {number(ceiling.estimate.mean)}" if ceiling and ceiling.estimate.pictures else ""
         facts.append((METRICS[f"{metric}_centred"], f"{number(centred.estimate.mean)}{most}"))
     return facts

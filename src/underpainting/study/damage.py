@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from underpainting.records import find_fault, remove
-from underpainting.study.folder import Study
+from underpainting.study.study import StudyFolder
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Damage:
         return f"{self.path}: {self.problem}"
 
 
-def find_damage(study: Study) -> list[Damage]:
+def find_damage(study: StudyFolder) -> list[Damage]:
     """Check all that a run can make again against its checksums (opening a study has checked the rest).
 
     What is not made yet is no damage; what must be there because something later is, but is not, is.
@@ -34,11 +34,11 @@ def find_damage(study: Study) -> list[Damage]:
     return [*_shards(study), *_moments(study), *_choice(study), *_results(study)]
 
 
-def repair(study: Study, found: Sequence[Damage]) -> None:
+def repair(study: StudyFolder, found: Sequence[Damage]) -> None:
     """Remove what is damaged and what was made of it, so that a run makes it again."""
     if not found:
         return
-    remove(study.scores)
+    remove(study.scores_file)
     for damage in found:
         remove(damage.path)
     if any(damage.path in study.choice for damage in found):
@@ -46,39 +46,41 @@ def repair(study: Study, found: Sequence[Damage]) -> None:
             remove(path)
 
 
-def _shards(study: Study) -> Iterator[Damage]:
+def _shards(study: StudyFolder) -> Iterator[Damage]:
     for shard in study.shards:
-        needed = study.done or (study.probes.exists() and shard.split != "test")
+        needed = study.is_done or (study.probes_folder.exists() and shard.split != "test")
         needed = needed or (shard.split == "fit" and shard.number <= study.folded)
         remedy = f"its {len(shard.pictures)} pictures are made again"
-        yield from _look(study.shard(shard.number), needed, remedy)
-        yield from _look(study.part(shard.number), False, remedy)
+        yield from _look(study.shard_folder(shard.number), needed, remedy)
+        yield from _look(study.part_file(shard.number), False, remedy)
 
 
-def _moments(study: Study) -> Iterator[Damage]:
+def _moments(study: StudyFolder) -> Iterator[Damage]:
     fit = study.of_split("fit")
-    last = study.through(max(shard.number for shard in fit))
+    last = study.totals_file
     pictures = sum(len(shard.pictures) for shard in fit)
     remedy = f"the {pictures} fit pictures are made again"
-    present = (study.folder / "moments").glob("through-*.safetensors")
-    needed = {last} if study.probes.exists() else set()
+    present = study.through_files
+    needed = {last} if study.probes_folder.exists() else set()
     for path in sorted({*present, *needed}):
         yield from _look(path, path in needed, remedy)
 
 
-def _choice(study: Study) -> Iterator[Damage]:
-    needed = study.probes.exists() or study.done
+def _choice(study: StudyFolder) -> Iterator[Damage]:
+    needed = study.probes_folder.exists() or study.is_done
     pictures = sum(len(shard.pictures) for shard in study.of_split("calibrate"))
     remedy = f"the {pictures} calibrate pictures are made again and the choice repeated"
     for path in study.choice:
         yield from _look(path, needed, remedy)
 
 
-def _results(study: Study) -> Iterator[Damage]:
+def _results(study: StudyFolder) -> Iterator[Damage]:
     remedy = "it is put together again from the test shards"
-    yield from _look(study.gallery, study.done, remedy)
-    yield from _look(study.classification, study.done and study.config.labels.classifier is not None, remedy)
-    for path in (study.scores, study.emergence, study.leads):
+    yield from _look(study.gallery_folder, study.is_done, remedy)
+    yield from _look(
+        study.classification_file, study.is_done and study.config.labels.classifier is not None, remedy
+    )
+    for path in (study.scores_file, study.emergence_file, study.leads_file):
         yield from _look(path, False, remedy)
 
 

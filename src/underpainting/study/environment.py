@@ -8,48 +8,92 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch.nn import Module
+from torch import Tensor
 
-from underpainting.diffusion import Layer, Model, load, use_scheduler
-from underpainting.diffusion.twins import twin_of
+from underpainting.controls import Control, Setting, controls
+from underpainting.diffusion import Model, attach, load
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.classifiers import Classifier, load_classifier
 from underpainting.observers.estimators import Estimator, load_estimator
-from underpainting.records import sealing
-from underpainting.study.config import StudyConfig
-from underpainting.study.folder import Study, read_environment, write_json
-from underpainting.study.labels import choose_properties
+from underpainting.observers.needs import Needed, needs
+from underpainting.records import require_whole, sealing, write_json
+from underpainting.study.labels import choose_properties, label_pictures
 from underpainting.study.places import Places
+from underpainting.study.request.brought import BroughtLabels, open_brought
+from underpainting.study.request.config import StudyConfig
+from underpainting.study.request.prompts import PromptRow
+from underpainting.study.study import StudyFolder, read_environment
 from underpainting.threads import set_threads
 
-DECODER = "vae.decoder.mid_block.attentions.0"
-OWN = "-own"
 DIGITS = ("device", "machine", "threads")  # on which last digits depend, as on versions
 PACKAGES = ("underpainting", "torch", "diffusers", "transformers", "safetensors", "numpy")
 
 
 @dataclass(frozen=True)
-class Workshop:
-    """What is loaded for a study: model, estimator, and the places that are probed.
+class Loaded:
+    """What a study's config names, loaded: model, observers, controls, and the places that are probed.
 
-    twins: untrained networks that are shown what the model's is shown. strays: models with such a network,
-    that denoise by themselves.
+    labeller: the estimator that labels final pictures, or maps that the user brings.
     """
 
     model: Model
-    estimator: Estimator
+    labeller: Estimator | BroughtLabels
     classifier: Classifier | None
+    controls: tuple[Control, ...]
     places: Places
-    twins: dict[str, Module]
-    strays: dict[str, Model]
+
+    @property
+    def estimator(self) -> Estimator:
+        """The estimator, for pictures that are not the study's own.
+
+        Raises UnderpaintingError where the labels were brought, which are of the study's pictures alone.
+        """
+        if isinstance(self.labeller, BroughtLabels):
+            raise UnderpaintingError(
+                "this study's labels were brought, and no estimator can label other pictures: "
+                "init a study with [labels] estimator"
+            )
+        return self.labeller
+
+    def label(self, rows: Sequence[PromptRow], pictures: Tensor) -> dict[str, Tensor]:
+        """Labels [picture, height, width] by property of a study's pictures [picture, 3, height, width].
+
+        Raises UnsoundPictures where the estimator fails.
+        """
+        if isinstance(self.labeller, BroughtLabels):
+            maps = self.labeller.maps([row.image for row in rows], self.model.size)
+            return {of.name: maps[of.name] for of in self.places.properties}
+        return label_pictures(self.labeller, pictures, self.places.properties)
 
 
-def open_workshop(
-    config: StudyConfig, model: Model | None = None, estimator: Estimator | None = None
-) -> Workshop:
+def study_needs(config: StudyConfig) -> list[Needed]:
+    """The weights that a study's config names."""
+    labels = config.labels
+    needed = needs("model", config.model.name)
+    needed += needs("estimator", labels.estimator) if labels.folder is None else []
+    return needed + (needs("classifier", labels.classifier) if labels.classifier else [])
+
+
+def own_model(given: Any) -> Model | None:
+    """A model of a pipeline or a `Model`, which stays as it is; None of a name.
+
+    A study gives its model a scheduler. Raises UnderpaintingError where the pipeline's family has no adapter.
+    """
+    if given is None or isinstance(given, str | Path):
+        return None
+    model = given if isinstance(given, Model) else attach(given)
+    own = model.with_denoiser(model.adapter.denoiser(model.pipe))
+    own.own_scheduler = model.own_scheduler
+    return own
+
+
+def load_study(
+    config: StudyConfig, model: Model | None = None, estimator: Estimator | BroughtLabels | None = None
+) -> Loaded:
     """Load what a config names; a model or estimator given as an object takes its place.
 
     Raises UnderpaintingError on names that cannot be loaded, unknown layers, properties or schedulers.
@@ -61,19 +105,19 @@ def open_workshop(
         raise UnderpaintingError(
             "[watch] branches: unconditional does not exist without guidance; raise guidance_scale above 1"
         )
-    estimator = estimator or load_estimator(config.labels.estimator, device=device)
+    labeller: Estimator | BroughtLabels
+    if estimator is None and config.labels.folder is not None:
+        labeller = open_brought(Path(config.labels.folder))
+    else:
+        labeller = estimator or load_estimator(config.labels.estimator, device=device)
     named = config.labels.classifier
     classifier = None if named is None else load_classifier(named, device=device)
-    properties = choose_properties(estimator, config.labels.properties)
-    channels, *grid = model.adapter.latents(model.pipe, model.size)
-    decoder = model.decoder_channels
-    attention = Layer("decoder", DECODER, (grid[0], grid[1]), decoder) if decoder else None
-    kinds: tuple[str, ...] = tuple(dict.fromkeys(config.controls.twins))
-    places = Places(layers, config.model.steps, config.watch.branches, properties, channels, attention, kinds)
-    networks = {kind: twin_of(model.adapter.denoiser(model.pipe), kind.removesuffix(OWN)) for kind in kinds}
-    twins = {kind: network for kind, network in networks.items() if not kind.endswith(OWN)}
-    strays = {kind: model.with_denoiser(networks[kind]) for kind in kinds if kind.endswith(OWN)}
-    return Workshop(model, estimator, classifier, places, twins, strays)
+    properties = choose_properties(labeller, config.labels.properties)
+    chosen = tuple(controls()[key] for key in config.controls.use)
+    setting = Setting(model, layers, config.watch.branches)
+    stand_ins = tuple(stand_in for control in chosen for stand_in in control.stand_ins(setting))
+    places = Places(layers, config.model.steps, config.watch.branches, properties, stand_ins)
+    return Loaded(model, labeller, classifier, chosen, places)
 
 
 def open_model(config: StudyConfig, model: Model | None = None) -> Model:
@@ -81,10 +125,23 @@ def open_model(config: StudyConfig, model: Model | None = None) -> Model:
     device, dtype = choose_device(config.run.device), getattr(torch, config.model.dtype)
     wanted = config.model
     model = model or load(wanted.name, device=device, torch_dtype=dtype, variant=wanted.variant)
-    use_scheduler(model, config.model.scheduler)
+    model.use_scheduler(wanted.scheduler)
     if (config.model.height or model.size[0], config.model.width or model.size[1]) == model.size:
         return model
     return model.of_size(config.model.height, config.model.width)
+
+
+def reload(study: StudyFolder) -> Loaded:
+    """All that a study with probes was run with, held to what was recorded then.
+
+    Raises UnderpaintingError where it has no whole probes, or where model or estimator are not there or not
+    the same.
+    """
+    require_whole(study.probes_folder, f"`underpainting run {study.folder}` makes it")
+    use_threads(study)
+    loaded = load_study(study.config, study.model, study.estimator)
+    record_environment(study, loaded)
+    return loaded
 
 
 def choose_device(name: str) -> str:
@@ -96,7 +153,7 @@ def choose_device(name: str) -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def use_threads(study: Study, workers: int = 1) -> None:
+def use_threads(study: StudyFolder, workers: int = 1) -> None:
     """Compute with as many threads as the study was begun with, for the same bytes; others if asked for.
 
     One that is not begun has those of its config, or as many as the CPUs given, shared out among workers.
@@ -106,19 +163,19 @@ def use_threads(study: Study, workers: int = 1) -> None:
     set_threads(kept, workers)
 
 
-def record_environment(study: Study, workshop: Workshop) -> list[str]:
+def record_environment(study: StudyFolder, loaded: Loaded) -> list[str]:
     """Record what a study's first run works with; hold a later run to it.
 
     Returns what has changed and may change last digits, one line each.
     Raises UnderpaintingError where model or estimator are not those that the study was begun with.
     """
     recorded = read_environment(study)
-    present = _environment(study, workshop)
+    present = _environment(study, loaded)
     if recorded is None:
-        with sealing(study.environment) as temporary:
+        with sealing(study.environment_file) as temporary:
             write_json(temporary, present)
         return []
-    _hold_to(study, recorded, present, ("model", "estimator", "classifier"))
+    _hold_to(study, recorded, present, ("model", "estimator", "labels", "classifier"))
     before, now = (
         {**of.get("versions", {}), **{key: of.get(key) for key in DIGITS}} for of in (recorded, present)
     )
@@ -129,20 +186,20 @@ def record_environment(study: Study, workshop: Workshop) -> list[str]:
     ]
 
 
-def recorded_model(study: Study) -> Model:
+def recorded_model(study: StudyFolder) -> Model:
     """Load a study's model alone, with the threads of `use_threads`.
 
     Raises UnderpaintingError where it is not there, or not the one that the study was begun with.
     """
     use_threads(study)
-    model, recorded = open_model(study.config), read_environment(study)
+    model, recorded = open_model(study.config, study.model), read_environment(study)
     if recorded is not None:
         _hold_to(study, recorded, {"model": _about_model(study, model)}, ("model",))
     return model
 
 
 def _hold_to(
-    study: Study, recorded: Mapping[str, Any], present: Mapping[str, Any], parts: Sequence[str]
+    study: StudyFolder, recorded: Mapping[str, Any], present: Mapping[str, Any], parts: Sequence[str]
 ) -> None:
     for part in parts:
         if recorded.get(part) != present.get(part):
@@ -152,7 +209,7 @@ def _hold_to(
             )
 
 
-def _about_model(study: Study, model: Model) -> dict[str, Any]:
+def _about_model(study: StudyFolder, model: Model) -> dict[str, Any]:
     return {
         "name": study.config.model.name,
         "scheduler": model.scheduler_name,
@@ -160,10 +217,11 @@ def _about_model(study: Study, model: Model) -> dict[str, Any]:
     }
 
 
-def _environment(study: Study, workshop: Workshop) -> dict[str, Any]:
-    model, estimator = workshop.model, workshop.estimator
+def _environment(study: StudyFolder, loaded: Loaded) -> dict[str, Any]:
+    model = loaded.model
     device = next(iter(model.adapter.denoiser(model.pipe).parameters())).device
-    observers = {"estimator": estimator, "classifier": workshop.classifier}
+    labeller = "labels" if isinstance(loaded.labeller, BroughtLabels) else "estimator"
+    observers = {labeller: loaded.labeller, "classifier": loaded.classifier}
     return {
         "begun": _today(),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from multiprocessing import Pipe, connection, get_context, parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -17,17 +17,26 @@ from pathlib import Path
 import torch
 
 from underpainting.errors import UnderpaintingError
-from underpainting.study.environment import Workshop, open_workshop, record_environment
-from underpainting.study.folder import Study, clear_leftovers, open_study
-from underpainting.study.plan import Shard
+from underpainting.progress import Progress
+from underpainting.study import calibrate, fit, test
+from underpainting.study.environment import Loaded, load_study, record_environment
+from underpainting.study.schedule import Shard
+from underpainting.study.study import StudyFolder, clear_leftovers, open_study
 from underpainting.study.work import Work
 
 Make = Callable[[Work, Sequence[Shard]], Iterator[Shard]]
 DEATHS = 3
+PHASES = {"fit": fit, "calibrate": calibrate, "test": test}
+"""Each phase makes the shards of the split of its name."""
+
+
+def make_shard(work: Work, shard: Shard) -> None:
+    """Make a shard of any split. Making it again gives the same bytes, in whatever process."""
+    work.shard(shard, partial(PHASES[shard.split].make, work, shard))
 
 
 @contextmanager
-def shard_maker(study: Study, workers: int, max_set_aside: float) -> Iterator[Make]:
+def shard_maker(study: StudyFolder, workers: int, max_set_aside: float) -> Iterator[Make]:
     """Give a function that makes shards and yields each, in the order given, when it is whole.
 
     Other processes begin to load at once, while this one does.
@@ -47,22 +56,22 @@ def shard_maker(study: Study, workers: int, max_set_aside: float) -> Iterator[Ma
 
 def _here(work: Work, shards: Sequence[Shard]) -> Iterator[Shard]:
     for shard in shards:
-        work.make(shard)
+        make_shard(work, shard)
         yield shard
 
 
 class _Pools:
     """A pool of processes, and another one after a process of it has died."""
 
-    def __init__(self, study: Study, workers: int, max_set_aside: float) -> None:
+    def __init__(self, study: StudyFolder, workers: int, max_set_aside: float) -> None:
         self._job = study.folder, max_set_aside
         self._workers, self._deaths = workers, 0
         self._pool = self._open()
 
     def _open(self) -> ProcessPoolExecutor:
-        threads = torch.get_num_threads()
         ended, self._life = Pipe(duplex=False)
-        pool = ProcessPoolExecutor(self._workers, get_context("spawn"), _begin, (threads, ended))
+        begin = torch.get_num_threads(), ended
+        pool = ProcessPoolExecutor(self._workers, get_context("spawn"), _begin, begin)
         with _deaf_to_ctrl_c():
             for _ in range(self._workers):
                 pool.submit(_load, self._job[0])  # what goes wrong here does so again, and is told, in _make
@@ -90,7 +99,7 @@ class _Pools:
                 clear_leftovers(work.study)
                 self._pool, futures = self._open(), {}
                 continue
-            work.tick(len(shard.pictures))
+            work.progress.advance(len(shard.pictures))
             yield left.pop(0)
 
     def end(self) -> None:
@@ -113,10 +122,7 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 
 
 def _begin(threads: int, ended: Connection) -> None:
-    """Set a worker process up.
-
-    It has as many threads as its parent, and ends when that does, or closes its end of the pipe.
-    """
+    """Set a worker process up: it has as many threads as its parent, and ends when that does or says so."""
     torch.set_num_threads(threads)
     threading.Thread(target=_end_when_told, args=(ended,), daemon=True).start()
 
@@ -129,22 +135,22 @@ def _end_when_told(ended: Connection) -> None:
 
 
 def _load(folder: Path) -> None:
-    _workshop(folder)
+    _loaded(folder)
 
 
 @cache
-def _workshop(folder: Path) -> Workshop:
-    return open_workshop(open_study(folder).config)
+def _loaded(folder: Path) -> Loaded:
+    return load_study(open_study(folder).config)
 
 
 @cache
 def _work(folder: Path, max_set_aside: float) -> Work:
     """A worker's own work; this is asked for when the run that it works for has recorded its environment."""
-    study, workshop = open_study(folder), _workshop(folder)
-    record_environment(study, workshop)
-    return Work(study, workshop, max_set_aside, lambda pictures: None)
+    study, loaded = open_study(folder), _loaded(folder)
+    record_environment(study, loaded)
+    return Work(study, loaded, max_set_aside, Progress())
 
 
 def _make(folder: Path, max_set_aside: float, number: int) -> None:
     work = _work(folder, max_set_aside)
-    work.make(work.study.shards[number])
+    make_shard(work, work.study.shards[number])

@@ -12,22 +12,26 @@ from torch import Tensor
 from underpainting.errors import UnderpaintingError, UnsoundPictures
 from underpainting.observers.estimators import Estimator
 from underpainting.probes import cell_means
-from underpainting.study.places import Grid, Property
+from underpainting.study.request.brought import BroughtLabels
+from underpainting.vocabulary import OBJECT, Grid, Property
 
 
-def choose_properties(estimator: Estimator, wanted: Sequence[str]) -> tuple[Property, ...]:
-    """The properties asked for (none named: all of the estimator's), in that order.
+def choose_properties(labeller: Estimator | BroughtLabels, wanted: Sequence[str]) -> tuple[Property, ...]:
+    """The properties asked for (none named: all that there are labels of), in that order.
 
     An estimator may name its 0/1 properties as `binary`; otherwise `saliency` is the one. Raises
-    UnderpaintingError on a property that the estimator does not give.
+    UnderpaintingError on a property that there are no labels of.
     """
-    known = tuple(estimator.properties)
+    if isinstance(labeller, BroughtLabels):
+        known = {of.name: of for of in labeller.properties}
+    else:
+        binary: Any = getattr(labeller, "binary", (OBJECT,))
+        known = {name: Property(name, name in binary) for name in labeller.properties}
     for name in wanted:
         if name not in known:
             near = get_close_matches(name, known, n=1, cutoff=0.3) or list(known)
-            raise UnderpaintingError(f"the estimator gives no {name!r}; nearest is {', '.join(near)}")
-    binary: Any = getattr(estimator, "binary", ("saliency",))
-    return tuple(Property(name, name in binary) for name in dict.fromkeys(wanted or known))
+            raise UnderpaintingError(f"there are no labels of {name!r}; nearest is {', '.join(near)}")
+    return tuple(known[name] for name in dict.fromkeys(wanted or known))
 
 
 def label_pictures(

@@ -1,111 +1,69 @@
-"""Where probes read: layers, steps, branches, and the properties they read for."""
+"""Where probes read: layers and what stands in for them, steps, branches, and what they read for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 
-from torch import Tensor
+from underpainting.controls import StandIn
+from underpainting.diffusion import Layer
+from underpainting.vocabulary import Grid, Place, ProbeLayer, Property, main_branch
 
-from underpainting.controls import KINDS, latent_layers, latent_tokens
-from underpainting.diffusion import Layer, StepRecord
-from underpainting.probes import BINARY, CONTINUOUS
-from underpainting.records import main_branch
-
-Grid = tuple[int, int]
-Place = tuple[str, int, str]
-SOURCES = ("probe", "shuffled")
-
-
-@dataclass(frozen=True)
-class Property:
-    """What is looked for; binary ones are 0/1 maps."""
-
-    name: str
-    binary: bool
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """Scores that its kind has, on the label as it is."""
-        return BINARY if self.binary else CONTINUOUS
+TARGETS = ("probe", "shuffled")
+"""What probes are fitted to, by source: the labels, and those of other pictures."""
 
 
 @dataclass(frozen=True)
 class Places:
     """All that a study probes: every layer at every step in every branch, for every property.
 
-    watched: the network's layers. latent_channels: of the latents, which are probed on the same grids.
-    decoder: the latents' decoder's self-attention. twins: names of untrained networks that are probed in the
-    same layers.
+    watched: the network's layers. stand_ins: what is probed in their place, as controls.
     """
 
     watched: tuple[Layer, ...]
     steps: int
     branches: tuple[str, ...]
     properties: tuple[Property, ...]
-    latent_channels: int
-    decoder: Layer | None = None
-    twins: tuple[str, ...] = ()
+    stand_ins: tuple[StandIn, ...] = ()
 
     @cached_property
-    def layers(self) -> tuple[Layer, ...]:
-        """The watched layers, then their stand-ins: latents on each grid, decoder, twins' layers."""
-        latents = (latent_layers(kind, self.grids, self.latent_channels) for kind in KINDS)
-        twins = (replace(layer, name=f"{twin}.{layer.name}") for twin in self.twins for layer in self.watched)
-        decoder = (self.decoder,) if self.decoder else ()
-        return (*self.watched, *chain.from_iterable(latents), *decoder, *twins)
+    def layers(self) -> tuple[ProbeLayer, ...]:
+        """The watched layers, then all that stand in for them, each once."""
+        others = dict.fromkeys(layer for stand_in in self.stand_ins for layer in stand_in.layers)
+        return (*self.watched, *others)
 
     @cached_property
-    def stand_ins(self) -> dict[str, list[int]]:
-        """By source: for each watched layer, the index among `layers` of what stands in for it."""
-        count, first = len(self.watched), len(self.watched)
-        found = {}
-        for kind in KINDS:
-            found[f"latents:{kind}"] = [first + self.grids.index(layer.grid) for layer in self.watched]
-            first += len(self.grids)
-        if self.decoder:
-            found["decoder"] = [first] * count
-            first += 1
-        for twin in self.twins:
-            found[twin] = list(range(first, first + count))
-            first += count
-        return found
+    def columns(self) -> dict[str, list[int]]:
+        """By source: for each watched layer, the index among `layers` of what is read for that source."""
+        index = {layer.name: i for i, layer in enumerate(self.layers)}
+        columns = {"probe": list(range(len(self.watched)))}
+        for stand_in in self.stand_ins:
+            columns[stand_in.source] = [index[layer.name] for layer in stand_in.layers]
+        return columns
 
     def __iter__(self) -> Iterator[tuple[int, int, int, Place]]:
-        """Index of layer, step and branch, and the place (layer name, step from 1, branch)."""
+        """Index of layer, step and branch, and the place."""
         for i, layer in enumerate(self.layers):
             for step in range(self.steps):
                 for b, branch in enumerate(self.branches):
-                    yield i, step, b, (layer.name, step + 1, branch)
+                    yield i, step, b, Place(layer.name, step + 1, branch)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of layers, steps and branches."""
+        return len(self.layers), self.steps, len(self.branches)
 
     @property
     def grids(self) -> tuple[Grid, ...]:
-        """Distinct grids, in order of the watched layers; the decoder's last."""
-        layers = (*self.watched, self.decoder) if self.decoder else self.watched
-        return tuple(dict.fromkeys(layer.grid for layer in layers))
+        """Distinct grids, in order of the layers."""
+        return tuple(dict.fromkeys(layer.grid for layer in self.layers))
 
     def grid_of(self, name: str) -> Grid:
-        """The grid of a watched layer."""
-        return next(layer.grid for layer in self.watched if layer.name == name)
+        """The grid of a layer."""
+        return next(layer.grid for layer in self.layers if layer.name == name)
 
     @property
     def main_branch(self) -> str:
         """The branch that best layers are chosen on."""
         return main_branch(self.branches)
-
-
-def activations(record: StepRecord, layer: Layer, branch: str) -> Tensor:
-    """What is read at a layer, or at a stand-in: [picture, token, channel]."""
-    return record.activations[layer.name][branch] if layer.path else latent_tokens(record, layer)
-
-
-def finest(grids: Iterable[Grid]) -> Grid:
-    """The grid of the most tokens."""
-    return max(grids, key=lambda grid: grid[0] * grid[1])
-
-
-def grid_name(grid: Grid) -> str:
-    """A grid as written in files, such as `16x16`."""
-    return f"{grid[0]}x{grid[1]}"

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow.compute as pc
 
 from underpainting.errors import UnderpaintingError
-from underpainting.probes import ProbeSet
-from underpainting.records import SCORES, main_branch, read_table, require_whole
-from underpainting.study.folder import Study
-from underpainting.study.shards import set_aside
-from underpainting.vocabulary import METRICS
-
-SOURCES = {
-    "probe": "probe",
-    "ceiling": "ceiling",
-    "position": "position",
-    "shuffled": "shuffled",
-    "noisy_latents": "latents:noisy",
-    "clean_latents": "latents:clean",
-}
+from underpainting.records import SCORES, read_table, require_whole
+from underpainting.study.study import StudyFolder
+from underpainting.vocabulary import METRICS, main_branch
 
 
 @dataclass(frozen=True)
 class Result:
-    """Means of a metric over test pictures, at the best layer and last step; None where undefined.
+    """Means of a metric over test pictures, at the best layer and last step.
 
-    images: test pictures scored. set_aside: test pictures that were not, being unsound.
+    images: test pictures scored. set_aside: test pictures that were not, being unsound. scores: by source,
+    None where undefined.
     """
 
     property: str
@@ -39,54 +28,48 @@ class Result:
     metric: str
     images: int
     set_aside: int
-    probe: float | None
-    ceiling: float | None
-    position: float | None
-    shuffled: float | None
-    noisy_latents: float | None
-    clean_latents: float | None
+    scores: dict[str, float | None]
 
 
-def results(study: Study) -> list[Result]:
+def results(study: StudyFolder) -> list[Result]:
     """The last step's scores of every property at its best layer, probe beside ceiling and controls.
 
     Raises UnderpaintingError where the study is not done.
     """
-    if not study.done:
+    if not study.is_done:
         raise UnderpaintingError(
             f"{study.folder} is not finished; go on with it by `underpainting run {study.folder}`"
         )
-    remake = f"`underpainting run {study.folder}` makes it again"
-    require_whole(study.scores, remake)
-    require_whole(study.probes, remake)
-    probes = ProbeSet.load(study.probes)
-    aside = len(set_aside(study.shard(shard.number) for shard in study.of_split("test")))
+    for path in (study.scores_file, study.probes_folder):
+        require_whole(path, study.remade)
+    probes = study.probes
+    tested = {row.image for shard in study.of_split("test") for row in shard.pictures}
+    aside = len(tested & study.set_aside().keys())
     branch = main_branch(probes.branches)
-    found = []
+    rows = []
     for name, best in probes.best.items():
         wanted = (
             (pc.field("property") == name)
-            & (pc.field("layer") == best.layer)
+            & pc.field("layer").isin(["", best.layer])
+            & pc.field("branch").isin(["", branch])
             & pc.field("step").isin([0, probes.steps])
         )
-        table = read_table(study.scores, SCORES, ["branch", "source", "metric", "value"], wanted)
-        columns = {key: np.asarray(table[key].to_pylist()) for key in ("branch", "source", "metric")}
+        table = read_table(study.scores_file, SCORES, ["source", "metric", "value"], wanted)
         values = table["value"].to_numpy()
-        mine = np.isin(columns["branch"], ["", branch])
-        for metric in METRICS:
-            of = {
-                field: values[mine & (columns["metric"] == metric) & (columns["source"] == source)]
-                for field, source in SOURCES.items()
-            }
-            if len(of["probe"]) and metric != "rmse":  # of which less is better
-                means = {field: _mean(chosen) for field, chosen in of.items()}
-                found.append(
-                    Result(name, best.layer, probes.steps, branch, metric, len(of["probe"]), aside, **means)
+        source, metric = (np.asarray(table[key].to_pylist()) for key in ("source", "metric"))
+        for wanted_metric in METRICS:
+            if wanted_metric == "rmse":  # of which less is better
+                continue
+            mine = metric == wanted_metric
+            scored = int((mine & (source == "probe")).sum())
+            if scored:
+                scores = {of: _mean(values[mine & (source == of)]) for of in dict.fromkeys(source[mine])}
+                rows.append(
+                    Result(name, best.layer, probes.steps, branch, wanted_metric, scored, aside, scores)
                 )
-    return found
+    return rows
 
 
 def _mean(values: np.ndarray) -> float | None:
     present = values[np.isfinite(values)]
-    mean = float(present.mean()) if len(present) else math.nan
-    return None if math.isnan(mean) else mean
+    return float(present.mean()) if len(present) else None

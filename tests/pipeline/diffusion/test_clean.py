@@ -16,20 +16,24 @@ from diffusers import (
     UniPCMultistepScheduler,
 )
 
+from tests.pipeline.diffusion.stepping import StepCall, step_calls
 from underpainting.diffusion import Model, StepRecord
 from underpainting.diffusion.clean import NoiseLevel, Space, noise_level, predicted_clean
 from underpainting.errors import UnderpaintingError
 
 
-def records_of(model: Model, scheduler: type[Any], prediction: str) -> tuple[list[StepRecord], Any]:
-    """The records of a short run, and an untouched scheduler of the same configuration."""
+def records_of(
+    model: Model, scheduler: type[Any], prediction: str
+) -> tuple[list[StepRecord], list[StepCall], Any]:
+    """The records of a short run, its scheduler's calls, and an untouched scheduler of the same settings."""
     config = dict(model.pipe.scheduler.config)
     model.pipe.scheduler = scheduler.from_config(config, prediction_type=prediction, **unclipped(scheduler))
     records: list[StepRecord] = []
+    calls = step_calls(model.pipe.scheduler)
     model.denoise(["a lemon", "a mug"], [1, 2], steps=5, on_step=records.append)
     fresh = scheduler.from_config(model.pipe.scheduler.config)
     fresh.set_timesteps(5)
-    return records, fresh
+    return records, calls, fresh
 
 
 def unclipped(scheduler: type[Any]) -> dict[str, bool]:
@@ -42,12 +46,17 @@ def unclipped(scheduler: type[Any]) -> dict[str, bool]:
     "scheduler", [LMSDiscreteScheduler, EulerDiscreteScheduler, DDIMScheduler, HeunDiscreteScheduler]
 )
 def test_agrees_with_what_the_scheduler_returns(model: Model, scheduler: type[Any], prediction: str) -> None:
-    records, fresh = records_of(model, scheduler, prediction)
-    for record, timestep in zip(records, fresh.timesteps, strict=True):
-        fresh.scale_model_input(record.latents, timestep)
-        returned = fresh.step(record.network_output, timestep, record.latents).pred_original_sample
-        torch.testing.assert_close(record.predicted_clean, returned, rtol=1e-5, atol=1e-5)
-        assert record.timestep == pytest.approx(float(timestep))
+    records, calls, fresh = records_of(model, scheduler, prediction)
+    returned = []
+    for call in calls:
+        fresh.scale_model_input(call.sample, call.timestep)
+        returned.append(fresh.step(*call).pred_original_sample)
+    assert len(records) == 5
+    for record in records:
+        call = calls[record.evaluation]
+        assert torch.equal(record.latents, call.sample) and torch.equal(record.network_output, call.output)
+        assert record.timestep == pytest.approx(float(call.timestep))
+        torch.testing.assert_close(record.predicted_clean, returned[record.evaluation], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("scheduler", [LMSDiscreteScheduler, EulerDiscreteScheduler, DDIMScheduler])
@@ -55,7 +64,7 @@ def test_scaled_latents_are_what_the_network_is_given(model: Model, scheduler: t
     given: list[torch.Tensor] = []
     hook = model.pipe.unet.register_forward_pre_hook(lambda module, inputs: given.append(inputs[0]))
     try:
-        records, _ = records_of(model, scheduler, "epsilon")
+        records, *_ = records_of(model, scheduler, "epsilon")
     finally:
         hook.remove()
     for record, sample in zip(records, given, strict=True):
@@ -65,7 +74,7 @@ def test_scaled_latents_are_what_the_network_is_given(model: Model, scheduler: t
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
 @pytest.mark.parametrize("scheduler", [DPMSolverMultistepScheduler, UniPCMultistepScheduler])
 def test_agrees_with_what_a_solver_converts_to(model: Model, scheduler: type[Any], prediction: str) -> None:
-    records, fresh = records_of(model, scheduler, prediction)
+    records, _, fresh = records_of(model, scheduler, prediction)
     for record, timestep in zip(records, fresh.timesteps, strict=True):
         if fresh.step_index is None:
             fresh._init_step_index(timestep)
@@ -76,7 +85,7 @@ def test_agrees_with_what_a_solver_converts_to(model: Model, scheduler: type[Any
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
 def test_pndm_agrees_with_ddim_at_the_same_timestep(model: Model, prediction: str) -> None:
-    records, fresh = records_of(model, PNDMScheduler, prediction)
+    records, _, fresh = records_of(model, PNDMScheduler, prediction)
     ddim = DDIMScheduler.from_config(fresh.config, clip_sample=False)
     ddim.set_timesteps(5)
     for record in records:

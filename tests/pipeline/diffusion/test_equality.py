@@ -4,7 +4,7 @@ import pytest
 import torch
 from diffusers import PNDMScheduler, StableDiffusionPipeline
 
-from underpainting.diffusion import Model, StepRecord, use_scheduler
+from underpainting.diffusion import Model, StepRecord
 
 PROMPTS = ["a blue mug", "an orange armchair"]
 SEEDS = [3, 11]
@@ -33,7 +33,7 @@ def bare(pipe: StableDiffusionPipeline, steps: int, guidance_scale: float = 7.5)
 def test_watched_unwatched_and_bare_are_bit_equal(
     model: Model, scheduler: str, guidance_scale: float
 ) -> None:
-    use_scheduler(model, scheduler)
+    model.use_scheduler(scheduler)
     expected = bare(model.pipe, 5, guidance_scale)
     records: list[StepRecord] = []
     unwatched = model.denoise(PROMPTS, SEEDS, steps=5, guidance_scale=guidance_scale)
@@ -49,35 +49,36 @@ def test_watched_unwatched_and_bare_are_bit_equal(
     assert expected.std() > 0 and expected.isfinite().all()
     assert torch.equal(unwatched.latents, expected)
     assert torch.equal(watched.latents, expected)
-    assert len(records) == watched.evaluations == unwatched.evaluations
+    assert [record.step for record in records] == [1, 2, 3, 4, 5]
+    assert watched.evaluations == unwatched.evaluations
     assert all(len(record.activations) == 16 for record in records)
 
 
 @pytest.mark.parametrize(
-    ("scheduler", "evaluations", "steps"),
+    ("scheduler", "evaluations", "first"),
     [
-        ("lms", 15, list(range(1, 16))),
-        ("pndm", 16, [1, *range(1, 16)]),
-        ("heun", 29, [*(step for step in range(1, 15) for _ in range(2)), 15]),
+        ("lms", 15, list(range(15))),
+        ("pndm", 16, [0, *range(2, 16)]),
+        ("heun", 29, list(range(0, 29, 2))),
     ],
 )
-def test_record_keeps_step_and_evaluation(
-    model: Model, scheduler: str, evaluations: int, steps: list[int]
+def test_each_step_is_recorded_once_at_its_first_evaluation(
+    model: Model, scheduler: str, evaluations: int, first: list[int]
 ) -> None:
-    use_scheduler(model, scheduler)
+    model.use_scheduler(scheduler)
     records: list[StepRecord] = []
     done = model.denoise(["a mug"], [1], steps=15, on_step=records.append)
     assert done.evaluations == evaluations
-    assert [record.step for record in records] == steps
-    assert [record.evaluation for record in records] == list(range(evaluations))
-    assert [record.step for record in records if record.first] == list(range(1, 16))
+    assert [record.step for record in records] == list(range(1, 16))
+    assert [record.evaluation for record in records] == first
 
 
 def test_runge_kutta_start_of_pndm_spends_four_evaluations_on_each_of_three_steps(model: Model) -> None:
     model.pipe.scheduler = PNDMScheduler.from_config(model.pipe.scheduler.config, skip_prk_steps=False)
     records: list[StepRecord] = []
     model.denoise(["a mug"], [1], steps=6, on_step=records.append)
-    assert [record.step for record in records] == [1] * 4 + [2] * 4 + [3] * 4 + [4, 5, 6]
+    assert [record.step for record in records] == [1, 2, 3, 4, 5, 6]
+    assert [record.evaluation for record in records] == [0, 4, 8, 12, 13, 14]
 
 
 def test_sliced_attention_is_watched_alike(model: Model) -> None:
@@ -122,7 +123,7 @@ def test_decode_gives_the_pipelines_picture(model: Model) -> None:
 
 def test_pipeline_scheduler_comes_back(model: Model) -> None:
     own = model.pipe.scheduler
-    assert use_scheduler(model, "ddim").scheduler_name == "DDIMScheduler"
+    assert model.use_scheduler("ddim").scheduler_name == "DDIMScheduler"
     assert model.pipe.scheduler.config.clip_sample is False
-    use_scheduler(model, "pipeline")
+    model.use_scheduler("pipeline")
     assert model.pipe.scheduler is own

@@ -19,7 +19,7 @@ UP = "up_blocks.3.attentions.0.transformer_blocks.0.attn1"
 
 def test_the_sixteen_layers_in_network_order(model: Model) -> None:
     assert [layer.name for layer in model.layers] == SIXTEEN
-    assert model.layers[-3] == Layer("up.3.0", UP, (16, 16), 8)
+    assert model.layers[-3] == Layer("up.3.0", (16, 16), 8, path=UP)
     assert model.layers[6].grid == (2, 2)
 
 

@@ -8,7 +8,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 
 from underpainting import stilllife
-from underpainting.diffusion import Model, attach, load, use_scheduler
+from underpainting.diffusion import Model, attach, load
 from underpainting.errors import UnderpaintingError
 
 
@@ -96,4 +96,4 @@ def test_other_families_are_refused(model: Model) -> None:
 
 def test_scheduler_names(model: Model) -> None:
     with pytest.raises(UnderpaintingError, match=r"unknown scheduler lmz: use one of lms"):
-        use_scheduler(model, "lmz")
+        model.use_scheduler("lmz")

@@ -13,6 +13,7 @@ from diffusers import (
     PNDMScheduler,
 )
 
+from tests.pipeline.diffusion.stepping import step_calls
 from underpainting.diffusion import Model, StepRecord
 from underpainting.errors import UnderpaintingError
 
@@ -34,16 +35,19 @@ def pictures() -> torch.Tensor:
 def test_every_step_sees_the_picture_as_the_scheduler_noises_it(model: Model, scheduler: type[Any]) -> None:
     model.pipe.scheduler = scheduler.from_config(model.pipe.scheduler.config)
     records: list[StepRecord] = []
+    calls = step_calls(model.pipe.scheduler)
     model.look(pictures(), ["a lemon", "a mug"], [1, 2], steps=4, watch=["up.3.0"], on_step=records.append)
     clean = model.pipe.vae.encode(pictures() * 2 - 1).latent_dist.mean * model.pipe.vae.config.scaling_factor
     noise = torch.stack([torch.randn(4, 16, 16, generator=torch.Generator().manual_seed(s)) for s in (1, 2)])
     fresh = scheduler.from_config(model.pipe.scheduler.config)
     fresh.set_timesteps(4)
-    assert len(records) == len(fresh.timesteps)
-    for record, timestep in zip(records, fresh.timesteps, strict=True):
-        assert record.timestep == float(timestep)
+    for call, timestep in zip(calls, fresh.timesteps, strict=True):
         noised = fresh.add_noise(clean, noise, timestep[None])
-        torch.testing.assert_close(record.latents, noised.detach(), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(call.sample, noised.detach(), atol=1e-4, rtol=1e-4)
+    assert [record.step for record in records] == [1, 2, 3, 4]
+    for record in records:
+        assert record.timestep == float(fresh.timesteps[record.evaluation])
+        assert torch.equal(record.latents, calls[record.evaluation].sample)
     assert records[0].activations["up.3.0"]["conditional"].shape[:2] == (2, 256)
 
 

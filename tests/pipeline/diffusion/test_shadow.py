@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from underpainting.diffusion import Model, StepRecord
+from underpainting.diffusion import Model, StepRecord, Watching
 from underpainting.diffusion.twins import twin_of
 
 LAYERS = ["down.0.0", "up.3.0"]
@@ -23,9 +23,8 @@ def test_a_twin_sees_the_trained_networks_own_latents(model: Model) -> None:
         lambda module, args, kwargs: given.append((args, kwargs)), with_kwargs=True
     )
     try:
-        made = model.denoise(
-            ["a lemon", "a mug"], [1, 2], steps=3, watch=LAYERS, twins=twins, on_step=records.append
-        )
+        watching = Watching(layers=LAYERS, twins=twins, on_step=records.append)
+        made = model.run(["a lemon", "a mug"], [1, 2], watching, steps=3)
     finally:
         hook.remove()
     assert torch.equal(made.latents, bare)
@@ -46,6 +45,6 @@ def test_a_twin_sees_the_trained_networks_own_latents(model: Model) -> None:
 
 def test_twins_leave_no_hooks(model: Model) -> None:
     twin = twin_of(model.pipe.unet, "permuted")
-    model.denoise(["a lemon"], [1], steps=2, watch=LAYERS, twins={"permuted": twin})
+    model.run(["a lemon"], [1], Watching(layers=LAYERS, twins={"permuted": twin}), steps=2)
     assert not model.pipe.unet._forward_hooks
     assert all(not module._forward_hooks for module in twin.modules())

@@ -9,7 +9,7 @@ import torch
 from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
 
 from tests.pipeline.families import latent_consistency, stable_diffusion_3
-from underpainting.diffusion import Model, StepRecord, attach, use_scheduler
+from underpainting.diffusion import Model, StepRecord, attach
 from underpainting.errors import UnderpaintingError
 
 PROMPTS, SEEDS = ["a blue mug", "an orange"], [3, 11]
@@ -111,8 +111,8 @@ def test_pipelines_that_take_pictures_are_refused(pipe: StableDiffusionPipeline)
 def test_a_flow_keeps_its_scheduler(made: Any) -> None:
     model = made(stable_diffusion_3)
     with pytest.raises(UnderpaintingError, match="lms does not fit a flow's network"):
-        use_scheduler(model, "lms")
-    assert use_scheduler(model, "pipeline").scheduler_name == "FlowMatchEulerDiscreteScheduler"
+        model.use_scheduler("lms")
+    assert model.use_scheduler("pipeline").scheduler_name == "FlowMatchEulerDiscreteScheduler"
 
 
 def test_layers_can_be_stated_of_known_families_too(model: Model) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from underpainting.diffusion import Model, StepRecord, use_scheduler
+from underpainting.diffusion import Model, StepRecord
 from underpainting.errors import UnderpaintingError
 
 BOTH = ("unconditional", "conditional")
@@ -21,7 +21,7 @@ def traces(model: Model) -> list[Any]:
 def test_stopping_early_gives_the_latents_after_that_step(
     model: Model, scheduler: str, evaluations: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use_scheduler(model, scheduler)
+    model.use_scheduler(scheduler)
     after: list[torch.Tensor] = []
 
     def keep(pipe: Any, index: int, timestep: Any, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:

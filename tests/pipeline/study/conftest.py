@@ -7,10 +7,10 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
-from underpainting.study.config import StudyConfig, parse_config
-from underpainting.study.folder import Study, create_study
-from underpainting.study.prompts import PromptRow
+from underpainting.study.request.config import StudyConfig, parse_config
+from underpainting.study.request.prompts import PromptRow
 from underpainting.study.run import run_study
+from underpainting.study.study import StudyFolder, create_study
 
 
 class LightEstimator:
@@ -60,10 +60,10 @@ def tiny_config(pipeline: Path) -> StudyConfig:
 
 
 @pytest.fixture
-def new_study(tmp_path: Path, pipeline_folder: Path) -> Callable[[str], Study]:
+def new_study(tmp_path: Path, pipeline_folder: Path) -> Callable[[str], StudyFolder]:
     """Make the same study anew under a name."""
 
-    def make(name: str) -> Study:
+    def make(name: str) -> StudyFolder:
         return create_study(tmp_path / name, tiny_config(pipeline_folder), tiny_rows())
 
     return make
@@ -76,7 +76,7 @@ def estimator() -> LightEstimator:
 
 
 @pytest.fixture(scope="session")
-def finished(pipeline_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
+def finished(pipeline_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
     """A study run from end to end without a break."""
     made = create_study(
         tmp_path_factory.mktemp("studies") / "whole", tiny_config(pipeline_folder), tiny_rows()
@@ -100,14 +100,14 @@ class Light:
 @pytest.fixture
 def named_study(
     tmp_path: Path, pipeline_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[str], Study]:
+) -> Callable[[str], StudyFolder]:
     """Make the same study anew under a name, its estimator named too, so that any process can load it."""
     (tmp_path / "estimator_of_light.py").write_text(ESTIMATOR)
     monkeypatch.syspath_prepend(str(tmp_path))
     config = tiny_config(pipeline_folder)
     labels = config.labels.model_copy(update={"estimator": "estimator_of_light:Light"})
 
-    def make(name: str) -> Study:
+    def make(name: str) -> StudyFolder:
         return create_study(tmp_path / name, config.model_copy(update={"labels": labels}), tiny_rows())
 
     return make

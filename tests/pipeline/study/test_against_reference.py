@@ -1,7 +1,6 @@
 """A whole study's probe scores against plain hooks, least squares in NumPy, and SciPy on enlarged maps."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,14 +13,14 @@ from safetensors.numpy import load_file
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import average_precision_score
 
-from underpainting.study.folder import Study
+from underpainting.study.study import StudyFolder
 
 LAYER, STEP, GRID = "up.3.0", 3, 16
 MODULE = "up_blocks.3.attentions.0.transformer_blocks.0.attn1"
 STRENGTHS = (1e-3, 1e-1)
 
 
-def _activations(pipe: StableDiffusionPipeline, study: Study, source: str) -> dict[str, np.ndarray]:
+def _activations(pipe: StableDiffusionPipeline, study: StudyFolder, source: str) -> dict[str, np.ndarray]:
     """What a source reads at one step [token, channel] by image, from the bare pipeline.
 
     It is one layer's conditional activations, or the latents before the step.
@@ -76,7 +75,7 @@ def _dice(mask: np.ndarray, label: np.ndarray) -> float:
 
 
 @pytest.fixture(scope="module")
-def pictures(finished: Study) -> dict[str, np.ndarray]:
+def pictures(finished: StudyFolder) -> dict[str, np.ndarray]:
     """Kept pictures [height, width, 3] in 0..1 by image."""
     return {
         path.stem: np.asarray(Image.open(path)) / 255
@@ -84,7 +83,7 @@ def pictures(finished: Study) -> dict[str, np.ndarray]:
     }
 
 
-def _split(study: Study, name: str) -> list[str]:
+def _split(study: StudyFolder, name: str) -> list[str]:
     return [row.image for row, split in zip(study.rows, study.splits, strict=True) if split == name]
 
 
@@ -95,7 +94,7 @@ def _split(study: Study, name: str) -> list[str]:
 def test_probe_scores_equal_straightforward_computation(
     name: str,
     source: str,
-    finished: Study,
+    finished: StudyFolder,
     pictures: dict[str, np.ndarray],
     session_pipeline: StableDiffusionPipeline,
     estimator: Any,
@@ -116,9 +115,9 @@ def test_probe_scores_equal_straightforward_computation(
 
     means = [np.mean([judge(*solution, image) for image in calibrate]) for solution in solutions]
     folder, layer = (
-        (finished.probes, LAYER)
+        (finished.probes_folder, LAYER)
         if source == "probe"
-        else (finished.controls / "stand-ins", f"latents.noisy.{GRID}x{GRID}")
+        else (finished.controls_folder / "stand-ins", f"latents.noisy.{GRID}x{GRID}")
     )
     card = json.loads((folder / "card.json").read_text())["probes"][f"{name}/{layer}/{STEP}/conditional"]
     chosen = STRENGTHS.index(card["strength"])
@@ -146,7 +145,7 @@ def test_probe_scores_equal_straightforward_computation(
             wanted[image, source, "pearson_centred"] = pearsonr(rest, without)[0]
             wanted[image, "position", "spearman"] = spearmanr(_enlarged(position), label)[0]
             wanted[image, "ceiling", "pearson"] = pearsonr(_enlarged(_cells(labels[image])), label)[0]
-    rows = pq.read_table(finished.scores).to_pylist()
+    rows = pq.read_table(finished.scores_file).to_pylist()
     mine = [
         r
         for r in rows
@@ -167,7 +166,7 @@ def test_probe_scores_equal_straightforward_computation(
 
 
 def test_shuffled_probes_are_fitted_to_the_next_pictures_labels(
-    finished: Study, pictures: dict[str, np.ndarray], session_pipeline: StableDiffusionPipeline
+    finished: StudyFolder, pictures: dict[str, np.ndarray], session_pipeline: StableDiffusionPipeline
 ) -> None:
     x = _activations(session_pipeline, finished, "probe")
     light = {image: _cells(picture.mean(2)) for image, picture in pictures.items()}
@@ -177,20 +176,20 @@ def test_shuffled_probes_are_fitted_to_the_next_pictures_labels(
             images = [row.image for row in batch]
             xs += [x[image] for image in images]
             ys += [light[image] for image in images[-1:] + images[:-1]]
-    card = json.loads((finished.controls / "shuffled" / "card.json").read_text())["probes"]
+    card = json.loads((finished.controls_folder / "shuffled" / "card.json").read_text())["probes"]
     weight, _ = _ridge(
         np.concatenate(xs), np.concatenate(ys), card[f"shading/{LAYER}/{STEP}/conditional"]["strength"]
     )
-    kept = load_file(finished.controls / "shuffled" / "probes.safetensors")[
+    kept = load_file(finished.controls_folder / "shuffled" / "probes.safetensors")[
         f"shading/{LAYER}/{STEP}/conditional"
     ][:-1]
     assert np.corrcoef(kept, weight)[0, 1] > 0.999
 
 
-def test_estimators_are_scored_on_the_picture_of_each_step(finished: Study, estimator: Any) -> None:
-    about = json.loads((finished.gallery / "gallery.json").read_text())
-    kept = load_file(finished.gallery / "gallery.safetensors")
-    table = pq.read_table(finished.scores, filters=[("layer", "==", "")]).to_pylist()
+def test_estimators_are_scored_on_the_picture_of_each_step(finished: StudyFolder, estimator: Any) -> None:
+    about = json.loads((finished.gallery_folder / "gallery.json").read_text())
+    kept = load_file(finished.gallery_folder / "gallery.safetensors")
+    table = pq.read_table(finished.scores_file, filters=[("layer", "==", "")]).to_pylist()
     light = {
         r["image"]: r["value"]
         for r in table
@@ -224,7 +223,7 @@ def test_estimators_are_scored_on_the_picture_of_each_step(finished: Study, esti
 
 
 def test_position_threshold_is_the_best_on_calibrate(
-    finished: Study, pictures: dict[str, np.ndarray]
+    finished: StudyFolder, pictures: dict[str, np.ndarray]
 ) -> None:
     red = {image: picture[..., 0] for image, picture in pictures.items()}
     labels = {
@@ -241,7 +240,7 @@ def test_position_threshold_is_the_best_on_calibrate(
             np.mean([_dice(position > cut, labels[image].ravel().astype(float)) for image in calibrate])
         )
 
-    kept = json.loads((Path(finished.controls) / "position.json").read_text())["thresholds"]["saliency"][
+    kept = json.loads((finished.controls_folder / "position.json").read_text())["thresholds"]["saliency"][
         LAYER
     ]
     assert mean_dice(kept) == pytest.approx(

@@ -15,16 +15,15 @@ from torch.utils.data import DataLoader
 
 import underpainting
 from benchmarks.faults import contents
-from underpainting import workflow
+from underpainting.captures.read import Captures
+from underpainting.captures.write import activation_bytes, carry_out, plan_capture
 from underpainting.cli import capture as command
 from underpainting.cli import main
 from underpainting.diffusion import Layer, Model, load
 from underpainting.errors import UnderpaintingError
+from underpainting.progress import Progress
 from underpainting.records import sealing
-from underpainting.study.folder import Study
-from underpainting.study.progress import Progress
-from underpainting.uses.capture import activation_bytes, carry_out
-from underpainting.uses.captures import Captures
+from underpainting.study.study import StudyFolder, open_study
 
 PLACES = {"layers": ["mid.0", "up.3.0"], "steps": [1, 3], "branches": ["unconditional", "conditional"]}
 PROMPTS, SEEDS = ["a red thing", "a blue thing", "a red thing"], [3, 4, 5]
@@ -43,10 +42,10 @@ def small(loaded: Model, tmp_path: Path) -> Captures:
     )
 
 
-def test_what_a_study_saw_is_written(finished: Study, tmp_path: Path) -> None:
+def test_what_a_study_saw_is_written(finished: StudyFolder, tmp_path: Path) -> None:
     before = contents(finished.folder)
     captures = carry_out(
-        workflow.plan_capture(finished.folder, tmp_path / "out", **PLACES, dtype="float32", split="test"),
+        plan_capture(finished, tmp_path / "out", **PLACES, dtype="float32", split="test"),
         Progress(),
     )
     assert contents(finished.folder) == before
@@ -72,7 +71,7 @@ def test_what_a_study_saw_is_written(finished: Study, tmp_path: Path) -> None:
                 on_step=keep,
             )
             for i, row in enumerate(batch):
-                png = Image.open(finished.shard(shard.number) / "images" / f"{row.image}.png")
+                png = Image.open(finished.shard_folder(shard.number) / "images" / f"{row.image}.png")
                 assert np.array_equal(captures.picture(row.image).numpy(), np.asarray(png))
                 for step in PLACES["steps"]:
                     for layer, of in seen[step].items():
@@ -82,20 +81,20 @@ def test_what_a_study_saw_is_written(finished: Study, tmp_path: Path) -> None:
 
 
 def test_what_the_study_set_aside_is_left_out_and_other_weights_are_refused(
-    finished: Study, tmp_path: Path
+    finished: StudyFolder, tmp_path: Path
 ) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(finished.folder, copy)
     left = finished.shards[0].pictures[1]
     (copy / "shards" / "00000" / "aside.json").write_text(json.dumps({left.image: "black"}))
-    plan = workflow.plan_capture(copy, tmp_path / "out", **PLACES)
+    plan = plan_capture(open_study(copy), tmp_path / "out", **PLACES)
     assert plan.rows == tuple(r for of in finished.shards for r in of.pictures if r != left)
-    recorded = json.loads(finished.environment.read_text())
+    recorded = json.loads(finished.environment_file.read_text())
     recorded["model"]["fingerprint"]["unet"] = "0" * 64
     with sealing(copy / "environment.json") as temporary:
         temporary.write_text(json.dumps(recorded))
     with pytest.raises(UnderpaintingError, match="the model is not the one"):
-        workflow.plan_capture(copy, tmp_path / "out", **PLACES)
+        plan_capture(open_study(copy), tmp_path / "out", **PLACES)
 
 
 def test_one_file_an_image_as_documented(small: Captures) -> None:
@@ -128,7 +127,7 @@ def test_half_precision_halves_the_disk(loaded: Model, small: Captures, tmp_path
 def test_the_size_of_stable_diffusion_is_told_as_published() -> None:
     sides = [64, 64, 32, 32, 16, 16, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64]
     channels = {64: 320, 32: 640, 16: 1280, 8: 1280}
-    layers = [Layer(str(i), "", (side, side), channels[side]) for i, side in enumerate(sides)]
+    layers = [Layer(str(i), (side, side), channels[side], path="") for i, side in enumerate(sides)]
     size = activation_bytes(layers, range(15), ("conditional", "unconditional"), "float16")
     assert size == pytest.approx(692e6, rel=2e-3)
 
@@ -257,7 +256,9 @@ def test_requests_that_cannot_be_met(loaded: Model, tmp_path: Path, monkeypatch:
 
 
 def test_the_command_tells_the_size_and_asks(
-    new_study: Callable[[str], Study], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    new_study: Callable[[str], StudyFolder],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     study = new_study("asked")
     out = study.folder.parent / "captures"
@@ -284,4 +285,4 @@ def test_the_command_tells_the_size_and_asks(
     assert code == 0 and shown.endswith(f"done: {out}\n") and len(Captures(out).images) == images
     code, shown, _ = call("--steps", "3")
     assert code == 0 and f"0 of {images} images to make, 0 B" in shown
-    assert not study.environment.exists()
+    assert not study.environment_file.exists()

@@ -11,17 +11,18 @@ from sklearn.linear_model import Ridge
 from tests.pipeline.study.conftest import LightEstimator, tiny_config
 from underpainting.diffusion import StepRecord, load
 from underpainting.errors import UnderpaintingError
-from underpainting.observers.classifiers.names import right_classes
+from underpainting.observers.class_names import right_classes
 from underpainting.records import CLASSIFICATION, read_table
-from underpainting.study.classes import Pooled, load_class_probes
-from underpainting.study.config import StudyConfig
+from underpainting.study.batch import make_batch
 from underpainting.study.damage import find_damage
-from underpainting.study.environment import open_workshop, record_environment
-from underpainting.study.film import filmed_rows
-from underpainting.study.folder import Study, create_study
-from underpainting.study.making import make_batch
-from underpainting.study.prompts import PromptRow
+from underpainting.study.environment import load_study, record_environment
+from underpainting.study.kept.classes import load_class_probes
+from underpainting.study.kept.gallery import filmed_rows
+from underpainting.study.recorders import Pooled
+from underpainting.study.request.config import StudyConfig
+from underpainting.study.request.prompts import PromptRow
 from underpainting.study.run import run_study
+from underpainting.study.study import StudyFolder, create_study
 
 NAMES = ("lemon", "mug", "car", "cone", "lamp", "house", "table")
 
@@ -56,18 +57,18 @@ def rows() -> list[PromptRow]:
 
 
 @pytest.fixture(scope="module")
-def done(config: StudyConfig, tmp_path_factory: pytest.TempPathFactory) -> Study:
+def done(config: StudyConfig, tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
     study = create_study(tmp_path_factory.mktemp("classes") / "study", config, rows())
     run_study(study, estimator=LightEstimator())
     return study
 
 
-def _split(study: Study, split: str) -> list[PromptRow]:
+def _split(study: StudyFolder, split: str) -> list[PromptRow]:
     return [row for row, of in zip(study.rows, study.splits, strict=True) if of == split]
 
 
-def test_every_test_picture_is_classified_and_filmed_ones_at_every_step(done: Study) -> None:
-    found = read_table(done.classification, CLASSIFICATION).to_pylist()
+def test_every_test_picture_is_classified_and_filmed_ones_at_every_step(done: StudyFolder) -> None:
+    found = read_table(done.classification_file, CLASSIFICATION).to_pylist()
     finals = [row for row in found if row["picture"] == "final"]
     assert {row["image"] for row in finals} == {row.image for row in _split(done, "test")}
     assert {row["step"] for row in finals} == {0}
@@ -78,8 +79,8 @@ def test_every_test_picture_is_classified_and_filmed_ones_at_every_step(done: St
     }
 
 
-def test_ranks_and_kept_classes_are_those_of_the_probabilities(done: Study) -> None:
-    found = read_table(done.classification, CLASSIFICATION).to_pylist()
+def test_ranks_and_kept_classes_are_those_of_the_probabilities(done: StudyFolder) -> None:
+    found = read_table(done.classification_file, CLASSIFICATION).to_pylist()
     pictures: dict[tuple[str, str, int], list[dict]] = {}
     for row in found:
         pictures.setdefault((row["image"], row["picture"], row["step"]), []).append(row)
@@ -96,23 +97,25 @@ def test_ranks_and_kept_classes_are_those_of_the_probabilities(done: Study) -> N
         assert {row["class"] for row in of if row["rank"] > 5} <= leaders[image] | right
 
 
-def test_class_probes_are_ridge_regressions_of_pooled_activations(done: Study, config: StudyConfig) -> None:
-    workshop = open_workshop(config, load(config.model.name, device="cpu"), LightEstimator())
+def test_class_probes_are_ridge_regressions_of_pooled_activations(
+    done: StudyFolder, config: StudyConfig
+) -> None:
+    loaded = load_study(config, load(config.model.name, device="cpu"), LightEstimator())
     made = {}
     for shard in done.shards:
         for batch in shard.batches:
-            pooled = Pooled(workshop.places)
+            pooled = Pooled(loaded.places)
 
             def look(record: StepRecord, pooled: Pooled = pooled) -> None:
                 pooled.look(record)
 
-            make_batch(workshop, batch, config.model, look, lambda _: None)
+            make_batch(loaded, batch, config.model, look, lambda _: None)
             for i, row in enumerate(batch):
                 made[row.image] = {name: x[i] for name, x in pooled.by_layer.items()}
     known = {row.image: right_classes(row.prompt, NAMES) for row in done.rows}
     fit = [row.image for row in _split(done, "fit") if known[row.image]]
     test = [row.image for row in _split(done, "test") if known[row.image]]
-    table = pq.read_table(done.scores).to_pylist()
+    table = pq.read_table(done.scores_file).to_pylist()
     scored = {
         (row["layer"], row["step"], row["branch"], row["image"]): row["value"]
         for row in table
@@ -120,10 +123,10 @@ def test_class_probes_are_ridge_regressions_of_pooled_activations(done: Study, c
     }
     assert len(scored) == len(test) * 4 * 3 * 2
     assert not {row["image"] for row in table if row["property"] == "class"} - set(test)
-    probes = load_class_probes(done.controls)
+    probes = load_class_probes(done.controls_folder)
     assert probes is not None and probes.classes == (0, 1)
-    for (layer, step, branch), (weight, bias) in probes.maps.items():
-        b = workshop.places.branches.index(branch)
+    for (layer, step, branch), probe in probes.probes.items():
+        b = loaded.places.branches.index(branch)
 
         def x(images: list[str], layer: str = layer, step: int = step, b: int = b) -> np.ndarray:
             return torch.stack([made[i][layer][step - 1, b] for i in images]).double().numpy()
@@ -132,25 +135,25 @@ def test_class_probes_are_ridge_regressions_of_pooled_activations(done: Study, c
         own = x(fit)
         power = ((own - own.mean(0)) ** 2).sum() / own.shape[1]
         fits = [Ridge(alpha=strength * power).fit(own, y) for strength in config.probes.strengths]
-        closest = [np.abs(of.coef_.T - weight.numpy()).max() for of in fits]
+        closest = [np.abs(of.coef_.T - probe.weight.numpy()).max() for of in fits]
         best = fits[int(np.argmin(closest))]
-        assert np.allclose(best.coef_.T, weight.numpy(), rtol=5e-3, atol=2e-3)
-        assert np.allclose(best.intercept_, bias.numpy(), rtol=5e-3, atol=5e-3)
+        assert np.allclose(best.coef_.T, probe.weight.numpy(), rtol=5e-3, atol=2e-3)
+        assert np.allclose(best.intercept_, probe.bias.numpy(), rtol=5e-3, atol=5e-3)
         for image, read in zip(test, best.predict(x(test)), strict=True):
             if abs(read[0] - read[1]) > 1e-3:
                 assert scored[layer, step, branch, image] == (read.argmax() == known[image][0])
 
 
-def test_a_lost_classification_is_put_together_again(done: Study) -> None:
-    before = done.classification.read_bytes(), done.scores.read_bytes()
-    done.classification.unlink()
-    assert [damage.path for damage in find_damage(done)] == [done.classification]
+def test_a_lost_classification_is_put_together_again(done: StudyFolder) -> None:
+    before = done.classification_file.read_bytes(), done.scores_file.read_bytes()
+    done.classification_file.unlink()
+    assert [damage.path for damage in find_damage(done)] == [done.classification_file]
     run_study(done, estimator=LightEstimator())
-    assert (done.classification.read_bytes(), done.scores.read_bytes()) == before
+    assert (done.classification_file.read_bytes(), done.scores_file.read_bytes()) == before
 
 
-def test_another_classifier_is_refused(done: Study, config: StudyConfig) -> None:
-    workshop = open_workshop(config, load(config.model.name, device="cpu"), LightEstimator())
-    workshop.classifier.fingerprint = "2"
+def test_another_classifier_is_refused(done: StudyFolder, config: StudyConfig) -> None:
+    loaded = load_study(config, load(config.model.name, device="cpu"), LightEstimator())
+    loaded.classifier.fingerprint = "2"
     with pytest.raises(UnderpaintingError, match="the classifier is not the one"):
-        record_environment(done, workshop)
+        record_environment(done, loaded)

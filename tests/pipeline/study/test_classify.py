@@ -13,12 +13,11 @@ from tests.pipeline.study.conftest import LightEstimator, tiny_config
 from underpainting.cli import main
 from underpainting.diffusion import load
 from underpainting.errors import UnderpaintingError
+from underpainting.questions.classify import classify, read_shown
 from underpainting.records import CLASSIFICATION, read_table
-from underpainting.study.folder import create_study
-from underpainting.study.prompts import PromptRow
+from underpainting.study.request.prompts import PromptRow
 from underpainting.study.run import run_study
-from underpainting.uses.classify import read_shown
-from underpainting.workflow import classify
+from underpainting.study.study import create_study
 
 REDS = """
 class Reds:
@@ -139,14 +138,14 @@ def test_a_studys_own_classifier_and_another(
     assert "class probe at" in capsys.readouterr().out
 
     # With a classifier named, the pictures that lie on disk are classified: the same ones, the same answers.
-    seen = classify([study.folder], classifier=reds, out=tmp_path / "again")
-    again = read_table(tmp_path / "again" / "classification.parquet", CLASSIFICATION).to_pylist()
+    answer = classify([study.folder], classifier=reds)
+    seen, again = answer.seen, answer.table.to_pylist()
     whole = {(row["image"], row["picture"], row["step"], row["class"]): row["probability"] for row in finals}
     assert all(
         whole[row["image"], row["picture"], row["step"], row["class"]] == pytest.approx(row["probability"])
         for row in again
     )
-    gallery = load_file(study.gallery / "gallery.safetensors")
+    gallery = load_file(study.gallery_folder / "gallery.safetensors")
     assert sum(of.picture == "clean" for of in seen) == sum(name.endswith("/clean") for name in gallery)
 
 

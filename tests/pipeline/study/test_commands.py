@@ -39,7 +39,16 @@ def test_from_prompts_to_results(
     (tmp_path / "my_estimator.py").write_text(ESTIMATOR)
     (tmp_path / "prompts.csv").write_text("prompt,seed\n" + "".join(f"thing {i % 6},{i}\n" for i in range(9)))
     options = ("--prompts", "prompts.csv", "--model", str(pipeline_folder), "--limit", "8", "--steps", "2")
-    own = ("--estimator", "my_estimator:Light", "--batch-size", "4", "--gallery", "1", "--device", "cpu")
+    own = (
+        "--estimator",
+        "my_estimator:Light",
+        "--set",
+        "run.batch_size=4",
+        "--set",
+        "run.gallery=1",
+        "--device",
+        "cpu",
+    )
 
     code, out, err = _call(capsys, "init", "study", *options, *own, "--layers", "up.9.9")
     assert (code, out) == (2, "") and "unknown layer up.9.9" in err and "up.3.2" in err

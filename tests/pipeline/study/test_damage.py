@@ -12,11 +12,11 @@ from benchmarks.faults import contents, flipped, truncated
 from underpainting.cli import main
 from underpainting.diffusion import Model, load
 from underpainting.errors import UnderpaintingError
+from underpainting.progress import Progress
 from underpainting.study.damage import find_damage
-from underpainting.study.folder import Study, open_study
-from underpainting.study.progress import Progress
 from underpainting.study.results import results
 from underpainting.study.run import run_study
+from underpainting.study.study import StudyFolder, open_study
 
 FOREVER = ("prompts.parquet", "environment.json")  # cannot be made again
 
@@ -46,7 +46,7 @@ class Notes(Progress):
         self.lines.append(line)
 
 
-def kinds(study: Study) -> list[str]:
+def kinds(study: StudyFolder) -> list[str]:
     """One file of each kind and split, as paths in the study."""
     chosen: dict[tuple[str, ...], str] = {}
     splits = {f"{shard.number:05d}": shard.split for shard in study.shards}
@@ -65,7 +65,7 @@ DAMAGES = (truncated, flipped, swapped, removed)
 def damaged_and_run(
     name: str,
     damage: Callable[[Path, Path], None],
-    finished: Study,
+    finished: StudyFolder,
     folder: Path,
     loaded: Model,
     estimator: Any,
@@ -83,7 +83,7 @@ def damaged_and_run(
 
 
 def test_damage_anywhere_is_named_and_made_again(
-    finished: Study, loaded: Model, estimator: Any, tmp_path: Path
+    finished: StudyFolder, loaded: Model, estimator: Any, tmp_path: Path
 ) -> None:
     names = kinds(finished)
     assert len(names) > 20
@@ -94,7 +94,7 @@ def test_damage_anywhere_is_named_and_made_again(
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_every_damage_everywhere(
-    damage: Callable[[Path, Path], None], finished: Study, loaded: Model, estimator: Any, tmp_path: Path
+    damage: Callable[[Path, Path], None], finished: StudyFolder, loaded: Model, estimator: Any, tmp_path: Path
 ) -> None:
     for i, name in enumerate(kinds(finished)):
         damaged_and_run(name, damage, finished, tmp_path / str(i), loaded, estimator)
@@ -103,7 +103,7 @@ def test_every_damage_everywhere(
 @pytest.mark.parametrize("damage", [truncated, flipped, removed])
 @pytest.mark.parametrize("name", FOREVER)
 def test_what_cannot_be_made_again_is_refused(
-    damage: Callable[[Path, Path], None], name: str, finished: Study, tmp_path: Path
+    damage: Callable[[Path, Path], None], name: str, finished: StudyFolder, tmp_path: Path
 ) -> None:
     folder = tmp_path / "study"
     shutil.copytree(finished.folder, folder)
@@ -112,7 +112,7 @@ def test_what_cannot_be_made_again_is_refused(
         open_study(folder)
 
 
-def test_damaged_figures_are_not_shown(finished: Study, tmp_path: Path) -> None:
+def test_damaged_figures_are_not_shown(finished: StudyFolder, tmp_path: Path) -> None:
     folder = tmp_path / "study"
     shutil.copytree(finished.folder, folder)
     flipped(folder / "scores.parquet", folder)
@@ -124,7 +124,7 @@ def test_damaged_figures_are_not_shown(finished: Study, tmp_path: Path) -> None:
 
 
 def test_verify_changes_nothing_and_says_what_a_run_would_do(
-    finished: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    finished: StudyFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "study"
     shutil.copytree(finished.folder, folder)

@@ -13,19 +13,24 @@ from PIL import Image
 from sklearn.metrics import f1_score
 
 from tests.pipeline.study.conftest import ESTIMATOR, tiny_config, tiny_rows
-from underpainting import workflow
 from underpainting.cli import main
 from underpainting.diffusion import StepRecord
 from underpainting.errors import UnderpaintingError
-from underpainting.intervention import EDIT_OF_MOVES, EDIT_OF_TARGETS, Move, Plan
+from underpainting.intervention import act
+from underpainting.intervention.conditions import controls
+from underpainting.intervention.edit import EDIT_OF_MOVES, EDIT_OF_TARGETS, Edit
+from underpainting.intervention.experiment import distances, run_experiment
+from underpainting.intervention.kept import read_kept
+from underpainting.intervention.moves import Move
+from underpainting.intervention.painter import Painter, set_up
+from underpainting.intervention.picture import FOLLOWED, Intervened, Painted, make_asked
+from underpainting.intervention.trials import FAR, NEAR, draw_moves, moved, targets
+from underpainting.progress import Progress
 from underpainting.records import BATCH, INTERVENTIONS, read_table
-from underpainting.study.folder import Study, create_study, open_study
-from underpainting.study.progress import Progress
-from underpainting.uses.easel import Easel, set_up
-from underpainting.uses.experiment import controls, distances, run_experiment
-from underpainting.uses.intervene import FOLLOWED, Intervened, Painted, make_asked
-from underpainting.uses.kept import read_kept
-from underpainting.uses.trials import FAR, NEAR, draw_moves, moved, targets
+from underpainting.study.environment import reload
+from underpainting.study.run import run_study
+from underpainting.study.study import StudyFolder, create_study, open_study
+from underpainting.vocabulary import Place
 
 ASKED = {"prompt": "a thing number 3", "seed": 5, "right": 0.25, "down": -0.25}
 MOVE = Move(0.25, -0.25)
@@ -33,7 +38,7 @@ EVERY_BRANCH = ("conditional", "unconditional")
 
 
 @pytest.fixture(scope="module")
-def whole(pipeline_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
+def whole(pipeline_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudyFolder]:
     """A study run once, by an estimator that can be imported while these tests run."""
     folder = tmp_path_factory.mktemp("interventions")
     (folder / "estimator_of_intervened.py").write_text(ESTIMATOR)
@@ -42,20 +47,20 @@ def whole(pipeline_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
         study = create_study(folder / "study", config.model_copy(update={"labels": labels}), tiny_rows())
-        workflow.run(study.folder)
+        run_study(study)
         yield study
 
 
 @pytest.fixture
-def done(whole: Study, tmp_path: Path) -> Study:
+def done(whole: StudyFolder, tmp_path: Path) -> StudyFolder:
     """A copy of it that a test may add to."""
     shutil.copytree(whole.folder, tmp_path / "study")
     return open_study(tmp_path / "study")
 
 
 @pytest.fixture
-def easel(done: Study) -> Easel:
-    return set_up(*workflow.reopen(done.folder))
+def painter(done: StudyFolder) -> Painter:
+    return set_up(done, reload(done))
 
 
 def picture(path: Path) -> np.ndarray:
@@ -63,44 +68,44 @@ def picture(path: Path) -> np.ndarray:
         return np.asarray(image)
 
 
-def watched(easel: Easel, plan: Plan, target: dict[str, torch.Tensor], layer: str) -> torch.Tensor:
-    """Activations of an edited layer at the plan's first step, as the network goes on with them."""
-    unedited = easel.unedited([easel.study.rows[0]])
-    edit = easel.edit(plan, easel.change(plan, unedited, target, None))
+def watched(painter: Painter, edit: Edit, target: dict[str, torch.Tensor], layer: str) -> torch.Tensor:
+    """Activations of an edited layer at the edit's first step, as the network goes on with them."""
+    unedited = painter.unedited([painter.study.rows[0]])
+    acting = painter.acting(edit, painter.change(edit, unedited, target, None))
     kept = {}
 
     def look(record: StepRecord) -> None:
         kept[record.step] = record.activations[layer]["conditional"].clone()
 
-    row, config = easel.study.rows[0], easel.study.config.model
-    easel.workshop.model.denoise(
-        *([row.prompt], [row.seed]), steps=config.steps, watch=[layer], on_step=look, edit=edit
+    row, config = painter.study.rows[0], painter.study.config.model
+    painter.loaded.model.denoise(
+        *([row.prompt], [row.seed]), steps=config.steps, watch=[layer], on_step=look, edit=acting
     )
-    return kept[plan.first]
+    return kept[edit.first]
 
 
-def test_without_strength_the_picture_is_the_pipelines_own(easel: Easel) -> None:
-    unedited = easel.unedited(easel.study.rows[:2])
+def test_without_strength_the_picture_is_the_pipelines_own(painter: Painter) -> None:
+    unedited = painter.unedited(painter.study.rows[:2])
     moves = draw_moves(unedited.labels["saliency"], [1, 2], 0)
-    target = targets(unedited.labels, moves, easel.workshop.places.properties)
+    target = targets(unedited.labels, moves, painter.loaded.places.properties)
     for kind in ("carry", "covariance", "minimum"):
-        plan = Plan(kind=kind, strength=0, last=3, branches=EVERY_BRANCH)  # type: ignore[arg-type]
-        edit = easel.edit(plan, easel.change(plan, unedited, target, moves))
-        assert torch.equal(easel.paint(unedited.rows, edit), unedited.pictures)
-        stronger = plan.model_copy(update={"strength": 3.0})
-        edit = easel.edit(stronger, easel.change(stronger, unedited, target, moves))
-        assert not torch.equal(easel.paint(unedited.rows, edit), unedited.pictures)
+        edit = Edit(kind=kind, strength=0, last=3, branches=EVERY_BRANCH)  # type: ignore[arg-type]
+        acting = painter.acting(edit, painter.change(edit, unedited, target, moves))
+        assert torch.equal(painter.paint(unedited.rows, acting), unedited.pictures)
+        stronger = edit.model_copy(update={"strength": 3.0})
+        acting = painter.acting(stronger, painter.change(stronger, unedited, target, moves))
+        assert not torch.equal(painter.paint(unedited.rows, acting), unedited.pictures)
 
 
-def test_after_a_whole_edit_the_probes_read_the_target(easel: Easel) -> None:
+def test_after_a_whole_edit_the_probes_read_the_target(painter: Painter) -> None:
     target = {"saliency": torch.zeros(1, 32, 32), "depth": torch.rand(1, 32, 32)}
     target["saliency"][:, :16] = 1
     for kind in ("covariance", "minimum"):
         properties = ("saliency", "depth")
-        plan = Plan(kind=kind, strength=1, first=2, last=2, layers=("up.1.2",), properties=properties)  # type: ignore[arg-type]
-        x = watched(easel, plan, target, "up.1.2")
-        direction = easel.directions(properties)(("up.1.2", 2, "conditional"))
-        grid = easel.grids["up.1.2"]
+        edit = Edit(kind=kind, strength=1, first=2, last=2, layers=("up.1.2",), properties=properties)  # type: ignore[arg-type]
+        x = watched(painter, edit, target, "up.1.2")
+        direction = painter.directions(properties)(Place("up.1.2", 2, "conditional"))
+        grid = painter.grids["up.1.2"]
         cells = torch.stack(
             [
                 of.reshape(1, grid[0], 32 // grid[0], grid[1], 32 // grid[1]).mean((2, 4)).flatten(1)
@@ -133,9 +138,11 @@ class Counting(Progress):
         self.made += made
 
 
-def test_a_picture_its_folder_and_the_same_again(done: Study, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_picture_its_folder_and_the_same_again(
+    done: StudyFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
     shown = Counting()
-    made, folder = workflow.intervene(done.folder, ASKED, {"last": 2}, progress=shown)
+    made, folder = act.intervene(done, ASKED, {"last": 2}, progress=shown)
     assert (
         shown.phases == ["unedited picture", "edited picture"]
         and shown.made == pytest.approx(shown.total) == 2
@@ -148,20 +155,20 @@ def test_a_picture_its_folder_and_the_same_again(done: Study, capsys: pytest.Cap
     expected = [f1_score(target.ravel() > 0, light(of).ravel() > 0) for of in (before, after)]
     assert made.scores["saliency", "target"] == pytest.approx(expected)
     kept = read_kept(folder)
-    assert kept.plan.last == 2 and kept.asked.seed == 5 and kept.advice == made.advice
+    assert kept.edit.last == 2 and kept.asked.seed == 5 and kept.advice == made.advice
     assert torch.equal(kept.target["saliency"], made.target["saliency"])
-    assert workflow.replay(done.folder, folder).same
+    assert act.replay(done, folder).same
     assert torch.is_grad_enabled()  # global state is the caller's
     assert call("replay", done.folder, folder, "--json") == 0
     assert json.loads(capsys.readouterr().out)["same"] is True
 
 
 def test_a_picture_that_comes_out_otherwise_is_told_by_replay(
-    done: Study, capsys: pytest.CaptureFixture[str]
+    done: StudyFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _, folder = workflow.intervene(done.folder, ASKED, {"last": 2})
+    _, folder = act.intervene(done, ASKED, {"last": 2})
     card = json.loads((folder / "intervention.json").read_text(encoding="utf-8"))
-    card["plan"]["strength"] = 3.0
+    card["edit"]["strength"] = 3.0
     (folder / "intervention.json").write_text(json.dumps(card), encoding="utf-8")
     assert call("replay", done.folder, folder, "--json") == 1
     said = json.loads(capsys.readouterr().out)
@@ -170,7 +177,9 @@ def test_a_picture_that_comes_out_otherwise_is_told_by_replay(
     assert "holds no intervention" in capsys.readouterr().err
 
 
-def test_a_drawn_mask_of_any_size_is_the_target(done: Study, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_drawn_mask_of_any_size_is_the_target(
+    done: StudyFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
     drawn = np.zeros((64, 128), dtype=np.uint8)
     drawn[8:40, 40:120] = 255
     file, out = done.folder.parent / "drawn.png", done.folder.parent / "out"
@@ -198,7 +207,7 @@ def test_what_did_not_follow_is_said_with_what_to_try() -> None:
             scores = {("saliency", "target"): target, ("saliency", "own"): own}
             return Painted(picture, maps, scores, None)
 
-        return Intervened(asked, Plan(kind=kind), painted(0.2, 1.0), painted(edited, own), maps)  # type: ignore[arg-type]
+        return Intervened(asked, Edit(kind=kind), painted(0.2, 1.0), painted(edited, own), maps)  # type: ignore[arg-type]
 
     assert made(0.6, 0.2).advice == []
     assert made(0.2 + FOLLOWED * 0.8, 0.2).followed == {"saliency": True}
@@ -212,7 +221,7 @@ def test_what_did_not_follow_is_said_with_what_to_try() -> None:
 
 
 def test_a_batch_is_painted_once_each_and_every_picture_can_be_made_again(
-    done: Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    done: StudyFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(done.folder.parent)
     Path("many.csv").write_text(
@@ -242,12 +251,12 @@ def test_a_batch_is_painted_once_each_and_every_picture_can_be_made_again(
         row = of[image, "saliency", "target"]
         assert {key: row[key] for key in ("unedited", "edited")} == about["scores"]["saliency target"]
     assert picture(Path("b/sheet-1.png")).std() > 0
-    assert workflow.replay(Path("study"), Path("b/prompt_1_seed_4")).same
+    assert act.replay(open_study(Path("study")), Path("b/prompt_1_seed_4")).same
 
     painted = []
-    paint = Easel.paint
+    paint = Painter.paint
     monkeypatch.setattr(
-        Easel,
+        Painter,
         "paint",
         lambda self, rows, edit, **more: painted.append(rows) or paint(self, rows, edit, **more),
     )
@@ -257,7 +266,7 @@ def test_a_batch_is_painted_once_each_and_every_picture_can_be_made_again(
     assert call(*begin, "--strength", "3") == 2 and "b holds another batch" in capsys.readouterr().err
 
 
-def test_a_batch_of_masks_by_name(done: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_of_masks_by_name(done: StudyFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(done.folder.parent)
     Path("many.csv").write_text("prompt,seed\na thing,3\nanother thing,4\n")
     Path("masks").mkdir()
@@ -265,14 +274,14 @@ def test_a_batch_of_masks_by_name(done: Study, monkeypatch: pytest.MonkeyPatch) 
         mask = Image.new("L", (32, 32))
         mask.paste(255, box)
         mask.save(f"masks/{name}.png")
-    batch = workflow.intervene_many(Path("study"), "many.csv", {}, {"last": 2}, masks=Path("masks"))
+    batch = act.intervene_many(open_study(Path("study")), "many.csv", {}, {"last": 2}, masks=Path("masks"))
     sides = [made.target["saliency"][:, :16].mean() for made in batch.made.values()]
     assert sides == [1, 0] and batch.folder.parent == Path("study/interventions")
     Path("masks/prompt_1_seed_4.png").unlink()
     with pytest.raises(
         UnderpaintingError, match=r"no mask for 1 of 2 pictures; put prompt_1_seed_4\.png there"
     ):
-        workflow.intervene_many(Path("study"), "many.csv", {}, masks=Path("masks"))
+        act.intervene_many(open_study(Path("study")), "many.csv", {}, masks=Path("masks"))
 
 
 def light(levels: np.ndarray) -> np.ndarray:
@@ -304,13 +313,13 @@ REFUSED = [
 
 
 def test_what_cannot_be_done_is_said_in_a_line_before_anything_is_loaded(
-    done: Study, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    done: StudyFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def loading(*_: object) -> None:
         raise AssertionError("the model is loaded")
 
     monkeypatch.chdir(done.folder.parent)
-    monkeypatch.setattr("underpainting.workflow.studies.open_workshop", loading)
+    monkeypatch.setattr("underpainting.study.environment.load_study", loading)
     Image.new("L", (32, 32)).save("empty.png")
     mask = Image.new("L", (32, 32))
     mask.paste(255, (0, 0, 9, 9))
@@ -332,9 +341,9 @@ def test_what_is_edited_without_an_experiment_stands_in_help_and_docs(
     }.items():
         assert call(command, "--help") == 0
         shown = " ".join(capsys.readouterr().out.split())
-        for plan in plans:
-            words = f"{plan.kind}, strength {plan.strength:g}, steps {plan.first} to {plan.last}"
-            assert words in shown and words.replace(plan.kind, f"`{plan.kind}`", 1) in docs
+        for edit in plans:
+            words = f"{edit.kind}, strength {edit.strength:g}, steps {edit.first} to {edit.last}"
+            assert words in shown and words.replace(edit.kind, f"`{edit.kind}`", 1) in docs
 
 
 def test_moves_go_as_far_as_published_and_keep_the_object_in() -> None:
@@ -349,25 +358,25 @@ def test_moves_go_as_far_as_published_and_keep_the_object_in() -> None:
     assert len(seen) == 40 and draw_moves(mask, [3], 1) != draw_moves(mask, [3], 0)
 
 
-def test_an_experiment_stops_and_goes_on(done: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_experiment_stops_and_goes_on(done: StudyFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {"last": 2, "strength": 1.5}
     calls = 0
-    paint = Easel.paint
+    paint = Painter.paint
 
-    def stopping(self: Easel, *given: object, **more: object) -> torch.Tensor:
+    def stopping(self: Painter, *given: object, **more: object) -> torch.Tensor:
         nonlocal calls
         calls += 1
         if calls > 14:
             raise KeyboardInterrupt
         return paint(self, *given, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Easel, "paint", stopping)
+    monkeypatch.setattr(Painter, "paint", stopping)
     with pytest.raises(KeyboardInterrupt):
-        workflow.experiment(done.folder, pictures=3, trials=2, settings=settings)
+        act.experiment(done, pictures=3, trials=2, settings=settings)
     home = done.folder / "interventions"
     part = (home / "saliency" / "00000.parquet").read_bytes()
-    monkeypatch.setattr(Easel, "paint", paint)
-    found = workflow.experiment(done.folder, pictures=3, trials=2, settings=settings)
+    monkeypatch.setattr(Painter, "paint", paint)
+    found = act.experiment(done, pictures=3, trials=2, settings=settings)
     assert (home / "saliency" / "00000.parquet").read_bytes() == part
     rows = read_table(home / "scores.parquet", INTERVENTIONS).to_pylist()
     names = {"null", "intervened", "random", "wrong_target", "shuffled_probe", "late", "own_mask"}
@@ -384,23 +393,21 @@ def test_an_experiment_stops_and_goes_on(done: Study, monkeypatch: pytest.Monkey
     row = next(r for r in found if (r.condition, r.property, r.metric) == kind)
     assert row.mean == pytest.approx(np.mean(mine)) and (row.pictures, row.trials) == (3, 2)
     with pytest.raises(UnderpaintingError, match="holds another experiment"):
-        workflow.experiment(done.folder, pictures=3, trials=1, settings=settings)
+        act.experiment(done, pictures=3, trials=1, settings=settings)
 
 
-def test_a_plan_is_chosen_once_on_calibrate_pictures(done: Study) -> None:
-    found = workflow.experiment(done.folder, aim="shading", pictures=2, trials=1)
+def test_a_plan_is_chosen_once_on_calibrate_pictures(done: StudyFolder) -> None:
+    found = act.experiment(done, aim="shading", pictures=2, trials=1)
     path = done.folder / "interventions" / "shading" / "choice.json"
     choice = json.loads(path.read_text(encoding="utf-8"))
-    assert {of["plan"]["last"] for of in choice["tried"]} == {3}
+    assert {of["edit"]["last"] for of in choice["tried"]} == {3}
     best = max(choice["tried"], key=lambda of: of["target_if_kept"])
-    assert choice["chosen"] == best["plan"]
+    assert choice["chosen"] == best["edit"]
     assert {row.aim for row in found} == {"shading"}
 
 
-def test_an_edit_is_varied(done: Study) -> None:
-    found = workflow.experiment(
-        done.folder, pictures=2, trials=1, settings={"last": 2, "strength": 2}, vary=True
-    )
+def test_an_edit_is_varied(done: StudyFolder) -> None:
+    found = act.experiment(done, pictures=2, trials=1, settings={"last": 2, "strength": 2}, vary=True)
     strengths = {f"strength {of}" for of in ("0.5", "1", "2", "4")}
     steps = {f"until step {of}" for of in (1, 2, 3)}
     parts = {f"{word} {part}" for word in ("only", "without") for part in ("down", "mid", "up")}
@@ -423,14 +430,14 @@ class Recognising:
         return self.features(pictures).softmax(1)
 
 
-def test_whether_pictures_are_still_of_their_kind(easel: Easel, tmp_path: Path) -> None:
-    seeing = replace(easel, workshop=replace(easel.workshop, classifier=Recognising()))
-    plan = Plan(kind="carry", strength=1.0, first=1, last=3)
+def test_whether_pictures_are_still_of_their_kind(painter: Painter, tmp_path: Path) -> None:
+    seeing = replace(painter, loaded=replace(painter.loaded, classifier=Recognising()))
+    edit = Edit(kind="carry", strength=1.0, first=1, last=3)
     size = {"pictures": 4, "trials": 2}
-    conditions = controls(seeing, "saliency", plan)
-    run_experiment(seeing, "saliency", plan, conditions, tmp_path / "e", **size, progress=Progress())
+    conditions = controls(seeing, "saliency", edit)
+    run_experiment(seeing, "saliency", edit, conditions, tmp_path / "e", **size, progress=Progress())
     found = distances(tmp_path / "e")
     assert set(found) == {*conditions, "null, one half from the other"} - {"null"}
     assert found["own_mask"] < 1e-3 * found["intervened"]
-    run_experiment(easel, "saliency", plan, conditions, tmp_path / "f", **size, progress=Progress())
+    run_experiment(painter, "saliency", edit, conditions, tmp_path / "f", **size, progress=Progress())
     assert distances(tmp_path / "f") == {}

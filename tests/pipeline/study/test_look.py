@@ -14,30 +14,34 @@ from scipy.stats import spearmanr
 from benchmarks.faults import contents
 from underpainting import workflow
 from underpainting.errors import UnderpaintingError
-from underpainting.probes import ProbeSet
-from underpainting.study.environment import open_workshop
-from underpainting.study.film import spread
-from underpainting.study.folder import Study
+from underpainting.questions.look import look
+from underpainting.questions.nonlinear import nonlinear
+from underpainting.report.answers import look_png
+from underpainting.study.environment import load_study
+from underpainting.study.kept.gallery import spread
+from underpainting.study.study import StudyFolder
 
 
 def test_readings_are_those_of_the_noised_picture(
-    named_study: Callable[[str], Study], pipeline_folder: Path, tmp_path: Path
+    named_study: Callable[[str], StudyFolder], pipeline_folder: Path, tmp_path: Path
 ) -> None:
     study = named_study("looked")
     workflow.run(study.folder)
     levels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     picture, out = tmp_path / "picture.png", tmp_path / "drawn.png"
     Image.fromarray(levels).save(picture)
-    scores = workflow.look(picture, study.folder, prompt="a thing", seed=5, out=out)
+    looked = look(study, picture, prompt="a thing", seed=5)
+    scores = looked.scores
+    out.write_bytes(look_png(looked))
     assert set(scores) == {"saliency", "depth", "shading"} and len(scores["depth"]) == 3
     with Image.open(out) as drawn:
         assert drawn.format == "PNG"
 
     pipe = StableDiffusionPipeline.from_pretrained(pipeline_folder)
     light = torch.from_numpy(levels).permute(2, 0, 1)[None] / 255
-    probes = ProbeSet.load(study.probes)
+    probes = study.probes
     layer = probes.best_layer("shading")
-    path = next(x.path for x in open_workshop(study.config).places.watched if x.name == layer)
+    path = next(x.path for x in load_study(study.config).places.watched if x.name == layer)
     outputs: list[torch.Tensor] = []
     hook = pipe.unet.get_submodule(path).register_forward_hook(lambda m, i, o: outputs.append(o))
     text, empty = pipe.encode_prompt("a thing", "cpu", 1, True)
@@ -52,24 +56,23 @@ def test_readings_are_those_of_the_noised_picture(
     hook.remove()
     label = light.mean(1)[0].numpy()
     for step, activations in enumerate(outputs, start=1):
-        read = probes.at(layer, step, "conditional").apply(activations[1])
-        tokens = read[:, list(probes.properties).index("shading")].numpy()
+        tokens = probes.probe("shading", layer, step).apply(activations[1]).numpy()
         side = round(len(tokens) ** 0.5)
         enlarged = np.kron(tokens.reshape(side, side), np.ones((32 // side, 32 // side)))
         wanted = spearmanr(enlarged.ravel(), label.ravel())[0]
         assert scores["shading"][step - 1] == pytest.approx(wanted, abs=2e-3)
 
     with pytest.raises(UnderpaintingError, match="it is no picture"):
-        workflow.look(study.folder / "study.toml", study.folder, prompt="", seed=0, out=out)
+        look(study, study.folder / "study.toml")
     with pytest.raises(UnderpaintingError, match=r"nothing\.png cannot be read"):
-        workflow.look(tmp_path / "nothing.png", study.folder, prompt="", seed=0, out=out)
+        look(study, tmp_path / "nothing.png")
 
 
-def test_non_linear_probes_stand_beside_the_studys_own(named_study: Callable[[str], Study]) -> None:
+def test_non_linear_probes_stand_beside_the_studys_own(named_study: Callable[[str], StudyFolder]) -> None:
     study = named_study("deeper")
     workflow.run(study.folder)
     before = contents(study.folder)
-    rows = workflow.nonlinear(study.folder, pictures=6)
+    rows = nonlinear(study, pictures=6)
     assert contents(study.folder) == before
     assert [(row.property, row.step) for row in rows] == [
         (name, step) for name in ("saliency", "depth", "shading") for step in (1, 3)
@@ -78,7 +81,7 @@ def test_non_linear_probes_stand_beside_the_studys_own(named_study: Callable[[st
         row.ceiling <= row.stacked_ceiling + 1e-9 and row.stacked <= row.stacked_ceiling for row in rows
     )
     assert all(row.fit == 6 and row.test == 3 and row.low <= row.gain <= row.high for row in rows)
-    scores = pq.read_table(study.scores).to_pylist()
+    scores = pq.read_table(study.scores_file).to_pylist()
     test = spread([row for row, of in zip(study.rows, study.splits, strict=True) if of == "test"], 3)
     for row in rows:
         mine = [

@@ -11,13 +11,14 @@ from diffusers import StableDiffusionPipeline
 from scipy.stats import spearmanr
 
 from tests.pipeline.study.conftest import tiny_config, tiny_rows
-from underpainting.controls import load_reader
+from underpainting.controls import defaults
 from underpainting.controls import network as module
-from underpainting.study.config import ControlsConfig
-from underpainting.study.environment import open_workshop
+from underpainting.controls.network import load_reader
+from underpainting.study.environment import load_study
 from underpainting.study.estimate import estimate
-from underpainting.study.folder import create_study
+from underpainting.study.request.config import ControlsConfig
 from underpainting.study.run import run_study
+from underpainting.study.study import create_study
 
 
 def test_the_network_reads_what_the_step_has(
@@ -29,15 +30,15 @@ def test_the_network_reads_what_the_step_has(
 ) -> None:
     monkeypatch.setattr(module, "UPDATES", 30)
     config = tiny_config(pipeline_folder).model_copy(
-        update={"controls": ControlsConfig(share=0, network=True, twins=("permuted", "permuted-own"))}
+        update={"controls": ControlsConfig(use=(*defaults(), "network", "permuted", "permuted-own"), share=0)}
     )
     study = create_study(tmp_path / "study", config, tiny_rows())
-    cost = estimate(study, open_workshop(config, estimator=estimator))
+    cost = estimate(study, load_study(config, estimator=estimator))
     assert cost.seconds is not None and cost.seconds > 0  # the twins were shown what they are to be shown
     run_study(study, estimator=estimator)
-    table = pq.read_table(study.scores).to_pylist()
+    table = pq.read_table(study.scores_file).to_pylist()
     scores = {(r["image"], r["source"], r["property"], r["metric"], r["step"]): r["value"] for r in table}
-    reader = load_reader(study.controls / "network-noisy.safetensors")
+    reader = load_reader(study.controls_folder / "network-noisy.safetensors")
     test = [row for row, split in zip(study.rows, study.splits, strict=True) if split == "test"]
     for row in test[:2]:
         latents: list[torch.Tensor] = []

@@ -15,11 +15,11 @@ from safetensors.torch import load_file
 from underpainting import __version__
 from underpainting.diffusion import Model, load
 from underpainting.errors import UnderpaintingError
+from underpainting.progress import Progress
 from underpainting.records import verify_folder
-from underpainting.study.environment import open_workshop, record_environment
-from underpainting.study.folder import Study, create_study, only_run, open_study
-from underpainting.study.progress import Progress
+from underpainting.study.environment import load_study, record_environment
 from underpainting.study.run import run_study
+from underpainting.study.study import StudyFolder, create_study, only_run, open_study
 
 COMPARED = (
     "scores.parquet",
@@ -43,14 +43,14 @@ def loaded(pipeline_folder: Path) -> Model:
     return load(pipeline_folder, device="cpu")
 
 
-def _same(one: Study, other: Study) -> None:
+def _same(one: StudyFolder, other: StudyFolder) -> None:
     for name in COMPARED:
         assert (one.folder / name).read_bytes() == (other.folder / name).read_bytes(), name
 
 
 def test_killed_at_any_rename_ends_with_the_same_bytes(
-    new_study: Callable[[str], Study],
-    finished: Study,
+    new_study: Callable[[str], StudyFolder],
+    finished: StudyFolder,
     loaded: Model,
     estimator: Any,
     monkeypatch: pytest.MonkeyPatch,
@@ -78,11 +78,11 @@ def test_killed_at_any_rename_ends_with_the_same_bytes(
         run_study(resumed, model=loaded, estimator=estimator)
         _same(resumed, finished)
         assert not [path for path in folder.rglob(".*")]
-        assert all(verify_folder(resumed.shard(shard.number)) == [] for shard in resumed.shards)
+        assert all(verify_folder(resumed.shard_folder(shard.number)) == [] for shard in resumed.shards)
 
 
 def test_killed_within_a_batch_keeps_whole_shards(
-    new_study: Callable[[str], Study], finished: Study, loaded: Model, estimator: Any
+    new_study: Callable[[str], StudyFolder], finished: StudyFolder, loaded: Model, estimator: Any
 ) -> None:
     study = new_study("killed")
 
@@ -96,15 +96,13 @@ def test_killed_within_a_batch_keeps_whole_shards(
 
     with pytest.raises(Killed):
         run_study(study, model=loaded, estimator=estimator, progress=Dying())
-    assert sorted(path.name for path in (study.folder / "shards").iterdir() if path.name[0] != ".") == [
-        "00000"
-    ]
+    assert sorted(path.name for path in study.shards_folder.iterdir() if path.name[0] != ".") == ["00000"]
     run_study(study, model=loaded, estimator=estimator)
     _same(study, finished)
 
 
 def test_every_picture_is_made_once_and_shards_are_whole(
-    new_study: Callable[[str], Study], loaded: Model, estimator: Any, monkeypatch: pytest.MonkeyPatch
+    new_study: Callable[[str], StudyFolder], loaded: Model, estimator: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study, seeds = new_study("once"), []
     denoise = Model.denoise
@@ -116,8 +114,8 @@ def test_every_picture_is_made_once_and_shards_are_whole(
     monkeypatch.setattr(Model, "denoise", counting)
     run_study(study, model=loaded, estimator=estimator)
     assert sorted(seeds) == [row.seed for row in study.rows]
-    assert all(verify_folder(study.shard(shard.number)) == [] for shard in study.shards)
-    assert sorted(path.name for path in (study.folder / "moments").iterdir()) == [
+    assert all(verify_folder(study.shard_folder(shard.number)) == [] for shard in study.shards)
+    assert sorted(path.name for path in study.moments_folder.iterdir()) == [
         "through-00001.safetensors",
         "through-00001.safetensors.sha256",
     ]
@@ -125,8 +123,8 @@ def test_every_picture_is_made_once_and_shards_are_whole(
     assert len(seeds) == len(study.rows)
 
 
-def test_tables_hold_the_test_pictures_and_all_sources(finished: Study) -> None:
-    rows = pq.read_table(finished.scores).to_pylist()
+def test_tables_hold_the_test_pictures_and_all_sources(finished: StudyFolder) -> None:
+    rows = pq.read_table(finished.scores_file).to_pylist()
     test = {row.image for row, split in zip(finished.rows, finished.splits, strict=True) if split == "test"}
     assert {row["image"] for row in rows} == test
     keys = [
@@ -141,41 +139,24 @@ def test_tables_hold_the_test_pictures_and_all_sources(finished: Study) -> None:
     calibrate = {
         row.image for row, split in zip(finished.rows, finished.splits, strict=True) if split == "calibrate"
     }
-    assert set(pq.read_table(finished.calibrate)["image"].to_pylist()) == calibrate
+    assert set(pq.read_table(finished.calibrate_file)["image"].to_pylist()) == calibrate
 
 
-def test_gallery_shows_the_final_picture_and_its_probes(finished: Study) -> None:
-    about = json.loads((finished.gallery / "gallery.json").read_text())
-    tensors = load_file(finished.gallery / "gallery.safetensors")
+def test_gallery_shows_the_final_picture_and_its_probes(finished: StudyFolder) -> None:
+    about = json.loads((finished.gallery_folder / "gallery.json").read_text())
+    tensors = load_file(finished.gallery_folder / "gallery.safetensors")
     assert len(about["pictures"]) == 2
     for i, picture in enumerate(about["pictures"]):
         shard = next(s for s in finished.shards if picture["image"] in [row.image for row in s.pictures])
-        labels = load_file(finished.shard(shard.number) / "labels.safetensors")
+        labels = load_file(finished.shard_folder(shard.number) / "labels.safetensors")
         assert tensors[f"{i}/noisy"].shape == tensors[f"{i}/clean"].shape == (3, 32, 32, 3)
         assert torch.equal(tensors[f"{i}/label/depth"], labels[f"{picture['image']}/depth"].half())
         assert tensors[f"{i}/probe/saliency"].shape[0] == 3
     assert len(about["thresholds"]["saliency"]) == 3
 
 
-def test_the_day_of_the_first_run_is_kept(
-    finished: Study, loaded: Model, estimator: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    study = open_study(Path(shutil.copytree(finished.folder, tmp_path / "later")))
-    before = study.environment.read_bytes()
-    recorded = json.loads(before)
-    assert date.fromisoformat(recorded["begun"]) and recorded["versions"]["underpainting"] == __version__
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
-    run_study(study, model=loaded, estimator=estimator)
-    assert study.environment.read_bytes() == before
-    record_environment(
-        Study(tmp_path / "new", study.config, study.rows, study.splits),
-        open_workshop(study.config, loaded, estimator),
-    )
-    assert json.loads((tmp_path / "new/environment.json").read_text())["begun"] == "1970-01-02"
-
-
 def test_another_config_is_refused(
-    finished: Study, new_study: Callable[[str], Study], loaded: Model, estimator: Any
+    finished: StudyFolder, new_study: Callable[[str], StudyFolder], loaded: Model, estimator: Any
 ) -> None:
     study = new_study("changed")
 
@@ -185,14 +166,14 @@ def test_another_config_is_refused(
 
     with pytest.raises(Killed):
         run_study(study, model=loaded, estimator=estimator, progress=Dying())
-    text = (study.folder / "study.toml").read_text()
-    (study.folder / "study.toml").write_text(text.replace("steps = 3", "steps = 4"))
+    text = study.config_file.read_text()
+    study.config_file.write_text(text.replace("steps = 3", "steps = 4"))
     with pytest.raises(UnderpaintingError, match=r"another config \(\[model\] steps: 3 -> 4\)"):
         open_study(study.folder)
 
 
 def test_other_weights_are_refused(
-    new_study: Callable[[str], Study], pipeline_folder: Path, estimator: Any
+    new_study: Callable[[str], StudyFolder], pipeline_folder: Path, estimator: Any
 ) -> None:
     study, model = new_study("weights"), load(pipeline_folder, device="cpu")
 
@@ -209,31 +190,52 @@ def test_other_weights_are_refused(
 
 
 def test_two_runs_at_once_are_refused(
-    new_study: Callable[[str], Study], loaded: Model, estimator: Any
+    new_study: Callable[[str], StudyFolder], loaded: Model, estimator: Any
 ) -> None:
     study = new_study("busy")
     with only_run(study.folder), pytest.raises(UnderpaintingError, match="another run"):
         run_study(study, model=loaded, estimator=estimator)
 
 
-def test_an_existing_study_is_not_overwritten(finished: Study) -> None:
-    before = finished.scores.read_bytes()
+def test_the_day_of_the_first_run_is_kept(
+    finished: StudyFolder, loaded: Model, estimator: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    study = open_study(Path(shutil.copytree(finished.folder, tmp_path / "later")))
+    before = study.environment_file.read_bytes()
+    recorded = json.loads(before)
+    assert date.fromisoformat(recorded["begun"]) and recorded["versions"]["underpainting"] == __version__
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    run_study(study, model=loaded, estimator=estimator)
+    assert study.environment_file.read_bytes() == before
+    record_environment(
+        StudyFolder(tmp_path / "new", study.config, study.rows, study.splits),
+        load_study(study.config, loaded, estimator),
+    )
+    assert json.loads((tmp_path / "new/environment.json").read_text())["begun"] == "1970-01-02"
+
+
+def test_an_existing_study_is_not_overwritten(finished: StudyFolder) -> None:
+    before = finished.scores_file.read_bytes()
     with pytest.raises(UnderpaintingError, match="already holds a study"):
         create_study(finished.folder, finished.config, finished.rows)
-    assert finished.scores.read_bytes() == before
+    assert finished.scores_file.read_bytes() == before
 
 
 def test_unknown_layers_and_properties_name_the_nearest(
-    pipeline_folder: Path, new_study: Callable[[str], Study], loaded: Model, estimator: Any
+    pipeline_folder: Path, new_study: Callable[[str], StudyFolder], loaded: Model, estimator: Any
 ) -> None:
     study = new_study("unknown")
     layers = study.config.model_copy(
         update={"watch": study.config.watch.model_copy(update={"layers": ("up.9.0",)})}
     )
     with pytest.raises(UnderpaintingError, match=r"unknown layer up\.9\.0.*up\."):
-        run_study(Study(study.folder, layers, study.rows, study.splits), model=loaded, estimator=estimator)
+        run_study(
+            StudyFolder(study.folder, layers, study.rows, study.splits), model=loaded, estimator=estimator
+        )
     names = study.config.model_copy(
         update={"labels": study.config.labels.model_copy(update={"properties": ("deph",)})}
     )
-    with pytest.raises(UnderpaintingError, match="no 'deph'; nearest is depth"):
-        run_study(Study(study.folder, names, study.rows, study.splits), model=loaded, estimator=estimator)
+    with pytest.raises(UnderpaintingError, match="no labels of 'deph'; nearest is depth"):
+        run_study(
+            StudyFolder(study.folder, names, study.rows, study.splits), model=loaded, estimator=estimator
+        )

@@ -13,10 +13,9 @@ from PIL import Image
 
 from underpainting.diffusion import Model, load
 from underpainting.errors import UnderpaintingError, UnsoundPictures
-from underpainting.study.folder import Study
 from underpainting.study.results import results
 from underpainting.study.run import run_study
-from underpainting.workflow import report
+from underpainting.study.study import StudyFolder
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +23,7 @@ def loaded(pipeline_folder: Path) -> Model:
     return load(pipeline_folder, device="cpu")
 
 
-def images(study: Study, split: str) -> list[str]:
+def images(study: StudyFolder, split: str) -> list[str]:
     return [row.image for row, of in zip(study.rows, study.splits, strict=True) if of == split]
 
 
@@ -49,7 +48,7 @@ class Failing:
         return maps
 
 
-def picture(study: Study, image: str) -> torch.Tensor:
+def picture(study: StudyFolder, image: str) -> torch.Tensor:
     """A kept picture as the estimator gets it."""
     path = next(study.folder.glob(f"shards/*/images/{image}.png"))
     return torch.from_numpy(np.asarray(Image.open(path)).copy()).permute(2, 0, 1).float() / 255
@@ -67,8 +66,8 @@ def test_one_picture_that_the_estimator_fails_on(
     how: str,
     split: str,
     reason: str,
-    finished: Study,
-    new_study: Callable[[str], Study],
+    finished: StudyFolder,
+    new_study: Callable[[str], StudyFolder],
     loaded: Model,
     estimator: Any,
 ) -> None:
@@ -84,18 +83,20 @@ def test_one_picture_that_the_estimator_fails_on(
     assert {r for i, r in aside.items() if i != bad} == {"all others of its batch were set aside"}
     kept = {p.stem for p in study.folder.glob("shards/*/images/*.png")}
     assert kept == {row.image for row in study.rows} - set(aside)
-    for table, of in ((study.scores, "test"), (study.calibrate, "calibrate")):
+    for table, of in ((study.scores_file, "test"), (study.calibrate_file, "calibrate")):
         assert set(pq.read_table(table)["image"].to_pylist()) == set(images(study, of)) - set(aside)
-    card = json.loads((study.probes / "card.json").read_text())
+    card = json.loads((study.probes_folder / "card.json").read_text())
     assert card["images"] == {of: len(images(study, of)) - 2 * (of == split) for of in ("fit", "calibrate")}
     assert {(r.images, r.set_aside) for r in results(study)} == {
         (len(images(study, "test")) - 2 * (split == "test"), 2 * (split == "test"))
     }
+    from underpainting.workflow import report
+
     assert "2 pictures (1: the estimator fails" in report(study.folder)[0].read_text()
 
 
 def test_without_calibrate_pictures_there_is_no_choice(
-    finished: Study, new_study: Callable[[str], Study], loaded: Model, estimator: Any
+    finished: StudyFolder, new_study: Callable[[str], StudyFolder], loaded: Model, estimator: Any
 ) -> None:
     failing = Failing(estimator, picture(finished, images(finished, "calibrate")[0]), "nan")
     with pytest.raises(UnderpaintingError, match="every calibrate picture was set aside"):
@@ -103,29 +104,32 @@ def test_without_calibrate_pictures_there_is_no_choice(
 
 
 def test_the_rest_is_as_if_the_picture_had_never_been_asked_for(
-    finished: Study, new_study: Callable[[str], Study], loaded: Model, estimator: Any
+    finished: StudyFolder, new_study: Callable[[str], StudyFolder], loaded: Model, estimator: Any
 ) -> None:
     """In the test split, sound pictures keep their scores to the last bit."""
     bad = images(finished, "test")[1]
     study = new_study("rest")
     failing = Failing(estimator, picture(finished, bad), "raises")
     run_study(study, model=loaded, estimator=failing, max_set_aside=0.2)
-    ours, theirs = pq.read_table(study.scores).to_pylist(), pq.read_table(finished.scores).to_pylist()
+    ours, theirs = (
+        pq.read_table(study.scores_file).to_pylist(),
+        pq.read_table(finished.scores_file).to_pylist(),
+    )
     left = {row["image"] for row in ours}
     assert repr(ours) == repr([row for row in theirs if row["image"] in left])
 
 
 def test_too_many_stop_the_study_and_are_not_kept(
-    finished: Study, new_study: Callable[[str], Study], loaded: Model, estimator: Any
+    finished: StudyFolder, new_study: Callable[[str], StudyFolder], loaded: Model, estimator: Any
 ) -> None:
     bad = images(finished, "fit")[1]
     study = new_study("many")
     failing = Failing(estimator, picture(finished, bad), "raises")
     with pytest.raises(UnderpaintingError, match=r"2 of 14 pictures .* 1 may be; mostly: .*--max"):
         run_study(study, model=loaded, estimator=failing)
-    assert not any(study.shard(shard.number).exists() for shard in study.shards)
+    assert not any(study.shard_folder(shard.number).exists() for shard in study.shards)
     run_study(study, model=loaded, estimator=estimator)
-    assert study.scores.read_bytes() == finished.scores.read_bytes()
+    assert study.scores_file.read_bytes() == finished.scores_file.read_bytes()
 
 
 def test_non_finite_activations_name_layer_step_and_picture(model: Model) -> None:
@@ -147,8 +151,8 @@ def test_non_finite_activations_name_layer_step_and_picture(model: Model) -> Non
 
 
 def test_a_black_picture_is_set_aside(
-    finished: Study,
-    new_study: Callable[[str], Study],
+    finished: StudyFolder,
+    new_study: Callable[[str], StudyFolder],
     loaded: Model,
     estimator: Any,
     monkeypatch: pytest.MonkeyPatch,

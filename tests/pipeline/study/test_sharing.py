@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,25 +12,26 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-import underpainting
 from benchmarks.faults import contents
 from tests.hub import LocalHub
-from underpainting import workflow
+from underpainting import Study
 from underpainting.cli import main
 from underpainting.errors import UnderpaintingError
+from underpainting.findings import write_findings
 from underpainting.probes import ProbeSet
 from underpainting.records import sha256_file
-from underpainting.study.folder import Study, open_study
+from underpainting.sharing import push
 from underpainting.study.results import results
+from underpainting.study.study import StudyFolder, open_study
 
 
 @pytest.fixture(scope="module")
-def done(finished: Study, tmp_path_factory: pytest.TempPathFactory) -> Study:
+def done(finished: StudyFolder, tmp_path_factory: pytest.TempPathFactory) -> StudyFolder:
     """A copy of the finished study, with its emergence table and leads."""
     folder = tmp_path_factory.mktemp("shared") / "study"
     shutil.copytree(finished.folder, folder)
     study = open_study(folder)
-    workflow.write_findings(study)
+    write_findings(study)
     return study
 
 
@@ -43,7 +43,7 @@ def _call(*arguments: str) -> int:
 
 
 def test_a_study_goes_to_the_hub_and_comes_back(
-    done: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    done: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     hub = LocalHub(tmp_path / "hub", monkeypatch)
     (done.folder / "shards" / ".left.1-ab.partial").write_text("half")
@@ -65,49 +65,53 @@ def test_a_study_goes_to_the_hub_and_comes_back(
 
 
 def test_its_card_has_scores_settings_versions_hashes(
-    done: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    done: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub = LocalHub(tmp_path, monkeypatch)
-    workflow.push(done.folder, "me/study")
-    workflow.push(done.folder, "me/probes", probes_only=True)
+    push(done, "me/study")
+    push(done, "me/probes", probes_only=True)
     study = (hub.home / "dataset/me/study/README.md").read_text()
     probes = (hub.home / "model/me/probes/README.md").read_text()
     for card in (study, probes):
         for r in results(done):
-            assert f"| {r.property} | {r.layer} | {r.step} |" in card and f"| {r.probe:.3g} |" in card
+            assert (
+                f"| {r.property} | {r.layer} | {r.step} |" in card and f"| {r.scores['probe']:.3g} |" in card
+            )
         assert "steps = 3\n" in card and "[watch]" in card
         environment = json.loads(card.split("```json\n")[1].split("```")[0])
-        recorded = json.loads(done.environment.read_text())
+        recorded = json.loads(done.environment_file.read_text())
         assert environment["versions"]["torch"] == torch.__version__.partition("+")[0]
         assert environment["model"] == recorded["model"]
-        assert f"| `scores.parquet` | `{sha256_file(done.scores)}` |" in card
+        assert f"| `scores.parquet` | `{sha256_file(done.scores_file)}` |" in card
     assert "underpainting pull me/study STUDY" in study
     loaded = ProbeSet.from_pretrained("me/probes")
-    assert loaded.entries.keys() == ProbeSet.load(done.probes).entries.keys()
+    assert loaded.entries.keys() == done.probes.entries.keys()
 
 
 def test_what_is_not_done_or_damaged_is_not_pushed(
-    new_study: Callable[[str], Study], done: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    new_study: Callable[[str], StudyFolder],
+    done: StudyFolder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     hub = LocalHub(tmp_path / "hub", monkeypatch)
     for probes_only in (True, False):
         with pytest.raises(UnderpaintingError, match="is not finished"):
-            workflow.push(new_study(f"new{probes_only}").folder, "me/study", probes_only=probes_only)
-    sound = done.scores.read_bytes()
-    done.scores.write_bytes(sound + b"x")
+            push(new_study(f"new{probes_only}"), "me/study", probes_only=probes_only)
+    sound = done.scores_file.read_bytes()
+    done.scores_file.write_bytes(sound + b"x")
     try:
         with pytest.raises(UnderpaintingError, match=r"scores\.parquet: contents changed"):
-            workflow.push(done.folder, "me/study")
+            push(done, "me/study")
     finally:
-        done.scores.write_bytes(sound)
+        done.scores_file.write_bytes(sound)
     assert hub.calls == []
 
 
-def test_tables_are_frames(done: Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    tables = underpainting.read_tables(done.folder)
-    assert set(tables) == {"prompts", "scores", "calibrate", "emergence", "leads"}
-    raw = pq.read_table(done.scores)
-    scores = tables["scores"]
+def test_tables_are_frames(done: StudyFolder) -> None:
+    study = Study.open(done.folder)
+    raw = pq.read_table(done.scores_file)
+    scores = study.scores()
     assert list(scores.columns) == raw.column_names and len(scores) == raw.num_rows
     assert isinstance(scores["layer"].dtype, pd.CategoricalDtype)
     best = next(r for r in results(done) if (r.property, r.metric) == ("shading", "pearson"))
@@ -115,25 +119,28 @@ def test_tables_are_frames(done: Study, monkeypatch: pytest.MonkeyPatch) -> None
         "property == 'shading' and metric == 'pearson' and source == 'probe' and step == 3"
         f" and layer == '{best.layer}' and branch == 'conditional'"
     )
-    assert mine["value"].mean() == pytest.approx(best.probe)
-    joined = scores.merge(tables["prompts"][["image", "split"]], on="image")
+    assert mine["value"].mean() == pytest.approx(best.scores["probe"])
+    joined = scores.merge(study.pictures()[["image", "split"]], on="image")
     assert set(joined["split"]) == {"test"}
-    emergence = tables["emergence"]
+    emergence = study.emergence()
     assert emergence["step"].dropna().between(1, 3).all() and {"saliency"} <= set(emergence["property"])
-    monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(UnderpaintingError, match="DataFrames need pandas"):
-        underpainting.read_tables(done.folder)
+    assert len(study.scores("calibrate")) == pq.read_metadata(done.calibrate_file).num_rows
+    assert {"property", "source", "steps"} <= set(study.leads().columns)
+    table = study.results().set_index(["property", "metric"])
+    assert table.loc[("shading", "pearson"), "probe"] == pytest.approx(best.scores["probe"])
+    with pytest.raises(UnderpaintingError, match="classification"):
+        study.classifications()
 
 
-def test_labels_by_image(done: Study, new_study: Callable[[str], Study]) -> None:
-    labels = underpainting.read_labels(done.folder, "saliency")
+def test_labels_by_image(done: StudyFolder, new_study: Callable[[str], StudyFolder]) -> None:
+    labels = done.labels("saliency")
     assert set(labels) == {row.image for row in done.rows}
     shard = done.of_split("test")[0]
-    kept = load_file(done.shard(shard.number) / "labels.safetensors")
+    kept = load_file(done.shard_folder(shard.number) / "labels.safetensors")
     image = shard.pictures[0].image
     assert labels[image].dtype == torch.uint8 and torch.equal(labels[image], kept[f"{image}/saliency"])
-    assert np.isfinite(underpainting.read_labels(done.folder, "depth")[image].numpy()).all()
+    assert np.isfinite(done.labels("depth")[image].numpy()).all()
     with pytest.raises(UnderpaintingError, match="no labels of 'weather'; it has depth, saliency, shading"):
-        underpainting.read_labels(done.folder, "weather")
+        done.labels("weather")
     with pytest.raises(UnderpaintingError, match="none yet: run it"):
-        underpainting.read_labels(new_study("bare").folder, "depth")
+        new_study("bare").labels("depth")

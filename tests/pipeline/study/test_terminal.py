@@ -9,8 +9,8 @@ from PIL import Image
 from benchmarks.faults import contents
 from tests.pipeline.study.conftest import tiny_config, tiny_rows
 from tests.terminal import Seen, Step, at_terminal
-from underpainting.study.config import parse_config
-from underpainting.study.folder import create_study
+from underpainting.study.request.config import parse_config
+from underpainting.study.study import create_study
 
 ESTIMATOR = """
 import os, time
@@ -39,7 +39,7 @@ BEGINS_ANEW = {
     "replay": ("replay", "stopped/study", "moved"),
     "nonlinear": ("nonlinear", "stopped/study", "--pictures", "4"),
     "transfer": ("transfer", "stopped/study", "--empty-prompt"),
-    "look": ("look", "picture.png", "--study", "stopped/study"),
+    "look": ("look", "stopped/study", "picture.png"),
     "classify": ("classify", "--prompt", "a lemon", "--steps", "2", "--out", "seen"),
     "estimate": ("estimate", "stopped/study"),
 }

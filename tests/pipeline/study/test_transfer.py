@@ -15,14 +15,14 @@ from tests.pipeline.study.conftest import tiny_rows
 from underpainting import workflow
 from underpainting.diffusion import Model
 from underpainting.errors import UnderpaintingError
-from underpainting.probes import Key, ProbeSet
-from underpainting.study.environment import open_workshop
-from underpainting.study.folder import Study, create_study
-from underpainting.uses.transfer import word_of
+from underpainting.probes import Key
+from underpainting.questions.transfer import transfer, word_of
+from underpainting.study.environment import load_study
+from underpainting.study.study import StudyFolder, create_study
 
 
 @pytest.fixture
-def done(named_study: Callable[[str], Study], tmp_path: Path) -> Study:
+def done(named_study: Callable[[str], StudyFolder], tmp_path: Path) -> StudyFolder:
     """A study of red and blue things."""
     colours = ["red", "blue", "red"]
     rows = [replace(row, prompt=f"{colours[i % 3]} {row.prompt}") for i, row in enumerate(tiny_rows())]
@@ -31,9 +31,9 @@ def done(named_study: Callable[[str], Study], tmp_path: Path) -> Study:
     return study
 
 
-def test_words_left_out_of_fitting(done: Study) -> None:
+def test_words_left_out_of_fitting(done: StudyFolder) -> None:
     before = contents(done.folder)
-    found = workflow.transfer(done.folder, words=["Blue"])
+    found = transfer(done, words=["Blue"])
     assert contents(done.folder) == before
     of_split = {
         split: [row for row, of in zip(done.rows, done.splits, strict=True) if of == split]
@@ -46,13 +46,13 @@ def test_words_left_out_of_fitting(done: Study) -> None:
     assert kept["fit"] and kept["test"] and len(kept["fit"]) < len(of_split["fit"])
 
     # The same by hand: shading at step 3, pictures made by `denoise`, one ridge regression in numpy.
-    workshop, probes = open_workshop(done.config), ProbeSet.load(done.probes)
+    loaded, probes = load_study(done.config), done.probes
     layer = probes.best_layer("shading")
-    grid = next(known.grid for known in workshop.places.watched if known.name == layer)
+    grid = next(known.grid for known in loaded.places.watched if known.name == layer)
     x, shading = {}, {}
     for split, rows in kept.items():
         seen: list[torch.Tensor] = []
-        made = workshop.model.denoise(
+        made = loaded.model.denoise(
             [row.prompt for row in rows],
             [row.seed for row in rows],
             steps=3,
@@ -61,8 +61,8 @@ def test_words_left_out_of_fitting(done: Study) -> None:
                 record.activations[layer]["conditional"].double().clone()
             ),
         )
-        pictures = (workshop.model.decode(made.latents) * 255).round() / 255
-        x[split], shading[split] = seen[2].numpy(), workshop.estimator(pictures)["shading"].double().numpy()
+        pictures = (loaded.model.decode(made.latents) * 255).round() / 255
+        x[split], shading[split] = seen[2].numpy(), loaded.estimator(pictures)["shading"].double().numpy()
     side = 32 // grid[0]
     cells = shading["fit"].reshape(-1, grid[0], side, grid[1], side).mean((2, 4)).reshape(-1)
     tokens = x["fit"].reshape(len(cells), -1)
@@ -83,27 +83,29 @@ def test_words_left_out_of_fitting(done: Study) -> None:
     assert len(set(places)) == len(places)
 
 
-def test_other_prompts(done: Study, tmp_path: Path) -> None:
+def test_other_prompts(done: StudyFolder, tmp_path: Path) -> None:
     own = [row for row, of in zip(done.rows, done.splits, strict=True) if of == "test"]
     lines = ["prompt,seed,prompt_ind", *(f"{row.prompt},{row.seed},{row.prompt_ind}" for row in own)]
     file = tmp_path / "again.csv"
     file.write_text("\n".join(lines) + "\n")
-    for row in workflow.transfer(done.folder, prompts=str(file)):  # the study's own test pictures
+    for row in transfer(done, prompts=str(file)):  # the study's own test pictures
         assert row.unlike == str(file) and row.pictures == len(own)
         assert row.score == pytest.approx(row.known, abs=2e-3)
         assert row.low <= 0 <= row.high
 
 
-def test_what_cannot_be_carried_over(done: Study) -> None:
+def test_what_cannot_be_carried_over(done: StudyFolder) -> None:
     with pytest.raises(UnderpaintingError, match="no fit prompt has the word 'green'"):
-        workflow.transfer(done.folder, words=["green"])
+        transfer(done, words=["green"])
     with pytest.raises(UnderpaintingError, match="every fit prompt has the word 'thing'"):
-        workflow.transfer(done.folder, words=["thing"])
+        transfer(done, words=["thing"])
     with pytest.raises(UnderpaintingError, match="nothing to carry over to"):
-        workflow.transfer(done.folder)
+        transfer(done)
 
 
-def test_pictures_of_no_prompt_have_the_test_seeds(done: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pictures_of_no_prompt_have_the_test_seeds(
+    done: StudyFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked, denoise = [], Model.denoise
 
     def watched(self: Model, prompts: list[str], seeds: list[int], **options: Any) -> Any:
@@ -111,7 +113,7 @@ def test_pictures_of_no_prompt_have_the_test_seeds(done: Study, monkeypatch: pyt
         return denoise(self, prompts, seeds, **options)
 
     monkeypatch.setattr(Model, "denoise", watched)
-    found = workflow.transfer(done.folder, empty_prompt=True)
+    found = transfer(done, empty_prompt=True)
     seeds = [row.seed for row, split in zip(done.rows, done.splits, strict=True) if split == "test"]
     assert sorted(asked) == [("", seed) for seed in sorted(seeds)]
     assert {row.unlike for row in found} == {"empty prompt"} and {row.pictures for row in found} == {

@@ -14,9 +14,9 @@ import torch
 
 from benchmarks.faults import contents
 from underpainting.errors import UnderpaintingError
-from underpainting.study.environment import open_workshop, record_environment, use_threads
-from underpainting.study.folder import Study, create_study, open_study
+from underpainting.study.environment import load_study, record_environment, use_threads
 from underpainting.study.run import run_study
+from underpainting.study.study import StudyFolder, create_study, open_study
 from underpainting.threads import ask_for
 
 
@@ -30,7 +30,7 @@ def one_thread() -> Iterator[None]:
 
 
 def test_two_workers_and_a_killed_one_make_the_same_bytes(
-    named_study: Callable[[str], Study], one_thread: None, monkeypatch: pytest.MonkeyPatch
+    named_study: Callable[[str], StudyFolder], one_thread: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1790000000")  # one day, also around midnight
     alone, together = named_study("alone"), named_study("together")
@@ -39,7 +39,7 @@ def test_two_workers_and_a_killed_one_make_the_same_bytes(
 
     def kill() -> None:
         while not killed:
-            if any((together.folder / "shards").glob("0*")):
+            if any(together.shards_folder.glob("0*")):
                 child = active_children()[0]
                 assert child.pid is not None
                 os.kill(child.pid, signal.SIGKILL)
@@ -54,37 +54,8 @@ def test_two_workers_and_a_killed_one_make_the_same_bytes(
     assert contents(together.folder) == contents(alone.folder)
 
 
-def test_a_study_keeps_the_threads_it_was_begun_with(
-    new_study: Callable[[str], Study], estimator: Any, one_thread: None
-) -> None:
-    study = new_study("kept")
-    workshop = open_workshop(study.config, estimator=estimator)
-    ask_for(3)
-    use_threads(study)
-    assert record_environment(study, workshop) == []
-    ask_for(None)
-    torch.set_num_threads(1)
-    use_threads(study, workers=2)
-    assert torch.get_num_threads() == 3 and record_environment(study, workshop) == []
-    ask_for(2)
-    use_threads(study)
-    assert record_environment(study, workshop) == [
-        "threads was 3, is 2: later pictures may differ in their last digits"
-    ]
-
-
-def test_a_config_may_say_how_many_threads(
-    new_study: Callable[[str], Study], tmp_path: Path, one_thread: None
-) -> None:
-    study = new_study("usual")
-    run = study.config.run.model_copy(update={"threads": 5})
-    create_study(tmp_path / "five", study.config.model_copy(update={"run": run}), study.rows)
-    use_threads(open_study(tmp_path / "five"), workers=2)
-    assert torch.get_num_threads() == 5
-
-
 def test_workers_that_die_again_and_again_are_given_up(
-    named_study: Callable[[str], Study], tmp_path: Path, one_thread: None
+    named_study: Callable[[str], StudyFolder], tmp_path: Path, one_thread: None
 ) -> None:
     study = named_study("dying")
     (tmp_path / "estimator_of_light.py").write_text(
@@ -96,9 +67,40 @@ def test_workers_that_die_again_and_again_are_given_up(
     )
     with pytest.raises(UnderpaintingError, match=r"3 worker processes were killed.*fewer workers"):
         run_study(study, workers=2)
-    assert not list((study.folder / "shards").glob("0*"))
+    assert not list(study.shards_folder.glob("0*"))
 
 
-def test_objects_cannot_be_given_to_workers(named_study: Callable[[str], Study], estimator: Any) -> None:
+def test_a_study_keeps_the_threads_it_was_begun_with(
+    new_study: Callable[[str], StudyFolder], estimator: Any, one_thread: None
+) -> None:
+    study = new_study("kept")
+    loaded = load_study(study.config, estimator=estimator)
+    ask_for(3)
+    use_threads(study)
+    assert record_environment(study, loaded) == []
+    ask_for(None)
+    torch.set_num_threads(1)
+    use_threads(study, workers=2)
+    assert torch.get_num_threads() == 3 and record_environment(study, loaded) == []
+    ask_for(2)
+    use_threads(study)
+    assert record_environment(study, loaded) == [
+        "threads was 3, is 2: later pictures may differ in their last digits"
+    ]
+
+
+def test_a_config_may_say_how_many_threads(
+    new_study: Callable[[str], StudyFolder], tmp_path: Path, one_thread: None
+) -> None:
+    study = new_study("usual")
+    run = study.config.run.model_copy(update={"threads": 5})
+    create_study(tmp_path / "five", study.config.model_copy(update={"run": run}), study.rows)
+    use_threads(open_study(tmp_path / "five"), workers=2)
+    assert torch.get_num_threads() == 5
+
+
+def test_objects_cannot_be_given_to_workers(
+    named_study: Callable[[str], StudyFolder], estimator: Any
+) -> None:
     with pytest.raises(UnderpaintingError, match="by name"):
         run_study(named_study("objects"), estimator=estimator, workers=2)

@@ -7,14 +7,17 @@ import pytest
 
 import underpainting
 from underpainting.cli import main
-from underpainting.cli.show import table
-from underpainting.study.progress import duration
+from underpainting.cli._screen import table
+from underpainting.progress import duration
 from underpainting.weights import readable
 
-COMMANDS = (
-    *("init", "run", "demo", "layers", "estimate", "report", "intervene", "experiment", "replay"),
-    *("capture", "push", "pull"),
-)
+PANELS = {
+    "Study": "demo init estimate run report verify doctor layers controls",
+    "Ask": "classify compare look nonlinear transfer",
+    "Act": "intervene experiment replay",
+    "Share": "capture import-probes pull push",
+}
+COMMANDS = tuple(name for names in PANELS.values() for name in names.split())
 
 
 def _call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -36,6 +39,12 @@ def test_help_names_every_command_with_examples(capsys: pytest.CaptureFixture[st
     code, out, _ = _call(capsys, "--help")
     assert code == 0 and all(command in out for command in COMMANDS) and "underpainting demo" in out
     assert _call(capsys)[1].split() == out.split()
+    places = [
+        out.index(words)
+        for panel, names in PANELS.items()
+        for words in (f"─ {panel} ─", *(f"│ {name} " for name in names.split()))
+    ]
+    assert places == sorted(places)  # panel by panel, each with its commands
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -56,7 +65,11 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (("init", "STUDY", "--prompts", "p.csv", "--limit", "many"), "'--limit'"),
         (("init", "STUDY", "--prompts", "p.csv", "--steps", "0"), "steps = 0 in [model]"),
         (("init", "STUDY", "--prompts", "p.csv", "--branches", "both"), "'both'"),
-        (("init", "STUDY", "--prompts", "p.csv", "--strengths", "1,x"), "'x'"),
+        (("init", "STUDY", "--prompts", "p.csv", "--set", "probes.strengths=1,x"), "'x'"),
+        (("init", "STUDY", "--prompts", "p.csv", "--set", "run.batchsize=4"), "did you mean 'batch_size'"),
+        (("init", "STUDY", "--prompts", "p.csv", "--set", "rnu.batch_size=4"), "did you mean 'run'"),
+        (("init", "STUDY", "--prompts", "p.csv", "--set", "batch_size=4"), "give section.key=value"),
+        (("init", "STUDY", "--prompts", "p.csv", "--controls", "permted"), "did you mean 'permuted'"),
         (("init", "STUDY", "--prompts", "p.csv"), "no prompts at p.csv"),
         (("init", "STUDY", "--prompt", "p.csv"), "--prompts"),
         (("run", "STUDY"), "STUDY holds no study"),

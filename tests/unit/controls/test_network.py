@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from underpainting.controls import load_reader, save_reader, train_reader
+from underpainting.controls import FinishedPicture, controls
 from underpainting.controls import network as module
+from underpainting.controls.network import load_reader, save_reader, train_reader
 from underpainting.errors import UnderpaintingError
+from underpainting.probes import cell_means, enlarge
+from underpainting.vocabulary import Property
 
 
 def data(pictures: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -57,3 +60,27 @@ def test_what_is_no_reader_is_refused(content: bytes | None, tmp_path: Path) -> 
         path.write_bytes(content)
     with pytest.raises(UnderpaintingError, match="holds no reader of latents"):
         load_reader(path)
+
+
+def test_the_control_trains_a_reader_a_kind_and_reads_every_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "UPDATES", 3)
+    properties = (Property("saliency", True), Property("depth", False))
+    latents, maps = data(6, 0)
+    kinds = torch.stack([latents, latents * 2], dim=1)  # [picture, kind, step, channel, h, w]
+    labels = {of.name: enlarge(maps[:, k].flatten(1), (8, 8), (16, 16)) for k, of in enumerate(properties)}
+    network = controls()["network"]
+    assert network.records_latents and network.threshold == 0.5
+    network.train(kinds, labels, properties, tmp_path)
+    opened = network.opened(tmp_path)
+    picture = FinishedPicture(torch.zeros(16, 16, 3, dtype=torch.uint8), {}, kinds[0], None, properties)
+    read = opened.maps(picture)
+    assert list(read) == [source.key for source in network.sources] == ["network:noisy", "network:clean"]
+    small = torch.stack([cell_means(labels[of.name], (8, 8)).reshape(6, 8, 8) for of in properties], dim=1)
+    for k, kind in enumerate(("noisy", "clean")):
+        reader = train_reader(kinds[:, k], small, [True, False])
+        expected = reader(kinds[0, k].float(), torch.tensor([1 / 3, 2 / 3, 1.0]))
+        for i, of in enumerate(properties):
+            assert read[f"network:{kind}"][of.name].shape == (3, 8, 8)
+            torch.testing.assert_close(read[f"network:{kind}"][of.name], expected[:, i])

@@ -1,85 +1,76 @@
-"""Emergence steps against their definition in words; intervals that cover as often as they say."""
+"""The emergence table on scores whose answer is known."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
-from underpainting.findings.draws import cluster_draws, drawn_means
-from underpainting.findings.emergence import (
-    StepEstimate,
-    at_bar,
-    best_layers,
-    emergence,
-    of_layer,
-    overtaken,
-    stays,
-    step_estimate,
-)
+from underpainting.findings.cubes import Scores
+from underpainting.findings.emergence import emergence_table
 
 
-@given(arrays(bool, st.tuples(st.integers(1, 4), st.integers(1, 12))))
-def test_stays_is_the_first_step_with_no_failure_after_it(holds: np.ndarray) -> None:
-    for row, first in zip(holds, stays(holds), strict=True):
-        expected = next((s for s in range(1, len(row) + 1) if row[s - 1 :].all()), 0)
-        assert first == expected
+def scores(curves: dict[str, list[float]], position: float, pictures: int = 60, seed: int = 0) -> Scores:
+    """Probe curves by layer, noise of 0.01, two pictures a prompt; shuffled labels read nothing."""
+    rng = np.random.default_rng(seed)
+    layers, steps = tuple(curves), len(next(iter(curves.values())))
+    probe = np.full((len(layers), steps + 1, pictures), np.nan)
+    probe[:, 1:] = np.array(list(curves.values()))[..., None]
+    probe += rng.normal(0, 0.01, probe.shape)
+    still = np.full_like(probe, np.nan)
+    still[:, 0] = position + rng.normal(0, 0.01, (len(layers), pictures))
+    shuffled = np.full_like(probe, np.nan)
+    shuffled[:, 1:] = position - 0.05
+    cubes = {
+        ("depth", "spearman", source): cube
+        for source, cube in (("probe", probe), ("position", still), ("shuffled", shuffled))
+    }
+    images = tuple(str(i) for i in range(pictures))
+    return Scores(images, np.arange(pictures) // 2, layers, steps, cubes)
 
 
-def test_emergence_is_measured_from_the_floor_and_ignores_what_does_not_last() -> None:
-    curve = np.array([0.4, 0.79, 0.6, 0.77, 0.76, 0.8])
-    floor = np.array(0.4)
-    assert emergence(curve, floor) == 4  # 0.76 is the bar; step 2 is above it, step 3 is not
-    assert emergence(curve, floor, share=0.5) == 2
-    assert emergence(curve, np.array(0.8)) == emergence(curve, np.array(0.9)) == 0
-    assert emergence(np.array([0.1, np.nan]), np.array(0.0)) == 0
-    assert emergence(np.array([[0.8, 0.8], [0.1, 0.8]]), np.array([0.4, 0.4])).tolist() == [1, 2]
+def test_steps_intervals_and_the_layer_chosen_on_calibrate_pictures() -> None:
+    early, late = [0.4, 0.78, 0.8, 0.8, 0.8], [0.4, 0.4, 0.4, 0.4, 0.9]
+    test = scores({"up.1.0": early, "up.3.0": late}, 0.4)
+    calibrate = scores({"up.1.0": early, "up.3.0": [0.4, 0.4, 0.4, 0.4, 0.7]}, 0.4, pictures=20, seed=1)
+    rows = emergence_table(test, calibrate, {"depth": "spearman"}).to_pylist()
+    assert len(rows) == 3 * 2 * 2
+    of = {(row["layer"], row["source"], row["criterion"]): row for row in rows}
+    assert [of["up.1.0", "probe", "emergence"][k] for k in ("step", "low", "high", "reached")] == [
+        2,
+        2,
+        2,
+        1.0,
+    ]
+    assert of["up.3.0", "probe", "emergence"]["step"] == 5
+    best = {k: v for k, v in of["best", "probe", "emergence"].items() if k != "layer"}
+    assert best == {k: v for k, v in of["up.1.0", "probe", "emergence"].items() if k != "layer"}
+    shuffled = of["up.1.0", "shuffled", "emergence"]
+    assert (shuffled["step"], shuffled["low"], shuffled["high"], shuffled["reached"]) == (None, None, None, 0)
+    assert of["up.1.0", "probe", "bar"]["step"] == 2
+    assert of["up.1.0", "shuffled", "bar"]["step"] is None
 
 
-def test_common_bar_and_overtaking() -> None:
-    probe = np.array([0.2, 0.6, 0.7, 0.7])
-    estimator = np.array([0.3, 0.1, 0.5, 0.9])
-    assert at_bar(probe, np.array(0.63)) == 3 and at_bar(estimator, np.array(0.63)) == 4
-    assert at_bar(estimator, np.array(0.95)) == 0
-    assert overtaken(estimator, probe) == 4 and overtaken(probe, estimator) == 0
+def test_doubt_about_the_layer_is_in_the_interval() -> None:
+    """Two layers that calibrate pictures cannot tell apart, one early, one late."""
+    early, late = [0.4, 0.8, 0.8, 0.8, 0.8], [0.4, 0.4, 0.4, 0.4, 0.8]
+    test = scores({"a": early, "b": late}, 0.4)
+    calibrate = scores({"a": early, "b": late}, 0.4, pictures=8, seed=2)
+    rows = emergence_table(test, calibrate, {"depth": "spearman"}).to_pylist()
+    best = next(
+        r for r in rows if (r["layer"], r["source"], r["criterion"]) == ("best", "probe", "emergence")
+    )
+    assert (best["low"], best["high"]) == (2, 5) and best["reached"] == pytest.approx(1.0)
 
 
-def test_not_reached_is_later_than_the_last_step() -> None:
-    draws = np.array([3] * 60 + [4] * 39 + [0])
-    assert step_estimate(3, draws, 15) == StepEstimate(3, 3, 4, 0.99)
-    draws = np.array([3] * 90 + [0] * 10)
-    assert step_estimate(3, draws, 15) == StepEstimate(3, 3, None, 0.9)
-    assert step_estimate(0, np.zeros(50, int), 15) == StepEstimate(None, None, None, 0.0)
-
-
-def test_draws_take_whole_prompts_and_keep_their_number() -> None:
-    prompts = np.array([5, 5, 5, 2, 2, 9])
-    draws = cluster_draws(prompts, count=500)
-    assert (draws[:, 0] == draws[:, 1]).all() and (draws[:, 3] == draws[:, 4]).all()
-    assert (draws[:, [0, 3, 5]].sum(1) == 3).all()
-    assert np.array_equal(draws, cluster_draws(prompts, count=500))
-
-
-def test_drawn_means_leave_out_undefined_scores() -> None:
-    values = np.array([[1.0, np.nan, 3.0], [np.nan, np.nan, np.nan]])
-    draws = np.array([[1, 1, 1], [2, 1, 0], [0, 3, 0]])
-    means = drawn_means(values, draws)
-    assert means[:2, 0].tolist() == [2.0, 1.0]
-    assert np.isnan(means[2, 0]) and np.isnan(means[:, 1]).all()
-
-
-def test_intervals_of_clustered_means_cover_as_often_as_they_say() -> None:
-    rng = np.random.default_rng(3)
-    covered, trials, prompts = 0, 400, np.repeat(np.arange(40), 3)
-    for trial in range(trials):
-        values = (rng.normal(0, 0.1, 40)[prompts] + rng.normal(0, 0.05, 120))[None]
-        means = drawn_means(values, cluster_draws(prompts, count=400, seed=trial))[:, 0]
-        low, high = np.percentile(means, (2.5, 97.5))
-        covered += low <= 0 <= high
-    assert covered / trials == pytest.approx(0.95, abs=0.03)
-
-
-def test_best_layers_are_chosen_in_each_draw() -> None:
-    curves = np.array([[[0.1, 0.9], [0.2, 0.5]], [[0.1, np.nan], [0.2, 0.5]]])
-    assert best_layers(curves).tolist() == [0, 1]
-    assert of_layer(curves, best_layers(curves)).tolist() == [[0.1, 0.9], [0.2, 0.5]]
+def test_an_opponent_overtakes_on_the_pictures_that_it_has_seen() -> None:
+    test = scores({"a": [0.5, 0.6, 0.7, 0.8, 0.8], "b": [0.4] * 5}, 0.4)
+    seen = np.arange(60) < 30
+    test.cubes["depth", "spearman", "probe"][..., seen] -= 0.2  # the pictures seen are harder
+    opponent = np.full((2, 6, 60), np.nan)
+    opponent[:, 1:, seen] = np.array([0.1, 0.2, 0.55, 0.69, 0.69])[:, None]
+    test.cubes["depth", "spearman", "estimator:clean"] = opponent
+    calibrate = scores({"a": [0.5] * 5, "b": [0.4] * 5}, 0.4, pictures=20, seed=1)
+    rows = emergence_table(test, calibrate, {"depth": "spearman"}).to_pylist()
+    of = {(row["layer"], row["source"], row["criterion"]): row for row in rows}
+    found = of["best", "estimator:clean", "overtakes"]
+    assert (found["step"], found["low"], found["high"], found["reached"]) == (3, 3, 3, 1.0)
+    assert ("a", "estimator:clean", "bar") not in of
+    assert of["best", "estimator:clean", "bar"]["step"] == 4  # 0.9 of 0.7, the probe's last over all pictures

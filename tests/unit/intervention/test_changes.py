@@ -6,11 +6,14 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from underpainting.diffusion import Layer
-from underpainting.intervention import Move, Place, Plan, along_others, carried, editing, rotated
+from underpainting.intervention.changes import along_others, carried, editing, rotated
+from underpainting.intervention.edit import Edit
+from underpainting.intervention.moves import Move
 from underpainting.probes import cell_means
+from underpainting.vocabulary import Place
 
 GRIDS = {"a": (4, 4), "b": (2, 2)}
-PLACE = ("a", 2, "conditional")
+PLACE = Place("a", 2, "conditional")
 
 
 def changing(place: Place, x: Tensor) -> Tensor:
@@ -51,7 +54,7 @@ def test_other_probes_get_as_much_where_the_target_differs() -> None:
 
 
 def test_only_the_asked_rows_layers_and_steps_are_edited() -> None:
-    layer = Layer("a", "path", (4, 4), 3)
+    layer = Layer("a", (4, 4), 3, path="path")
     edit = editing(changing, [layer], range(2, 4), ["conditional"], ["unconditional", "conditional"])
     x = torch.randn(4, 16, 3)
     for name, step in (("a", 1), ("a", 4), ("b", 2)):
@@ -61,8 +64,8 @@ def test_only_the_asked_rows_layers_and_steps_are_edited() -> None:
     torch.testing.assert_close(edited[2:], x[2:] + changing(PLACE, x[2:]))
 
 
-def test_plans() -> None:
-    assert Plan(first=2, last=4).late(15) == Plan(first=13, last=15)
+def test_edits() -> None:
+    assert Edit(first=2, last=4).late(15) == Edit(first=13, last=15)
     for wrong in ({"first": 3, "last": 2}, {"strength": -1}, {"kind": "push"}, {"force": 2}):
         with pytest.raises(ValidationError):
-            Plan.model_validate(wrong)
+            Edit.model_validate(wrong)

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from underpainting.errors import UnderpaintingError
-from underpainting.intervention import by_gradient, changed, direction_of
-from underpainting.intervention.directions import Direction
+from underpainting.intervention.directions import Direction, by_gradient, changed, direction_of
 from underpainting.probes import Moments, Probe, enlarge, ridge
 
 CHANNELS = 12
@@ -24,8 +23,7 @@ def fitted(seed: int = 0, names: tuple[str, ...] = ("saliency", "depth")) -> tup
     y = y[:, : len(names)]
     moments = Moments(CHANNELS, len(names))
     moments.update(x, y)
-    solution = ridge(moments, [1e-3])
-    probe = Probe(solution.weight[0].float(), solution.bias[0].float(), names)
+    probe = ridge(moments, [1e-3]).pick(0).float()
     return direction_of(probe, moments, range(len(names))), x, y
 
 
@@ -68,9 +66,9 @@ def test_probes_that_read_the_same_are_refused() -> None:
     _, x, y = fitted()
     moments = Moments(CHANNELS, 2)
     moments.update(x, y)
-    weight = ridge(moments, [1e-3]).weight[0][:, [0]].float().repeat(1, 2)
+    weight = ridge(moments, [1e-3]).weight[:, 0, [0]].float().repeat(1, 2)
     with pytest.raises(UnderpaintingError, match="cannot be told apart"):
-        direction_of(Probe(weight, torch.zeros(2), ("a", "b")), moments, [0, 1])
+        direction_of(Probe(weight, torch.zeros(2)), moments, [0, 1])
 
 
 def test_gradient_descent_is_the_published_one() -> None:

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from underpainting.errors import UnderpaintingError
-from underpainting.intervention import fit_mask, read_mask
+from underpainting.intervention.masks import fit_mask, read_mask
 
 DISC = np.hypot(*(np.mgrid[:32, :32] - 15.5)) < 9
 

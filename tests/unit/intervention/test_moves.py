@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from underpainting.errors import UnderpaintingError
-from underpainting.intervention import Move, warp, warp_tokens
+from underpainting.intervention.moves import Move, warp, warp_tokens
 
 SIZE = (24, 36)
 

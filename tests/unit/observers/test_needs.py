@@ -1,17 +1,13 @@
 """Whether weights are here: the package's own, folders, the hub's cache, torch's, one's own code."""
 
-import json
 from pathlib import Path
 
 import huggingface_hub.constants
 import pytest
 import torch
 
-from underpainting.cli import main
-from underpainting.observers.needs import needs
-from underpainting.study.config import LabelsConfig, ModelConfig, StudyConfig
-from underpainting.study.folder import create_study
-from underpainting.study.prompts import PromptRow
+from underpainting.observers.needs import Part, known_needs, needs
+from underpainting.observers.registry import entries
 
 
 @pytest.fixture(autouse=True)
@@ -32,11 +28,29 @@ def keep(caches: Path, repository: str) -> Path:
     return snapshot
 
 
-def test_the_packages_own_are_here() -> None:
-    for part in ("model", "estimator", "classifier"):
-        (needed,) = needs(part, "stilllife")  # type: ignore[arg-type]
-        files = [of for of in Path(needed.where).rglob("*") if of.is_file()]
-        assert needed.here and needed.size == sum(of.stat().st_size for of in files) > 1e5
+@pytest.mark.parametrize("part", ["model", "estimator", "classifier"])
+def test_the_packages_own_are_here(part: Part) -> None:
+    (needed,) = needs(part, "stilllife")
+    files = [path for path in Path(needed.where).rglob("*") if path.is_file()]
+    assert needed.here and needed.size == sum(path.stat().st_size for path in files) > 1e5
+
+
+def test_all_that_is_known_by_name_is_told() -> None:
+    told = [(needed.part, needed.name) for needed in known_needs()]
+    assert len(set(told)) == len(told) and ("model", "stabilityai/sdxl-turbo") in told
+    for kind in ("estimator", "classifier"):
+        named = [entry.key for entry in entries(kind) if entry.family is None]  # type: ignore[arg-type]
+        assert [name for part, name in told if part == kind] == named
+
+
+def test_what_load_refuses_is_not_here(tmp_path: Path) -> None:
+    for part, name in (("estimator", "Intel/dpt-large"), ("classifier", "vgg17"), ("model", "no-such")):
+        (needed,) = needs(part, name)  # type: ignore[arg-type]
+        assert not needed.here and needed.line == f"{name} is not here (looked for at {name}): put it there"
+    checkpoint = tmp_path / "vgg16-0123abcd.pth"
+    checkpoint.write_bytes(b"weights")
+    (needed,) = needs("classifier", str(checkpoint))
+    assert needed.here and needed.size == 7
 
 
 def test_the_hubs_cache_is_looked_into(caches: Path) -> None:
@@ -66,27 +80,3 @@ def test_torchs_cache_folders_and_own_code(caches: Path) -> None:
     assert needs("classifier", "vgg16")[0].here
     assert needs("estimator", str(caches))[0].here and not needs("estimator", str(caches / "none"))[0].here
     assert needs("estimator", "json:JSONDecoder")[0].here and not needs("estimator", "no_such:Class")[0].here
-
-
-def test_the_command_tells_of_a_study(caches: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    labels = LabelsConfig(estimator="stilllife", classifier="vgg16")
-    config = StudyConfig(model=ModelConfig(name="CompVis/stable-diffusion-v1-4"), labels=labels)
-    create_study(caches / "study", config, [PromptRow(f"a thing {i}", i, i) for i in range(6)])
-    with pytest.raises(SystemExit) as stopped:
-        main(["doctor", str(caches / "study"), "--json"])
-    found = json.loads(capsys.readouterr().out)
-    assert stopped.value.code == 1 and [of["here"] for of in found] == [False, True, False]
-    keep(caches, "CompVis/stable-diffusion-v1-4")
-    with pytest.raises(SystemExit) as stopped:
-        main(["doctor", str(caches / "study")])
-    said = capsys.readouterr().out
-    assert (
-        stopped.value.code == 1 and "vgg16 is not here" in said and "(528 MB, BSD-3-Clause) by `curl" in said
-    )
-    assert "stable-diffusion-v1-4 is not here" not in said
-    path = Path(needs("classifier", "vgg16")[0].where)
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"weights")
-    with pytest.raises(SystemExit) as stopped:
-        main(["doctor", str(caches / "study")])
-    assert stopped.value.code == 0

@@ -1,20 +1,13 @@
 """One's own estimators and classifiers: by module and class, or registered by an installed package."""
 
-import inspect
-import sys
-from importlib import invalidate_caches
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 import torch
 
 from underpainting import load_classifier, load_estimator
 from underpainting.errors import UnderpaintingError
-from underpainting.observers.classifiers import Classifier
-from underpainting.observers.estimators import Estimator
 from underpainting.observers.needs import needs
-from underpainting.study.labels import choose_properties, label_pictures
 
 MODULE = """
 class Light:
@@ -48,8 +41,8 @@ def test_ones_own_are_found(name: str) -> None:
     pictures = torch.rand(2, 3, 8, 8)
     assert torch.equal(load_estimator(name)(pictures)["shading"], pictures.mean(1))
     assert load_classifier(name).classes == ("dark", "light")
-    found = needs("estimator", name)[0]
-    assert found.here and found.where == "module own_light"
+    needed = needs("estimator", name)[0]
+    assert needed.here and needed.where == "module own_light"
 
 
 @pytest.mark.usefixtures("installed")
@@ -75,31 +68,3 @@ def test_where_a_module_was_looked_for_is_said(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "broken.py").write_text("class Light(")
     with pytest.raises(UnderpaintingError, match="importing module broken fails: SyntaxError"):
         load_classifier("broken:Light")
-
-
-def example_of(protocol: type, folder: Path) -> None:
-    """Write the example of a protocol's docstring to `mine.py`."""
-    text = inspect.getdoc(protocol)
-    assert text is not None
-    _, _, code = text.partition("import torch\n")
-    lines = [line for line in code.splitlines() if line.startswith("    ") or not line]
-    (folder / "mine.py").write_text("import torch\n" + dedent("\n".join(lines)))
-
-
-def test_the_docstrings_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(tmp_path)
-    pictures = torch.rand(3, 3, 16, 24)
-    example_of(Estimator, tmp_path)
-    monkeypatch.delitem(sys.modules, "mine", raising=False)
-    estimator = load_estimator("mine:Edges")
-    properties = choose_properties(estimator, ())
-    assert {of.name: of.binary for of in properties} == {"edges": True, "warmth": False}
-    labels = label_pictures(estimator, pictures, properties)  # refuses what the docstring does not allow
-    assert all(label.float().std() > 0 for label in labels.values())
-    example_of(Classifier, tmp_path)
-    monkeypatch.delitem(sys.modules, "mine")
-    invalidate_caches()
-    classifier = load_classifier("mine:Warmth")
-    found = classifier(pictures)
-    assert found.shape == (3, len(classifier.classes)) and torch.allclose(found.sum(1), torch.ones(3))
-    monkeypatch.delitem(sys.modules, "mine")

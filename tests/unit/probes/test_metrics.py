@@ -1,3 +1,5 @@
+"""Scores of token maps against SciPy and scikit-learn on enlarged maps; ceilings against all maps."""
+
 from itertools import permutations, product
 
 import numpy as np
@@ -7,12 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import average_precision_score, f1_score
-from torch.nn.functional import interpolate
 
+from tests.unit.probes.test_patches import SHAPES, pixels
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import (
-    BINARY,
-    CONTINUOUS,
     Patches,
     average_precision,
     best_threshold,
@@ -23,22 +23,12 @@ from underpainting.probes import (
     pearson,
     pixel_ranks,
     rmse,
-    score,
     spearman,
 )
+from underpainting.probes.metrics import score
+from underpainting.vocabulary import BINARY, CONTINUOUS
 
-# label size, grid: dividing and not, not square, one to one, a single token
-SHAPES = [((16, 16), (4, 4)), ((15, 22), (4, 6)), ((7, 9), (7, 9)), ((12, 10), (5, 3)), ((9, 8), (1, 1))]
 CASES = st.tuples(st.sampled_from(SHAPES), st.integers(0, 10_000), st.booleans())
-
-
-def pixels(tokens: torch.Tensor, grid: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
-    """Nearest enlargement, pixel by pixel."""
-    (rows, columns), (height, width) = grid, size
-    table = tokens.reshape(rows, columns).double().numpy()
-    return np.array(
-        [[table[i * rows // height, j * columns // width] for j in range(width)] for i in range(height)]
-    )
 
 
 def draw(size, grid, seed: int, tied: bool, steps: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
@@ -132,34 +122,6 @@ def test_large_picture_with_offset_labels_to_six_digits(scale: float) -> None:
     np.testing.assert_allclose(found["pearson"].item(), stats.pearsonr(guess, truth).statistic, atol=1e-6)
     np.testing.assert_allclose(found["spearman"].item(), stats.spearmanr(guess, truth).statistic, atol=1e-6)
     np.testing.assert_allclose(found["rmse"].item(), np.sqrt(np.mean((guess - truth) ** 2)), rtol=1e-6)
-
-
-def test_pixel_ranks_equal_scipy_picture_by_picture() -> None:
-    label = torch.randn(3, 2, 6, 5, generator=torch.Generator().manual_seed(0)).mul(2).round()
-    ranks = pixel_ranks(label)
-    for i, j in product(range(3), range(2)):
-        expected = stats.rankdata(label[i, j].numpy()).reshape(6, 5)
-        np.testing.assert_array_equal(ranks[i, j].numpy(), expected)
-
-
-@pytest.mark.parametrize(("size", "grid"), SHAPES)
-def test_cell_means_and_enlargement_follow_the_nearest_rule(size, grid) -> None:
-    label = torch.randn(2, *size, generator=torch.Generator().manual_seed(0))
-    owner = pixels(torch.arange(grid[0] * grid[1]), grid, size)
-    means = cell_means(label, grid)
-    assert means.dtype == torch.float32
-    for token in range(grid[0] * grid[1]):
-        expected = label.double().numpy()[:, owner == token].mean(1)
-        np.testing.assert_allclose(means[:, token].numpy(), expected, rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(
-        enlarge(means, grid, size)[1].double().numpy(), pixels(means[1], grid, size)
-    )
-
-
-def test_enlargement_is_torchs_where_sizes_divide() -> None:
-    tokens = torch.randn(2, 12, generator=torch.Generator().manual_seed(0))
-    expected = interpolate(tokens.reshape(2, 1, 3, 4), size=(12, 8), mode="nearest")[:, 0]
-    assert torch.equal(enlarge(tokens, (3, 4), (12, 8)), expected)
 
 
 def test_many_pictures_at_once_equal_one_by_one() -> None:

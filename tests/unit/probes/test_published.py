@@ -54,7 +54,7 @@ def test_two_class_probes_read_as_the_published_module_does(tmp_path: Path) -> N
     assert probes.steps == STEPS and probes.best_layer("saliency") == "up.3.0"
     x = torch.randn(1, 4096, 320)
     for step, module in enumerate(written, start=1):
-        read = probes.at("up.3.0", step, "conditional").apply(x)[..., 0]
+        read = probes.probe("saliency", "up.3.0", step).apply(x)
         mask = read > probes.entries[Key("saliency", "up.3.0", step, "conditional")].threshold
         expected = module(x, 64).argmax(1)
         enlarged = mask.reshape(1, 64, 64).repeat_interleave(8, 1).repeat_interleave(8, 2)
@@ -72,7 +72,7 @@ def test_regression_probes_keep_their_scale_and_take_a_name(tmp_path: Path) -> N
             and probes.entries[Key(name, "up.2.1", 1, "conditional")].threshold is None
         )
         for step, module in enumerate(written, start=1):
-            read = probes.at("up.2.1", step, "conditional").apply(x)[..., 0]
+            read = probes.probe(name, "up.2.1", step).apply(x)
             torch.testing.assert_close(read, module.dense1(x)[..., 0], atol=1e-5, rtol=1e-5)
 
 
@@ -81,7 +81,7 @@ def test_the_final_one_of_two_is_taken(tmp_path: Path) -> None:
     write(tmp_path, "segmentation", "up_3_attn1_out_2", 320, seed=2)
     weight = final[0].dense1.weight
     entry = import_published(tmp_path).entries[Key("saliency", "up.3.2", 1, "conditional")]
-    torch.testing.assert_close(entry.weight, (weight[1] - weight[0]).detach())
+    torch.testing.assert_close(entry.probe.weight, (weight[1] - weight[0]).detach())
 
 
 def test_shading_is_known_by_its_folder_and_what_is_open_is_refused(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
+"""Ridge regression from moments, against scikit-learn on the data."""
+
 import numpy as np
 import pytest
 import torch
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LinearRegression, Ridge
 
 from underpainting.errors import UnderpaintingError
-from underpainting.probes import Moments, discriminant, ridge
+from underpainting.probes import Moments, ridge
 
 
 def data(n: int = 400, channels: int = 6, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -27,12 +28,14 @@ def test_ridge_equals_scikit_learn_at_every_strength() -> None:
     x, y = data()
     strengths = (1e-3, 1e-1, 1.0)
     solution = ridge(sums(x, y), strengths)
-    assert solution.weight.shape == (3, 6, 2) and solution.bias.shape == (3, 2)
+    assert solution.weight.shape == (6, 3, 2) and solution.bias.shape == (3, 2)
     trace = x.double().var(0, correction=0).sum().item()
     for i, strength in enumerate(strengths):
         expected = Ridge(alpha=strength * trace / 6 * len(x)).fit(x.double().numpy(), y.double().numpy())
-        np.testing.assert_allclose(solution.weight[i].numpy(), expected.coef_.T, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(solution.weight[:, i].numpy(), expected.coef_.T, rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(solution.bias[i].numpy(), expected.intercept_, rtol=1e-4, atol=1e-5)
+        read = solution.pick(i).apply(x).double().numpy()
+        np.testing.assert_allclose(read, expected.predict(x.double().numpy()), rtol=1e-4, atol=1e-4)
 
 
 def test_strength_is_relative_to_the_activations_scale() -> None:
@@ -46,34 +49,7 @@ def test_strength_zero_is_the_least_squares_solution_of_least_norm() -> None:
     x = torch.cat([x, x[:, :2]], dim=1)  # two channels stand twice: the sums are singular
     solution = ridge(sums(x, y), [0.0])
     expected = LinearRegression().fit(x.double().numpy(), y.double().numpy())
-    np.testing.assert_allclose(solution.weight[0].numpy(), expected.coef_.T, rtol=1e-3, atol=1e-4)
-
-
-def test_discriminant_equals_scikit_learn() -> None:
-    x, y = data(seed=2)
-    label = (y[:, :1] > 2).float()
-    solution = discriminant(sums(x, label))
-    expected = LinearDiscriminantAnalysis(solver="lsqr").fit(x.double().numpy(), label[:, 0].numpy())
-    np.testing.assert_allclose(solution.weight[0, :, 0].numpy(), expected.coef_[0], rtol=1e-3, atol=1e-4)
-    np.testing.assert_allclose(solution.bias[0, 0].item(), expected.intercept_[0], rtol=1e-3)
-
-
-def test_discriminant_of_shares_equals_that_of_pixels() -> None:
-    generator = torch.Generator().manual_seed(1)
-    x = torch.randn(200, 4, generator=generator)
-    object_pixels = (4 * torch.sigmoid(x[:, 0] + x[:, 1])).round().long()  # of four pixels a token
-    pixels = (torch.arange(4) < object_pixels[:, None]).float()
-    tokens = discriminant(sums(x, pixels.mean(1, keepdim=True)))
-    each = discriminant(sums(x.repeat_interleave(4, 0), pixels.reshape(-1, 1)))
-    torch.testing.assert_close(tokens.weight, each.weight, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(tokens.bias, each.bias, rtol=1e-4, atol=1e-5)
-
-
-def test_discriminant_points_where_least_squares_points() -> None:
-    x, y = data(seed=3)
-    moments = sums(x, (y[:, :1] > 2).float())
-    one, other = discriminant(moments).weight[0, :, 0], ridge(moments, [0.0]).weight[0, :, 0]
-    assert torch.cosine_similarity(one, other, dim=0) > 1 - 1e-6
+    np.testing.assert_allclose(solution.weight[:, 0].numpy(), expected.coef_.T, rtol=1e-3, atol=1e-4)
 
 
 def test_what_cannot_be_solved_is_refused() -> None:
@@ -83,8 +59,6 @@ def test_what_cannot_be_solved_is_refused() -> None:
     for strengths in ([], [-1.0]):
         with pytest.raises(UnderpaintingError, match="strengths"):
             ridge(sums(x, y), strengths)
-    with pytest.raises(UnderpaintingError, match="both classes"):
-        discriminant(sums(x, torch.ones(20, 1)))
     x[3, 2] = torch.inf
     with pytest.raises(UnderpaintingError, match="non-finite"):
         ridge(sums(x, y), [1.0])

@@ -1,28 +1,39 @@
 """A finished study of plausible random tables and drawn pictures, shaped as a real one is on disk."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
+import torch
 from safetensors.numpy import save_file
 
-from underpainting.findings.cubes import read_scores
-from underpainting.findings.leads import leads_table
-from underpainting.findings.table import emergence_table
+from underpainting.findings import write_findings
+from underpainting.findings.interventions import conditions
+from underpainting.intervention.edit import Edit
+from underpainting.probes import Probe, ProbeSet
+from underpainting.probes.files import Best, Entry, Key
 from underpainting.records import (
     CLASSIFICATION,
-    EMERGENCE,
     INTERVENTIONS,
-    LEADS,
-    PROMPTS,
     SCORES,
+    atomic_folder,
     make_table,
+    sealing,
+    write_json,
     write_table,
 )
+from underpainting.report.contents import Contents, read_contents
+from underpainting.study.paths import FILMS, GALLERY
+from underpainting.study.request.config import StudyConfig, parse_config
+from underpainting.study.request.prompts import PromptRow
+from underpainting.study.study import StudyFolder, create_study
+from underpainting.vocabulary import ProbeLayer
 
+Columns = dict[str, list[Any]]
 PARTS = [("down", (0, 1, 2), 2), ("mid", (None,), 1), ("up", (1, 2, 3), 3)]
 GRIDS = {"down.0": 16, "down.1": 8, "down.2": 4, "mid": 2, "up.1": 4, "up.2": 8, "up.3": 16}
 METRICS = {
@@ -53,93 +64,98 @@ def layer_names() -> list[str]:
     ]
 
 
+BEST = {"saliency": "up.3.0", "depth": "up.3.1", "shading": "up.2.2"}
+
+
 def make_study(
-    folder: Path, *, prompts: int = 6, seeds: int = 2, steps: int = 4, pictures: int = 2, side: int = 32
-) -> dict[str, Any]:
-    """Write a study folder and return its scores as columns."""
+    folder: Path,
+    *,
+    prompts: int = 6,
+    seeds: int = 2,
+    steps: int = 4,
+    pictures: int = 2,
+    side: int = 32,
+    environment: Mapping[str, Any] | None = None,
+    more: Callable[[Columns], Columns] = lambda columns: columns,
+) -> tuple[StudyFolder, Columns]:
+    """Write a study folder; give it and its scores as columns.
+
+    environment: what is recorded besides. more: changes the scores before they are written.
+    """
     rng = np.random.default_rng(5)
-    layers = layer_names()
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "study.toml").write_text(
-        f'[model]\nname = "stilllife"\nscheduler = "lms"\nsteps = {steps}\nguidance_scale = 7.5\n\n'
-        '[prompts]\nfile = "prompts.csv"\n\n[split]\nfit = 0.6\ncalibrate = 0.15\ntest = 0.25\nseed = 0\n\n'
-        '[watch]\nlayers = ["self-attention"]\nbranches = ["conditional"]\n\n'
-        '[labels]\nestimator = "stilllife"\nproperties = ["saliency", "depth", "shading"]\n'
-        'classifier = "stilllife"\n\n'
-        "[probes]\nstrengths = [0.0001, 0.001, 0.01, 0.1, 1.0]\n\n"
-        f'[run]\nbatch_size = 8\nshard_size = 24\ndevice = "cpu"\ngallery = {pictures}\n',
-        encoding="utf-8",
-    )
-    environment = {
+    config = _config(steps, pictures)
+    test = [
+        PromptRow(f"{PROMPT_WORDS[p % 8]}, take {p // 8}", 100 * p + s, p)
+        for p in range(prompts)
+        for s in range(seeds)
+    ]
+    other = [PromptRow(f"prompt {p}", p, 1000 + p) for p in range(3 * prompts)]
+    study = create_study(folder, config, other, test)
+    study.shards_folder.mkdir()
+    recorded = {
         "versions": {"underpainting": "0.1.0", "torch": "2.14.1", "diffusers": "0.42.1", "python": "3.11.2"},
         "device": "cpu",
         "threads": 2,
         "checkpoints": {"unet": "3b1f" * 16, "vae": "90ce" * 16, "estimator": "77a0" * 16},
+        "config": config.model_dump(mode="json", exclude_none=True),
     }
-    (folder / "environment.json").write_text(json.dumps(environment), encoding="utf-8")
-
-    test = [
-        (f"{PROMPT_WORDS[p % 8]}, take {p // 8}", p, 100 * p + s)
-        for p in range(prompts)
-        for s in range(seeds)
-    ]
-    other = [(f"prompt {p}", 1000 + p, p) for p in range(3 * prompts)]
-    rows = [*test, *other]
-    columns = {
-        "image": [f"prompt_{p}_seed_{s}" for _, p, s in rows],
-        "prompt": [words for words, _, _ in rows],
-        "seed": [s for _, _, s in rows],
-        "prompt_ind": [p for _, p, _ in rows],
-        "split": ["test"] * len(test) + ["calibrate" if i % 4 == 0 else "fit" for i in range(len(other))],
-    }
-    write_table(folder / "prompts.parquet", make_table(PROMPTS, columns), PROMPTS)
-    scores = _scores(rng, layers, steps, columns["image"][: len(test)], columns["prompt"][: len(test)])
-    write_table(folder / "scores.parquet", make_table(SCORES, scores), SCORES)
-
-    _classify(rng, folder, columns["image"][: len(test)], columns["prompt"][: len(test)], steps)
-    best = {"saliency": "up.3.0", "depth": "up.3.1", "shading": "up.2.2"}
-    card = {
-        "properties": {
-            name: {"best_layer": best[name], "metric": "dice" if name == "saliency" else "spearman"}
-            for name in METRICS
-        },
-        "layers": [
-            {"name": name, "grid": [GRIDS[name.rpartition(".")[0]]] * 2, "channels": 64 * (1 + i % 4)}
-            for i, name in enumerate(layers)
-        ],
-        "steps": steps,
-        "branches": ["conditional"],
-        "probes": {},
-        "model": "stilllife",
-        "images": {"fit": 30, "calibrate": 8, "test": len(test)},
-    }
-    (folder / "probes").mkdir(exist_ok=True)
-    (folder / "probes/card.json").write_text(json.dumps(card), encoding="utf-8")
-    save_file({"none": np.zeros(1, dtype=np.float32)}, folder / "probes/probes.safetensors")
-
-    known = read_scores(folder / "scores.parquet", card, "conditional")
-    main = {name: about["metric"] for name, about in card["properties"].items()}
-    write_table(folder / "emergence.parquet", emergence_table(known, known, main), EMERGENCE)
-    write_table(folder / "leads.parquet", leads_table(known, main, best), LEADS)
-
-    arrays: dict[str, np.ndarray] = {}
-    for i in range(pictures):
-        arrays |= _picture(rng, i, steps, side)
+    with sealing(study.environment_file) as temporary:
+        write_json(temporary, {**recorded, **(environment or {})})
+    images, words = [row.image for row in test], [row.prompt for row in test]
+    scores = more(_scores(rng, layer_names(), steps, images, words))
+    for path in (study.scores_file, study.calibrate_file):
+        with sealing(path) as temporary:
+            write_table(temporary, make_table(SCORES, scores), SCORES)
+    with sealing(study.classification_file) as temporary:
+        write_table(temporary, _classified(rng, images, words, steps), CLASSIFICATION)
+    with atomic_folder(study.probes_folder) as temporary:
+        _probes(steps, study.images).save(temporary)
+    write_findings(study)
+    shown = [test[i * seeds] for i in range(pictures)]
     about = {
-        "pictures": [
-            {
-                "image": columns["image"][i * seeds],
-                "prompt": columns["prompt"][i * seeds],
-                "seed": columns["seed"][i * seeds],
-            }
-            for i in range(pictures)
-        ],
+        "pictures": [{"image": row.image, "prompt": row.prompt, "seed": row.seed} for row in shown],
         "thresholds": {"saliency": [0.5] * steps},
     }
-    (folder / "gallery").mkdir(exist_ok=True)
-    (folder / "gallery/gallery.json").write_text(json.dumps(about), encoding="utf-8")
-    save_file(arrays, folder / "gallery/gallery.safetensors")
-    return scores
+    arrays = {key: of for i in range(pictures) for key, of in _picture(rng, i, steps, side).items()}
+    with atomic_folder(study.gallery_folder) as temporary:
+        write_json(temporary / GALLERY, about)
+        save_file(arrays, temporary / FILMS)
+    return study, scores
+
+
+def _config(steps: int, pictures: int) -> StudyConfig:
+    asked = {
+        "model": {"name": "stilllife", "steps": steps},
+        "prompts": {"file": "prompts.csv"},
+        "labels": {"properties": list(METRICS), "classifier": "stilllife"},
+        "run": {"shard_size": 24, "device": "cpu", "gallery": pictures},
+    }
+    return parse_config(asked, "the test's study")
+
+
+def _probes(steps: int, images: Mapping[str, int]) -> ProbeSet:
+    layers = tuple(
+        ProbeLayer(name, (GRIDS[name.rpartition(".")[0]],) * 2, 64 * (1 + i % 4))
+        for i, name in enumerate(layer_names())
+    )
+    channels = {layer.name: layer.channels for layer in layers}
+    entries = {
+        Key(name, layer, step, "conditional"): Entry(
+            Probe(torch.zeros(channels[layer]), torch.zeros(())), 0.01, threshold
+        )
+        for name, layer in BEST.items()
+        for threshold in [0.5 if name == "saliency" else None]
+        for step in range(1, steps + 1)
+    }
+    return ProbeSet(
+        entries,
+        layers,
+        steps,
+        ("conditional",),
+        {name: Best(layer, METRICS[name][0]) for name, layer in BEST.items()},
+        "stilllife",
+        images,
+    )
 
 
 def _scores(
@@ -177,9 +193,7 @@ def _scores(
     return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
 
 
-def _classify(
-    rng: np.random.Generator, folder: Path, images: list[str], prompts: list[str], steps: int
-) -> None:
+def _classified(rng: np.random.Generator, images: list[str], prompts: list[str], steps: int) -> pa.Table:
     """Classifications that become right with time, and class probes' scores among the others."""
     names = ("lemon", "mug", "armchair", "orange")
     rows: list[tuple[Any, ...]] = []
@@ -193,13 +207,14 @@ def _classify(
                 order = np.argsort(-of)
                 rows += [(image, prompt, look, step, r + 1, names[i], of[i]) for r, i in enumerate(order)]
     table = {name: list(of) for name, of in zip(CLASSIFICATION.names, zip(*rows, strict=True), strict=True)}
-    write_table(folder / "classification.parquet", make_table(CLASSIFICATION, table), CLASSIFICATION)
+    return make_table(CLASSIFICATION, table)
 
 
-def make_interventions(folder: Path, *, pictures: int = 8, trials: int = 2) -> None:
+def make_interventions(study: StudyFolder, *, pictures: int = 8, trials: int = 2) -> None:
     """Add interventions on saliency to a study: scores of every condition, and pictures to look at."""
     rng = np.random.default_rng(9)
     levels = {"null": 0.2, "intervened": 0.7, "random": 0.45, "late": 0.3, "moved_picture": 0.95}
+    assert levels.keys() <= conditions().keys()
     rows: list[tuple[Any, ...]] = []
     for i in range(pictures):
         hard = rng.normal(0, 0.05)
@@ -211,14 +226,11 @@ def make_interventions(folder: Path, *, pictures: int = 8, trials: int = 2) -> N
                 rows.append((*about, "saliency", "own", 1 - value))
                 rows.append((*about, "", "class_kept", float(condition != "random")))
     table = {name: list(of) for name, of in zip(INTERVENTIONS.names, zip(*rows, strict=True), strict=True)}
-    home = folder / "interventions" / "saliency"
-    home.mkdir(parents=True)
-    write_table(home.parent / "scores.parquet", make_table(INTERVENTIONS, table), INTERVENTIONS)
-    plan = {
-        **{"kind": "carry", "strength": 1.5, "first": 1, "last": 8},
-        **{"layers": ["self-attention"], "branches": ["conditional"], "properties": ["saliency"]},
-    }
-    (home / "experiment.json").write_text(json.dumps({"plan": plan, "pictures": pictures, "trials": trials}))
+    study.examples_file("saliency").parent.mkdir(parents=True)
+    write_table(study.interventions_file, make_table(INTERVENTIONS, table), INTERVENTIONS)
+    edit = Edit(kind="carry", strength=1.5, first=1, last=8).model_dump(mode="json")
+    asked = {"edit": edit, "pictures": pictures, "trials": trials}
+    study.experiment_file("saliency").write_text(json.dumps(asked), encoding="utf-8")
     drawn = [_picture(rng, i, 1, 32) for i in range(2)]
     before = np.stack([of[f"{i}/final"] for i, of in enumerate(drawn)])
     masks = np.stack([of[f"{i}/label/saliency"] for i, of in enumerate(drawn)])
@@ -227,9 +239,8 @@ def make_interventions(folder: Path, *, pictures: int = 8, trials: int = 2) -> N
         "after": np.stack([np.roll(before, 4 * (t + 1), axis=2) for t in range(3)], axis=1),
         "target": np.stack([np.roll(masks, 4 * (t + 1), axis=2) for t in range(3)], axis=1),
     }
-    save_file(
-        {name: np.ascontiguousarray(of) for name, of in examples.items()}, home / "examples.safetensors"
-    )
+    examples = {name: np.ascontiguousarray(of) for name, of in examples.items()}
+    save_file(examples, study.examples_file("saliency"))
 
 
 def _picture(rng: np.random.Generator, i: int, steps: int, side: int) -> dict[str, np.ndarray]:
@@ -266,7 +277,7 @@ def _picture(rng: np.random.Generator, i: int, steps: int, side: int) -> dict[st
     for name, label in labels.items():
         found[f"{i}/label/{name}"] = np.ascontiguousarray(label, dtype=np.float16)
         found[f"{i}/probe/{name}"] = np.stack(maps[name]).astype(np.float16)
-        if i == 0:  # kept by studies of today, not by older ones
+        if i == 0:  # an estimator does not look at every picture
             seen = [label + rng.normal(0, 1 - step / steps, label.shape) for step in range(1, steps + 1)]
             found[f"{i}/estimator/{name}"] = np.stack(seen).astype(np.float16)
     return found
@@ -279,12 +290,23 @@ def _cells(values: np.ndarray, count: int, *, expand: bool = True) -> np.ndarray
 
 
 @pytest.fixture(scope="session")
-def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+def made_study(tmp_path_factory: pytest.TempPathFactory) -> tuple[StudyFolder, Columns]:
     """A small finished study, to be read only, and its scores as columns."""
-    folder = tmp_path_factory.mktemp("studies") / "still lives"
-    scores = make_study(folder)
-    make_interventions(folder)
-    return folder, scores
+    study, scores = make_study(tmp_path_factory.mktemp("studies") / "still lives")
+    make_interventions(study)
+    return study, scores
+
+
+@pytest.fixture(scope="session")
+def study(made_study: tuple[StudyFolder, Columns]) -> StudyFolder:
+    """The same study alone."""
+    return made_study[0]
+
+
+@pytest.fixture(scope="session")
+def contents(study: StudyFolder) -> Contents:
+    """What its report shows."""
+    return read_contents(study)
 
 
 @pytest.fixture(scope="session")
@@ -297,11 +319,6 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def own_study(tmp_path: Path) -> Callable[..., Path]:
+def own_study(tmp_path: Path) -> Callable[..., StudyFolder]:
     """Makes a study that the test may change."""
-
-    def make(**sizes: int) -> Path:
-        make_study(tmp_path / "mine", **sizes)
-        return tmp_path / "mine"
-
-    return make
+    return lambda **asked: make_study(tmp_path / "mine", **asked)[0]

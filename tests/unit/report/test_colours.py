@@ -4,7 +4,7 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from underpainting.report.colours import RAMPS, colour, ramp, ramp_name
+from underpainting.colours import RAMPS, colour, ramp, ramp_name
 
 
 def linear(srgb: np.ndarray) -> np.ndarray:

@@ -1,20 +1,24 @@
 """What is concluded from scores whose answer is known."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from underpainting.findings.against import KINDS
+from underpainting.controls import sources
 from underpainting.findings.cubes import Scores
-from underpainting.findings.draws import ENOUGH, cluster_draws, drawn_means
-from underpainting.findings.table import READERS
+from underpainting.findings.intervals import ENOUGH, cluster_draws, drawn_means
+from underpainting.probes import ProbeSet
+from underpainting.probes.files import Best
 from underpainting.report.conclusions import conclusions, differences, differences_table
-from underpainting.report.reading import Study
+from underpainting.report.contents import Contents
 from underpainting.report.tables import score_table, step_table
 from underpainting.report.verdicts import findings, study_headlines, summary
-from underpainting.vocabulary import SOURCES
+from underpainting.study.request.config import StudyConfig
+from underpainting.study.study import StudyFolder
 
 
-def study(pictures: int = 40, emergence: int | None = 1, **levels: tuple[float, float]) -> Study:
+def study(pictures: int = 40, emergence: int | None = 1, **levels: tuple[float, float]) -> Contents:
     """One property, a prompt a picture, two steps; each source's mean scores at them."""
     rng = np.random.default_rng(0)
     hard = rng.normal(0, 0.1, pictures)
@@ -28,26 +32,14 @@ def study(pictures: int = 40, emergence: int | None = 1, **levels: tuple[float, 
         cubes["depth", "spearman", source.replace("__", ":").replace("_own", "-own")] = cube
     names = tuple(map(str, range(pictures)))
     bar = {"property": "depth", "layer": "best", "source": "probe", "criterion": "bar"}
-    return Study(
-        name="study",
-        settings={},
-        environment={},
-        card={"properties": {"depth": {"metric": "spearman", "best_layer": "up.1.0"}}},
-        branch="conditional",
-        scores=Scores(names, np.arange(pictures), ("up.1.0",), 2, cubes, names),
-        splits={},
-        gallery=None,
-        aside={},
+    return Contents(
+        StudyFolder(Path("study"), StudyConfig(), (), ()),
+        ProbeSet({}, (), 2, ("conditional",), {"depth": Best("up.1.0", "spearman")}, "", {}),
+        Scores(names, np.arange(pictures), ("up.1.0",), 2, cubes, names),
         emergence=(
             {**bar, "step": 1, "low": 1, "high": 2},
             {**bar, "criterion": "emergence", "step": emergence, "low": 1, "high": None},
         ),
-        leads=(),
-        seen=(),
-        class_probe=("", ()),
-        growth=(),
-        acted=(),
-        hashes={},
     )
 
 
@@ -82,7 +74,7 @@ def test_differences_are_paired_and_at_both_steps() -> None:
     assert all(row.side == 1 for row in rows)
     table = differences_table(rows, heads)
     assert table.columns == (("depth", 1), ("depth", 2))
-    assert [words for words, _ in table.lines] == [SOURCES[of] for of in controls]
+    assert [words for words, _ in table.lines] == [sources()[key].title for key in controls]
 
 
 def test_what_beats_all_fitted_readers_is_held_inside() -> None:
@@ -101,7 +93,7 @@ def test_a_control_as_good_takes_the_conclusion_away() -> None:
 
 def test_harder_controls_are_asked_for() -> None:
     words = said(position=(0.5, 0.5), latents__noisy=(0.4, 0.5))
-    assert "--network and --twins permuted,fresh would try harder ones" in words
+    assert "the controls network, permuted and fresh would try harder" in words
 
 
 def test_a_score_that_a_control_explains_is_no_finding() -> None:
@@ -151,7 +143,3 @@ def test_intervals_of_enough_prompts_hold_the_mean_and_of_few_do_not() -> None:
         return min(share)
 
     assert held(ENOUGH) > 0.89 > held(ENOUGH // 2)
-
-
-def test_every_source_has_words() -> None:
-    assert {*READERS, *KINDS} <= set(SOURCES)

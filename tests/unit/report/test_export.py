@@ -5,7 +5,6 @@ import io
 import re
 from html import unescape
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
@@ -14,14 +13,15 @@ import pytest
 from PIL import Image
 
 from underpainting.report import write_figures, write_report
-from underpainting.report.drawing import VARIABLES
-from underpainting.report.reading import read_study
-from underpainting.report.tables import look_table, score_table, step_table
+from underpainting.report.contents import Contents
+from underpainting.report.svg import VARIABLES
+from underpainting.report.tables import score_table, step_table
+from underpainting.study.study import StudyFolder
 
 
 @pytest.fixture(scope="module")
-def folder(study: tuple[Path, dict[str, Any]], checkpoints: Path) -> Path:
-    return write_figures(study[0], checkpoints)
+def folder(study: StudyFolder, checkpoints: Path) -> Path:
+    return write_figures(study, checkpoints)
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -38,23 +38,22 @@ def test_every_figure_is_there_three_times(folder: Path) -> None:
     assert sum(name.startswith("classes-") for name in figures) == 2 * 2
 
 
-def test_tables_hold_the_pages_numbers(study: tuple[Path, dict[str, Any]], folder: Path) -> None:
-    made = read_study(study[0])
+def test_tables_hold_the_pages_numbers(contents: Contents, folder: Path) -> None:
     rows = read(folder / "scores.csv")
-    for row, found in zip(score_table(made), rows, strict=True):
+    for row, found in zip(score_table(contents), rows, strict=True):
         assert (found["property"], found["source"], found["metric"]) == (row.name, row.source, row.metric)
         assert np.array_equal(float(found["mean"]), row.estimate.mean, equal_nan=True)
         assert np.array_equal(float(found["high"]), row.estimate.high, equal_nan=True)
-    mine = [row for row in step_table(made) if row.name == "depth"]
+    mine = [row for row in step_table(contents) if row.name == "depth"]
     means = [float(row["mean"]) for row in read(folder / "by-step-depth.csv")]
     np.testing.assert_array_equal(means, [row.estimate.mean for row in mine])
-    assert not look_table(made) and not (folder / "looks-depth.csv").exists()
+    assert not step_table(contents, "pictures") and not (folder / "looks-depth.csv").exists()
 
 
 def test_the_page_holds_every_table_as_its_file_is(
-    study: tuple[Path, dict[str, Any]], checkpoints: Path, folder: Path
+    study: StudyFolder, checkpoints: Path, folder: Path
 ) -> None:
-    html = write_report(study[0], checkpoints).read_text(encoding="utf-8")
+    html = write_report(study, checkpoints).read_text(encoding="utf-8")
     links = dict(re.findall(r'<a download="([^"]+)" href="data:text/csv;charset=utf-8,([^"]+)"', html))
     assert set(links) == {path.name for path in folder.glob("*.csv")}
     for name, text in links.items():

@@ -1,28 +1,18 @@
 import re
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
+from underpainting.controls import sources
 from underpainting.findings.classification import Accuracy
-from underpainting.findings.table import LOOKS
-from underpainting.report.drawing import VARIABLES
-from underpainting.report.figures import accuracy_figure, layer_figure, step_figure
-from underpainting.report.intervals import Estimate
-from underpainting.report.lines import LINES
-from underpainting.report.reading import read_study
-from underpainting.report.tables import (
-    BY_STEP,
-    NETWORKS,
-    LayerTable,
-    ScoreRow,
-    layer_table,
-    number,
-    step_table,
-)
+from underpainting.findings.intervals import Mean
+from underpainting.report.class_figures import accuracy_figure
+from underpainting.report.contents import Contents
+from underpainting.report.figures import layer_figure, step_figure
+from underpainting.report.svg import VARIABLES
+from underpainting.report.tables import LayerTable, ScoreRow, layer_table, number, step_table
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -34,7 +24,7 @@ def parse(svg: str) -> ElementTree.Element:
 def rows(steps: int, level: float, name: str = "depth") -> list[ScoreRow]:
     heights = {"probe": level, "shuffled": level - 0.3, "position": 0.4, "ceiling": 0.95}
     return [
-        ScoreRow(name, "up.3.0", step, source, "spearman", Estimate(h, 0.01, h - 0.02, h + 0.02, 9))
+        ScoreRow(name, "up.3.0", step, source, "spearman", Mean(h, 0.01, h - 0.02, h + 0.02, 9))
         for step in range(1, steps + 1)
         for source, h in heights.items()
     ]
@@ -46,19 +36,19 @@ def table(count: int, steps: int, name: str = "depth") -> LayerTable:
     return LayerTable(name, "spearman", layers[-1], layers, means, 0.4, 0.95)
 
 
-def test_every_cell_says_its_layer_step_and_value(study: tuple[Path, dict[str, Any]]) -> None:
-    found = layer_table(read_study(study[0]))[1]
+def test_every_cell_says_its_layer_step_and_value(contents: Contents) -> None:
+    found = layer_table(contents)[1]
     titles = [t.text for t in parse(layer_figure(found).inline()).iter(f"{SVG}title")]
     assert len(titles) == 16 * 4
     assert f"mid.0, step 2: {number(found.means[6][1])}" in titles
 
 
-def test_figures_take_the_colours_of_the_page_and_share_no_ids(study: tuple[Path, dict[str, Any]]) -> None:
-    read = read_study(study[0])
-    made = [layer_figure(t).inline() for t in layer_table(read)]
-    by_step = step_table(read)
+def test_figures_take_the_colours_of_the_page_and_share_no_ids(contents: Contents) -> None:
+    made = [layer_figure(t).inline() for t in layer_table(contents)]
+    by_step = step_table(contents)
     made += [
-        step_figure([r for r in by_step if r.name == t.name], t.layers).inline() for t in layer_table(read)
+        step_figure([r for r in by_step if r.name == t.name], t.layers).inline()
+        for t in layer_table(contents)
     ]
     ids = [i for svg in made for i in re.findall(r' id="([^"]+)"', svg)]
     assert len(ids) == len(set(ids))
@@ -97,10 +87,10 @@ def test_text_stays_inside_and_apart(count: int, steps: int) -> None:
 
 
 def test_lines_that_stand_in_one_figure_are_told_apart() -> None:
-    for sources in (BY_STEP[1:], NETWORKS, LOOKS):
-        drawn = [(LINES[source].hue, LINES[source].dashes, LINES[source].width) for source in sources]
-        assert len(set(drawn)) == len(drawn)
-    noisy, clean = LINES["latents:noisy"], LINES["latents:clean"]
+    for panel in ("probes", "networks", "pictures"):
+        drawn = [source.line for source in sources().values() if source.panel == panel]
+        assert len(drawn) > 2 and len(set(drawn)) == len(drawn)
+    noisy, clean = sources()["latents:noisy"].line, sources()["latents:clean"].line
     assert noisy.hue != clean.hue and len(noisy.dashes) != len(clean.dashes)
 
 

@@ -2,19 +2,19 @@
 
 import base64
 import io
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
 
 from underpainting.findings.interventions import Done
+from underpainting.intervention.edit import Edit
+from underpainting.report.contents import Contents, Experiment
 from underpainting.report.interventions import intervention_sections
-from underpainting.report.reading import Acted, read_study
 
 
-def test_sentences_and_pictures_of_a_study(study: tuple[Path, dict[str, Any]]) -> None:
-    (section,) = intervention_sections(read_study(study[0]))
+def test_sentences_and_pictures_of_a_study(contents: Contents) -> None:
+    (section,) = intervention_sections(contents)
     said = " ".join(section["sentences"])
     assert said.startswith("On 8 test pictures, 2 random targets each, the edit (the unedited picture's own")
     assert "strength 1.5, steps 1 to 8, all layers, conditional branch" in said
@@ -31,21 +31,25 @@ def test_sentences_and_pictures_of_a_study(study: tuple[Path, dict[str, Any]]) -
             assert image.size == (32, 32) and len(np.unique(np.asarray(image))) == 2
 
 
-def test_a_control_as_good_is_said_to_be_so() -> None:
+def test_a_control_as_good_is_said_to_be_so(contents: Contents) -> None:
     def done(condition: str, mean: float, above: float, half: float) -> Done:
         between = (mean - half, mean + half, above, above - half, above + half)
         return Done("depth", condition, "depth", "target", 20, 3, mean, *between)
 
-    plan = {"kind": "covariance", "strength": 5.0, "first": 1, "last": 3}
-    plan |= {"layers": ["up.3.0"], "branches": ["conditional", "unconditional"]}
+    edit = Edit(
+        kind="covariance",
+        strength=5.0,
+        last=3,
+        layers=("up.3.0",),
+        branches=("conditional", "unconditional"),
+        properties=("depth",),
+    )
     rows = (
         done("null", 0.5, 0.02, 0.01),
         done("intervened", 0.52, np.nan, 0.1),
         done("late", 0.53, -0.01, 0.05),
     )
-    acted = Acted("depth", plan, rows, {})
-    study: Any = type("Study", (), {"acted": (acted,)})()
-    (section,) = intervention_sections(study)
+    (section,) = intervention_sections(replace(contents, experiments=(Experiment("depth", edit, rows, {}),)))
     said = " ".join(section["sentences"])
     assert "up.3.0, conditional and unconditional branch" in said and "along how activations vary" in said
     assert "at the last steps, reaches 0.53" in said and "not surely" in said

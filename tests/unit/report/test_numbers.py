@@ -2,26 +2,27 @@
 
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from underpainting.controls import sources
 from underpainting.findings.classification import accuracies
+from underpainting.findings.interventions import conditions
 from underpainting.report import write_report
 from underpainting.report.conclusions import differences, differences_table, signed
-from underpainting.report.interventions import CONDITIONS
-from underpainting.report.reading import Study, read_study
+from underpainting.report.contents import Contents, read_contents
 from underpainting.report.tables import (
-    ROWS,
     arrivals,
     interval,
     layer_table,
     number,
+    row_words,
     score_table,
     step_table,
 )
 from underpainting.report.verdicts import findings, study_headlines
-from underpainting.vocabulary import METRICS, SOURCES, first_step, step_interval
+from underpainting.study.study import StudyFolder
+from underpainting.vocabulary import METRICS, first_step, step_interval
 
 Rows = list[list[str]]
 
@@ -65,10 +66,10 @@ class Tables(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def made(study: tuple[Path, dict[str, Any]], checkpoints: Path) -> tuple[Study, Tables]:
+def made(study: StudyFolder, checkpoints: Path) -> tuple[Contents, Tables]:
     page = Tables()
-    page.feed(write_report(study[0], checkpoints).read_text(encoding="utf-8"))
-    return read_study(study[0], checkpoints), page
+    page.feed(write_report(study, checkpoints).read_text(encoding="utf-8"))
+    return read_contents(study, checkpoints), page
 
 
 def rows(page: Tables, caption: str) -> Rows:
@@ -76,14 +77,14 @@ def rows(page: Tables, caption: str) -> Rows:
     return [row for row in found if row]
 
 
-def test_scores(made: tuple[Study, Tables]) -> None:
-    study, page = made
-    table = score_table(study)
+def test_scores(made: tuple[Contents, Tables]) -> None:
+    contents, page = made
+    table = score_table(contents)
     expected = [
         [
             row.name,
             METRICS[row.metric],
-            ROWS[row.source],
+            row_words()[row.source],
             *(number(getattr(row.estimate, of), 3) for of in ("mean", "error", "low", "high")),
             str(row.estimate.pictures),
         ]
@@ -95,22 +96,22 @@ def test_scores(made: tuple[Study, Tables]) -> None:
     shown = rows(page, "Agreement with the labels, whole picture")
     both = ("spearman", "pearson")
     columns = [("saliency", "dice"), *((name, metric) for name in ("depth", "shading") for metric in both)]
-    words = {value.capitalize(): source for source, value in ROWS.items()}
+    words = {value.capitalize(): source for source, value in row_words().items()}
     assert len(shown) > 5
     for row in shown[2:]:
         for (name, metric), cell in zip(columns, row[1:], strict=True):
             estimate = cells[name, metric, words[row[0]]]
             assert cell == f"{number(estimate.mean)} {interval(estimate)}".strip()
-    told = findings(study_headlines(study), table, step_table(study))
+    told = findings(study_headlines(contents), table, step_table(contents))
     assert page.headlines == [number(found.row.estimate.mean) for found in told]
 
 
-def test_interventions(made: tuple[Study, Tables]) -> None:
-    study, page = made
+def test_interventions(made: tuple[Contents, Tables]) -> None:
+    contents, page = made
     shown = rows(page, "Dice of the estimator\u2019s saliency in the new picture")
-    (acted,) = study.acted
-    cells = {(row.condition, row.metric): row for row in acted.rows}
-    words = {value: name for name, value in CONDITIONS.items()}
+    (experiment,) = contents.experiments
+    cells = {(row.condition, row.metric): row for row in experiment.rows}
+    words = {condition.title: key for key, condition in conditions().items()}
     columns = ["with the target", "edit above it", "with what it was", "class kept"]
     assert shown[0][1::2] == columns and len(shown) == 6
     for row in shown[1:]:
@@ -121,26 +122,26 @@ def test_interventions(made: tuple[Study, Tables]) -> None:
         assert row[2] == f"{number(of[0].low, 3)} to {number(of[0].high, 3)}"
 
 
-def test_growth(made: tuple[Study, Tables]) -> None:
-    study, page = made
+def test_growth(made: tuple[Contents, Tables]) -> None:
+    contents, page = made
     shown = rows(page, "Mean score over test pictures at the last step")
     assert len(shown) == 1 + 2 * 3
-    for row, cells in zip(study.growth, shown[1:], strict=True):
+    for row, cells in zip(contents.growth, shown[1:], strict=True):
         between = f"{number(row.low, 3)} to {number(row.high, 3)}"
         of = [number(value, 3) for value in (row.probe, row.position, row.ceiling)]
         assert cells == [row.property, str(row.seen), of[0], between, *of[1:], str(row.pictures)]
 
 
-def test_steps_and_layers(made: tuple[Study, Tables]) -> None:
-    study, page = made
-    for found in layer_table(study):
+def test_steps_and_layers(made: tuple[Contents, Tables]) -> None:
+    contents, page = made
+    for found in layer_table(contents):
         (shown,) = [
             [row for row in of if row]
             for words, of in page.by_caption.items()
             if words.startswith(f"{found.name.capitalize()}: mean {METRICS[found.metric]}")
             and words.endswith("interval")
         ]
-        by_step = [row for row in step_table(study) if row.name == found.name]
+        by_step = [row for row in step_table(contents) if row.name == found.name]
         for at, row in enumerate(shown[1:], start=1):
             mine = [of for of in by_step if of.step == at]
             texts = [number(of.estimate.mean, 3) for of in mine]
@@ -157,26 +158,28 @@ def test_steps_and_layers(made: tuple[Study, Tables]) -> None:
         assert [row for row in layers if row][1:] == expected
 
 
-def test_arrivals_differences_and_leads(made: tuple[Study, Tables]) -> None:
-    study, page = made
+def test_arrivals_differences_and_leads(made: tuple[Contents, Tables]) -> None:
+    contents, page = made
 
     def steps(of: tuple[int | None, int | None, int | None]) -> list[str]:
         return [first_step(of[0]), step_interval(*of[1:])]
 
-    known = {(row.name, row.reader): row for row in arrivals(study)}
+    known = {(row.name, row.source): row for row in arrivals(contents)}
     shown = rows(page, "First step at the common bar")
     assert shown[0][1::2] == ["saliency", "depth", "shading"] and len(shown) == 1 + 2
     for row, reader in zip(shown[1:], ("probe", "latents:noisy"), strict=True):
         at = [step for name in shown[0][1::2] for step in steps(known[name, reader].bar)]
-        assert row == [SOURCES[reader], *at]
-    expected = [[row.name, SOURCES[row.reader], *steps(row.above)] for row in known.values() if row.above]
+        assert row == [sources()[reader].title, *at]
+    expected = [
+        [row.name, sources()[row.source].title, *steps(row.above)] for row in known.values() if row.above
+    ]
     assert len(expected) == 3 and rows(page, "First step above the probe")[1:] == expected
-    heads = study_headlines(study)
-    against = differences(study, heads)
+    heads = study_headlines(contents)
+    against = differences(contents, heads)
     expected = [
         [
             row.name,
-            SOURCES[row.control],
+            sources()[row.control].title,
             str(row.step),
             number(row.score, 3),
             number(row.mean, 3),
@@ -196,20 +199,20 @@ def test_arrivals_differences_and_leads(made: tuple[Study, Tables]) -> None:
     expected = [
         [
             row["property"],
-            SOURCES[row["source"]],
+            sources()[row["source"]].title,
             number(row["steps"], 1),
             f"{number(row['low'], 1)} to {number(row['high'], 1)}",
             str(row["ahead"]),
             str(row["behind"]),
             f"{row['p_holm']:.2g}",
         ]
-        for row in study.leads
+        for row in contents.leads
     ]
     assert len(expected) == 3 and rows(page, "Steps by which the probe is at")[1:] == expected
 
 
-def test_recognition(made: tuple[Study, Tables]) -> None:
-    study, page = made
+def test_recognition(made: tuple[Contents, Tables]) -> None:
+    contents, page = made
     shown = rows(page, "Share of pictures whose first class is right")[1:]
     expected = [
         [
@@ -218,6 +221,6 @@ def test_recognition(made: tuple[Study, Tables]) -> None:
             number(row.accuracy, 3),
             f"{number(row.low, 3)} to {number(row.high, 3)}",
         ]
-        for row in accuracies(study.seen)
+        for row in accuracies(contents.seen)
     ]
     assert [row[1:] for row in shown] == expected and len(expected) == 2 * 4 + 1

@@ -2,7 +2,7 @@ import base64
 import io
 import json
 import re
-import tomllib
+import shutil
 from collections.abc import Callable
 from html import unescape
 from html.parser import HTMLParser
@@ -15,11 +15,14 @@ import yaml
 from PIL import Image
 from safetensors.numpy import load_file
 
+from tests.unit.report.conftest import Columns
+from underpainting.colours import ramp
 from underpainting.errors import UnderpaintingError
-from underpainting.report import keep_title, pictures, write_report
+from underpainting.report import gallery as gallery_module
+from underpainting.report import keep_title, write_report
 from underpainting.report.citation import PROJECT
-from underpainting.report.colours import ramp
-from underpainting.report.reading import read_study
+from underpainting.report.contents import Contents, read_contents
+from underpainting.study.study import StudyFolder, open_study
 
 VOID = {"meta", "link", "img", "input", "br"}
 
@@ -66,8 +69,8 @@ def decoded(address: str) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def html(study: tuple[Path, dict[str, Any]]) -> str:
-    return write_report(study[0]).read_text(encoding="utf-8")
+def html(study: StudyFolder) -> str:
+    return write_report(study).read_text(encoding="utf-8")
 
 
 def test_page_is_whole_and_needs_nothing_else(html: str) -> None:
@@ -131,39 +134,32 @@ def test_page_is_cited_as_the_citation_file_says(html: str) -> None:
         assert words in text, words
 
 
-def test_page_has_a_title_of_ones_own_the_day_and_the_version(own_study: Callable[..., Path]) -> None:
-    folder = own_study(steps=2, prompts=2, pictures=0)
-    environment = json.loads((folder / "environment.json").read_text())
-    settings = tomllib.loads((folder / "study.toml").read_text())
-    environment |= {
-        "begun": "2026-03-07",
-        "config": settings,
-        "model": {"name": "stilllife", "scheduler": "LMSDiscreteScheduler"},
-    }
-    (folder / "environment.json").write_text(json.dumps(environment))
-    html = write_report(folder).read_text(encoding="utf-8")
+def test_page_has_a_title_of_ones_own_the_day_and_the_version(own_study: Callable[..., StudyFolder]) -> None:
+    about = {"begun": "2026-03-07", "model": {"name": "stilllife", "scheduler": "LMSDiscreteScheduler"}}
+    study = own_study(steps=2, prompts=2, pictures=0, environment=about)
+    html = write_report(study).read_text(encoding="utf-8")
     assert "<h1>mine</h1>" in html
     head = html.split("</header>")[0]
     assert "7 March 2026" in head and "underpainting 0.1.0" in head
     named = re.findall(r"<dt>([\w.]+\.\w+)</dt>", html)
     assert len(named) == len(set(named)) and "versions.torch" in named
     assert not any(name.startswith("config.") for name in named)
-    keep_title(folder, " Still lives,\n & <more> ")
-    html = write_report(folder).read_text(encoding="utf-8")
+    keep_title(study, " Still lives,\n & <more> ")
+    html = write_report(study).read_text(encoding="utf-8")
     assert "<h1>Still lives, &amp; &lt;more&gt;</h1>" in html
     assert "<title>Still lives, &amp; &lt;more&gt;" in html
-    assert write_report(folder).read_text(encoding="utf-8") == html
-    keep_title(folder, "")
-    assert "<h1>mine</h1>" in write_report(folder).read_text(encoding="utf-8")
+    assert write_report(study).read_text(encoding="utf-8") == html
+    keep_title(study, "")
+    assert "<h1>mine</h1>" in write_report(study).read_text(encoding="utf-8")
 
 
-def test_same_study_same_bytes(study: tuple[Path, dict[str, Any]], html: str) -> None:
-    assert write_report(str(study[0])).read_text(encoding="utf-8") == html
+def test_same_study_same_bytes(study: StudyFolder, html: str) -> None:
+    assert write_report(study).read_text(encoding="utf-8") == html
 
 
-def test_gallery_shows_the_kept_maps(study: tuple[Path, dict[str, Any]], html: str) -> None:
-    folder, columns = study
-    arrays = load_file(folder / "gallery/gallery.safetensors")
+def test_gallery_shows_the_kept_maps(made_study: tuple[StudyFolder, Columns], html: str) -> None:
+    study, columns = made_study
+    arrays = load_file(study.gallery_folder / "gallery.safetensors")
     entry = gallery(html)[1]
     saliency, depth = entry["maps"][0], entry["maps"][1]
     light = ramp("verdaccio")[226]
@@ -190,10 +186,9 @@ def test_gallery_shows_the_kept_maps(study: tuple[Path, dict[str, Any]], html: s
     assert saliency["scores"][1] == f"{columns['value'][at[0]]:.2f}"
 
 
-def test_gallery_holds_what_relief_and_steps_are_drawn_from(
-    study: tuple[Path, dict[str, Any]], html: str
-) -> None:
-    arrays = load_file(study[0] / "gallery/gallery.safetensors")
+def test_gallery_holds_what_relief_and_steps_are_drawn_from(contents: Contents, html: str) -> None:
+    assert contents.gallery
+    arrays = contents.gallery.arrays
     first, second = gallery(html)
     for at, entry in enumerate((first, second)):
         rows, columns = entry["relief"]["grid"]
@@ -229,47 +224,45 @@ def test_page_says_when_pictures_are_recognised(html: str) -> None:
 
 
 def test_pictures_shrink_to_the_budget(
-    own_study: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    own_study: Callable[..., StudyFolder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = read_study(own_study(pictures=1, side=160))
-    full = pictures.gallery_data(read)[0]
+    read = read_contents(own_study(pictures=1, side=160))
+    full = gallery_module.gallery_data(read)[0]
     assert decoded(full["noisy"][0]).shape == (160, 160, 3)
     size = sum(map(len, [*full["noisy"], *full["clean"], full["final"]]))
-    monkeypatch.setattr(pictures, "BUDGET", size - 1)
-    assert decoded(pictures.gallery_data(read)[0]["noisy"][0]).shape == (128, 128, 3)
+    monkeypatch.setattr(gallery_module, "BUDGET", size - 1)
+    assert decoded(gallery_module.gallery_data(read)[0]["noisy"][0]).shape == (128, 128, 3)
 
 
 @pytest.mark.parametrize("sizes", [{"steps": 1}, {"prompts": 1, "seeds": 1, "steps": 2, "pictures": 1}])
-def test_smallest_studies_have_a_report(own_study: Callable[..., Path], sizes: dict[str, int]) -> None:
+def test_smallest_studies_have_a_report(own_study: Callable[..., StudyFolder], sizes: dict[str, int]) -> None:
     html = write_report(own_study(**sizes)).read_text(encoding="utf-8")
     assert not re.search(r">\s*(nan|None)\b", html)
 
 
-def test_study_without_gallery_has_a_report(own_study: Callable[..., Path]) -> None:
-    folder = own_study()
-    (folder / "gallery/gallery.json").unlink()
-    html = write_report(folder).read_text(encoding="utf-8")
+def test_study_without_gallery_has_a_report(own_study: Callable[..., StudyFolder]) -> None:
+    study = own_study()
+    shutil.rmtree(study.gallery_folder)
+    html = write_report(study).read_text(encoding="utf-8")
     assert 'id="gallery' not in html
     assert 'href="#gallery"' not in html
 
 
 @pytest.mark.parametrize("name", ["study.toml", "scores.parquet", "probes/card.json"])
-def test_unfinished_study_is_one_clear_line(own_study: Callable[..., Path], name: str) -> None:
-    folder = own_study()
-    (folder / name).unlink()
-    with pytest.raises(
-        UnderpaintingError, match=f"{Path(name).name} is not there; finish the study"
-    ) as error:
-        write_report(folder)
-    assert "\n" not in str(error.value)
-    assert not (folder / "report/index.html").exists()
+def test_unfinished_study_is_one_clear_line(own_study: Callable[..., StudyFolder], name: str) -> None:
+    study = own_study()
+    (study.folder / name).unlink()
+    with pytest.raises(UnderpaintingError, match=Path(name).name) as error:
+        write_report(open_study(study.folder))
+    assert "`underpainting " in str(error.value) and "\n" not in str(error.value)
+    assert not study.report_file.exists()
 
 
 @pytest.mark.parametrize(
     "name", ["study.toml", "scores.parquet", "probes/card.json", "gallery/gallery.safetensors"]
 )
-def test_broken_file_is_named(own_study: Callable[..., Path], name: str) -> None:
-    folder = own_study()
-    (folder / name).write_bytes(b"{not this")
+def test_broken_file_is_named(own_study: Callable[..., StudyFolder], name: str) -> None:
+    study = own_study()
+    (study.folder / name).write_bytes(b"{not this")
     with pytest.raises(UnderpaintingError, match=Path(name).name):
-        write_report(folder)
+        write_report(open_study(study.folder))

@@ -1,25 +1,24 @@
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from underpainting.findings.cubes import read_scores
+from tests.unit.report.conftest import Columns
+from underpainting.findings.cubes import Scores, read_scores
+from underpainting.findings.intervals import Mean
 from underpainting.records import SCORES, make_table, write_table
-from underpainting.report.intervals import Estimate
-from underpainting.report.reading import read_study
+from underpainting.report.contents import Contents
 from underpainting.report.tables import (
     interval,
     layer_table,
     listing,
     number,
-    properties,
     score_table,
     step_table,
+    topics,
 )
-
-Columns = dict[str, list[Any]]
+from underpainting.study.study import StudyFolder
 
 
 def values(columns: Columns, **wanted: Any) -> dict[str, float]:
@@ -30,9 +29,11 @@ def values(columns: Columns, **wanted: Any) -> dict[str, float]:
     return {columns["image"][i]: columns["value"][i] for i in np.flatnonzero(keep)}
 
 
-def test_score_table_holds_means_at_the_best_layer_and_last_step(study: tuple[Path, Columns]) -> None:
-    folder, columns = study
-    rows = {(r.name, r.metric, r.source): r for r in score_table(read_study(folder))}
+def test_score_table_holds_means_at_the_best_layer_and_last_step(
+    made_study: tuple[StudyFolder, Columns], contents: Contents
+) -> None:
+    columns = made_study[1]
+    rows = {(r.name, r.metric, r.source): r for r in score_table(contents)}
     probe = values(columns, property="depth", layer="up.3.1", step=4, source="probe", metric="spearman")
     position = values(columns, property="depth", layer="up.3.1", step=0, source="position", metric="spearman")
     found = rows["depth", "spearman", "probe"]
@@ -48,10 +49,10 @@ def test_score_table_holds_means_at_the_best_layer_and_last_step(study: tuple[Pa
     assert ("saliency", "spearman", "probe") not in rows
 
 
-def test_step_table_runs_over_every_step(study: tuple[Path, Columns]) -> None:
-    folder, columns = study
-    rows = {(r.name, r.source, r.step): r.estimate.mean for r in step_table(read_study(folder))}
-    assert len(rows) == 3 * 6 * 4
+def test_step_table_runs_over_every_step(made_study: tuple[StudyFolder, Columns], contents: Contents) -> None:
+    columns = made_study[1]
+    rows = {(r.name, r.source, r.step): r.estimate.mean for r in step_table(contents)}
+    assert len(rows) == 3 * 5 * 4  # no probes of the clean latents were scored
     for step in (1, 3):
         wanted = values(
             columns, property="saliency", layer="up.3.0", step=step, source="shuffled", metric="dice"
@@ -60,9 +61,9 @@ def test_step_table_runs_over_every_step(study: tuple[Path, Columns]) -> None:
     assert rows["shading", "ceiling", 1] == rows["shading", "ceiling", 4]
 
 
-def test_layer_table_is_in_network_order(study: tuple[Path, Columns]) -> None:
-    folder, columns = study
-    table = next(t for t in layer_table(read_study(folder)) if t.name == "saliency")
+def test_layer_table_is_in_network_order(made_study: tuple[StudyFolder, Columns], contents: Contents) -> None:
+    columns = made_study[1]
+    table = next(t for t in layer_table(contents) if t.name == "saliency")
     assert table.layers[0] == "down.0.0"
     assert table.layers[6] == "mid.0"
     wanted = values(columns, property="saliency", layer="mid.0", step=2, source="probe", metric="dice")
@@ -70,9 +71,15 @@ def test_layer_table_is_in_network_order(study: tuple[Path, Columns]) -> None:
     assert listing(table.layers) == "6 down, 1 mid, 9 up"
 
 
-def test_other_branches_are_not_mixed_in(study: tuple[Path, Columns], tmp_path: Path) -> None:
-    folder, columns = study
-    card = json.loads((folder / "probes/card.json").read_text(encoding="utf-8"))
+def read(path: Path, contents: Contents, *branches: str) -> Scores:
+    """The scores in a file, over the layers and steps of a study."""
+    return read_scores(path, contents.scores.layers, contents.scores.steps, branches)
+
+
+def test_other_branches_are_not_mixed_in(
+    made_study: tuple[StudyFolder, Columns], contents: Contents, tmp_path: Path
+) -> None:
+    columns = made_study[1]
     both = {name: [*column, *column] for name, column in columns.items()}
     count = len(columns["value"])
     both["branch"][count:] = ["unconditional" if branch else "" for branch in columns["branch"]]
@@ -80,43 +87,40 @@ def test_other_branches_are_not_mixed_in(study: tuple[Path, Columns], tmp_path: 
         9.0 if branch else value for branch, value in zip(columns["branch"], columns["value"], strict=True)
     ]
     write_table(tmp_path / "scores.parquet", make_table(SCORES, both), SCORES)
-    alone = read_scores(folder / "scores.parquet", card, "conditional")
-    mixed = read_scores(tmp_path / "scores.parquet", card, "conditional")
+    alone, mixed = contents.scores, read(tmp_path / "scores.parquet", contents, "conditional")
     assert alone.cubes.keys() == mixed.cubes.keys()
     at = ("shading", "pearson", "probe", "up.1.0", 2)
     order = [mixed.images.index(image) for image in alone.images]
     np.testing.assert_array_equal(mixed.at(*at)[order], alone.at(*at))
-    other = read_scores(tmp_path / "scores.parquet", card, "unconditional")
+    other = read(tmp_path / "scores.parquet", contents, "unconditional")
     assert (other.at(*at) == 9.0).all()
 
 
-def test_the_unconditional_branch_stands_beside(study: tuple[Path, Columns], tmp_path: Path) -> None:
-    folder, columns = study
-    card = json.loads((folder / "probes/card.json").read_text(encoding="utf-8"))
+def test_the_unconditional_branch_stands_beside(
+    made_study: tuple[StudyFolder, Columns], contents: Contents, tmp_path: Path
+) -> None:
+    columns = made_study[1]
     at = [i for i, branch in enumerate(columns["branch"]) if branch == "conditional"][::-1]
     both = {name: [*column, *(column[i] for i in at)] for name, column in columns.items()}
     count = len(columns["value"])
     both["branch"][count:] = ["unconditional"] * len(at)
     both["value"][count:] = [columns["value"][i] + 1 for i in at]
     write_table(tmp_path / "scores.parquet", make_table(SCORES, both), SCORES)
-    card["branches"] = ["conditional", "unconditional"]
-    found = read_scores(tmp_path / "scores.parquet", card, "conditional")
+    found = read(tmp_path / "scores.parquet", contents, "conditional", "unconditional")
     for name, metric, source in list(found.cubes):
         if source == "probe":
             beside = found.cubes[name, metric, "unconditional"]
             np.testing.assert_allclose(beside, found.cubes[name, metric, "probe"] + 1)
-    card["branches"] = ["conditional"]
-    alone = read_scores(folder / "scores.parquet", card, "conditional")
-    assert "unconditional" not in {source for *_, source in alone.cubes}
+    assert "unconditional" not in {source for *_, source in contents.scores.cubes}
 
 
-def test_properties_come_in_one_order(study: tuple[Path, Columns]) -> None:
-    assert [p.name for p in properties(read_study(study[0]))] == ["saliency", "depth", "shading"]
+def test_properties_come_in_one_order(contents: Contents) -> None:
+    assert [topic.name for topic in topics(contents)] == ["saliency", "depth", "shading"]
 
 
 def test_numbers_are_written_for_reading() -> None:
     assert number(-0.126) == "\u22120.13"
     assert number(-0.001) == "0.00"
     assert number(float("nan")) == "\u2014"
-    assert interval(Estimate(0.5, 0.1, -0.25, 0.75, 4)) == "\u22120.25 to 0.75"
-    assert interval(Estimate(0.5, np.nan, np.nan, np.nan, 1)) == ""
+    assert interval(Mean(0.5, 0.1, -0.25, 0.75, 4)) == "\u22120.25 to 0.75"
+    assert interval(Mean(0.5, np.nan, np.nan, np.nan, 1)) == ""

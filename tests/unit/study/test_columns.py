@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from underpainting.study.prompts import read_column
+from underpainting.study.request.prompts import read_column
 
 
 def test_a_column_more_of_csv_and_parquet(tmp_path: Path) -> None:

@@ -1,12 +1,21 @@
-"""Configs on disk, and what is said of bad ones."""
+"""Configs on disk, settings by name, and what is said of bad ones."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from underpainting.controls import controls, defaults
 from underpainting.errors import UnderpaintingError
-from underpainting.study.config import StudyConfig, changes, config_toml, parse_config, read_config
+from underpainting.study.request.config import (
+    StudyConfig,
+    by_section,
+    changes,
+    config_toml,
+    options,
+    parse_config,
+    read_config,
+)
 
 
 def test_a_config_reads_back_as_it_was_written(tmp_path: Path) -> None:
@@ -15,6 +24,7 @@ def test_a_config_reads_back_as_it_was_written(tmp_path: Path) -> None:
         "prompts": {"file": "p.csv", "limit": 9},
         "probes": {"strengths": [1e-5, 2]},
         "watch": {"layers": ["up.3.0"], "branches": ["conditional", "unconditional"]},
+        "controls": {"use": ["network", "decoder"], "share": 0.5},
     }
     config = parse_config(data, "here")
     (tmp_path / "study.toml").write_text(config_toml(config), encoding="utf-8")
@@ -32,6 +42,12 @@ def test_a_config_reads_back_as_it_was_written(tmp_path: Path) -> None:
         ({"split": {"fit": 0.5}}, r"add up to 1, not 0\.9 in \[split\]"),
         ({"model": {"dtype": "int8"}}, r"dtype = 'int8' in \[model\].*float16"),
         ({"probes": {"strengths": ["x"]}}, r"strengths = 'x' in \[probes\]"),
+        (
+            {"controls": {"use": ["latent"]}},
+            r"use = .*: no control 'latent'; did you mean 'latents'\?",
+        ),
+        ({"controls": {"use": ["zzz"]}}, r"no control 'zzz'; known are .*permuted-own"),
+        ({"controls": {"network": True}}, r"unknown key 'network' in \[controls\]; known are use, share"),
     ],
 )
 def test_bad_settings_are_named(data: dict[str, Any], message: str) -> None:
@@ -47,3 +63,39 @@ def test_broken_toml(tmp_path: Path) -> None:
 
 def test_changes_name_section_and_key() -> None:
     assert changes(StudyConfig(), parse_config({"split": {"seed": 3}}, "")) == ["[split] seed: 0 -> 3"]
+
+
+def test_controls_are_the_defaults_unless_named_and_each_is_used_once() -> None:
+    assert StudyConfig().controls.use == defaults() == parse_config({}, "").controls.use
+    assert parse_config({"controls": {"use": []}}, "").controls.use == ()
+    every = [*controls(), *controls()]
+    assert parse_config({"controls": {"use": every}}, "").controls.use == tuple(controls())
+
+
+def test_every_setting_has_one_name_a_default_and_a_description() -> None:
+    named = options()
+    settings = {(section, key) for section, values in StudyConfig().model_dump().items() for key in values}
+    assert {(option.section, option.key) for option in named.values()} == settings
+    assert len(named) == len(settings)  # no name stands for two
+    for name, option in named.items():
+        assert option.field.description and name.isidentifier()
+        default = getattr(getattr(StudyConfig(), option.section), option.key)
+        assert option.field.get_default(call_default_factory=True) == default
+    assert {"model", "prompts", "steps", "estimator", "labels", "controls"} <= {
+        name for name, option in named.items() if option.is_first
+    }
+    assert not named["strengths"].is_first and not named["seed"].is_first
+
+
+def test_settings_by_name_are_put_into_their_sections() -> None:
+    given = {"model": "mine", "steps": 3, "labels": "maps", "controls": ("latents",), "share": 0.5}
+    sections = by_section(given)
+    assert sections == {
+        "model": {"name": "mine", "steps": 3},
+        "labels": {"folder": "maps"},
+        "controls": {"use": ("latents",), "share": 0.5},
+    }
+    config = parse_config(sections, "")
+    assert (config.model.name, config.labels.folder, config.controls.use) == ("mine", "maps", ("latents",))
+    with pytest.raises(UnderpaintingError, match="no setting 'stesp'; did you mean 'steps'"):
+        by_section({"stesp": 3})

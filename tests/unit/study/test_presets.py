@@ -7,9 +7,9 @@ import pytest
 
 from underpainting.cli import main
 from underpainting.errors import UnderpaintingError
-from underpainting.study.config import parse_config, read_config
-from underpainting.study.presets import PRESETS, with_preset
-from underpainting.study.prompts import read_prompts
+from underpainting.study.request.config import parse_config, read_config
+from underpainting.study.request.presets import PRESETS, with_preset
+from underpainting.study.request.prompts import read_prompts
 
 
 def csv(path: Path, count: int, first: int = 0, name: str = "a thing, number") -> str:

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from underpainting.errors import UnderpaintingError
-from underpainting.study.prompts import PromptRow, about_seeds, read_prompts
+from underpainting.study.request.prompts import PromptRow, about_seeds, read_prompts
 
 
 def _file(folder: Path, text: str, encoding: str = "utf-8", name: str = "prompts.csv") -> str:

@@ -1,53 +1,80 @@
-"""What families share: one denoiser among the pipeline's parts, latents of diffusers' `AutoencoderKL`."""
+"""All that the rest of the package needs to know of a family, with what most families share."""
 
 import copy
 import inspect
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
 
 
-class LatentAdapter:
-    """What an adapter knows of the denoiser, of `pipe.vae`, and of guidance that stacks its branches.
+class Adapter(ABC):
+    """What is known of a family of pipelines; a subclass says what differs.
 
-    part: name of the denoiser among the pipeline's parts.
+    As it stands: one denoiser among the pipeline's parts, latents of diffusers' `AutoencoderKL`, guidance
+    that stacks its branches. part: name of the denoiser among the pipeline's parts. branches: in the order
+    in which guidance stacks them in the network's batch; one where there is no guidance of that kind.
     """
 
     part: str
     branches: tuple[str, ...] = ("unconditional", "conditional")
+
+    @abstractmethod
+    def accepts(self, pipe: Any) -> bool:
+        """Whether this very pipeline is of the family and can be called with nothing but prompts."""
+
+    @abstractmethod
+    def self_attention(self, denoiser: torch.nn.Module) -> dict[str, str]:
+        """Short name -> module path of every self-attention layer, in network order."""
+
+    @abstractmethod
+    def example_inputs(self, pipe: Any, size: tuple[int, int]) -> dict[str, Any] | None:
+        """Arguments of one denoiser call on the meta device, for one picture of `size` (h, w) pixels.
+
+        None where they are not known, and layers must be stated with grid and channels.
+        """
 
     def denoiser(self, pipe: Any) -> Any:
         """The network that is called at every step."""
         return getattr(pipe, self.part)
 
     def with_denoiser(self, pipe: Any, denoiser: torch.nn.Module) -> Any:
-        """The same pipeline, shallowly copied, with another denoiser."""
+        """A pipeline of the same parts but for that network: a shallow copy."""
         other = copy.copy(pipe)
         setattr(other, self.part, denoiser)
         return other
 
     def default_size(self, pipe: Any) -> tuple[int, int]:
-        """The denoiser's sample size times the autoencoder's factor."""
+        """Picture size (height, width) in pixels when none is asked for: the denoiser's sample size, times
+        the autoencoder's factor.
+        """
         size = self.denoiser(pipe).config.sample_size
         height, width = (size, size) if isinstance(size, int) else size
         return int(height * pipe.vae_scale_factor), int(width * pipe.vae_scale_factor)
 
     def guided(self, pipe: Any, guidance_scale: float) -> bool:
-        """Above 1, where there are two branches."""
+        """Whether the batch holds both branches at this guidance scale: above 1, where there are two."""
         return len(self.branches) == 2 and guidance_scale > 1
 
     def latents(self, pipe: Any, size: tuple[int, int]) -> tuple[int, int, int]:
-        """The denoiser's channels, at the picture's size over the autoencoder's factor."""
+        """Channels, height and width of the latents of a picture of `size` pixels: the denoiser's channels,
+        at the size over the autoencoder's factor.
+        """
         factor = pipe.vae_scale_factor
         return int(self.denoiser(pipe).config.in_channels), size[0] // factor, size[1] // factor
 
     def call_options(self, pipe: Any) -> dict[str, Any]:
-        """Pictures of the size asked for, where a pipeline would take the nearest that it was trained on."""
+        """What the pipeline's call needs beside what all families take.
+
+        Pictures are of the size asked for, where a pipeline would take the nearest that it was trained on.
+        """
         takes = inspect.signature(type(pipe).__call__).parameters
         return {"use_resolution_binning": False} if "use_resolution_binning" in takes else {}
 
     def encode(self, pipe: Any, pictures: torch.Tensor) -> torch.Tensor:
-        """The mean of the autoencoder's distribution."""
+        """Clean latents, scaled for the denoiser, of pictures [picture, 3, height, width] in 0..1: the mean
+        of the autoencoder's distribution.
+        """
         vae = pipe.vae
         given = (pictures * 2 - 1).to(pipe._execution_device, vae.dtype)
         mean = vae.encode(given).latent_dist.mean - (getattr(vae.config, "shift_factor", None) or 0)
@@ -55,14 +82,17 @@ class LatentAdapter:
         return latents
 
     def decoder_channels(self, pipe: Any) -> int | None:
-        """Those of the autoencoder's deepest block, where it attends."""
+        """Channels of the decoder's one self-attention layer, in its middle block; None where it has none."""
         attends = any(part is not None for part in pipe.vae.decoder.mid_block.attentions)
         return int(pipe.vae.config.block_out_channels[-1]) if attends else None
 
     def decoder_tokens(self, pipe: Any, latents: torch.Tensor) -> torch.Tensor:
-        """The output of `to_out.0` in the decoder's middle block, on the latents' own grid."""
+        """Output [picture, token, channel] of that layer's `to_out.0`, on the latents' own grid, for latents
+        as they come.
+        """
         vae = pipe.vae
-        given = latents.to(pipe._execution_device, vae.dtype) / vae.config.scaling_factor
+        weight = vae.decoder.conv_in.weight  # the search for the pipeline's own device would take as long
+        given = latents.to(weight.device, weight.dtype) / vae.config.scaling_factor
         if getattr(vae.config, "shift_factor", None):
             given = given + vae.config.shift_factor
         middle, seen = vae.decoder.mid_block, []
@@ -76,7 +106,7 @@ class LatentAdapter:
         return tokens.float()
 
     def decode(self, pipe: Any, latents: torch.Tensor) -> torch.Tensor:
-        """The autoencoder's picture, as the pipeline itself would return it."""
+        """Pictures [picture, 3, height, width] in 0..1, float32, as the pipeline itself would return them."""
         vae = pipe.vae
         scaled = latents.to(pipe._execution_device, vae.dtype) / vae.config.scaling_factor
         if getattr(vae.config, "shift_factor", None):

@@ -5,12 +5,13 @@ from typing import Any
 
 import torch
 
-from underpainting.diffusion.adapters.base import LatentAdapter
+from underpainting.diffusion.adapters.base import Adapter
+from underpainting.diffusion.adapters.registry import register_adapter
 
 _ATTENTION = re.compile(r"transformer_blocks\.(?P<block>\d+)\.attn1")
 
 
-class PixArtAdapter(LatentAdapter):
+class PixArtAdapter(Adapter):
     """Watched is `attn1` of every block, all on one grid: `block.0` to `block.27`."""
 
     part = "transformer"
@@ -42,3 +43,6 @@ class PixArtAdapter(LatentAdapter):
                 for name, shape in shapes.items()
             },
         }
+
+
+register_adapter("pixart", PixArtAdapter())

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from underpainting.diffusion.adapters.registry import register_adapter
 from underpainting.diffusion.adapters.unet import UNetAdapter
 
 
@@ -36,3 +37,6 @@ class SDXLAdapter(UNetAdapter):
         finally:
             if halved:
                 vae.to(torch.float16)
+
+
+register_adapter("stable diffusion xl", SDXLAdapter())

@@ -5,14 +5,14 @@ from typing import Any
 
 import torch
 
-from underpainting.diffusion.adapters.base import LatentAdapter
+from underpainting.diffusion.adapters.base import Adapter
 
 NEEDED = ("prompt", "generator", "num_inference_steps", "output_type")
 MORE = ("image", "mask_image", "control_image")
 """What a pipeline takes that does not make pictures of prompts alone."""
 
 
-class StatedAdapter(LatentAdapter):
+class StatedAdapter(Adapter):
     """A denoiser by the name of its part, and what diffusers' pipelines have in common.
 
     part: `unet` or `transformer`. branches: one where the pipeline takes no negative prompt.

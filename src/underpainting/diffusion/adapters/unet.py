@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 
-from underpainting.diffusion.adapters.base import LatentAdapter
+from underpainting.diffusion.adapters.base import Adapter
+from underpainting.diffusion.adapters.registry import register_adapter
 
 _ATTENTION = re.compile(
     r"(?P<part>down|mid|up)_blocks?(?:\.(?P<block>\d+))?\.attentions\.(?P<attention>\d+)"
@@ -14,7 +15,7 @@ _ATTENTION = re.compile(
 _PARTS = ("down", "mid", "up")
 
 
-class UNetAdapter(LatentAdapter):
+class UNetAdapter(Adapter):
     """Watched is `attn1` of every transformer block; its output is that of its `to_out.0`."""
 
     part = "unet"
@@ -52,3 +53,6 @@ class UNetAdapter(LatentAdapter):
                 (1, 77, pipe.unet.config.cross_attention_dim), device="meta"
             ),
         }
+
+
+register_adapter("stable diffusion", UNetAdapter())

@@ -1,23 +1,23 @@
 """Image classifiers of timm (Wightman 2019), from a folder or from where timm's weights are kept."""
 
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
-import torch
-
 from underpainting.errors import UnderpaintingError, reason
-from underpainting.observers.classifiers.network import NetworkClassifier, Prepare
-from underpainting.weights import READABLE, Checkpoint, TorchFile
+from underpainting.observers.network_classifier import NetworkClassifier, Prepare
+from underpainting.observers.registry import Device, ObserverEntry, register
+from underpainting.observers.saved import glance
+from underpainting.weights import READABLE, Checkpoint, TorchFile, Weights
+
+PREFIX = "timm:"
 
 
-def load_timm(
-    name: str, *, folder: Path | None = None, device: str | torch.device | None = None
-) -> NetworkClassifier:
-    """A pretrained timm model by name, or from a folder that timm saved for the hub.
+def load_timm(weights: Weights, device: Device = None) -> NetworkClassifier:
+    """A pretrained timm model, from where timm or the hub's cache keeps it, or from a folder that timm saved.
 
     Raises UnderpaintingError where timm, the weights or the names of its classes are missing.
     """
+    name = weights.name.removeprefix(PREFIX)
     try:
         import timm
         from timm.data import resolve_model_data_config
@@ -25,12 +25,13 @@ def load_timm(
         raise UnderpaintingError(
             f"classifier {name!r} needs timm: pip install 'underpainting[classifiers]'"
         ) from None
-    path = folder or timm_weights(name).require()
+    path = weights.require()
     try:
         if (path / "config.json").is_file():
             network = timm.create_model(f"local-dir:{path}", pretrained=True)
         else:  # timm itself keeps the weights alone
-            file = path if path.is_file() else next(of for of in path.iterdir() if of.suffix in READABLE)
+            inside = (file for file in path.iterdir() if file.suffix in READABLE)
+            file = path if path.is_file() else next(inside)
             network = timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": str(file)})
     except Exception as error:
         raise UnderpaintingError(f"classifier {name!r} cannot be loaded by timm: {reason(error)}") from None
@@ -48,7 +49,7 @@ def timm_weights(name: str) -> Checkpoint | TorchFile:
 
     Raises UnderpaintingError where timm has no weights of that name.
     """
-    called = f"timm:{name}"
+    called = f"{PREFIX}{name}"
     if name.startswith("hf-hub:"):
         return Checkpoint(called, name.removeprefix("hf-hub:"))
     try:
@@ -63,7 +64,7 @@ def timm_weights(name: str) -> Checkpoint | TorchFile:
         return Checkpoint(called, known.hf_hub_id, licence=known.license or "")
     if known is not None and known.url:
         return TorchFile(called, known.url, licence=known.license or "")
-    names = {of if "." in name else of.partition(".")[0] for of in list_pretrained()}
+    names = {tagged if "." in name else tagged.partition(".")[0] for tagged in list_pretrained()}
     near = get_close_matches(name, sorted(names), n=3, cutoff=0.4)
     raise UnderpaintingError(f"timm has no weights {name!r}; nearest are {', '.join(near) or 'none'}")
 
@@ -86,10 +87,27 @@ def _classes(network: Any, name: str) -> list[str]:
     config = network.pretrained_cfg
     if named := config.get("label_names"):
         described = config.get("label_descriptions") or {}
-        return [described.get(of, of) for of in named]
+        return [described.get(label, label) for label in named]
     if subset := infer_imagenet_subset(network):
         info = ImageNetInfo(subset)
         return [info.index_to_description(i) for i in range(info.num_classes())]
     raise UnderpaintingError(
         f"classifier {name!r} does not name its {network.num_classes} classes; give label_names in its config"
     )
+
+
+def weights_of_name(name: str) -> Weights | None:
+    """The weights of `timm:NAME`; None where a name is none of timm's."""
+    return timm_weights(name.removeprefix(PREFIX)) if name.startswith(PREFIX) else None
+
+
+register(
+    ObserverEntry(
+        f"{PREFIX}NAME",
+        "classifier",
+        gives="the classes of its config",
+        load=load_timm,
+        family=weights_of_name,
+        recognises=lambda folder: "pretrained_cfg" in glance(folder),
+    )
+)

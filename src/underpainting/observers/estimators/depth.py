@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,8 +10,10 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from underpainting.errors import UnderpaintingError
-from underpainting.observers.files import fingerprint
-from underpainting.weights import Checkpoint, loading
+from underpainting.observers.fingerprints import fingerprint
+from underpainting.observers.registry import Device, ObserverEntry, register
+from underpainting.observers.saved import glance, loading
+from underpainting.weights import Checkpoint, Weights
 
 MIDAS = Checkpoint("midas", "Intel/dpt-large", 1_370_000_000, "Apache-2.0")
 HYBRID = Checkpoint("midas-hybrid", "Intel/dpt-hybrid-midas", 490_000_000, "Apache-2.0")
@@ -41,25 +42,39 @@ class DepthEstimator:
         """`depth` [picture, height, width] of pictures [picture, 3, height, width] in 0..1."""
         levels = (pictures * 255).round().clamp(0, 255).to("cpu", torch.uint8)
         ready = self.processor(images=list(levels), return_tensors="pt")["pixel_values"]
-        found = self.network(ready.to(self.device, self.network.dtype)).predicted_depth.float()
-        resized = interpolate(found[:, None], pictures.shape[-2:], mode="bicubic", align_corners=False)
+        depth = self.network(ready.to(self.device, self.network.dtype)).predicted_depth.float()
+        resized = interpolate(depth[:, None], pictures.shape[-2:], mode="bicubic", align_corners=False)
         return {"depth": resized[:, 0]}
 
 
-def load_depth(source: Checkpoint | Path, *, device: str | torch.device | None = None) -> DepthEstimator:
+def load_depth(weights: Weights, device: Device = None) -> DepthEstimator:
     """A depth estimator from the hub's cache or from a folder that transformers saved. Nothing is fetched.
 
     Raises UnderpaintingError where the weights are missing, damaged or of another kind.
     """
     from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
-    with loading(source) as (name, folder):
+    with loading(weights) as folder:
         network, report = AutoModelForDepthEstimation.from_pretrained(
             folder, local_files_only=True, output_loading_info=True
         )
         processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
     if wrong := sorted([*report["missing_keys"], *(str(key) for key in report["mismatched_keys"])]):
         raise UnderpaintingError(
-            f"estimator {name!r} in {folder} lacks {len(wrong)} weights, {wrong[0]} first; fetch it again"
+            f"estimator {weights.name!r} in {folder} lacks {len(wrong)} weights, {wrong[0]} first; "
+            "fetch it again"
         )
-    return DepthEstimator(network, processor, name=name, device=device)
+    return DepthEstimator(network, processor, name=weights.name, device=device)
+
+
+for _checkpoint in (MIDAS, HYBRID, ANYTHING):
+    register(
+        ObserverEntry(
+            _checkpoint.name,
+            "estimator",
+            gives="depth",
+            load=load_depth,
+            weights=_checkpoint,
+            recognises=lambda folder: "model_type" in glance(folder),
+        )
+    )

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-from underpainting.observers.files import fingerprint, joined
-from underpainting.weights import TorchFile, lacking
+from underpainting.observers.fingerprints import fingerprint, joined
+from underpainting.observers.registry import Device, ObserverEntry, register
+from underpainting.weights import TorchFile, Weights, lacking
 
 PAPER = TorchFile(
     "intrinsic",
@@ -42,13 +43,13 @@ class IntrinsicEstimator:
         return {"shading": torch.stack([self._shading(picture) for picture in pictures])}
 
     def _shading(self, picture: Tensor) -> Tensor:
-        found = self._pipeline.run_gray_pipeline(
+        maps = self._pipeline.run_gray_pipeline(
             self._models,
             picture.permute(1, 2, 0).cpu().float().numpy(),
             maintain_size=True,
             device=self._device,
         )
-        inverse = torch.from_numpy(found["gry_shd"]).float().clamp(DARKEST, 1)
+        inverse = torch.from_numpy(maps["gry_shd"]).float().clamp(DARKEST, 1)
         return 1 / inverse - 1
 
 
@@ -74,7 +75,7 @@ def _code_from_here() -> Iterator[None]:
         hub.load = load
 
 
-def load_intrinsic(*, device: str | torch.device | None = None) -> IntrinsicEstimator:
+def load_intrinsic(weights: Weights, device: Device = None) -> IntrinsicEstimator:
     """The weights of the paper, where torch keeps those of its hub. Nothing is fetched.
 
     Raises UnderpaintingError where the package, the weights or the code of a network are missing.
@@ -84,9 +85,12 @@ def load_intrinsic(*, device: str | torch.device | None = None) -> IntrinsicEsti
         pipeline = import_module("intrinsic.pipeline")
     except ImportError:
         raise UnderpaintingError(
-            f"estimator 'intrinsic' needs its package ({PAPER.licence}): `{PACKAGE}`"
+            f"estimator {weights.name!r} needs its package ({weights.licence}): `{PACKAGE}`"
         ) from None
-    PAPER.require()
+    weights.require()
     with _code_from_here():
         models = pipeline.load_models("paper_weights", stage=1, device=target)
     return IntrinsicEstimator(pipeline, models, target)
+
+
+register(ObserverEntry(PAPER.name, "estimator", gives="shading", load=load_intrinsic, weights=PAPER))

@@ -6,15 +6,16 @@ It was trained from Stable Diffusion 2, so its labels are not independent of a S
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-from underpainting.observers.files import fingerprint, joined
-from underpainting.weights import Checkpoint, loading, read_pipeline
+from underpainting.observers.fingerprints import fingerprint, joined
+from underpainting.observers.registry import Device, ObserverEntry, register
+from underpainting.observers.saved import loading
+from underpainting.weights import Checkpoint, Weights, read_pipeline
 
 DEPTH = Checkpoint("marigold-depth", "prs-eth/marigold-depth-v1-1", 2_600_000_000, "OpenRAIL++")
 LIGHTING = Checkpoint("marigold-lighting", "prs-eth/marigold-iid-lighting-v1-1", 2_600_000_000, "OpenRAIL++")
@@ -51,25 +52,36 @@ class MarigoldEstimator:
     def __call__(self, pictures: Tensor) -> Mapping[str, Tensor]:
         """The map [picture, height, width] of pictures [picture, 3, height, width] in 0..1."""
         count = len(pictures)
-        found = self.pipe(
+        maps = self.pipe(
             image=pictures.to(self.pipe.dtype),
             batch_size=count,
             generator=[torch.Generator("cpu").manual_seed(SEED) for _ in range(count)],
             output_type="pt",
         ).prediction.float()
         if self.properties == ("depth",):
-            return {"depth": 1 - found[:, 0]}
-        by_target = found.reshape(count, len(self._targets), *found.shape[1:])
+            return {"depth": 1 - maps[:, 0]}
+        by_target = maps.reshape(count, len(self._targets), *maps.shape[1:])
         return {"shading": by_target[:, self._targets.index("shading")].mean(1)}
 
 
-def load_marigold(
-    source: Checkpoint | Path, *, device: str | torch.device | None = None
-) -> MarigoldEstimator:
+def load_marigold(weights: Weights, device: Device = None) -> MarigoldEstimator:
     """Marigold from the hub's cache or from a folder that diffusers saved. Nothing is fetched.
 
     Raises UnderpaintingError where the weights are missing, damaged or of another kind.
     """
-    with loading(source) as (name, folder):
+    with loading(weights) as folder:
         pipe = read_pipeline(folder)
-    return MarigoldEstimator(pipe, name=name, device=device)
+    return MarigoldEstimator(pipe, name=weights.name, device=device)
+
+
+for _checkpoint, _property in ((DEPTH, "depth"), (LIGHTING, "shading")):
+    register(
+        ObserverEntry(
+            _checkpoint.name,
+            "estimator",
+            gives=_property,
+            load=load_marigold,
+            weights=_checkpoint,
+            recognises=lambda folder: (folder / "model_index.json").is_file(),
+        )
+    )

@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from underpainting.errors import UnderpaintingError
-from underpainting.observers.files import fingerprint
-from underpainting.weights import TorchFile
+from underpainting.observers.fingerprints import fingerprint
+from underpainting.observers.registry import Device, ObserverEntry, register
+from underpainting.weights import TorchFile, Weights
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 RADIUS = 16  # of the low frequencies that are taken away
@@ -80,7 +81,7 @@ class TracerEstimator:
     def __call__(self, pictures: Tensor) -> Mapping[str, Tensor]:
         """`saliency` [picture, height, width], 0 or 1, of pictures [picture, 3, height, width] in 0..1."""
         dtype = next(self.network.parameters()).dtype
-        mean, std = (torch.tensor(of)[:, None, None] for of in (MEAN, STD))
+        mean, std = (torch.tensor(channels)[:, None, None] for channels in (MEAN, STD))
         side = (self.layout.side, self.layout.side)
         seen = interpolate(pictures.float().cpu(), side, mode="bilinear", align_corners=False)
         maps = self.network(((seen - mean) / std).to(self.device, dtype)).float()
@@ -88,30 +89,27 @@ class TracerEstimator:
         return {"saliency": ((whole * 255).to(torch.uint8) > 0).float()}
 
 
-def load_tracer(
-    layout: Layout, checkpoint: Path | None = None, *, device: str | torch.device | None = None
-) -> TracerEstimator:
-    """TRACER of a layout, from a checkpoint or from where torch keeps it. Nothing is fetched.
+def load_tracer(layout: Layout, weights: Weights, device: Device = None) -> TracerEstimator:
+    """TRACER of a layout, from a checkpoint of it. Nothing is fetched.
 
     Raises UnderpaintingError where carvekit or the checkpoint is missing, or that is of another layout.
     """
-    weights = layout.weights
-    path = weights.require(checkpoint)
+    path = weights.require()
     try:
         state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-        named = {_renamed(name): of for name, of in state.items()}
+        named = {_renamed(name): weight for name, weight in state.items()}
     except (OSError, RuntimeError, EOFError, AttributeError, pickle.UnpicklingError) as error:
         raise UnderpaintingError(
             f"{path} holds no weights that can be read ({type(error).__name__})"
         ) from None
     if not layout.edges:  # carvekit's own checkpoint has what carvekit does not use
-        named = {name: of for name, of in named.items() if EDGES not in name}
+        named = {name: weight for name, weight in named.items() if EDGES not in name}
     network = build(layout)
     mine = network.state_dict()
     if wrong := sorted(mine.keys() ^ named.keys()) or [k for k in mine if mine[k].shape != named[k].shape]:
         raise UnderpaintingError(
             f"{path} is not of {layout.name!r}: {len(wrong)} weights differ, {wrong[0]} first; fetch it "
-            f"again by `{weights.command}`"
+            f"again by `{layout.weights.command}`"
         )
     network.load_state_dict(named)
     return TracerEstimator(network, layout, device)
@@ -212,3 +210,15 @@ def _same_random_state() -> Iterator[None]:
             yield
     finally:
         random.setstate(before)
+
+
+for _layout in (TE5, TE7):
+    register(
+        ObserverEntry(
+            _layout.name,
+            "estimator",
+            gives="saliency",
+            load=partial(load_tracer, _layout),
+            weights=_layout.weights,
+        )
+    )

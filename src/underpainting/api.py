@@ -1,0 +1,241 @@
+"""A study from Python: made, run, read, acted on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from underpainting import markup, workflow
+from underpainting.diffusion import Model
+from underpainting.intervention.act import seeing_painter
+from underpainting.intervention.painter import Painter
+from underpainting.intervention.result import Intervention, intervention
+from underpainting.observers.estimators import Estimator
+from underpainting.progress import Progress
+from underpainting.records import CLASSIFICATION, EMERGENCE, LEADS, PROMPTS, SCORES
+from underpainting.screen import drawn_progress
+from underpainting.study.environment import own_model
+from underpainting.study.request.brought import kept_labels
+from underpainting.study.request.config import StudyConfig, by_section, parse_config
+from underpainting.study.request.given import given_rows, named
+from underpainting.study.request.presets import with_preset
+from underpainting.study.results import results
+from underpainting.study.run import MAX_SET_ASIDE
+from underpainting.study.study import StudyFolder, check_free, open_study
+from underpainting.vocabulary import METRICS
+
+
+@dataclass(frozen=True)
+class Study(StudyFolder):
+    """A study, made by `Study.create` or opened by `Study.open`.
+
+        study = underpainting.Study.create("study", prompts="prompts.csv", model=pipe)
+        study.run()
+        study.results()
+
+    What it gives are tables (DataFrames, their columns as in `docs/study.md`), `labels(property)`, `probes`,
+    `report`, and pictures that `intervene` changes. Mistakes raise UnderpaintingError with the line that the
+    command line would print.
+    """
+
+    @classmethod
+    def create(
+        cls,
+        folder: str | Path,
+        *,
+        prompts: Any,
+        test_prompts: Any = None,
+        model: Any = None,
+        estimator: str | Estimator | None = None,
+        labels: str | Path | Mapping[str, Any] | None = None,
+        preset: str | None = None,
+        **settings: Any,
+    ) -> Study:
+        """Make a study in a new folder.
+
+        prompts: a file with columns prompt,seed; a list of (prompt, seed), or of prompts, which are given the
+        seeds 0, 1, ...; or a DataFrame of such columns. test_prompts: the same, of the pictures that test.
+        model: a name or folder, a diffusers pipeline, or a `Model`; a pipeline stays as it is. estimator: a
+        name, or an `Estimator`. labels: maps of one's own in its place, a folder FOLDER/PROPERTY/IMAGE.png or
+        .npy, or arrays [height, width] by property, and by image or in the order of the pictures, which are
+        kept in the study's folder. preset: `chen2023`, say. settings: any setting of a study by its name as
+        an option of `underpainting init` or as in `study.toml`, such as steps=10 or layers=["up.3.0"].
+
+        Raises UnderpaintingError where a setting, a row or a map is none, or the folder is taken.
+        """
+        home, own = Path(folder), own_model(model)
+        observer = None if isinstance(estimator, str | None) else estimator
+        given = {
+            **({} if own is None else _about(own)),
+            "prompts": named(prompts),
+            "test_prompts": None if test_prompts is None else named(test_prompts),
+            "model": model if own is None else own.name,
+            "estimator": estimator if observer is None else observer.name,
+            "labels": home / "labels" if isinstance(labels, Mapping) else labels,
+            **settings,
+        }
+        config = _config(given, preset)
+        check_free(home)
+        rows = given_rows(prompts, config.prompts.limit)
+        tests = [] if test_prompts is None else given_rows(test_prompts, config.prompts.limit, after=rows)
+        objects: dict[str, Any] = {"rows": rows, "test_rows": tests, "model": own}
+        if isinstance(labels, Mapping):
+            with kept_labels(home / "labels", labels, [row.image for row in (*rows, *tests)]) as brought:
+                workflow.init(home, config, **objects, labeller=brought)
+        else:
+            workflow.init(home, config, **objects, labeller=observer)
+        return cls.open(home, model=own, estimator=observer)
+
+    @classmethod
+    def open(cls, folder: str | Path, *, model: Any = None, estimator: Estimator | None = None) -> Study:
+        """Open a study. model, estimator: objects to work with, in place of loading those that it names.
+
+        Raises UnderpaintingError where there is no study, or a file of it is damaged.
+        """
+        opened = open_study(Path(folder))
+        parts = opened.folder, opened.config, opened.rows, opened.splits
+        return cls(*parts, model=own_model(model), estimator=estimator)
+
+    def run(
+        self,
+        *,
+        workers: int = 1,
+        max_set_aside: float = MAX_SET_ASIDE,
+        progress: bool | Progress = True,
+    ) -> Study:
+        """Run the study, or go on with it from its last whole shard; returns it.
+
+        workers: processes that make pictures. max_set_aside: share of the pictures that may be set aside as
+        unsound. progress: whether to show it, or what is told of it. Errors are those of `run_study`.
+        """
+        with _shown(progress) as shown:
+            workflow.run(self, progress=shown, workers=workers, max_set_aside=max_set_aside)
+        return self
+
+    def results(self) -> pd.DataFrame:
+        """The last step's mean scores at the best layers: a row a property and metric, a column a source."""
+        rows = [asdict(result) for result in results(self)]
+        return pd.DataFrame([row | row.pop("scores") for row in rows])
+
+    def pictures(self) -> pd.DataFrame:
+        """Every picture's image, prompt, seed and split."""
+        return self._frame(self.prompts_file, PROMPTS)
+
+    def scores(self, split: str = "test") -> pd.DataFrame:
+        """Every score of the test pictures, or of the `calibrate` ones."""
+        return self._frame({"test": self.scores_file, "calibrate": self.calibrate_file}[split], SCORES)
+
+    def emergence(self) -> pd.DataFrame:
+        """From which step each property is there, by layer and source, with intervals."""
+        return self._frame(self.emergence_file, EMERGENCE)
+
+    def leads(self) -> pd.DataFrame:
+        """By how many steps the probe is ahead of each rival."""
+        return self._frame(self.leads_file, LEADS)
+
+    def classifications(self) -> pd.DataFrame:
+        """What the classifier saw in every test picture, step by step."""
+        return self._frame(self.classification_file, CLASSIFICATION)
+
+    @property
+    def report(self) -> Path:
+        """The report's page, written if it is not there. Raises UnderpaintingError as `workflow.report`."""
+        if not self.report_file.is_file():
+            workflow.report(self)
+        return self.report_file
+
+    def intervene(
+        self,
+        prompt: str,
+        seed: int = 0,
+        *,
+        move: tuple[float, float] = (0.0, 0.0),
+        scale: float = 1.0,
+        rotate: float = 0.0,
+        mirror: bool = False,
+        mask: Any = None,
+        nearer: float = 0.0,
+        relight: bool = False,
+        edit: str | Mapping[str, Any] | None = None,
+        progress: bool | Progress = True,
+    ) -> Intervention:
+        """Make a picture as it is, and with activations changed so that it follows a target; keep nothing.
+
+        move: how far the object goes right and down, in shares of the picture. scale, rotate (degrees,
+        clockwise), mirror: about its middle. mask: a picture file, or an array [height, width], of what the
+        object is to be. nearer: standard deviations of the picture's depth. relight: the light from the other
+        side. edit: its kind, or settings of an edit (`kind`, `strength`, `first`, `last`, `layers`,
+        `branches`); else the one that the study's experiment chose.
+
+        Raises UnderpaintingError where there is no target, or the study has no probes of it.
+        """
+        right, down = move
+        asked = {
+            "prompt": prompt,
+            "seed": seed,
+            "right": right,
+            "down": down,
+            "scale": scale,
+            "angle": rotate,
+        }
+        asked |= {"mirrored": mirror, "nearer": nearer, "relit": relight}
+        settings = {"kind": edit} if isinstance(edit, str) else edit or {}
+        with _shown(progress) as shown:
+            return intervention(self._painter, asked, settings, mask, shown)
+
+    def _repr_html_(self) -> str:
+        splits = ", ".join(f"{count} {split}" for split, count in self.images.items())
+        model = self.config.model
+        caption = f"{self.folder}: {len(self.rows)} pictures ({splits}) of {model.name}, {model.steps} steps"
+        if not self.is_done:
+            made = sum(self.is_whole(shard) for shard in self.shards)
+            return markup.table(["shards made", "of"], [[made, len(self.shards)]], caption)
+        main = {(name, best.metric) for name, best in self.probes.best.items()}
+        rows = [
+            [row.property, row.layer, METRICS[row.metric], row.scores["probe"], row.scores.get("ceiling")]
+            for row in results(self)
+            if (row.property, row.metric) in main
+        ]
+        return markup.table(["property", "best layer", "metric", "score", "ceiling"], rows, caption)
+
+    @cached_property
+    def _painter(self) -> Painter:
+        """The study's model, probes and totals, loaded once."""
+        return seeing_painter(self)
+
+    def _frame(self, path: Path, schema: pa.Schema) -> pd.DataFrame:
+        frame: pd.DataFrame = self.table(path, schema).to_pandas()
+        return frame
+
+
+def _config(given: Mapping[str, Any], preset: str | None) -> StudyConfig:
+    """A config of settings by their names as options; None is left out."""
+    plain = {name: _plain(value) for name, value in given.items() if value is not None}
+    return parse_config(with_preset(preset, by_section(plain)), "settings")
+
+
+def _plain(value: Any) -> Any:
+    """A setting as a file could hold it."""
+    if isinstance(value, str) or not isinstance(value, Path | Sequence):
+        return value
+    return str(value) if isinstance(value, Path) else list(value)
+
+
+def _about(model: Model) -> dict[str, Any]:
+    """What a config says of a loaded model's weights: their type, and where they are."""
+    weights = next(iter(model.adapter.denoiser(model.pipe).parameters()))
+    return {"dtype": str(weights.dtype).removeprefix("torch."), "device": str(weights.device)}
+
+
+@contextmanager
+def _shown(progress: bool | Progress) -> Iterator[Progress]:
+    told = progress if isinstance(progress, Progress) else Progress()
+    with drawn_progress() if progress is True else nullcontext(told) as shown:
+        yield shown

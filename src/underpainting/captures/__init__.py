@@ -1,0 +1,1 @@
+"""Activations on disk: written, and read again."""

@@ -1,0 +1,67 @@
+"""What `underpainting intervene` prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from underpainting.cli._screen import as_json, table
+from underpainting.intervention.act import Batch
+from underpainting.intervention.picture import Intervened, measure
+
+
+def show_one(made: Intervened, home: Path, json: bool) -> None:
+    """Print how one picture agrees with its target, unedited and edited."""
+    if json:
+        as_json({"folder": str(home), **_about(made)})
+        return
+    agree = {name: made.scores[name, "target"] for name in made.edit.properties}
+    rows: list[list[object]] = [
+        [f"{name}, {measure(name)} with the target", *of] for name, of in agree.items()
+    ]
+    if made.before.seen is not None:
+        rows.append(["class", made.before.seen, made.after.seen])
+    table(["", "unedited", "edited"], rows)
+    for sentence in made.advice:
+        typer.echo(sentence)
+    typer.echo(f"done: {home / 'strip.png'}")
+
+
+def show_batch(batch: Batch, json: bool) -> None:
+    """Print the same of many, a table a property."""
+    if json:
+        pictures = {image: _about(made) for image, made in batch.made.items()}
+        as_json({"folder": str(batch.folder), "pictures": pictures, "left_out": batch.left_out})
+        return
+    for name in dict.fromkeys(name for made in batch.made.values() for name in made.edit.properties):
+        rows = [
+            [
+                image,
+                *made.scores[name, "target"],
+                made.before.seen,
+                made.after.seen,
+                _said(made.followed[name]),
+            ]
+            for image, made in batch.made.items()
+            if name in made.edit.properties
+        ]
+        columns = ["picture", "unedited", "edited", "class", "class edited", "followed"]
+        typer.echo(f"{name}, {measure(name)} with the target")
+        table(columns, rows)
+    followed = sum(all(made.followed.values()) for made in batch.made.values())
+    left = f"; {len(batch.left_out)} left out" if batch.left_out else ""
+    typer.echo(f"{followed} of {len(batch.made)} pictures follow their target{left}")
+    typer.echo(f"done: {batch.folder}")
+
+
+def _about(made: Intervened) -> dict[str, Any]:
+    scores = {" ".join(filter(None, key)): pair for key, pair in made.scores.items()}
+    both = {name: {"unedited": old, "edited": edited} for name, (old, edited) in scores.items()}
+    seen = {"unedited": made.before.seen, "edited": made.after.seen}
+    return {"scores": both, "class": seen, "followed": made.followed, "advice": made.advice}
+
+
+def _said(yes: bool) -> str:
+    return "yes" if yes else "no"

@@ -1,0 +1,77 @@
+"""Network evaluations of a run, and the steps that they make up."""
+
+from functools import cached_property
+from typing import Any
+
+from underpainting.diffusion.schedulers import SCHEDULERS
+from underpainting.errors import UnderpaintingError
+
+
+class Evaluations:
+    """Where a run is: how many evaluations are done, and what the one that is going on is.
+
+    done: evaluations that are done, which is the number of the present one, from 0.
+    """
+
+    def __init__(self, scheduler: Any, steps: int) -> None:
+        """Nothing is read off the scheduler before it has been given its timesteps."""
+        self.done = 0
+        self._scheduler = scheduler
+        self._asked = steps
+
+    @cached_property
+    def _steps(self) -> list[int]:
+        return steps_of_evaluations(self._scheduler, self._asked)
+
+    @cached_property
+    def _timesteps(self) -> list[float]:
+        return [float(timestep) for timestep in self._scheduler.timesteps.tolist()]
+
+    @property
+    def step(self) -> int:
+        """The present evaluation's step, from 1."""
+        return self._steps[self.done]
+
+    @property
+    def timestep(self) -> float:
+        """The present evaluation's timestep, as given to the network."""
+        return self._timesteps[self.done]
+
+    @property
+    def first(self) -> bool:
+        """Whether the present evaluation is its step's first, which is what is recorded of a step."""
+        return self.done == 0 or self._steps[self.done - 1] != self.step
+
+    @property
+    def last(self) -> bool:
+        """Whether the present evaluation is its step's last."""
+        return self.done + 1 == len(self._steps) or self._steps[self.done + 1] != self.step
+
+    @property
+    def over(self) -> bool:
+        """Whether all evaluations are done."""
+        return self.done == len(self._steps)
+
+
+def steps_of_evaluations(scheduler: Any, steps: int) -> list[int]:
+    """The step, from 1, of each network evaluation, for a scheduler that has been given `steps` steps.
+
+    One evaluation a step for most; Heun spends two on all steps but the last, PNDM's linear multistep two on
+    the first, its Runge-Kutta start four on each of three. Raises UnderpaintingError if the counts fit none
+    of these.
+    """
+    count = len(scheduler.timesteps)
+    if type(scheduler).__name__ == "PNDMScheduler":
+        runge_kutta = len(scheduler.prk_timesteps)
+        if runge_kutta:
+            first = [i // 4 + 1 for i in range(runge_kutta)]
+            return first + [first[-1] + 1 + i for i in range(count - runge_kutta)]
+        return [max(1, i) for i in range(count)]
+    if count == steps:
+        return list(range(1, steps + 1))
+    if count == 2 * steps - 1:
+        return [i // 2 + 1 for i in range(count)]
+    raise UnderpaintingError(
+        f"{type(scheduler).__name__} makes {count} network evaluations of {steps} steps, an unknown pattern: "
+        f"use another number of steps or one of {', '.join(SCHEDULERS)}"
+    )

@@ -1,0 +1,88 @@
+"""Looking on at a pipeline's own loop from its one seam: the scheduler's `step`, wrapped on the instance."""
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from underpainting.diffusion.clean import noise_level, predicted_clean
+from underpainting.diffusion.evaluations import Evaluations
+from underpainting.diffusion.layer_hooks import LayerHooks
+from underpainting.diffusion.watching import StepRecord, Watching
+
+
+class Stopped(Exception):
+    """Leaves the pipeline's loop early, with the latents after the last step."""
+
+    def __init__(self, latents: torch.Tensor) -> None:
+        """Keep the latents [picture, channel, h, w]."""
+        super().__init__()
+        self.latents = latents
+
+
+class StepHook:
+    """Checks every network evaluation, records each step at its first, and stops where it is asked to."""
+
+    def __init__(self, watching: Watching, evaluations: Evaluations, hooks: LayerHooks) -> None:
+        """Keep what to do; nothing is wrapped before `on`."""
+        self._watching = watching
+        self._evaluations = evaluations
+        self._hooks = hooks
+
+    @contextmanager
+    def on(self, scheduler: Any) -> Iterator[None]:
+        """Wrap the scheduler's step; the wrapper is taken off at the end, whatever happens."""
+        original, before = scheduler.step, scheduler.__dict__.get("step")
+
+        @functools.wraps(original)  # pipelines read the arguments that a step takes off its signature
+        def step(model_output: Any, timestep: Any, sample: Any, *args: Any, **kwargs: Any) -> Any:
+            go_on = functools.partial(original, model_output, timestep, sample, *args, **kwargs)
+            return self._stepping(scheduler, model_output, sample, go_on)
+
+        scheduler.step = step
+        try:
+            yield
+        finally:
+            if before is None:
+                del scheduler.__dict__["step"]
+            else:
+                scheduler.step = before
+
+    def _stepping(
+        self,
+        scheduler: Any,
+        network_output: torch.Tensor,
+        latents: torch.Tensor,
+        go_on: Callable[[], Any],
+    ) -> Any:
+        """Check, record, let the scheduler step, stop."""
+        present, watching = self._evaluations, self._watching
+        self._hooks.check()
+        if watching.on_step is not None and present.first:
+            watching.on_step(self._record(scheduler, network_output, latents))
+        self._hooks.outputs.clear()
+        ends = present.last and present.step == watching.stop_after
+        stepped = go_on()
+        present.done += 1
+        if ends:
+            raise Stopped(stepped[0])
+        if watching.still is not None and not present.over:
+            level = noise_level(scheduler, present.timestep)
+            return (watching.still.at(level).to(latents),)
+        return stepped
+
+    def _record(self, scheduler: Any, network_output: torch.Tensor, latents: torch.Tensor) -> StepRecord:
+        level = noise_level(scheduler, self._evaluations.timestep)
+        return StepRecord(
+            step=self._evaluations.step,
+            evaluation=self._evaluations.done,
+            timestep=self._evaluations.timestep,
+            sigma=level.sigma,
+            scale=level.scale,
+            latents=latents,
+            network_output=network_output,
+            predicted_clean=predicted_clean(level, latents, network_output),
+            activations=self._hooks.activations(),
+        )

@@ -1,0 +1,75 @@
+"""What is to be seen, changed and stopped while pictures are made, and what is seen of a step."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from underpainting.diffusion.layers import Layer
+from underpainting.diffusion.still import Still
+from underpainting.errors import UnderpaintingError
+
+ActivationEdit = Callable[[str, int, torch.Tensor], torch.Tensor]
+"""From a layer's name, the step and its activations [row, token, channel] to those that the network goes on
+with."""
+
+
+@dataclass(frozen=True, eq=False)
+class StepRecord:
+    """One step at its first network evaluation, seen just before the scheduler steps.
+
+    step: denoising step, from 1. evaluation: network evaluation in the whole run, from 0 (PNDM and Heun spend
+    more than one on a step; only the first of each is recorded).
+    timestep: as given to the network.
+    sigma: noise over signal, sqrt((1 - abar) / abar), or the flow's sigma in 0..1.
+    scale: standard deviation that the latents have at this level where clean ones have 1.
+    latents [picture, channel, h, w]: before the step. network_output: same shape, after guidance.
+    predicted_clean: same shape, float32, not clipped: the clean latents this evaluation points to.
+    activations: layer name -> branch -> [picture, token, channel], detached, on the model's device, after
+    any edit. They are views: a kept record keeps the whole layer's output alive. A twin's layers stand under
+    its name and theirs, such as `permuted.up.3.0`.
+    """
+
+    step: int
+    evaluation: int
+    timestep: float
+    sigma: float
+    scale: float
+    latents: torch.Tensor
+    network_output: torch.Tensor
+    predicted_clean: torch.Tensor
+    activations: dict[str, dict[str, torch.Tensor]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watching:
+    """A request to look on at a denoising; see `Model.denoise`, whose options most of it is.
+
+    layers: as `Model.resolve` takes them. twins: networks of the denoiser's shape, by name, that are shown
+    all that it is shown, as controls (see `underpainting.diffusion.twins.twin_of`); what they say is only
+    watched, at the same layers. still: pictures whose own latents each step sees at its level, whatever the
+    network says.
+    """
+
+    layers: Sequence[str | Layer] = ()
+    branches: Sequence[str] = ("conditional",)
+    on_step: Callable[[StepRecord], None] | None = None
+    edit: ActivationEdit | None = None
+    stop_after: int | None = None
+    twins: Mapping[str, torch.nn.Module] = field(default_factory=dict)
+    still: Still | None = None
+
+    def check(self, steps: int, guided: bool) -> None:
+        """Raise UnderpaintingError for what a run of so many steps, guided or not, cannot meet."""
+        if self.stop_after is not None and not 1 <= self.stop_after <= steps:
+            raise UnderpaintingError(f"stop_after is {self.stop_after}: give a step from 1 to {steps}")
+        unknown = [branch for branch in self.branches if branch not in ("conditional", "unconditional")]
+        if unknown:
+            raise UnderpaintingError(f"unknown branch {unknown[0]}: use conditional or unconditional")
+        if "unconditional" in self.branches and not guided:
+            raise UnderpaintingError(
+                "branch unconditional does not exist without guidance: raise guidance_scale above 1 or watch "
+                "conditional"
+            )
+        if self.edit is not None and not self.layers:
+            raise UnderpaintingError("edit has no layers to act on: name them in watch")

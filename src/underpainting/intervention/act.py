@@ -1,0 +1,250 @@
+"""Acting on pictures: one, the same again, many beside their controls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from underpainting.errors import UnderpaintingError, UnsoundPictures
+from underpainting.findings.interventions import Done, interventions
+from underpainting.intervention.conditions import controls, variations
+from underpainting.intervention.drawing import SHEET, Shown, contact_sheet, intervention_strip
+from underpainting.intervention.edit import make_edit
+from underpainting.intervention.experiment import (
+    choose_edit,
+    distances,
+    keep_examples,
+    run_experiment,
+)
+from underpainting.intervention.kept import (
+    Replayed,
+    keep,
+    name_of,
+    paint_again,
+    read_kept,
+    read_own,
+    request,
+    require_free,
+)
+from underpainting.intervention.many import Wanted, batch_table, read_wanted, wanted
+from underpainting.intervention.masks import fit_mask
+from underpainting.intervention.painter import Painter, check_edit, set_up
+from underpainting.intervention.picture import Intervened, NoTarget, measure, paint_intervened
+from underpainting.observers.classifiers import load_classifier
+from underpainting.progress import Progress
+from underpainting.records import (
+    BATCH,
+    INTERVENTIONS,
+    read_table,
+    sealing,
+    write_bytes,
+    write_json,
+    write_table,
+)
+from underpainting.study.environment import choose_device, reload
+from underpainting.study.study import StudyFolder
+from underpainting.vocabulary import OBJECT
+
+STILL_LIFE = "stilllife"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What came of a batch: its folder, interventions by picture, and why others could not be made."""
+
+    folder: Path
+    made: Mapping[str, Intervened]
+    left_out: Mapping[str, str]
+
+
+def intervene(
+    study: StudyFolder,
+    asked: Mapping[str, Any],
+    edit: Mapping[str, Any] | None = None,
+    *,
+    mask: Path | None = None,
+    out: Path | None = None,
+    progress: Progress | None = None,
+) -> tuple[Intervened, Path]:
+    """Paint one picture as it is and with edited activations; give what came of it, and the folder it is in.
+
+    asked: settings of `Asked`. edit: those of an edit that are given; see `picture.edit_of`. mask: a
+    picture file of what the object is to be. out: the folder to make; by default one in the study's
+    `interventions` that is named by what is asked.
+
+    Raises UnderpaintingError, before anything is loaded, where there is no target, a setting or the mask is
+    none, the study has no probes of it, or the folder is taken; later where the picture has no object.
+    """
+    want = wanted(study, asked, edit or {}, mask)
+    check_edit(study, study.probes, want.edit)
+    home = out or study.interventions_folder / name_of(request(want.asked, want.edit, want.drawn))
+    require_free(home)
+    progress = progress or Progress()
+    progress.start(2, 0)
+    made = paint(seeing_painter(study), want, progress, progress.phase)
+    keep(made, study, strip(made), home)
+    return made, home
+
+
+def intervene_many(
+    study: StudyFolder,
+    prompts: str,
+    asked: Mapping[str, Any],
+    edit: Mapping[str, Any] | None = None,
+    *,
+    masks: Path | None = None,
+    out: Path | None = None,
+    progress: Progress | None = None,
+) -> Batch:
+    """Paint a file's pictures as they are and with edited activations, each in a folder of its own.
+
+    See `many.read_wanted`. Beside the pictures' folders stand `scores.parquet` and contact sheets of
+    `SHEET` pictures. Pictures that are there already are not painted again; those whose target does not exist
+    are left out, and said. Raises UnderpaintingError as `intervene`, and where the folder holds another
+    batch.
+    """
+    wants = read_wanted(study, prompts, asked, edit or {}, masks)
+    probes = study.probes
+    for want in wants:
+        check_edit(study, probes, want.edit)
+    about = {want.image: request(want.asked, want.edit, want.drawn) for want in wants}
+    home = out or study.interventions_folder / f"batch-{name_of(about)}"
+    _begin(home, about)
+    missing = [want for want in wants if not (home / want.image).is_dir()]
+    progress = progress or Progress()
+    progress.start(2 * len(wants), 2 * (len(wants) - len(missing)))
+    left_out = {}
+    painter = seeing_painter(study) if missing else None
+    progress.phase("painting")
+    for want in missing:
+        assert painter is not None
+        try:
+            made = paint(painter, want, progress, lambda which: None)
+        except (NoTarget, UnsoundPictures) as error:
+            left_out[want.image] = str(error)
+            progress.note(f"{want.image} is left out: {error}")
+        else:
+            keep(made, study, strip(made), home / want.image)
+    found = {want.image: read_kept(home / want.image) for want in wants if want.image not in left_out}
+    if not found:
+        raise UnderpaintingError(
+            f"no picture of {prompts} could be made; the first: {next(iter(left_out.values()))}"
+        )
+    with sealing(home / "scores.parquet") as temporary:
+        write_table(temporary, batch_table(found), BATCH)
+    shown = [shown_as(of) for of in found.values()]
+    for number, start in enumerate(range(0, len(shown), SHEET), start=1):
+        write_bytes(home / f"sheet-{number}.png", contact_sheet(shown[start : start + SHEET]))
+    return Batch(home, found, left_out)
+
+
+def replay(study: StudyFolder, intervention: Path, progress: Progress | None = None) -> Replayed:
+    """Paint a kept intervention again and compare, bit for bit.
+
+    Raises UnderpaintingError, before anything is loaded, where the folder holds none or one of other probes.
+    """
+    kept, digest = read_own(intervention, study)
+    progress = progress or Progress()
+    progress.start(2, 0)
+    painter = set_up(study, reload(study))
+    return paint_again(painter, kept, digest, tick=progress.advance, begin=progress.phase)
+
+
+def experiment(
+    study: StudyFolder,
+    *,
+    aim: str = OBJECT,
+    pictures: int = 100,
+    trials: int = 3,
+    settings: Mapping[str, Any] | None = None,
+    vary: bool = False,
+    progress: Progress | None = None,
+) -> list[Done]:
+    """Score interventions on test pictures beside controls; write `interventions/scores.parquet`, and report.
+
+    aim: the property whose maps are moved. settings: those of an edit; where none is given, the edit is
+    chosen on calibrate pictures. vary: in place of controls, the edit at other strengths, until other steps,
+    and without or with only one part of the network (in `interventions/AIM/variations.parquet`).
+
+    Raises UnderpaintingError where the study is not done, has no such property, or another experiment with
+    that aim is there.
+    """
+    progress = progress or Progress()
+    home, probes = study.interventions_folder, study.probes
+    given = make_edit({"last": min(5, probes.steps), **(settings or {}), "properties": (aim,)})
+    check_edit(study, probes, given)
+    painter = set_up(study, reload(study))
+    edit = given if settings else choose_edit(painter, aim, progress)
+    painter.layers(edit)
+    size: dict[str, int] = {"pictures": pictures, "trials": trials}
+    if vary:
+        varied = variations(painter, edit)
+        table = run_experiment(painter, aim, edit, varied, home / aim / "vary", **size, progress=progress)
+        with sealing(home / aim / "variations.parquet") as temporary:
+            write_table(temporary, table, INTERVENTIONS)
+        return interventions(table)
+    run_experiment(painter, aim, edit, controls(painter, aim, edit), home / aim, **size, progress=progress)
+    keep_examples(painter, aim, edit, home / aim, progress)
+    progress.phase("distances of distributions")
+    with sealing(home / aim / "frechet.json") as temporary:
+        write_json(temporary, distances(home / aim))
+    parts = sorted(home.glob("*/[0-9]*.parquet"))
+    table = pa.concat_tables([read_table(part, INTERVENTIONS) for part in parts])
+    with sealing(home / "scores.parquet") as temporary:
+        write_table(temporary, table, INTERVENTIONS)
+    return interventions(table)
+
+
+def seeing_painter(study: StudyFolder) -> Painter:
+    """A study's painter; where it has no classifier but its model is the still life, with that one's."""
+    loaded = reload(study)
+    if loaded.classifier is None and study.config.model.name == STILL_LIFE:
+        device = choose_device(study.config.run.device)
+        loaded = replace(loaded, classifier=load_classifier(STILL_LIFE, device=device))
+    return set_up(study, loaded)
+
+
+def paint(painter: Painter, want: Wanted, progress: Progress, begin: Callable[[str], None]) -> Intervened:
+    """Paint what is wanted, its mask fitted to the pictures' size; see `paint_intervened`."""
+    drawn = want.drawn
+    if drawn is not None and want.mask is not None:
+        drawn = fit_mask(drawn, painter.loaded.model.size, want.mask)
+    return paint_intervened(painter, want.asked, want.edit, drawn, tick=progress.advance, begin=begin)
+
+
+def _begin(home: Path, about: Mapping[str, Any]) -> None:
+    """Open a batch's folder, new or the same batch's. Raises UnderpaintingError where it is anything else."""
+    card = home / "batch.json"
+    if not card.is_file():
+        require_free(home)
+        with sealing(card) as temporary:
+            write_json(temporary, about)
+    elif json.loads(card.read_text(encoding="utf-8")) != about:
+        raise UnderpaintingError(f"{home} holds another batch; name another folder by --out, or remove it")
+
+
+def strip(made: Intervened) -> bytes:
+    """A PNG of an intervention: see `intervention_strip`."""
+    maps = {
+        name: (made.before.maps[name].numpy(), made.after.maps[name].numpy(), of.numpy())
+        for name, of in made.target.items()
+    }
+    return intervention_strip(shown_as(made), maps)
+
+
+def shown_as(made: Intervened) -> Shown:
+    """What the strip and the contact sheet say of an intervention, and its pictures."""
+    lines = [f"seed {made.asked.seed}: {made.asked.words}", made.edit.words]
+    for name in made.edit.properties:
+        before, after = made.scores[name, "target"]
+        lines.append(f"{measure(name)} with the target {before:.2f}, edited {after:.2f}")
+    if made.before.seen is not None:
+        lines.append(f"class: {made.before.seen}, edited {made.after.seen}")
+    mask = made.target.get(OBJECT)
+    pictures = made.before.picture.numpy(), made.after.picture.numpy()
+    return Shown(made.asked.prompt, lines, *pictures, None if mask is None else mask.numpy())

@@ -1,0 +1,69 @@
+"""What an edit is: its kind and strength, where and when it acts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from underpainting.errors import UnderpaintingError
+
+Branch = Literal["conditional", "unconditional"]
+Kind = Literal["carry", "covariance", "minimum", "gradient"]
+
+
+class Edit(BaseModel):
+    """An edit of activations.
+
+    kind: `carry` takes the unedited picture's own activations from where the object was to where it is to be;
+    `covariance` and `minimum` change activations so that the probes read the target, in closed form, along
+    how activations vary with the readings or by the least change; `gradient` does so by Adam, as published.
+    strength: 1 goes all the way, more goes beyond (of no use to `gradient`). first, last: steps.
+    layers: short names, or `self-attention` for all that a study watched. properties: what the probes read.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Kind = "carry"
+    strength: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 2.0
+    first: Annotated[int, Field(ge=1)] = 1
+    last: Annotated[int, Field(ge=1)] = 5
+    layers: Annotated[tuple[str, ...], Field(min_length=1)] = ("self-attention",)
+    branches: Annotated[tuple[Branch, ...], Field(min_length=1)] = ("conditional",)
+    properties: Annotated[tuple[str, ...], Field(min_length=1)] = ("saliency",)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Edit:
+        if self.last < self.first:
+            raise ValueError(f"steps {self.first} to {self.last} are none; give the first one first")
+        return self
+
+    @property
+    def words(self) -> str:
+        """The edit in a few words, such as `carry, strength 2, steps 1 to 5, all layers, ...`."""
+        layers = "all layers" if self.layers == ("self-attention",) else f"layers {', '.join(self.layers)}"
+        branches = f"{' and '.join(self.branches)} branch"
+        steps = f"steps {self.first} to {self.last}"
+        return f"{self.kind}, strength {self.strength:g}, {steps}, {layers}, {branches}"
+
+    def late(self, steps: int) -> Edit:
+        """The same edit at as many of the last steps."""
+        return self.model_copy(update={"first": steps - (self.last - self.first), "last": steps})
+
+
+EDIT_OF_MOVES = Edit(kind="carry", strength=2.0, last=5)
+"""The edit of a picture whose object is moved, where neither an experiment nor a person chose one."""
+
+EDIT_OF_TARGETS = Edit(kind="covariance", strength=5.0, last=8)
+"""As `EDIT_OF_MOVES`, for any other target: activations cannot be carried to where none of them were."""
+
+
+def make_edit(settings: Mapping[str, Any]) -> Edit:
+    """A edit from its settings. Raises UnderpaintingError where they are none."""
+    try:
+        return Edit.model_validate(settings)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = " ".join(map(str, fault["loc"]))
+        raise UnderpaintingError(f"edit {where}: {fault['msg'].removeprefix('Value error, ')}") from None

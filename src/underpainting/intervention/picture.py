@@ -1,0 +1,274 @@
+"""One picture painted as it is and with edited activations: what is asked of it, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from torch import Tensor
+
+from underpainting.errors import UnderpaintingError
+from underpainting.intervention.edit import EDIT_OF_MOVES, EDIT_OF_TARGETS, Edit, make_edit
+from underpainting.intervention.experiment import chosen_edit
+from underpainting.intervention.moves import Move
+from underpainting.intervention.painter import CARRIED_MAPS_ONLY, Painter, Tick, Unedited
+from underpainting.intervention.trials import judge, targets
+from underpainting.observers.classifiers import Classifier
+from underpainting.study.batch import to_bytes
+from underpainting.study.request.prompts import PromptRow
+from underpainting.study.study import StudyFolder
+from underpainting.vocabulary import OBJECT
+
+FOLLOWED = 0.25
+"""The share of what the unedited picture lacks of the target (1 less its score) that an edit must win for the
+target to count as followed. In docs/interventions.md a random change as large as the edit wins a tenth of it
+(Dice 0.25 to 0.32), the edit itself three quarters: a quarter is well above chance and far below success."""
+
+STAYED = 0.5
+"""Dice with where the object was, from which on it counts as still there: most of it is."""
+
+TARGETS = "--move, --scale, --rotate, --mirror, --mask, --nearer or --relight"
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class NoTarget(UnderpaintingError):
+    """The target does not exist in one picture, whatever it is in others."""
+
+
+class Asked(BaseModel):
+    """What is asked of one picture.
+
+    right, down, scale, angle, mirrored: as `Move`, about the middle of the object. drawn: the mask is a
+    picture's instead. nearer: how much nearer the object is to be, in standard deviations of the picture's
+    depth (negative: farther). relit: the shading is to be mirrored, light turned to the other side.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    prompt: str
+    seed: Annotated[int, Field(ge=0)]
+    right: Number = 0.0
+    down: Number = 0.0
+    scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    angle: Number = 0.0
+    mirrored: bool = False
+    drawn: bool = False
+    nearer: Number = 0.0
+    relit: bool = False
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether the object is to be elsewhere, or otherwise."""
+        return self.mirrored or (self.right, self.down, self.scale, self.angle) != (0, 0, 1, 0)
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """The properties that have a target."""
+        wanted = {OBJECT: self.is_moved or self.drawn, "depth": self.nearer != 0, "shading": self.relit}
+        return tuple(name for name, asked in wanted.items() if asked)
+
+    @property
+    def words(self) -> str:
+        """The target in words, such as `0.2 to the right, 0.1 up`."""
+        parts = {
+            f"{abs(self.right):g} to the {'right' if self.right > 0 else 'left'}": self.right,
+            f"{abs(self.down):g} {'down' if self.down > 0 else 'up'}": self.down,
+            f"{self.scale:g} times as large": self.scale != 1,
+            f"turned by {self.angle:g} degrees": self.angle,
+            "mirrored": self.mirrored,
+            "to the drawn mask": self.drawn,
+            f"{'nearer' if self.nearer > 0 else 'farther'} by {abs(self.nearer):g}": self.nearer,
+            "light from the other side": self.relit,
+        }
+        return ", ".join(words for words, asked in parts.items() if asked)
+
+
+def make_asked(settings: Mapping[str, Any]) -> Asked:
+    """What is asked, of its settings.
+
+    Raises UnderpaintingError where one is out of range, nothing has a target, or the object has two.
+    """
+    try:
+        asked = Asked.model_validate(settings)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise UnderpaintingError(f"{' '.join(map(str, fault['loc']))}: {fault['msg']}") from None
+    if not asked.properties:
+        raise UnderpaintingError(
+            f"{asked.prompt!r}, seed {asked.seed}, has no target to follow; give one by {TARGETS}"
+        )
+    if asked.drawn and asked.is_moved:
+        raise UnderpaintingError(
+            f"{asked.prompt!r}, seed {asked.seed}, has a mask and a move; give one target, not both"
+        )
+    return asked
+
+
+def two_numbers(text: str, where: str, separator: str) -> tuple[float, float]:
+    """Two numbers, such as `0.2,-0.1`. Raises UnderpaintingError, saying where, where they are not that."""
+    try:
+        first, second = map(float, text.split(separator))
+    except ValueError:
+        raise UnderpaintingError(
+            f"{where} {text!r} is not two numbers with {separator!r} between; write such as 0.2{separator}1"
+        ) from None
+    return first, second
+
+
+def edit_of(study: StudyFolder, asked: Asked, settings: Mapping[str, Any]) -> Edit:
+    """The edit of a picture: the settings that are given; others as the study's experiment chose them.
+
+    Where it chose none that reaches such a target: `EDIT_OF_MOVES` or `EDIT_OF_TARGETS`. Raises
+    UnderpaintingError where the settings are no edit's, or activations cannot be carried to the target.
+    """
+    carries = asked.properties == (OBJECT,) and asked.is_moved
+    chosen = chosen_edit(study, asked.properties[0]) if len(asked.properties) == 1 else None
+    if chosen is None or (chosen.kind == "carry" and not carries):
+        chosen = EDIT_OF_MOVES if carries else EDIT_OF_TARGETS
+    within = {of: min(getattr(chosen, of), study.config.model.steps) for of in ("first", "last")}
+    edit = make_edit({**chosen.model_dump(), **within, "properties": asked.properties, **settings})
+    if edit.kind == "carry" and not carries:
+        raise UnderpaintingError(CARRIED_MAPS_ONLY)
+    return edit
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A picture, uint8 [height, width, 3], unedited or edited.
+
+    maps: the estimator's [height, width], by property that has a target. scores: by property and metric, see
+    `trials.judge`. seen: the class that the classifier sees, None without one.
+    """
+
+    picture: Tensor
+    maps: Mapping[str, Tensor]
+    scores: Mapping[tuple[str, str], float]
+    seen: str | None
+
+
+@dataclass(frozen=True)
+class Intervened:
+    """One intervention: what was asked, the edit, the picture before and after, and the target maps.
+
+    target: [height, width] by property that has one.
+    """
+
+    asked: Asked
+    edit: Edit
+    before: Painted
+    after: Painted
+    target: Mapping[str, Tensor]
+
+    @property
+    def scores(self) -> dict[tuple[str, str], tuple[float, float]]:
+        """By property and metric, the unedited picture's score and the edited one's."""
+        return {key: (self.before.scores[key], of) for key, of in self.after.scores.items()}
+
+    @property
+    def followed(self) -> dict[str, bool]:
+        """Whether the edited picture follows the target, by property that has one; see `FOLLOWED`."""
+        agree = {name: self.scores[name, "target"] for name in self.edit.properties}
+        return {name: edited - old >= FOLLOWED * (1 - old) for name, (old, edited) in agree.items()}
+
+    @property
+    def advice(self) -> list[str]:
+        """A sentence on each property that did not follow, and what to try."""
+        sentences = []
+        for name in (name for name, followed in self.followed.items() if not followed):
+            before, after = self.scores[name, "target"]
+            what = f"the {name} did not follow"
+            if name == OBJECT and not bool(self.after.maps[name].any()):
+                what = "the estimator sees no object in the edited picture"
+            elif name == OBJECT and self.after.scores[name, "own"] >= STAYED:
+                what = "the object stayed where it was"
+            elif name == OBJECT:
+                what = "the object left its place without reaching the target"
+            sentences.append(f"{what}: {after:.2f}, unedited {before:.2f}; try {self._another}")
+        return sentences
+
+    @property
+    def _another(self) -> str:
+        """Options of an edit that may do where this one does not."""
+        if self.edit.kind != "covariance":
+            return "--edit covariance"
+        if self.asked.is_moved and self.edit.properties == (OBJECT,):
+            return "--edit carry"
+        return f"--strength {2 * self.edit.strength:g}"
+
+
+def measure(property: str) -> str:
+    """How agreement with a target is measured, in words."""
+    return "Dice" if property == OBJECT else "rank correlation"
+
+
+def paint_intervened(
+    painter: Painter,
+    asked: Asked,
+    edit: Edit,
+    drawn: Tensor | None,
+    *,
+    tick: Tick,
+    begin: Callable[[str], None],
+) -> Intervened:
+    """Paint a picture as it is and with edited activations.
+
+    drawn: a mask [height, width] of 0 and 1. tick: gets parts of pictures, two in all. begin: is told which
+    picture comes. Raises NoTarget where there is no object to move, or none is left where it is to go.
+    """
+    begin("unedited picture")
+    row = PromptRow(asked.prompt, asked.seed, 0)
+    unedited = painter.unedited([row], edit, tick=tick)
+    target, moves = _target(painter, asked, unedited, drawn)
+    change = painter.change(edit, unedited, target, moves)
+    begin("edited picture")
+    pictures = painter.paint(unedited.rows, painter.acting(edit, change), tick=tick)
+    classifier, properties = painter.loaded.classifier, painter.loaded.places.properties
+
+    def painted(pictures: Tensor, labels: Mapping[str, Tensor]) -> Painted:
+        scores = judge(pictures, labels, unedited, target, properties, classifier)
+        return Painted(
+            to_bytes(pictures[0]).permute(1, 2, 0).contiguous(),
+            {name: labels[name][0] for name in edit.properties},
+            {key: float(of[0]) for key, of in scores.items()},
+            _seen(classifier, pictures),
+        )
+
+    before = painted(unedited.pictures, unedited.labels)
+    after = painted(pictures, painter.labels(pictures))
+    return Intervened(asked, edit, before, after, {name: target[name][0] for name in edit.properties})
+
+
+def _seen(classifier: Classifier | None, pictures: Tensor) -> str | None:
+    if classifier is None:
+        return None
+    return classifier.classes[int(classifier(pictures)[0].argmax())].split(",")[0]
+
+
+def _target(
+    painter: Painter, asked: Asked, unedited: Unedited, drawn: Tensor | None
+) -> tuple[dict[str, Tensor], Sequence[Move] | None]:
+    """Target maps of all properties, and how the picture's own were moved (None: they were not)."""
+    target, moves = dict(unedited.labels), None
+    mask, which = target.get(OBJECT), f"the picture of {asked.prompt!r}, seed {asked.seed}"
+    if (asked.is_moved or asked.nearer) and (mask is None or not bool(mask.any())):
+        raise NoTarget(f"the estimator sees no object in {which}; take another seed")
+    if asked.is_moved:
+        assert mask is not None
+        moves = [Move(asked.right, asked.down, asked.scale, asked.angle, asked.mirrored, _middle(mask[0]))]
+        target = targets(target, moves, painter.loaded.places.properties)
+        if not bool(target[OBJECT].any()):
+            raise NoTarget(f"nothing of the object is left in {which} where it is to go; move it less")
+    if asked.nearer:
+        target["depth"] = target["depth"] + asked.nearer * target["depth"].std() * target[OBJECT]
+    if asked.relit:
+        target["shading"] = target["shading"].flip(-1)
+    if drawn is not None:
+        target[OBJECT] = drawn[None]
+    return target, moves
+
+
+def _middle(mask: Tensor) -> tuple[float, float]:
+    down, right = mask.nonzero().float().mean(0).add(0.5).tolist()
+    return right / mask.shape[1], down / mask.shape[0]

@@ -1,0 +1,1 @@
+"""Questions to a study that is done, one file each."""

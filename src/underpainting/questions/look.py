@@ -1,0 +1,111 @@
+"""What the network knows of a given picture at each noise level, read with a study's probes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from underpainting.diffusion import StepRecord
+from underpainting.probes import Scorer
+from underpainting.progress import Progress
+from underpainting.records.pictures import read_picture
+from underpainting.study.batch import to_bytes
+from underpainting.study.environment import reload
+from underpainting.study.labels import label_pictures
+from underpainting.study.places import Places
+from underpainting.study.recorders import Film
+from underpainting.study.request.prompts import PromptRow
+from underpainting.study.study import StudyFolder
+from underpainting.vocabulary import Place, main_branch
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A picture at every noise level.
+
+    picture uint8 [height, width, 3]; frames, by look, uint8 [step, height, width, 3]; by property: layers,
+    labels [height, width] of the picture itself, readings [step, token row, token column] (0/1 for a binary
+    property), and their main scores against the labels [step].
+    """
+
+    picture: Tensor
+    frames: dict[str, Tensor]
+    layers: dict[str, str]
+    labels: dict[str, Tensor]
+    readings: dict[str, Tensor]
+    scores: dict[str, list[float]]
+
+
+def look(
+    study: StudyFolder, file: Path, *, prompt: str = "", seed: int = 0, progress: Progress | None = None
+) -> Looked:
+    """Show a picture to a study's model at the noise levels of the study's steps, and read it there.
+
+    prompt: what the model is told; seed: of the noise. Raises UnderpaintingError where the picture cannot be
+    read, the study has no probes, or its model or estimator is not the one that it was run with.
+    """
+    loaded, progress = reload(study), progress or Progress()
+    picture = read_picture(file, loaded.model.size)
+    config, places = study.config.model, loaded.places
+    probes = study.probes
+    branch = main_branch(probes.branches)
+    row = PromptRow(prompt, seed, 0)
+    film, kept = Film([row], [row]), dict[str, list[Tensor]]()
+    layers = {of.name: probes.best_layer(of.name) for of in places.properties}
+
+    def on_step(record: StepRecord) -> None:
+        film.look(record)
+        for name, layer in layers.items():
+            probe = probes.probe(name, layer, record.step, branch)
+            kept.setdefault(name, []).append(probe.apply(record.activations[layer][branch])[0].cpu())
+        progress.advance(1)
+
+    progress.start(config.steps, unit="steps")
+    progress.phase("looking")
+    levels = to_bytes(picture)[None]
+    loaded.model.look(
+        levels.float() / 255,
+        [prompt],
+        [seed],
+        steps=config.steps,
+        guidance_scale=config.guidance_scale,
+        watch=list(dict.fromkeys(layers.values())),
+        branches=[branch],
+        on_step=on_step,
+    )
+    labels = label_pictures(loaded.estimator, levels.float() / 255, places.properties)
+    readings = {}
+    for of in places.properties:
+        layer, read = layers[of.name], torch.stack(kept[of.name])
+        if of.binary:
+            entries = [probes.entry(of.name, Place(layer, i + 1, branch)) for i in range(len(read))]
+            cuts = torch.tensor([entry.threshold for entry in entries], dtype=torch.float64)
+            read = (read > cuts[:, None]).float()
+        readings[of.name] = read.reshape(-1, *places.grid_of(layer))
+    own = {name: label[0] for name, label in labels.items()}
+    return Looked(
+        picture=levels[0].permute(1, 2, 0),
+        frames=film.develop(loaded.model, 0),
+        layers=layers,
+        labels=own,
+        readings=readings,
+        scores=score_readings(readings, own, places),
+    )
+
+
+def score_readings(
+    readings: Mapping[str, Tensor], labels: Mapping[str, Tensor], places: Places
+) -> dict[str, list[float]]:
+    """Main score of readings [step, row, column] with labels [height, width], by property."""
+    scorer = Scorer({name: label[None] for name, label in labels.items()}, places.properties)
+    scores = {}
+    for of in places.properties:
+        read = readings[of.name]
+        grid = (read.shape[1], read.shape[2])
+        found = scorer.scores(of.name, read.flatten(1)[None], grid, threshold=0.5, parts=False)
+        scores[of.name] = found[of.main_metric][0].tolist()
+    return scores

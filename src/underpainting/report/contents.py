@@ -1,0 +1,164 @@
+"""What the report shows of a study, read and derived once."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from underpainting.errors import UnderpaintingError
+from underpainting.findings import classification_of, study_scores
+from underpainting.findings.classification import Accuracy, Seen
+from underpainting.findings.cubes import Scores
+from underpainting.findings.growth import Grown, read_growth
+from underpainting.findings.interventions import Done, interventions
+from underpainting.findings.of_study import chosen_layers, main_metrics
+from underpainting.intervention.edit import Edit, make_edit
+from underpainting.probes import ProbeSet
+from underpainting.records import EMERGENCE, INTERVENTIONS, LEADS, read_table, remove, write_bytes
+from underpainting.study.study import Gallery, StudyFolder
+from underpainting.vocabulary import main_branch
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Interventions that aimed at one property: the edit, its scores, and pictures to look at.
+
+    examples: `before`, `after` and `target` as `intervention.experiment.keep_examples` keeps them, where it
+    did.
+    """
+
+    aim: str
+    edit: Edit
+    rows: tuple[Done, ...]
+    examples: Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Everything that a report shows of a study that is done, read and derived once.
+
+    aside: why pictures were set aside, by image. seen: what a classifier saw in test pictures; class_probe:
+    the layer of the best class probe, and that one's accuracy by step. Both are empty where the study has no
+    classifier. growth: scores of the model's checkpoints, where they are given. experiments: interventions,
+    where they were scored.
+    """
+
+    study: StudyFolder
+    probes: ProbeSet
+    scores: Scores
+    title: str = ""
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    gallery: Gallery | None = None
+    aside: Mapping[str, str] = field(default_factory=dict)
+    emergence: tuple[dict[str, Any], ...] = ()
+    leads: tuple[dict[str, Any], ...] = ()
+    seen: tuple[Seen, ...] = ()
+    class_probe: tuple[str, tuple[Accuracy, ...]] = ("", ())
+    growth: tuple[Grown, ...] = ()
+    experiments: tuple[Experiment, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.study.folder.resolve().name
+
+    @property
+    def branch(self) -> str:
+        """The branch of guidance that is reported."""
+        return main_branch(self.probes.branches)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What was asked for, as `study.toml` has it."""
+        return self.study.config.model_dump(mode="json", exclude_none=True)
+
+    @cached_property
+    def prompts(self) -> dict[str, int]:
+        """Distinct prompts of each split."""
+        pairs = {(split, row.prompt) for row, split in zip(self.study.rows, self.study.splits, strict=True)}
+        return dict(Counter(split for split, _ in pairs))
+
+
+def read_contents(study: StudyFolder, growth: Path | None = None) -> Contents:
+    """Read a study that is done, and the scores of its model's checkpoints (see `read_growth`).
+
+    Raises UnderpaintingError where the study is not done or a file of it is damaged.
+    """
+    if not study.is_done:
+        raise UnderpaintingError(
+            f"no report for {study.folder}: {study.scores_file.name} is not there; finish the study with "
+            f"`underpainting run {study.folder}`"
+        )
+    probes = study.probes
+    layers, metrics = chosen_layers(probes), main_metrics(probes)
+    seen, class_layer, accuracies = (
+        classification_of(study) if study.config.labels.classifier else ([], "", [])
+    )
+    emergence, leads = (
+        tuple(study.table(path, schema).to_pylist()) if path.is_file() else ()
+        for path, schema in ((study.emergence_file, EMERGENCE), (study.leads_file, LEADS))
+    )
+    return Contents(
+        study=study,
+        probes=probes,
+        scores=study_scores(study, study.scores_file, probes),
+        title=study.title,
+        environment=study.environment,
+        gallery=study.gallery,
+        aside=study.set_aside(),
+        emergence=emergence,
+        leads=leads,
+        seen=tuple(seen),
+        class_probe=(class_layer, tuple(accuracies)),
+        growth=read_growth(growth, layers, metrics, main_branch(probes.branches)) if growth else (),
+        experiments=_experiments(study),
+    )
+
+
+def keep_title(study: StudyFolder, title: str) -> None:
+    """Keep a title, on one line, for a study's reports; an empty one takes the kept one away."""
+    words = " ".join(title.split())
+    if words:
+        write_bytes(study.title_file, f"{words}\n".encode())
+    else:
+        remove(study.title_file)
+
+
+def _experiments(study: StudyFolder) -> tuple[Experiment, ...]:
+    if not study.interventions_file.is_file():
+        return ()
+    rows = interventions(read_table(study.interventions_file, INTERVENTIONS))
+    return tuple(
+        Experiment(
+            aim,
+            _edit(study.experiment_file(aim)),
+            tuple(row for row in rows if row.aim == aim),
+            _examples(study.examples_file(aim)),
+        )
+        for aim in dict.fromkeys(row.aim for row in rows)
+    )
+
+
+def _edit(path: Path) -> Edit:
+    try:
+        return make_edit(json.loads(path.read_text(encoding="utf-8"))["edit"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UnderpaintingError(f"{path} holds no experiment ({error}); run it again") from None
+
+
+def _examples(path: Path) -> Mapping[str, NDArray[Any]]:
+    if not path.is_file():
+        return {}
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, OSError) as error:
+        raise UnderpaintingError(f"{path} cannot be read ({error}); run the experiment again") from None

@@ -1,0 +1,140 @@
+"""Where everything of a study lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+CONFIG, PICTURES = "study.toml", "prompts.parquet"
+LABELS, ASIDE = "labels.safetensors", "aside.json"
+"""Files of a shard."""
+
+GALLERY, FILMS = "gallery.json", "gallery.safetensors"
+"""Files of the gallery."""
+
+
+@dataclass(frozen=True)
+class StudyPaths:
+    """Paths in a study's folder, whether anything is there yet or not."""
+
+    folder: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The config."""
+        return self.folder / CONFIG
+
+    @property
+    def prompts_file(self) -> Path:
+        """Table of pictures, `PROMPTS`."""
+        return self.folder / PICTURES
+
+    @property
+    def environment_file(self) -> Path:
+        """What the pictures are made with."""
+        return self.folder / "environment.json"
+
+    @property
+    def shards_folder(self) -> Path:
+        """Folder of the shards."""
+        return self.folder / "shards"
+
+    def shard_folder(self, number: int) -> Path:
+        """Folder of a shard; it exists when the shard is whole."""
+        return self.shards_folder / f"{number:05d}"
+
+    @property
+    def moments_folder(self) -> Path:
+        """Folder of sums that are folded in, or still to be."""
+        return self.folder / "moments"
+
+    def part_file(self, number: int) -> Path:
+        """A fit shard's own sums, or a calibrate shard's scores, there until they are folded in."""
+        return self.moments_folder / f"shard-{number:05d}.safetensors"
+
+    def through_file(self, number: int) -> Path:
+        """Running totals with every shard up to this one folded in."""
+        return self.moments_folder / f"through-{number:05d}.safetensors"
+
+    @property
+    def through_files(self) -> list[Path]:
+        """Running totals that are there."""
+        return sorted(self.moments_folder.glob("through-*.safetensors"))
+
+    @property
+    def probes_folder(self) -> Path:
+        """Folder of the chosen probes; it exists when calibration is done."""
+        return self.folder / "probes"
+
+    @property
+    def controls_folder(self) -> Path:
+        """Folder of what is chosen for the controls, and of what they have learnt."""
+        return self.folder / "controls"
+
+    @property
+    def calibrate_file(self) -> Path:
+        """Table of the calibrate pictures' scores at what was chosen on them."""
+        return self.folder / "calibrate.parquet"
+
+    @property
+    def choice(self) -> tuple[Path, Path, Path]:
+        """All that is chosen on calibrate pictures; it is there together or not at all."""
+        return self.probes_folder, self.controls_folder, self.calibrate_file
+
+    @property
+    def gallery_folder(self) -> Path:
+        """Folder of the pictures kept for looking at: what they are, and their tensors."""
+        return self.folder / "gallery"
+
+    @property
+    def scores_file(self) -> Path:
+        """Table of the test pictures' scores; it exists when the study is done."""
+        return self.folder / "scores.parquet"
+
+    @property
+    def classification_file(self) -> Path:
+        """Table of what the classifier sees in test pictures; it is there with the scores if there is one."""
+        return self.folder / "classification.parquet"
+
+    @property
+    def emergence_file(self) -> Path:
+        """Table of the steps from which properties are there; made of the scores, and anew with them."""
+        return self.folder / "emergence.parquet"
+
+    @property
+    def leads_file(self) -> Path:
+        """Table of how far probes are ahead of their rivals; made of the scores, and anew with them."""
+        return self.folder / "leads.parquet"
+
+    @property
+    def interventions_folder(self) -> Path:
+        """Folder of pictures made with edited activations, and of their scores."""
+        return self.folder / "interventions"
+
+    @property
+    def interventions_file(self) -> Path:
+        """Table of the scores of interventions."""
+        return self.interventions_folder / "scores.parquet"
+
+    def experiment_file(self, aim: str) -> Path:
+        """What an experiment on a property asked for: its edit, pictures and trials."""
+        return self.interventions_folder / aim / "experiment.json"
+
+    def examples_file(self, aim: str) -> Path:
+        """Pictures of an experiment that are kept for looking at."""
+        return self.interventions_folder / aim / "examples.safetensors"
+
+    @property
+    def report_file(self) -> Path:
+        """The report's page; made of the tables, and anew with them."""
+        return self.folder / "report" / "index.html"
+
+    @property
+    def figures_folder(self) -> Path:
+        """Folder of the report's figures and tables as files."""
+        return self.folder / "report" / "figures"
+
+    @property
+    def title_file(self) -> Path:
+        """The report's title, where one is kept."""
+        return self.folder / "report" / "title.txt"

@@ -1,0 +1,282 @@
+"""What a study asks for: one class per concern, kept as `study.toml`."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from textwrap import shorten
+from types import ModuleType
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+
+from underpainting.errors import UnderpaintingError
+
+LONGEST = 1_000_000  # bytes of a study.toml
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+def _setting(
+    default: Any, about: str, *, option: str | None = None, first: bool = False, **limits: Any
+) -> Any:
+    """A setting: what it is, its name as an option where that is another, whether it is among the first."""
+    return Field(default, description=about, title=option, json_schema_extra={"first": first}, **limits)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelConfig(_Section):
+    """The pipeline and how it denoises."""
+
+    name: str = _setting("stilllife", "Name or folder of a pipeline.", option="model", first=True)
+    scheduler: str = _setting("lms", "lms, ddim, euler, heun, dpm++, pndm or pipeline.", first=True)
+    steps: int = _setting(15, "Denoising steps.", first=True, ge=1, le=1000)
+    guidance_scale: float = _setting(7.5, "Classifier-free guidance.", first=True, ge=0, allow_inf_nan=False)
+    dtype: Literal["float32", "float16", "bfloat16"] = _setting("float32", "Type of the weights.")
+    variant: str | None = _setting(None, "Variant of the weights' files, such as fp16.", first=True)
+    height: int | None = _setting(None, "Height of the pictures in pixels; the model's own if none.", ge=8)
+    width: int | None = _setting(None, "Width of the pictures in pixels; the model's own if none.", ge=8)
+
+
+class PromptsConfig(_Section):
+    """Where prompts and seeds were read from (`prompts.parquet` holds what was read)."""
+
+    file: str = _setting(
+        "stilllife",
+        "CSV or Parquet with columns prompt,seed (or prompts,seeds,prompt_inds).",
+        option="prompts",
+        first=True,
+    )
+    test_file: str | None = _setting(
+        None,
+        "A file whose pictures test; those of the other then fit and calibrate, in the proportion of their "
+        "shares.",
+        option="test_prompts",
+        first=True,
+    )
+    limit: int | None = _setting(None, "Take only the first rows.", first=True, ge=1)
+
+
+class SplitConfig(_Section):
+    """Shares of the prompts that fit, calibrate and test."""
+
+    fit: Share = _setting(0.6, "Share of the prompts that fit.")
+    calibrate: Share = _setting(0.15, "Share of the prompts that calibrate.")
+    test: Share = _setting(0.25, "Share of the prompts that test.")
+    seed: int = _setting(0, "Seed of the split.")
+
+    @model_validator(mode="after")
+    def _whole(self) -> SplitConfig:
+        total = self.fit + self.calibrate + self.test
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"fit, calibrate and test are shares that add up to 1, not {total:g}")
+        return self
+
+
+class WatchConfig(_Section):
+    """Layers and guidance branches that are watched."""
+
+    layers: tuple[str, ...] = _setting(
+        ("self-attention",),
+        "Layers to watch; those of a family that is not known as PATH@HEIGHTxWIDTHxCHANNELS.",
+        first=True,
+        min_length=1,
+    )
+    branches: tuple[Literal["conditional", "unconditional"], ...] = _setting(
+        ("conditional",), "conditional, unconditional or both.", first=True, min_length=1
+    )
+
+
+class LabelsConfig(_Section):
+    """What labels final pictures, and which of its properties; what says what pictures show."""
+
+    estimator: str = _setting("stilllife", "What labels the pictures.", first=True)
+    folder: str | None = _setting(
+        None,
+        "Labels of your own in place of an estimator's: FOLDER/PROPERTY/IMAGE.png or .npy.",
+        option="labels",
+        first=True,
+    )
+    properties: tuple[str, ...] = _setting((), "Properties to look for; all of the estimator's if none.")
+    classifier: str | None = _setting(None, "What says what pictures show, step by step.", first=True)
+
+
+class ProbesConfig(_Section):
+    """How probes are solved."""
+
+    strengths: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = _setting(
+        (1e-4, 1e-3, 1e-2, 1e-1, 1.0),
+        "Ridge strengths to choose from, relative to the channels' mean variance.",
+        min_length=1,
+        max_length=100,
+    )
+
+
+def _controls() -> ModuleType:
+    """The registry of controls, imported when it is asked for: it takes torch and diffusers along."""
+    return import_module("underpainting.controls")
+
+
+class ControlsConfig(_Section):
+    """Whose scores stand beside the probes'."""
+
+    use: tuple[str, ...] = Field(
+        default_factory=lambda: _controls().defaults(),
+        description="Controls beside the probe, as `underpainting controls` lists them.",
+        title="controls",
+        json_schema_extra={"first": True},
+    )
+    share: float = _setting(
+        0.2, "Share of the test pictures that the estimator looks at, step by step.", ge=0, le=1
+    )
+
+    @field_validator("use")
+    @classmethod
+    def _known(cls, use: tuple[str, ...]) -> tuple[str, ...]:
+        known = _controls().controls()
+        for key in use:
+            if key not in known:
+                near = get_close_matches(key, known, n=1, cutoff=0.3)
+                hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+                raise ValueError(f"no control {key!r}; {hint}")
+        return tuple(dict.fromkeys(use))
+
+
+class RunConfig(_Section):
+    """How the work is cut, and where it is done."""
+
+    batch_size: int = _setting(8, "Pictures made at once.", ge=2, le=1024)
+    shard_size: int = _setting(32, "Pictures kept at once.", ge=1, le=10_000)
+    device: str = _setting("auto", "cpu, cuda, mps, ...", first=True)
+    threads: int | None = _setting(
+        None, "Threads of each process; as many as CPUs are given if none.", first=True, ge=1, le=4096
+    )
+    gallery: int = _setting(8, "Test pictures shown in the report.", ge=0, le=1000)
+
+
+class StudyConfig(_Section):
+    """A whole study, section by section as in `study.toml`."""
+
+    model: ModelConfig = ModelConfig()
+    prompts: PromptsConfig = PromptsConfig()
+    split: SplitConfig = SplitConfig()
+    watch: WatchConfig = WatchConfig()
+    labels: LabelsConfig = LabelsConfig()
+    probes: ProbesConfig = ProbesConfig()
+    controls: ControlsConfig = Field(default_factory=ControlsConfig)
+    run: RunConfig = RunConfig()
+
+
+@dataclass(frozen=True)
+class Option:
+    """A setting under its name as an option of the command line and of `Study.create`."""
+
+    section: str
+    key: str
+    field: FieldInfo
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the command line has it as an option of its own, not by `--set` alone."""
+        return bool(self.field.json_schema_extra["first"])  # type: ignore[index]
+
+
+def options() -> dict[str, Option]:
+    """All settings by their names as options: the config's own, but for the few that would not be clear."""
+    named = {}
+    for section, own in StudyConfig.model_fields.items():
+        assert isinstance(own.annotation, type) and issubclass(own.annotation, BaseModel)
+        for key, field in own.annotation.model_fields.items():
+            named[field.title or key] = Option(section, key, field)
+    return named
+
+
+def by_section(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Settings by option name, section by section. Raises UnderpaintingError on an unknown name."""
+    known = options()
+    sections: dict[str, dict[str, Any]] = {}
+    for name, value in given.items():
+        if name not in known:
+            near = get_close_matches(name, known, n=1, cutoff=0.3)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+            raise UnderpaintingError(f"no setting {name!r}; {hint}")
+        sections.setdefault(known[name].section, {})[known[name].key] = value
+    return sections
+
+
+def parse_config(data: dict[str, Any], where: str) -> StudyConfig:
+    """Check settings, section to key to value.
+
+    Raises UnderpaintingError on an unknown key, naming the nearest known one, or on a value out of range.
+    """
+    try:
+        return StudyConfig.model_validate(data)
+    except ValidationError as error:
+        raise UnderpaintingError(f"{where}: {_first_fault(error)}") from None
+
+
+def read_config(path: Path) -> StudyConfig:
+    """Read `study.toml`. Raises UnderpaintingError where it is missing or not valid."""
+    try:
+        if path.stat().st_size > LONGEST:
+            raise UnderpaintingError(f"{path} is no study's config: it has {path.stat().st_size} bytes")
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnderpaintingError(f"{path} cannot be read ({error})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UnderpaintingError(f"{path} is not valid TOML: {error}") from None
+    return parse_config(data, str(path))
+
+
+def config_toml(config: StudyConfig) -> str:
+    """A config as TOML text that `read_config` reads back."""
+    parts = []
+    for section, values in config.model_dump(mode="json", exclude_none=True).items():
+        lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
+        parts.append("\n".join([f"[{section}]", *lines]) + "\n")
+    return "\n".join(parts)
+
+
+def changes(old: StudyConfig, new: StudyConfig) -> list[str]:
+    """Settings that differ, each as `[section] key: old -> new`."""
+    before, after = old.model_dump(mode="json"), new.model_dump(mode="json")
+    return [
+        f"[{section}] {key}: {value} -> {after[section][key]}"
+        for section, values in before.items()
+        for key, value in values.items()
+        if value != after[section][key]
+    ]
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    place = [str(part) for part in fault["loc"] if not isinstance(part, int)]
+    if fault["type"] == "extra_forbidden":
+        known = _known(place[:-1])
+        near = get_close_matches(place[-1], known, n=1, cutoff=0.3)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+        return f"unknown key {place[-1]!r}{_within(place[:-1])}; {hint}"
+    reason = fault["msg"].removeprefix("Value error, ")
+    reason = reason[:1].lower() + reason[1:]
+    if len(place) < 2:
+        return f"{reason}{_within(place)}"
+    given = shorten(repr(fault["input"]), 60, placeholder=" ...")
+    return f"{place[1]} = {given}{_within(place[:1])}: {reason}"
+
+
+def _within(place: list[str]) -> str:
+    return f" in [{place[0]}]" if place else ""
+
+
+def _known(place: list[str]) -> list[str]:
+    section = StudyConfig.model_fields[place[0]].annotation if place else StudyConfig
+    assert isinstance(section, type) and issubclass(section, BaseModel)
+    return list(section.model_fields)

@@ -1,0 +1,133 @@
+"""A study from prompts to report: init, run, demo, report. `api.Study` does the same from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from underpainting.controls import defaults
+from underpainting.diffusion import Model
+from underpainting.errors import UnderpaintingError
+from underpainting.findings import write_findings
+from underpainting.observers.estimators import Estimator
+from underpainting.progress import Progress
+from underpainting.records import require_whole
+from underpainting.report import keep_title, write_figures, write_report
+from underpainting.study.environment import load_study, study_needs
+from underpainting.study.request.brought import BroughtLabels
+from underpainting.study.request.config import (
+    ControlsConfig,
+    LabelsConfig,
+    ModelConfig,
+    StudyConfig,
+    WatchConfig,
+)
+from underpainting.study.request.prompts import PromptRow, read_prompts
+from underpainting.study.run import MAX_SET_ASIDE, run_study
+from underpainting.study.study import StudyFolder, check_free, create_study, open_study
+
+DEMO = StudyConfig(model=ModelConfig(guidance_scale=3.0), labels=LabelsConfig(classifier="stilllife"))
+COSTLY = ("network", "permuted", "fresh", "permuted-own", "fresh-own")
+FULL_DEMO = DEMO.model_copy(
+    update={
+        "watch": WatchConfig(branches=("conditional", "unconditional")),
+        "controls": ControlsConfig(use=(*defaults(), *COSTLY), share=1),
+    }
+)
+
+
+def init(
+    folder: Path,
+    config: StudyConfig,
+    *,
+    rows: Sequence[PromptRow] | None = None,
+    test_rows: Sequence[PromptRow] | None = None,
+    model: Model | None = None,
+    labeller: Estimator | BroughtLabels | None = None,
+) -> StudyFolder:
+    """Make a study folder, after checking that prompts, model, layers, and estimator or labels are there.
+
+    rows, test_rows, model, labeller: objects in place of what the config names. Known weights that are only
+    not fetched yet are no obstacle: see `doctor`. Raises UnderpaintingError where anything else is not there,
+    or where the folder is taken. Nothing is fetched.
+    """
+    check_free(folder)
+    files = config.prompts
+    rows = read_prompts(files.file, files.limit) if rows is None else rows
+    if test_rows is None:
+        test_rows = read_prompts(files.test_file, files.limit, after=rows) if files.test_file else []
+    given = {"model": model, "estimator": labeller}
+    missing = [needed for needed in study_needs(config) if not needed.here and given.get(needed.part) is None]
+    for needed in missing:
+        if needed.command and not needed.licence:
+            raise UnderpaintingError(needed.line)
+    if not missing or not all(needed.command for needed in missing):
+        loaded = load_study(config, model, labeller)
+        if isinstance(loaded.labeller, BroughtLabels):
+            loaded.labeller.require([row.image for row in (*rows, *test_rows)])
+    return create_study(folder, config, rows, test_rows)
+
+
+def run(
+    study: StudyFolder | Path,
+    *,
+    progress: Progress | None = None,
+    workers: int = 1,
+    max_set_aside: float = MAX_SET_ASIDE,
+) -> StudyFolder:
+    """Run a study or go on with it, then write what is made of its scores: emergence, leads and report.
+
+    A study that is done only gets what is missing of them. Options and errors are those of `run_study`.
+    """
+    progress, study = progress or Progress(), study if isinstance(study, StudyFolder) else open_study(study)
+    run_study(study, progress=progress, workers=workers, max_set_aside=max_set_aside)
+    if not (study.emergence_file.is_file() and study.leads_file.is_file()):
+        progress.phase("emergence and leads")
+        write_findings(study)
+    if not study.report_file.is_file():
+        progress.phase("writing the report")
+        write_report(study)
+    return study
+
+
+def demo(folder: Path, progress: Progress | None = None, *, full: bool = False) -> StudyFolder:
+    """The still life's study of the bundled prompts in a folder: made, run or gone on with, and reported.
+
+    full: costly controls run on all test pictures, not on a part.
+    """
+    if not (folder / "study.toml").is_file():
+        check_free(folder)
+        create_study(folder, FULL_DEMO if full else DEMO, read_prompts("stilllife"))
+    elif full and open_study(folder).config != FULL_DEMO:
+        raise UnderpaintingError(f"{folder} was begun without --full; name another folder for the full demo")
+    return run(folder, progress=progress)
+
+
+def report(
+    study: StudyFolder,
+    *,
+    figures: bool = False,
+    growth: Path | None = None,
+    title: str | None = None,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Write the report of a study that is done, and its figures and tables as files; return what was written.
+
+    growth: folder of studies of the model's checkpoints, each named by how much training that had. title: it
+    is kept for later reports; an empty one takes the kept one away.
+
+    Raises UnderpaintingError where the study is not done, or what is shown is damaged.
+    """
+    shown = (study.scores_file, study.probes_folder, study.gallery_folder, study.classification_file)
+    for path in shown:
+        if path.exists():
+            require_whole(path, study.remade)
+    if title is not None:
+        keep_title(study, title)
+    progress = progress or Progress()
+    progress.phase("writing the report")
+    written = [write_report(study, growth)]
+    if figures:
+        progress.phase("drawing figures")
+        written.append(write_figures(study, growth))
+    return written

@@ -1,0 +1,65 @@
+"""`underpainting doctor`: of a study, and of all that is known."""
+
+import json
+from pathlib import Path
+
+import huggingface_hub.constants
+import pytest
+import torch
+
+from underpainting.cli import main
+from underpainting.observers.needs import known_needs, needs
+from underpainting.study.request.config import LabelsConfig, ModelConfig, StudyConfig
+from underpainting.study.request.prompts import PromptRow
+from underpainting.study.study import create_study
+
+
+@pytest.fixture(autouse=True)
+def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "torch"))
+    return tmp_path
+
+
+def keep(caches: Path, repository: str) -> Path:
+    """A repository in the hub's cache, as the hub's client lays it out."""
+    folder = caches / "hub" / f"models--{repository.replace('/', '--')}"
+    snapshot = folder / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    (snapshot / "model.safetensors").write_bytes(b"weights")
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text("0" * 40)
+    return snapshot
+
+
+def test_it_tells_of_a_study(caches: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = LabelsConfig(estimator="stilllife", classifier="vgg16")
+    config = StudyConfig(model=ModelConfig(name="CompVis/stable-diffusion-v1-4"), labels=labels)
+    create_study(caches / "study", config, [PromptRow(f"a thing {i}", i, i) for i in range(6)])
+    with pytest.raises(SystemExit) as stopped:
+        main(["doctor", str(caches / "study"), "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert stopped.value.code == 1 and [needed["here"] for needed in told] == [False, True, False]
+    keep(caches, "CompVis/stable-diffusion-v1-4")
+    with pytest.raises(SystemExit) as stopped:
+        main(["doctor", str(caches / "study")])
+    said = capsys.readouterr().out
+    assert (
+        stopped.value.code == 1 and "vgg16 is not here" in said and "(528 MB, BSD-3-Clause) by `curl" in said
+    )
+    assert "stable-diffusion-v1-4 is not here" not in said
+    path = Path(needs("classifier", "vgg16")[0].where)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"weights")
+    with pytest.raises(SystemExit) as stopped:
+        main(["doctor", str(caches / "study")])
+    assert stopped.value.code == 0
+
+
+@pytest.mark.usefixtures("caches")
+def test_it_tells_of_all_that_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["doctor", "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert stopped.value.code == 1
+    assert [needed["name"] for needed in told] == [needed.name for needed in known_needs()]
