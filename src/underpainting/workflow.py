@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from underpainting.controls import defaults
+from underpainting.controls import controls
 from underpainting.diffusion import Model
 from underpainting.errors import UnderpaintingError
 from underpainting.findings import write_findings
@@ -27,11 +27,10 @@ from underpainting.study.run import MAX_SET_ASIDE, run_study
 from underpainting.study.study import StudyFolder, check_free, create_study, open_study
 
 DEMO = StudyConfig(model=ModelConfig(guidance_scale=3.0), labels=LabelsConfig(classifier="stilllife"))
-COSTLY = ("network", "permuted", "fresh", "permuted-own", "fresh-own")
 FULL_DEMO = DEMO.model_copy(
     update={
         "watch": WatchConfig(branches=("conditional", "unconditional")),
-        "controls": ControlsConfig(use=(*defaults(), *COSTLY), share=1),
+        "controls": ControlsConfig(use=tuple(controls()), share=1),
     }
 )
 

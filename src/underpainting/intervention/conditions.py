@@ -24,11 +24,11 @@ class Trial:
     target: Mapping[str, Tensor]
 
 
-Condition = Callable[[Trial], Tensor]
+Paint = Callable[[Trial], Tensor]
 """From a trial to the pictures [picture, 3, height, width] of one condition."""
 
 
-def controls(painter: Painter, aim: str, edit: Edit) -> dict[str, Condition]:
+def controls(painter: Painter, aim: str, edit: Edit) -> dict[str, Paint]:
     """The unedited picture, the edit, and its controls, by condition.
 
     `random` and `shuffled_probe` change activations as much, token by token, as the edit does.
@@ -60,7 +60,7 @@ def controls(painter: Painter, aim: str, edit: Edit) -> dict[str, Condition]:
     }
 
 
-def variations(painter: Painter, edit: Edit) -> dict[str, Condition]:
+def variations(painter: Painter, edit: Edit) -> dict[str, Paint]:
     """The edit at other strengths, until other steps, and without or with only one part of the network."""
     layers = [layer.name for layer in painter.layers(edit)]
     parts = dict.fromkeys(name.split(".")[0] for name in layers)
@@ -75,12 +75,12 @@ def variations(painter: Painter, edit: Edit) -> dict[str, Condition]:
     return {NULL: lambda trial: trial.unedited.pictures, **conditions}
 
 
-def edited(painter: Painter, edit: Edit) -> Condition:
+def edited(painter: Painter, edit: Edit) -> Paint:
     """Pictures edited by an edit towards the trial's target."""
     return _painted(painter, edit, lambda of: painter.change(edit, of.unedited, of.target, of.moves))
 
 
-def _painted(painter: Painter, edit: Edit, change: Callable[[Trial], Change]) -> Condition:
+def _painted(painter: Painter, edit: Edit, change: Callable[[Trial], Change]) -> Paint:
     return lambda trial: painter.paint(trial.unedited.rows, painter.acting(edit, change(trial)))
 
 

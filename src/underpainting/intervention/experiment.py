@@ -15,7 +15,7 @@ from torch import Tensor
 from underpainting.errors import UnderpaintingError
 from underpainting.findings.frechet import kinds
 from underpainting.findings.interventions import NULL, interventions
-from underpainting.intervention.conditions import Condition, Trial, edited
+from underpainting.intervention.conditions import Paint, Trial, edited
 from underpainting.intervention.edit import Edit, make_edit
 from underpainting.intervention.painter import Painter, Unedited
 from underpainting.intervention.trials import draw_moves, judge, targets
@@ -86,7 +86,7 @@ def run_experiment(
     painter: Painter,
     aim: str,
     edit: Edit,
-    conditions: Mapping[str, Condition],
+    conditions: Mapping[str, Paint],
     folder: Path,
     *,
     pictures: int,
@@ -171,7 +171,7 @@ def _scored(
     painter: Painter,
     aim: str,
     rows: Sequence[PromptRow],
-    conditions: Mapping[str, Condition],
+    conditions: Mapping[str, Paint],
     trials: int,
     progress: Progress,
 ) -> Iterator[tuple[pa.Table, dict[str, Tensor]]]:
