@@ -1,4 +1,4 @@
-"""The tests mirror the tree: every module has a test of its own name, or CONTRIBUTING says which covers it."""
+"""Every module has a test of its own name, or CONTRIBUTING says which covers it; none is long."""
 
 import re
 from pathlib import Path
