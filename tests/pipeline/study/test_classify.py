@@ -121,7 +121,7 @@ def test_a_studys_own_classifier_and_another(
     run_study(study, estimator=LightEstimator())
     assert run("named", "--json") == 0
     found = json.loads(capsys.readouterr().out)
-    finals = read_table(study.classification, CLASSIFICATION).to_pylist()
+    finals = read_table(study.classification_file, CLASSIFICATION).to_pylist()
     right = {row.image: "mug, cup" if "cup" in row.prompt else "lemon" for row in rows}
     share = np.mean(
         [

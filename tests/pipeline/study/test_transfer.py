@@ -106,13 +106,13 @@ def test_what_cannot_be_carried_over(done: StudyFolder) -> None:
 def test_pictures_of_no_prompt_have_the_test_seeds(
     done: StudyFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, denoise = [], Model.denoise
+    asked, run = [], Model.run
 
-    def watched(self: Model, prompts: list[str], seeds: list[int], **options: Any) -> Any:
+    def watched(self: Model, prompts: list[str], seeds: list[int], *request: Any, **options: Any) -> Any:
         asked.extend(zip(prompts, seeds, strict=True))
-        return denoise(self, prompts, seeds, **options)
+        return run(self, prompts, seeds, *request, **options)
 
-    monkeypatch.setattr(Model, "denoise", watched)
+    monkeypatch.setattr(Model, "run", watched)
     found = transfer(done, empty_prompt=True)
     seeds = [row.seed for row, split in zip(done.rows, done.splits, strict=True) if split == "test"]
     assert sorted(asked) == [("", seed) for seed in sorted(seeds)]

@@ -54,10 +54,10 @@ class BroughtLabels:
         }
 
     def require(self, images: Sequence[str]) -> None:
-        """Raise UnderpaintingError where an image has no map."""
+        """Raise UnderpaintingError where an image has no map, or a map is none."""
         for of in self.properties:
             for image in images:
-                _path(self.folder, of.name, image)
+                _map(_path(self.folder, of.name, image), of)
 
 
 def open_brought(folder: Path) -> BroughtLabels:
@@ -85,7 +85,7 @@ def keep_brought(folder: Path, labels: Mapping[str, Mapping[str, np.ndarray | Te
 def by_image(labels: Mapping[str, Any], images: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Arrays by property and image, of arrays by property that are each by image, or in the pictures' order.
 
-    Raises UnderpaintingError where there are not as many as pictures.
+    Raises UnderpaintingError where a picture has none, there are not as many as pictures, or one is no map.
     """
     named = {}
     for name, maps in labels.items():
@@ -94,7 +94,12 @@ def by_image(labels: Mapping[str, Any], images: Sequence[str]) -> dict[str, dict
                 f"{len(maps)} labels of {name} for {len(images)} pictures; give one a picture, in their "
                 "order, or by the pictures' names"
             )
-        named[name] = dict(maps) if isinstance(maps, Mapping) else dict(zip(images, maps, strict=True))
+        own = dict(maps if isinstance(maps, Mapping) else zip(images, maps, strict=True))
+        if lacking := [image for image in images if image not in own]:
+            raise UnderpaintingError(f"no label {name} of {lacking[0]}: give one a picture")
+        named[name] = {
+            image: _checked(np.asarray(values), f"label {name} of {image}") for image, values in own.items()
+        }
     return named
 
 
@@ -126,12 +131,7 @@ def _path(folder: Path, name: str, image: str) -> Path:
 
 
 def _fitted(path: Path, of: Property, size: tuple[int, int]) -> Tensor:
-    values = _read(path)
-    if (values.dtype == bool) != of.binary:
-        kinds = ("a mask", "a continuous map")
-        raise UnderpaintingError(
-            f"{path} is {kinds[of.binary]}, other maps of {of.name} are not; give all of one kind"
-        )
+    values = _map(path, of)
     maps = torch.from_numpy(values.astype(np.float32))[None, None]
     if tuple(values.shape) != size:
         maps = (
@@ -140,6 +140,17 @@ def _fitted(path: Path, of: Property, size: tuple[int, int]) -> Tensor:
             else interpolate(maps, size, mode="bilinear", antialias=True)
         )
     return maps[0, 0]
+
+
+def _map(path: Path, of: Property) -> np.ndarray:
+    """A map of a property's own kind."""
+    values = _read(path)
+    if (values.dtype == bool) != of.binary:
+        kinds = ("a mask", "a continuous map")
+        raise UnderpaintingError(
+            f"{path} is {kinds[of.binary]}, other maps of {of.name} are not; give all of one kind"
+        )
+    return values
 
 
 def _read(path: Path) -> np.ndarray:
@@ -154,8 +165,12 @@ def _read(path: Path) -> np.ndarray:
                 values = np.asarray(image, dtype=np.float32) if deep else np.asarray(image.convert("L")) > 127
     except (OSError, ValueError, UnidentifiedImageError) as error:
         raise UnderpaintingError(f"{path} cannot be read as a label ({error}); give a PNG or .npy") from None
+    return _checked(values, str(path))
+
+
+def _checked(values: np.ndarray, name: str) -> np.ndarray:
     if values.ndim != 2 or values.dtype.kind not in "bfiu" or not np.isfinite(values).all():
         raise UnderpaintingError(
-            f"{path} is {values.dtype} {list(values.shape)}; a label is one finite map [height, width]"
+            f"{name} is {values.dtype} {list(values.shape)}; a label is one finite map [height, width]"
         )
     return values if values.dtype == bool else values.astype(np.float32)
