@@ -13,7 +13,6 @@ import underpainting
 from tests.pipeline.study.conftest import LightEstimator, tiny_rows
 from underpainting import Study
 from underpainting.errors import UnderpaintingError
-from underpainting.intervention.kept import read_kept
 from underpainting.study.study import StudyFolder
 
 SETTINGS = {
@@ -72,56 +71,6 @@ def test_it_shows_itself_and_opens_again(study: Study) -> None:
     again = Study.open(study.folder)
     pd.testing.assert_frame_equal(again.results(), study.results())
     assert again.probes.best == study.probes.best
-
-
-def test_an_intervention_is_kept_only_when_it_is_saved(study: Study) -> None:
-    files = sorted(study.folder.rglob("*"))
-    moved = study.intervene("a thing number 3", seed=5, move=(0.25, -0.25), progress=False)
-    assert sorted(study.folder.rglob("*")) == files
-    before, after = moved.before.picture.numpy(), moved.after.picture.numpy()
-    assert before.shape == after.shape == (32, 32, 3) and (before != after).any()
-    assert moved.target["saliency"].shape == (32, 32)
-    assert "<img" in moved._repr_html_()
-    kept = read_kept(moved.save())
-    assert np.array_equal(kept.after.picture.numpy(), after)
-    with pytest.raises(UnderpaintingError, match="is there already"):
-        moved.save()
-    with pytest.raises(UnderpaintingError, match="strengthy"):
-        study.intervene("a thing", move=(0.1, 0), edit={"strengthy": 2}, progress=False)
-
-
-def test_prompts_are_a_file_a_list_or_a_frame(
-    session_pipeline: StableDiffusionPipeline, tmp_path: Path
-) -> None:
-    frame = pd.DataFrame(PAIRS, columns=["prompt", "seed"])
-    frame.to_csv(tmp_path / "prompts.csv", index=False)
-    given = {"file": tmp_path / "prompts.csv", "list": PAIRS, "frame": frame}
-    made = {
-        name: Study.create(
-            tmp_path / name, prompts=prompts, model=session_pipeline, estimator=LightEstimator()
-        )
-        for name, prompts in given.items()
-    }
-    for name in ("list", "frame"):
-        assert made[name].rows == made["file"].rows and made[name].splits == made["file"].splits
-
-
-def test_labels_of_ones_own_are_those_of_the_study(
-    session_pipeline: StableDiffusionPipeline, tmp_path: Path
-) -> None:
-    maps = [np.random.default_rng(seed).random((32, 32), np.float32) for _, seed in PAIRS]
-    masks = [depth > 0.5 for depth in maps]
-    made = Study.create(
-        tmp_path / "study",
-        prompts=PAIRS,
-        model=session_pipeline,
-        labels={"depth": maps, "saliency": masks},
-        **SETTINGS,
-    ).run(progress=False)
-    for row, depth, mask in zip(made.rows, maps, masks, strict=True):
-        assert np.array_equal(made.labels("depth")[row.image].numpy(), depth)
-        assert np.array_equal(made.labels("saliency")[row.image].numpy(), mask)
-    assert set(made.results()["property"]) == {"depth", "saliency"}
 
 
 @pytest.mark.parametrize(
