@@ -32,7 +32,7 @@ from underpainting.study.study import StudyFolder, check_free, open_study
 from underpainting.vocabulary import METRICS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Study(StudyFolder):
     """A study, made by `Study.create` or opened by `Study.open`.
 
@@ -189,6 +189,9 @@ class Study(StudyFolder):
         settings = {"kind": edit} if isinstance(edit, str) else edit or {}
         with _shown(progress) as shown:
             return intervention(self._painter, asked, settings, mask, shown)
+
+    def __repr__(self) -> str:
+        return f"<Study {self.folder}: {len(self.rows)} pictures, {'done' if self.is_done else 'not finished'}>"
 
     def _repr_html_(self) -> str:
         splits = ", ".join(f"{count} {split}" for split, count in self.images.items())

@@ -66,6 +66,7 @@ def test_its_tables_are_those_of_the_same_study_by_the_command_line(
 def test_it_shows_itself_and_opens_again(study: Study) -> None:
     shown = study._repr_html_()
     assert all(name in shown for name in ("saliency", "depth", "shading", "14 pictures"))
+    assert repr(study) == f"<Study {study.folder}: 14 pictures, done>"
     assert study.report == study.report_file
     assert study.report.read_text(encoding="utf-8").startswith("<!doctype html>")
     again = Study.open(study.folder)
