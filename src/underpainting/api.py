@@ -191,7 +191,9 @@ class Study(StudyFolder):
             return intervention(self._painter, asked, settings, mask, shown)
 
     def __repr__(self) -> str:
-        return f"<Study {self.folder}: {len(self.rows)} pictures, {'done' if self.is_done else 'not finished'}>"
+        """The folder, how many pictures, and whether the study is done."""
+        state = "done" if self.is_done else "not finished"
+        return f"<Study {self.folder}: {len(self.rows)} pictures, {state}>"
 
     def _repr_html_(self) -> str:
         splits = ", ".join(f"{count} {split}" for split, count in self.images.items())
