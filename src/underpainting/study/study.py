@@ -105,7 +105,8 @@ class StudyFolder(StudyPaths):
         """Raise UnderpaintingError where the study is not done."""
         if not self.is_done:
             raise UnderpaintingError(
-                f"{self.folder} is not finished; go on with it by `underpainting run {self.folder}`"
+                f"{self.folder} is not finished ({self.scores_file.name} is not there); "
+                f"go on with it by `underpainting run {self.folder}`"
             )
 
     @property
