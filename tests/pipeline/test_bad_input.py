@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from underpainting import UnderpaintingError
 from underpainting.cli import main
-from underpainting.controls import shuffled
+from underpainting.controls.always import shuffled
 from underpainting.diffusion import Model, attach, load
 from underpainting.observers.classifiers import load_classifier
 from underpainting.observers.estimators import load_estimator
@@ -22,7 +22,6 @@ from underpainting.probes import (
     ProbeSet,
     TokenMeans,
     best_threshold,
-    discriminant,
     fit,
     load_sums,
     ridge,
@@ -163,8 +162,9 @@ CASES: list[Case] = [
     ("gallery huge", config(run={"gallery": 10**9}), "gallery"),
     ("controls share negative", config(controls={"share": -0.1}), "share = -0.1"),
     ("controls share over one", config(controls={"share": 2}), "share = 2"),
-    ("twin unknown", config(controls={"twins": ["brother"]}), "'permuted'"),
-    ("network not yes or no", config(controls={"network": "perhaps"}), "network"),
+    ("control unknown", config(controls={"use": ["permutd"]}), "did you mean 'permuted'"),
+    ("control of nowhere", config(controls={"use": ["zzzz"]}), "known are"),
+    ("controls a string", config(controls={"use": "permuted"}), "use"),
     ("device a list", config(run={"device": ["cpu"]}), "device"),
     ("toml broken", lambda at: read_config(Path(at.file("[model\n", "s.toml"))), "not valid TOML"),
     ("toml binary", lambda at: read_config(Path(at.file(b"\xff\xfe\x00", "s.toml"))), "cannot be read"),
@@ -279,7 +279,6 @@ CASES: list[Case] = [
     ("ridge of no strength", lambda at: ridge(moments(1, 2), []), "ridge strengths"),
     ("ridge of negative strength", lambda at: ridge(moments(1, 2), [-1.0]), "none negative"),
     ("ridge of infinity", lambda at: ridge(moments(1, float("inf")), [1.0]), "non-finite"),
-    ("discriminant of one class", lambda at: discriminant(moments(1, 2)), "both classes"),
     ("Dice without threshold", lambda at: score(zeros(4), PATCHES, ["dice"]), "give a threshold"),
     ("metric unknown", lambda at: score(zeros(4), PATCHES, ["dise"]), "unknown metric 'dise'"),
     ("rank without ranks", lambda at: spearman(zeros(4), PATCHES), "pixel ranks"),
@@ -326,8 +325,8 @@ CASES: list[Case] = [
     ("card of lists", lambda at: ProbeSet.load(card(at, lambda c: c.update(probes=[]))), "no whole set"),
     (
         "layer without probe",
-        lambda at: ProbeSet.load(card(at, lambda c: None)).at("b", 1, "conditional"),
-        "no probe at layer b",
+        lambda at: ProbeSet.load(card(at, lambda c: None)).probe("depth", "b", 1),
+        "no probe of 'depth' at layer b",
     ),
     (
         "property without probe",
@@ -336,7 +335,7 @@ CASES: list[Case] = [
     ),
     (
         "probe of other channels",
-        lambda at: ProbeSet.load(card(at, lambda c: None)).at("a", 1, "conditional").apply(ones(2, 5)),
+        lambda at: ProbeSet.load(card(at, lambda c: None)).probe("depth", "a", 1).apply(ones(2, 5)),
         "reads 3 channels",
     ),
     # tables and folders
@@ -391,13 +390,17 @@ CASES: list[Case] = [
     ("init with no layers", init("--layers", ","), "layers"),
     ("init with a bad branch", init("--branches", "neither"), "neither"),
     ("init with a bad scheduler", init("--scheduler", "fast"), "unknown scheduler fast"),
-    ("init with a bad property", init("--properties", "deph"), "nearest is depth"),
+    ("init with a bad property", init("--set", "labels.properties=deph"), "nearest is depth"),
     ("init with a bad estimator", init("--estimator", "midas?"), "no estimator"),
     ("init with a bad model", init("--model", "./nowhere"), "no folder"),
     ("init with a bad device", init("--device", "abacus"), "device abacus"),
-    ("init with a bad share", init("--fit", "0.9"), "add up to 1"),
-    ("init with a bad strength", init("--strengths", "1,-2"), "strengths"),
-    ("init with a bad type", init("--dtype", "float8"), "dtype"),
+    ("init with a bad share", init("--set", "split.fit=0.9"), "add up to 1"),
+    ("init with a bad strength", init("--set", "probes.strengths=1,-2"), "strengths"),
+    ("init with a setting of nowhere", init("--set", "run.batch=2"), "did you mean 'batch_size'"),
+    ("init with a setting of no section", init("--set", "batch_size=2"), "give section.key=value"),
+    ("init with a bad control", init("--controls", "latent"), "did you mean 'latents'"),
+    ("look at nothing", cli("look", "FOLDER", "FOLDER/no.png"), "holds no study"),
+    ("init with a bad type", init("--set", "model.dtype=float8"), "dtype"),
 ]
 
 

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from underpainting import UnderpaintingError
 from underpainting.diffusion import Layer, Model
 from underpainting.probes import Moments, ProbeSet, TokenMeans, load_sums, save_sums
-from underpainting.probes.probe import Best, Entry, Key, ProbeLayer
+from underpainting.probes.files import Best, Entry, Key
+from underpainting.probes.probe import Probe
 from underpainting.study.request.config import StudyConfig, config_toml, parse_config, read_config
 from underpainting.study.request.prompts import read_prompts
+from underpainting.vocabulary import ProbeLayer
 
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -118,7 +120,7 @@ def test_probe_sets_with_any_damage(
     if not whole.exists():
         key = Key("depth", "up.3.0", 1, "conditional")
         ProbeSet(
-            {key: Entry(torch.ones(3), 0.5, 0.1, None)},
+            {key: Entry(Probe(torch.ones(3), torch.tensor(0.5)), 0.1)},
             (ProbeLayer("up.3.0", (2, 2), 3),),
             1,
             ("conditional",),
