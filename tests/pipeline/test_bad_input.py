@@ -25,9 +25,9 @@ from underpainting.probes import (
     fit,
     load_sums,
     ridge,
-    score,
     spearman,
 )
+from underpainting.probes.metrics import score
 from underpainting.records import PROMPTS, SCORES, atomic_folder, make_table, read_table, write_table
 from underpainting.study.request.config import parse_config, read_config
 from underpainting.study.request.prompts import PromptRow, read_prompts
