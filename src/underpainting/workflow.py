@@ -125,7 +125,8 @@ def report(
     if title is not None:
         keep_title(study, title)
     progress = progress or Progress()
-    progress.phase("writing the report")
+    if study.is_done:  # otherwise there is but an error to be told
+        progress.phase("writing the report")
     written = [write_report(study, growth)]
     if figures:
         progress.phase("drawing figures")

@@ -165,6 +165,9 @@ CASES: list[Case] = [
     ("control unknown", config(controls={"use": ["brother"]}), "brother"),
     ("controls a string", config(controls={"use": "network"}), "use"),
     ("controls of another day", config(controls={"twins": ["permuted"]}), "unknown key 'twins'"),
+    ("control unknown", config(controls={"use": ["permutd"]}), "did you mean 'permuted'"),
+    ("control of nowhere", config(controls={"use": ["zzzz"]}), "known are"),
+    ("controls a string", config(controls={"use": "permuted"}), "use"),
     ("device a list", config(run={"device": ["cpu"]}), "device"),
     ("toml broken", lambda at: read_config(Path(at.file("[model\n", "s.toml"))), "not valid TOML"),
     ("toml binary", lambda at: read_config(Path(at.file(b"\xff\xfe\x00", "s.toml"))), "cannot be read"),
@@ -394,8 +397,12 @@ CASES: list[Case] = [
     ("init with a bad model", init("--model", "./nowhere"), "no folder"),
     ("init with a bad device", init("--device", "abacus"), "device abacus"),
     ("init with a bad share", init("--set", "split.fit=0.9"), "add up to 1"),
-    ("init with a bad strength", init("--strengths", "1,-2"), "strengths"),
-    ("init with a bad type", init("--dtype", "float8"), "dtype"),
+    ("init with a bad strength", init("--set", "probes.strengths=1,-2"), "strengths"),
+    ("init with a setting of nowhere", init("--set", "run.batch=2"), "did you mean 'batch_size'"),
+    ("init with a setting of no section", init("--set", "batch_size=2"), "give section.key=value"),
+    ("init with a bad control", init("--controls", "latent"), "did you mean 'latents'"),
+    ("look at nothing", cli("look", "FOLDER", "FOLDER/no.png"), "holds no study"),
+    ("init with a bad type", init("--set", "model.dtype=float8"), "dtype"),
 ]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from underpainting import markup
 from underpainting.diffusion.adapters import Adapter
 from underpainting.diffusion.fingerprint import sha256_of_weights
 from underpainting.diffusion.layers import Layer, LayerCatalogue
@@ -35,6 +36,11 @@ class Model:
     def scheduler_name(self) -> str:
         """Class name of the scheduler in use, such as `LMSDiscreteScheduler`."""
         return type(self.pipe.scheduler).__name__
+
+    def _repr_html_(self) -> str:
+        caption = f"{self.name}, pictures {self.size[0]} x {self.size[1]}, {self.scheduler_name}"
+        rows = [[x.name, x.path, f"{x.grid[0]} x {x.grid[1]}", x.channels] for x in self.layers]
+        return markup.table(["layer", "module path", "grid", "channels"], rows, caption)
 
     def use_scheduler(self, name: str) -> "Model":
         """Give the pipeline a scheduler by name, built from the one it was loaded with; returns this model.

@@ -14,11 +14,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from underpainting import markup
 from underpainting.errors import UnderpaintingError
 from underpainting.hub import fetch, upload
 from underpainting.probes.probe import Probe, joined
 from underpainting.probes.readme import probe_card
-from underpainting.vocabulary import Grid, Place, ProbeLayer
+from underpainting.vocabulary import METRICS, Grid, Place, ProbeLayer
 
 _TENSORS, _CARD = "probes.safetensors", "card.json"
 
@@ -127,6 +128,14 @@ class ProbeSet:
     def __or__(self, other: ProbeSet) -> ProbeSet:
         """These probes and another set's, of other layers."""
         return replace(self, entries={**self.entries, **other.entries}, layers=self.layers + other.layers)
+
+    def _repr_html_(self) -> str:
+        caption = f"{len(self.entries)} probes of {self.model}: {len(self.layers)} layers, {self.steps} steps"
+        rows = [
+            [name, best.layer, METRICS[best.metric], ", ".join(dict.fromkeys(best.by_step.values()))]
+            for name, best in self.best.items()
+        ]
+        return markup.table(["property", "best layer", "by", "best at any step"], rows, caption)
 
     def save_direction(
         self,

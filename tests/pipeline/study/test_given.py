@@ -14,7 +14,7 @@ from PIL import Image
 
 from benchmarks.faults import contents
 from tests.pipeline.study.conftest import ESTIMATOR, LightEstimator
-from underpainting import Study, UnderpaintingError, attach
+from underpainting import Study, UnderpaintingError, attach, load
 from underpainting.cli import main
 from underpainting.progress import Progress
 from underpainting.study.study import open_study
@@ -209,3 +209,10 @@ def test_before_it_is_run(pipeline_folder: Path, named_study: Callable[[str], An
     for ask in (study.results, study.scores, study.emergence, lambda: study.report):
         with pytest.raises(UnderpaintingError, match="run"):
             ask()
+
+
+def test_probes_and_model_show_themselves(made: Study) -> None:
+    probes = made.probes._repr_html_()
+    assert f"{len(made.probes.entries)} probes of" in probes and made.probes.best_layer("shading") in probes
+    model = load(made.config.model.name)._repr_html_()
+    assert "up.3.0" in model and "16 x 16" in model and "32 x 32" in model
