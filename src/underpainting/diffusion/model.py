@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 
-from underpainting import markup
 from underpainting.diffusion.adapters import Adapter
 from underpainting.diffusion.fingerprint import sha256_of_weights
 from underpainting.diffusion.layers import Layer, LayerCatalogue
@@ -14,6 +13,7 @@ from underpainting.diffusion.schedulers import scheduler_named
 from underpainting.diffusion.still import with_noise
 from underpainting.diffusion.watching import ActivationEdit, StepRecord, Watching
 from underpainting.errors import UnderpaintingError
+from underpainting.markup import table
 
 
 class Model:
@@ -40,7 +40,7 @@ class Model:
     def _repr_html_(self) -> str:
         caption = f"{self.name}, pictures {self.size[0]} x {self.size[1]}, {self.scheduler_name}"
         rows = [[x.name, x.path, f"{x.grid[0]} x {x.grid[1]}", x.channels] for x in self.layers]
-        return markup.table(["layer", "module path", "grid", "channels"], rows, caption)
+        return table(["layer", "module path", "grid", "channels"], rows, caption)
 
     def use_scheduler(self, name: str) -> "Model":
         """Give the pipeline a scheduler by name, built from the one it was loaded with; returns this model.

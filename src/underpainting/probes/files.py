@@ -14,9 +14,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from underpainting import markup
 from underpainting.errors import UnderpaintingError
 from underpainting.hub import fetch, upload
+from underpainting.markup import table
 from underpainting.probes.probe import Probe, joined
 from underpainting.probes.readme import probe_card
 from underpainting.vocabulary import METRICS, Grid, Place, ProbeLayer
@@ -135,7 +135,7 @@ class ProbeSet:
             [name, best.layer, METRICS[best.metric], ", ".join(dict.fromkeys(best.by_step.values()))]
             for name, best in self.best.items()
         ]
-        return markup.table(["property", "best layer", "by", "best at any step"], rows, caption)
+        return table(["property", "best layer", "by", "best at any step"], rows, caption)
 
     def save_direction(
         self,
