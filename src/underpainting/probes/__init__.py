@@ -2,7 +2,7 @@
 
 from underpainting.probes.baselines import TwoLayerProbe, train_gradient_probe, train_two_layer_probe
 from underpainting.probes.files import Best, Entry, Key, ProbeSet
-from underpainting.probes.fit import FittedProbe, fit
+from underpainting.probes.fitted import FittedProbe, fit
 from underpainting.probes.metrics import (
     average_precision,
     best_threshold,
