@@ -17,8 +17,9 @@ setup: .venv/ready
 demo: setup
 	$(BIN)/underpainting demo
 
+# Two processes of one thread each: most tests compute too little for two threads to share.
 test: setup
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Tests that compute with networks, by the kernels of older processors: no last digit may decide them.
 test-kernels: setup
