@@ -59,6 +59,14 @@ def test_pictures_made_before_and_time_spent_loading_tell_nothing_of_the_pace() 
     assert (shown.share, shown.seconds_left) == (1, None)
 
 
+def test_parts_of_pictures_add_up() -> None:
+    shown = Lines(Clock())
+    shown.start(240)
+    for _ in range(240 * 15):
+        shown.advance(1 / 15)
+    assert shown.count() == "240 of 240 pictures, 100 %"
+
+
 def drawn(columns: int) -> str:
     """The line of 57 pictures of 1240, on a terminal of so many columns."""
     console = Console(width=columns, force_terminal=True, color_system=None, _environ={})
