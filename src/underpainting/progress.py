@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+ROUNDING = 1e-6  # of a picture: a step's part of one is no binary fraction
+
 
 def duration(seconds: float) -> str:
     """Time for reading, such as `5 min` or `2 h 10 min`."""
@@ -54,7 +56,8 @@ class Paced(Progress):
 
     def advance(self, made: float) -> None:
         """Count on."""
-        self._made = min(self._made + made, self._total)
+        made += self._made
+        self._made = made if self._total - made > ROUNDING else self._total
         self._last = self.clock()
 
     @property
