@@ -151,7 +151,9 @@ def killed(folder: Path, config: StudyConfig, whole: Contents, after: float) -> 
     process.join(after)
     process.kill()
     process.join()
-    made = {p: p.stat().st_ino for p in (study.shard(shard.number) for shard in study.shards) if p.exists()}
+    made = {
+        p: p.stat().st_ino for p in (study.shard_folder(shard.number) for shard in study.shards) if p.exists()
+    }
     finish(folder)
     again = sum(path.stat().st_ino != inode for path, inode in made.items())
     outcome = compared(folder, whole)

@@ -41,7 +41,9 @@ def study(pipeline: Path, samples: int, pictures: int) -> None:
         made = workflow.init(Path(name) / "study", config)
         workflow.run(made.folder)
         pq.write_table(
-            mean_scores(pq.read_table(made.scores)), TABLES / f"{samples:08d}.parquet", compression="zstd"
+            mean_scores(pq.read_table(made.scores_file)),
+            TABLES / f"{samples:08d}.parquet",
+            compression="zstd",
         )
 
 

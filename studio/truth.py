@@ -18,8 +18,9 @@ from torch import Tensor
 
 from studio.data import load_pictures
 from underpainting.questions.look import look_at, score_readings
+from underpainting.study.environment import reload
 from underpainting.study.labels import label_pictures
-from underpainting.workflow import reopen
+from underpainting.study.study import open_study
 
 OUT = Path(__file__).parent / "truth.json"
 
@@ -31,7 +32,8 @@ def main() -> None:
     cli.add_argument("--pictures", type=int, default=40)
     cli.add_argument("--out", type=Path, default=OUT)
     args = cli.parse_args()
-    study, loaded = reopen(args.study)
+    study = open_study(args.study)
+    loaded = reload(study)
     places, data = loaded.places, load_pictures(held_out=True)
     some = np.arange(0, len(data), 4)[: args.pictures]  # one colouring a scene
     scores: dict[str, dict[str, list[list[float]]]] = {"truth": {}, "estimator": {}}
@@ -39,7 +41,7 @@ def main() -> None:
     for i in some:
         picture = torch.from_numpy(data.picture[i]).permute(2, 0, 1) / 255
         truth = true_maps(data.mask[data.scene[i]], data.depth[data.scene[i]], data.shading[data.scene[i]])
-        looked = look_at(study, loaded, picture, data.prompt[i], seed=int(i))
+        looked = look_at(study, loaded, picture, prompt=data.prompt[i], seed=int(i))
         for against, labels in (("truth", truth), ("estimator", looked.labels)):
             for name, curve in score_readings(looked.readings, labels, places).items():
                 scores[against].setdefault(name, []).append(curve)

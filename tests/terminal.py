@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -110,6 +111,7 @@ def _carry_out(steps: Sequence[Step]) -> None:
     from underpainting.diffusion import Model
 
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
     decode, left = Model.decode, [0]
 
     def waiting(self: Model, latents: object) -> object:

@@ -14,7 +14,7 @@ from underpainting.probes import Scorer
 from underpainting.progress import Progress
 from underpainting.records.pictures import read_picture
 from underpainting.study.batch import to_bytes
-from underpainting.study.environment import reload
+from underpainting.study.environment import Loaded, reload
 from underpainting.study.labels import label_pictures
 from underpainting.study.places import Places
 from underpainting.study.recorders import Film
@@ -48,9 +48,22 @@ def look(
     prompt: what the model is told; seed: of the noise. Raises UnderpaintingError where the picture cannot be
     read, the study has no probes, or its model or estimator is not the one that it was run with.
     """
-    loaded, progress = reload(study), progress or Progress()
+    loaded = reload(study)
     picture = read_picture(file, loaded.model.size)
-    config, places = study.config.model, loaded.places
+    return look_at(study, loaded, picture, prompt=prompt, seed=seed, progress=progress)
+
+
+def look_at(
+    study: StudyFolder,
+    loaded: Loaded,
+    picture: Tensor,
+    *,
+    prompt: str = "",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Looked:
+    """The same of a picture [3, height, width] in 0..1, with what the study was run with loaded already."""
+    config, places, progress = study.config.model, loaded.places, progress or Progress()
     probes = study.probes
     branch = main_branch(probes.branches)
     row = PromptRow(prompt, seed, 0)

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
 from underpainting.errors import UnderpaintingError
 from underpainting.progress import Progress
@@ -124,6 +125,9 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 def _begin(threads: int, ended: Connection) -> None:
     """Set a worker process up: it has as many threads as its parent, and ends when that does or says so."""
     torch.set_num_threads(threads)
+    tqdm.set_lock(
+        threading.RLock()
+    )  # its own has a semaphore, which is left behind when the process is ended
     threading.Thread(target=_end_when_told, args=(ended,), daemon=True).start()
 
 

@@ -8,6 +8,7 @@ import torch
 from underpainting.controls import Setting, controls
 from underpainting.diffusion import Model, StepRecord
 from underpainting.diffusion.twins import twin_of
+from underpainting.diffusion.watching import Watching
 
 PROMPTS, SEEDS, STEPS = ["a lemon", "a mug"], [1, 2], 3
 LAYERS, BRANCHES = ["down.0.0", "up.3.0"], ("conditional", "unconditional")
@@ -43,15 +44,8 @@ def test_a_follower_is_shown_all_that_the_models_network_is_shown(setting: Setti
     (follower,) = controls()["permuted"].stand_ins(setting)
     assert list(follower.networks) == ["permuted"]
     records: list[StepRecord] = []
-    setting.model.denoise(
-        PROMPTS,
-        SEEDS,
-        steps=STEPS,
-        watch=LAYERS,
-        branches=BRANCHES,
-        twins=follower.networks,
-        on_step=records.append,
-    )
+    shown = Watching(layers=LAYERS, branches=BRANCHES, on_step=records.append, twins=follower.networks)
+    setting.model.run(PROMPTS, SEEDS, shown, steps=STEPS)
     bare = watched(setting.model)
     tell = follower.batch(run)
     for record, other in zip(records, bare, strict=True):

@@ -280,7 +280,7 @@ def test_the_command_tells_the_size_and_asks(
     terminal = io.StringIO("n\n")
     terminal.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setattr("sys.stdin", terminal)
-    assert call("--steps", "3")[0] == 2 and not out.exists()
+    assert call("--steps", "3")[0] == 1 and not out.exists()
     code, shown, _ = call("--steps", "3", "--yes")
     assert code == 0 and shown.endswith(f"done: {out}\n") and len(Captures(out).images) == images
     code, shown, _ = call("--steps", "3")

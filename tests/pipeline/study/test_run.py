@@ -105,13 +105,13 @@ def test_every_picture_is_made_once_and_shards_are_whole(
     new_study: Callable[[str], StudyFolder], loaded: Model, estimator: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study, seeds = new_study("once"), []
-    denoise = Model.denoise
+    made = Model.run
 
-    def counting(self: Model, prompts: Any, given: Any, **options: Any) -> Any:
+    def counting(self: Model, prompts: Any, given: Any, *watching: Any, **options: Any) -> Any:
         seeds.extend(given)
-        return denoise(self, prompts, given, **options)
+        return made(self, prompts, given, *watching, **options)
 
-    monkeypatch.setattr(Model, "denoise", counting)
+    monkeypatch.setattr(Model, "run", counting)
     run_study(study, model=loaded, estimator=estimator)
     assert sorted(seeds) == [row.seed for row in study.rows]
     assert all(verify_folder(study.shard_folder(shard.number)) == [] for shard in study.shards)

@@ -92,7 +92,7 @@ def test_one_picture_that_the_estimator_fails_on(
     }
     from underpainting.workflow import report
 
-    assert "2 pictures (1: the estimator fails" in report(study.folder)[0].read_text()
+    assert "2 pictures (1: the estimator fails" in report(study)[0].read_text()
 
 
 def test_without_calibrate_pictures_there_is_no_choice(

@@ -2,7 +2,7 @@
 
 import torch
 
-from tests.unit.probes.test_fit import world
+from tests.unit.probes.test_fitted import world
 from underpainting.probes import train_gradient_probe, train_two_layer_probe
 
 
