@@ -23,7 +23,7 @@ test: setup
 
 # Tests that compute with networks, by the kernels of older processors: no last digit may decide them.
 test-kernels: setup
-	DNNL_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(NETWORKS)
+	DNNL_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile $(NETWORKS)
 	DNNL_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q $(NETWORKS)
 
 test-slow: setup
