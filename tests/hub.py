@@ -1,4 +1,4 @@
-"""A hub on the disk, in place of the two calls that would go over the network."""
+"""A hub on the disk, in place of the two calls that would go over the network; caches of one's own."""
 
 import inspect
 import shutil
@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import huggingface_hub
+import huggingface_hub.constants
 import pytest
+import torch
 from huggingface_hub.errors import RepositoryNotFoundError
 
 
@@ -61,3 +63,18 @@ class LocalHub:
 
 class _Response:
     status_code, headers, request = 404, {}, None
+
+
+def move_caches(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the hub's client and torch empty caches in a folder."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(folder / "hub"))
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(folder / "torch"))
+
+
+def cached(hub: Path, repository: str) -> Path:
+    """The empty folder of a repository's files in a hub's cache, as the hub's client lays it out."""
+    home, revision = hub / f"models--{repository.replace('/', '--')}", "0" * 40
+    (home / "refs").mkdir(parents=True)
+    (home / "refs" / "main").write_text(revision)
+    (home / "snapshots" / revision).mkdir(parents=True)
+    return home / "snapshots" / revision

@@ -2,44 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-
-from torch.nn import Module
+from collections.abc import Sequence
 
 from underpainting.controls.registry import (
     DOTTED,
-    Activations,
+    BranchlessStandIn,
     Control,
     Line,
-    Run,
     Setting,
     Source,
     StandIn,
     register,
 )
-from underpainting.diffusion import Model, StepRecord
 from underpainting.vocabulary import ProbeLayer
-
-
-@dataclass(frozen=True)
-class DecoderAttention:
-    """The self-attention in the middle of the decoder, on the latents' own grid, in place of every layer."""
-
-    source: str
-    model: Model
-    layers: tuple[ProbeLayer, ...]
-    branches: tuple[str, ...]
-    networks: Mapping[str, Module] = field(default_factory=dict)
-
-    def batch(self, run: Run) -> Callable[[StepRecord], Activations]:
-        """See `StandIn`; the decoder has no branches: each is given the same."""
-
-        def activations(record: StepRecord) -> Activations:
-            tokens = self.model.decoder_tokens(record.latents)
-            return {self.layers[0].name: dict.fromkeys(self.branches, tokens)}
-
-        return activations
 
 
 class DecoderControl(Control):
@@ -61,13 +36,19 @@ class DecoderControl(Control):
 
     def stand_ins(self, setting: Setting) -> Sequence[StandIn]:
         """One layer for all; none where the decoder does not attend."""
-        channels = setting.model.decoder_channels
+        model = setting.model
+        channels = model.decoder_channels
         if not channels:
             return ()
-        _, height, width = setting.model.adapter.latents(setting.model.pipe, setting.model.size)
-        layer = ProbeLayer("decoder", (height, width), channels)
-        layers = (layer,) * len(setting.watched)
-        return (DecoderAttention("decoder", setting.model, layers, setting.branches),)
+        _, height, width = model.adapter.latents(model.pipe, model.size)
+        return (
+            BranchlessStandIn(
+                "decoder",
+                (ProbeLayer("decoder", (height, width), channels),) * len(setting.watched),
+                setting.branches,
+                lambda record: {"decoder": model.decoder_tokens(record.latents)},
+            ),
+        )
 
 
 register(DecoderControl())

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 from torch import Tensor
-from torch.nn import Module
 from torch.nn.functional import adaptive_avg_pool2d
 
 from underpainting.controls.registry import (
     LONG,
     LONG_DOT,
-    Activations,
+    BranchlessStandIn,
     Control,
     Line,
-    Run,
     Setting,
     Source,
     StandIn,
@@ -32,30 +30,12 @@ def latents_of(record: StepRecord, kind: str) -> Tensor:
     return record.latents if kind == "noisy" else record.predicted_clean
 
 
-@dataclass(frozen=True)
-class PooledLatents:
-    """One kind of latents, averaged over each token's cell on every grid of the watched layers."""
-
-    kind: str
-    source: str
-    layers: tuple[ProbeLayer, ...]
-    branches: tuple[str, ...]
-    networks: Mapping[str, Module] = field(default_factory=dict)
-
-    def batch(self, run: Run) -> Callable[[StepRecord], Activations]:
-        """See `StandIn`; latents have no branches: each is given the same."""
-        by_grid: dict[Grid, str] = {layer.grid: layer.name for layer in self.layers}
-
-        def activations(record: StepRecord) -> Activations:
-            latents = latents_of(record, self.kind).float()
-            return {
-                name: dict.fromkeys(
-                    self.branches, adaptive_avg_pool2d(latents, grid).flatten(2).transpose(1, 2)
-                )
-                for grid, name in by_grid.items()
-            }
-
-        return activations
+def pooled(record: StepRecord, kind: str, names: Mapping[Grid, str]) -> dict[str, Tensor]:
+    """One kind of latents averaged over each token's cell, on each grid: [picture, token, channel]."""
+    latents = latents_of(record, kind).float()
+    return {
+        name: adaptive_avg_pool2d(latents, grid).flatten(2).transpose(1, 2) for grid, name in names.items()
+    }
 
 
 class LatentsControl(Control):
@@ -91,7 +71,8 @@ class LatentsControl(Control):
                 for grid in setting.grids
             }
             layers = tuple(grids[layer.grid] for layer in setting.watched)
-            stand_ins.append(PooledLatents(kind, source.key, layers, setting.branches))
+            read = partial(pooled, kind=kind, names={grid: layer.name for grid, layer in grids.items()})
+            stand_ins.append(BranchlessStandIn(source.key, layers, setting.branches, read))
         return stand_ins
 
 

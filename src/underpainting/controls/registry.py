@@ -97,6 +97,26 @@ class StandIn(Protocol):
 
 
 @dataclass(frozen=True)
+class BranchlessStandIn:
+    """A `StandIn` that a step's record alone tells, the same in every branch.
+
+    read: activations [picture, token, channel] by layer's name, of a step.
+    """
+
+    source: str
+    layers: tuple[ProbeLayer, ...]
+    branches: tuple[str, ...]
+    read: Callable[[StepRecord], Mapping[str, Tensor]]
+    networks: Mapping[str, Module] = field(default_factory=dict)
+
+    def batch(self, run: Run) -> Callable[[StepRecord], Activations]:
+        """See `StandIn`."""
+        return lambda record: {
+            name: dict.fromkeys(self.branches, tokens) for name, tokens in self.read(record).items()
+        }
+
+
+@dataclass(frozen=True)
 class Setting:
     """What a stand-in may build on: the study's model, watched layers, grids and branches."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,20 +59,20 @@ def verdict_words(headline: Headline) -> str:
 
 def emergence_words(headline: Headline) -> str:
     """From which step the property is there; no step where what pictures share explains the score."""
-    if headline.verdict == "layout":
-        return NO_FINDING
-    step, low, high = headline.emergence
-    within = step_interval(low, high)
-    return f"{from_step(step, headline.step)}{f' ({within})' if within else ''}"
+    return _emergence(headline, lambda step: from_step(step, headline.step))
 
 
 def emergence_cell(headline: Headline) -> str:
     """The same for a table's cell."""
+    return _emergence(headline, first_step)
+
+
+def _emergence(headline: Headline, said: Callable[[int | None], str]) -> str:
     if headline.verdict == "layout":
         return NO_FINDING
     step, low, high = headline.emergence
     within = step_interval(low, high)
-    return f"{first_step(step)}{f' ({within})' if within else ''}"
+    return f"{said(step)}{f' ({within})' if within else ''}"
 
 
 def findings(

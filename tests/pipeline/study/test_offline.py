@@ -12,6 +12,7 @@ import torch
 from timm.models import save_for_hf
 from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
 
+from tests.hub import cached, move_caches
 from underpainting import load, load_classifier, load_estimator
 from underpainting.cli import main
 from underpainting.errors import UnderpaintingError, reason
@@ -28,8 +29,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "torch"))
+    move_caches(tmp_path, monkeypatch)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     return tried
@@ -38,15 +38,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[object]:
 @pytest.fixture
 def keep(tmp_path: Path) -> Callable[[str], Path]:
     """Make the folder of a repository in the hub's cache, as the hub's client lays it out."""
-
-    def make(repository: str) -> Path:
-        home = tmp_path / "hub" / f"models--{repository.replace('/', '--')}"
-        (home / "refs").mkdir(parents=True)
-        (home / "refs" / "main").write_text("0" * 40)
-        (home / "snapshots" / ("0" * 40)).mkdir(parents=True)
-        return home / "snapshots" / ("0" * 40)
-
-    return make
+    return lambda repository: cached(tmp_path / "hub", repository)
 
 
 def refusal(of: Callable[[], object]) -> str:
@@ -134,16 +126,14 @@ def test_only_some_variant_is_here(
     assert not asked
 
 
-def test_what_is_here_is_loaded_without_asking(
-    keep: Callable[[str], Path], tmp_path: Path, asked: list[object]
-) -> None:
+def test_what_is_here_is_loaded_without_asking(keep: Callable[[str], Path], asked: list[object]) -> None:
     torch.manual_seed(0)
     picture = torch.rand(1, 3, 64, 64)
     network = timm.create_model("resnet18")
-    save_for_hf(network, keep("timm/resnet18.a1_in1k"), safe_serialization=True)
+    snapshot = keep("timm/resnet18.a1_in1k")
+    save_for_hf(network, snapshot, safe_serialization=True)
     whole = load_classifier("timm:resnet18")
     assert whole.name == "resnet18" and len(whole.classes) == 1000
-    snapshot = tmp_path / "hub/models--timm--resnet18.a1_in1k/snapshots" / ("0" * 40)
     (snapshot / "config.json").unlink()  # what timm itself fetches: the weights alone
     alone = load_classifier("timm:resnet18")
     assert alone.fingerprint == whole.fingerprint and alone.classes == whole.classes

@@ -2,29 +2,23 @@
 
 from pathlib import Path
 
-import huggingface_hub.constants
 import pytest
-import torch
 
+from tests.hub import cached, move_caches
 from underpainting.observers.needs import Part, known_needs, needs
 from underpainting.observers.registry import entries
 
 
 @pytest.fixture(autouse=True)
 def caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "torch"))
+    move_caches(tmp_path, monkeypatch)
     return tmp_path
 
 
 def keep(caches: Path, repository: str) -> Path:
-    """A repository in the hub's cache, as the hub's client lays it out."""
-    folder = caches / "hub" / f"models--{repository.replace('/', '--')}"
-    snapshot = folder / "snapshots" / ("0" * 40)
-    snapshot.mkdir(parents=True)
+    """A repository with weights in the hub's cache."""
+    snapshot = cached(caches / "hub", repository)
     (snapshot / "model.safetensors").write_bytes(b"weights")
-    (folder / "refs").mkdir()
-    (folder / "refs" / "main").write_text("0" * 40)
     return snapshot
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.hub import LocalHub
+from tests.hub import LocalHub, cached
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import Best, Entry, Key, Probe, ProbeSet
 from underpainting.vocabulary import Place, ProbeLayer
@@ -140,10 +140,7 @@ def test_a_set_goes_to_the_hub_and_comes_back(tmp_path: Path, monkeypatch: pytes
 
 
 def test_the_hubs_own_cache_is_read_offline(tmp_path: Path) -> None:
-    home = tmp_path / "models--me--probes"
-    small_set().save(home / "snapshots" / ("0" * 40))
-    (home / "refs").mkdir()
-    (home / "refs" / "main").write_text("0" * 40)
+    small_set().save(cached(tmp_path, "me/probes"))
     offline = {"cache_dir": tmp_path, "local_files_only": True}
     assert same(ProbeSet.from_pretrained("me/probes", **offline), small_set())
     for name in ("nobody/none", "no/such/name"):
