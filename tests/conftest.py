@@ -1,8 +1,22 @@
 """What tests of every kind may need."""
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def _forget_modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A module that a test imports from a temporary folder is gone when the test ends."""
+    before = set(sys.modules)
+    yield
+    temporary = tmp_path_factory.getbasetemp()
+    for name in set(sys.modules) - before:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file is not None and temporary in Path(file).parents:
+            del sys.modules[name]
 
 
 @pytest.fixture

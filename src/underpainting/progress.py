@@ -81,7 +81,7 @@ class Paced(Progress):
         """
         if self.share is None:
             return ""
-        made, total, seconds = f"{int(self._made + 1e-6)}", f"{self._total:.0f}", self.seconds_left
+        made, total, seconds = f"{int(self._made + ROUNDING)}", f"{self._total:.0f}", self.seconds_left
         number = f"{made:>{len(total)}}/{total}" if short else f"{made} of {total} {self._unit}"
         rest = "" if seconds is None else f"{duration(seconds)} left"
         parts = [number if self._total > 1 else "", f"{100 * self.share:.0f} %", rest]

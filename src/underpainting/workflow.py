@@ -125,8 +125,7 @@ def report(
     if title is not None:
         keep_title(study, title)
     progress = progress or Progress()
-    if study.is_done:  # otherwise there is but an error to be told
-        progress.phase("writing the report")
+    progress.phase("writing the report")
     written = [write_report(study, growth)]
     if figures:
         progress.phase("drawing figures")

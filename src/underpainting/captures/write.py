@@ -111,7 +111,7 @@ def activation_bytes(
     layers: Sequence[Layer], steps: Sequence[int], branches: Sequence[str], dtype: str
 ) -> int:
     """Size of one image's activations."""
-    values = sum(layer.grid[0] * layer.grid[1] * layer.channels for layer in layers)
+    values = sum(layer.tokens * layer.channels for layer in layers)
     element = torch.empty(0, dtype=getattr(torch, dtype)).element_size()
     return values * len(steps) * len(branches) * element
 

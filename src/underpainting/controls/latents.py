@@ -66,12 +66,11 @@ class LatentsControl(Control):
         channels = setting.model.adapter.latents(setting.model.pipe, setting.model.size)[0]
         stand_ins = []
         for kind, source in zip(KINDS, self.sources, strict=True):
-            grids = {
-                grid: ProbeLayer(f"latents.{kind}.{grid_name(grid)}", grid, channels)
-                for grid in setting.grids
-            }
-            layers = tuple(grids[layer.grid] for layer in setting.watched)
-            read = partial(pooled, kind=kind, names={grid: layer.name for grid, layer in grids.items()})
+            layers = tuple(
+                ProbeLayer(f"latents.{kind}.{grid_name(of.grid)}", of.grid, channels)
+                for of in setting.watched
+            )
+            read = partial(pooled, kind=kind, names={layer.grid: layer.name for layer in layers})
             stand_ins.append(BranchlessStandIn(source.key, layers, setting.branches, read))
         return stand_ins
 

@@ -19,7 +19,7 @@ from torch.nn import Module
 
 from underpainting.diffusion import Layer, Model, StepRecord
 from underpainting.errors import UnderpaintingError
-from underpainting.vocabulary import Grid, ProbeLayer, Property
+from underpainting.vocabulary import ProbeLayer, Property
 
 Activations = dict[str, dict[str, Tensor]]
 """By layer and branch, [picture, token, channel]."""
@@ -118,16 +118,11 @@ class BranchlessStandIn:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a stand-in may build on: the study's model, watched layers, grids and branches."""
+    """What a stand-in may build on: the study's model, watched layers and branches."""
 
     model: Model
     watched: tuple[Layer, ...]
     branches: tuple[str, ...]
-
-    @property
-    def grids(self) -> tuple[Grid, ...]:
-        """Distinct grids, in order of the layers."""
-        return tuple(dict.fromkeys(layer.grid for layer in self.watched))
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ class LayerHooks:
         output = _tensor(output, layer)
         self._fired[layer.name] += 1
         tokens = _as_tokens(output)
-        expected = (self._rows.count, layer.grid[0] * layer.grid[1], layer.channels)
+        expected = (self._rows.count, layer.tokens, layer.channels)
         if tuple(tokens.shape) != expected:
             raise UnderpaintingError(
                 f"layer {layer.name} gave [row, token, channel] = {list(tokens.shape)}, its configuration "

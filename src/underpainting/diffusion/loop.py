@@ -28,17 +28,21 @@ class Denoised:
 
 
 def run_loop(
-    pipe: Any, adapter: Adapter, layers: Sequence[Layer], watching: Watching, call: Mapping[str, Any]
+    pipe: Any,
+    adapter: Adapter,
+    layers: Sequence[Layer],
+    safe: frozenset[str],
+    watching: Watching,
+    call: Mapping[str, Any],
 ) -> Denoised:
     """Call a pipeline with layers and scheduler hooked, and take every trace of that off again.
 
+    safe: module paths of the family's self-attention layers, as `LayerHooks` takes them.
     call: arguments of the pipeline's call, except for those that say what it begins with and gives back.
     """
     denoiser, steps = adapter.denoiser(pipe), call["num_inference_steps"]
-    branches = adapter.branches if adapter.guided(pipe, call["guidance_scale"]) else ("conditional",)
     evaluations = Evaluations(pipe.scheduler, steps)
-    safe = frozenset(adapter.self_attention(denoiser).values())
-    rows = BatchRows(branches, len(call["prompt"]))
+    rows = BatchRows(adapter.stacked(pipe, call["guidance_scale"]), len(call["prompt"]))
     layer_hooks = LayerHooks(layers, watching, rows, evaluations, safe)
     step_hook = StepHook(watching, evaluations, layer_hooks)
     start = None if watching.still is None else watching.still.first(pipe.scheduler, steps)

@@ -139,6 +139,7 @@ class Model:
         if watching.layers:
             _check_not_compiled(self.adapter.denoiser(self.pipe))
         layers = self._catalogue.resolve(watching.layers, size) if watching.layers else ()
+        safe = frozenset(layer.path for layer in self._catalogue.known(size)) if layers else frozenset()
         call = {
             "prompt": list(prompts),
             "height": size[0],
@@ -149,7 +150,7 @@ class Model:
             **self.adapter.call_options(self.pipe),
         }
         with progress_bar(self.pipe, progress):
-            return run_loop(self.pipe, self.adapter, layers, watching, call)
+            return run_loop(self.pipe, self.adapter, layers, safe, watching, call)
 
     def with_denoiser(self, denoiser: torch.nn.Module) -> "Model":
         """The same pipeline with another network of the denoiser's shape; this model is as it was."""

@@ -8,6 +8,7 @@ import torch
 from underpainting.diffusion.layers import Layer
 from underpainting.diffusion.still import Still
 from underpainting.errors import UnderpaintingError
+from underpainting.vocabulary import BRANCHES
 
 ActivationEdit = Callable[[str, int, torch.Tensor], torch.Tensor]
 """From a layer's name, the step and its activations [row, token, channel] to those that the network goes on
@@ -63,7 +64,7 @@ class Watching:
         """Raise UnderpaintingError for what a run of so many steps, guided or not, cannot meet."""
         if self.stop_after is not None and not 1 <= self.stop_after <= steps:
             raise UnderpaintingError(f"stop_after is {self.stop_after}: give a step from 1 to {steps}")
-        unknown = [branch for branch in self.branches if branch not in ("conditional", "unconditional")]
+        unknown = [branch for branch in self.branches if branch not in BRANCHES]
         if unknown:
             raise UnderpaintingError(f"unknown branch {unknown[0]}: use conditional or unconditional")
         if "unconditional" in self.branches and not guided:

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from underpainting.errors import UnderpaintingError
 from underpainting.findings.intervals import Floats, means
 
 INTERVENED, NULL, MOVED = "intervened", "null", "moved_picture"
@@ -28,32 +27,24 @@ class Condition:
     is_control: bool = True
 
 
-_CONDITIONS: dict[str, Condition] = {}
-
-
-def add_conditions(*added: Condition) -> None:
-    """Register conditions. Raises UnderpaintingError where a key is taken."""
-    for condition in added:
-        if condition.key in _CONDITIONS:
-            raise UnderpaintingError(f"condition {condition.key!r} is registered already; give another key")
-        _CONDITIONS[condition.key] = condition
+_CONDITIONS = {
+    condition.key: condition
+    for condition in (
+        Condition(NULL, "not edited", is_control=False),
+        Condition(INTERVENED, "edited", is_control=False),
+        Condition("random", "random direction, as large"),
+        Condition("shuffled_probe", "probe of shuffled labels, as large"),
+        Condition("wrong_target", "towards another target"),
+        Condition("late", "at the last steps"),
+        Condition("own_mask", "towards its own map"),
+        Condition(MOVED, "none: the finished picture moved", is_control=False),
+    )
+}
 
 
 def conditions() -> dict[str, Condition]:
-    """All registered conditions by key, in the order of tables."""
+    """All conditions by key, in the order of tables."""
     return dict(_CONDITIONS)
-
-
-add_conditions(
-    Condition(NULL, "not edited", is_control=False),
-    Condition(INTERVENED, "edited", is_control=False),
-    Condition("random", "random direction, as large"),
-    Condition("shuffled_probe", "probe of shuffled labels, as large"),
-    Condition("wrong_target", "towards another target"),
-    Condition("late", "at the last steps"),
-    Condition("own_mask", "towards its own map"),
-    Condition(MOVED, "none: the finished picture moved", is_control=False),
-)
 
 
 @dataclass(frozen=True)

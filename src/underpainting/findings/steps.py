@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from underpainting.findings.intervals import Floats
+from underpainting.findings.intervals import ENDS, Floats
 
 SHARE = 0.9
 Steps = NDArray[np.int64]
@@ -57,6 +57,6 @@ class StepEstimate:
 def step_estimate(step: int, draws: Steps, last: int) -> StepEstimate:
     """A step and its percentile interval over draws [draw], where not reached is after the `last` step."""
     late = np.where(draws == 0, last + 1, draws)
-    low, high = np.percentile(late, (2.5, 97.5), method="inverted_cdf")
+    low, high = np.percentile(late, ENDS, method="inverted_cdf")
     known = [None if at in (0, last + 1) else int(at) for at in (step, low, high)]
     return StepEstimate(known[0], known[1], known[2], float((draws > 0).mean()))

@@ -165,7 +165,7 @@ def experiment(
     vary: bool = False,
     progress: Progress | None = None,
 ) -> list[Done]:
-    """Score interventions on test pictures beside controls; write `interventions/scores.parquet`, and report.
+    """Score interventions on test pictures beside controls, and write `interventions/scores.parquet`.
 
     aim: the property whose maps are moved. settings: those of an edit; where none is given, the edit is
     chosen on calibrate pictures. vary: in place of controls, the edit at other strengths, until other steps,
@@ -189,13 +189,13 @@ def experiment(
             write_table(temporary, table, INTERVENTIONS)
         return interventions(table)
     run_experiment(painter, aim, edit, controls(painter, aim, edit), home / aim, **size, progress=progress)
-    keep_examples(painter, aim, edit, home / aim, progress)
+    keep_examples(painter, aim, edit, progress)
     progress.phase("distances of distributions")
     with sealing(home / aim / "frechet.json") as temporary:
         write_json(temporary, distances(home / aim))
     parts = sorted(home.glob("*/[0-9]*.parquet"))
     table = pa.concat_tables([read_table(part, INTERVENTIONS) for part in parts])
-    with sealing(home / "scores.parquet") as temporary:
+    with sealing(study.interventions_file) as temporary:
         write_table(temporary, table, INTERVENTIONS)
     return interventions(table)
 

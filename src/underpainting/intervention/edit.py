@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from underpainting.errors import UnderpaintingError
+from underpainting.vocabulary import OBJECT, Branch
 
-Branch = Literal["conditional", "unconditional"]
 Kind = Literal["carry", "covariance", "minimum", "gradient"]
 
 
@@ -31,7 +31,7 @@ class Edit(BaseModel):
     last: Annotated[int, Field(ge=1)] = 5
     layers: Annotated[tuple[str, ...], Field(min_length=1)] = ("self-attention",)
     branches: Annotated[tuple[Branch, ...], Field(min_length=1)] = ("conditional",)
-    properties: Annotated[tuple[str, ...], Field(min_length=1)] = ("saliency",)
+    properties: Annotated[tuple[str, ...], Field(min_length=1)] = (OBJECT,)
 
     @model_validator(mode="after")
     def _in_order(self) -> Edit:
@@ -60,7 +60,7 @@ EDIT_OF_TARGETS = Edit(kind="covariance", strength=5.0, last=8)
 
 
 def make_edit(settings: Mapping[str, Any]) -> Edit:
-    """A edit from its settings. Raises UnderpaintingError where they are none."""
+    """An edit from its settings. Raises UnderpaintingError where they are none."""
     try:
         return Edit.model_validate(settings)
     except ValidationError as error:

@@ -31,12 +31,11 @@ LOOKED_AT = 6, 4  # pictures and targets kept for looking at
 
 
 def candidates(aim: str) -> list[Edit]:
-    """Plans that are tried before one is chosen: kinds, strengths and steps."""
-    kinds = ("carry", "covariance") if aim == OBJECT else ("covariance",)
+    """Edits that are tried before one is chosen: kinds, strengths and steps."""
     last = (5, 8) if aim == OBJECT else (3, 5, 8)
     return [
         Edit.model_validate({"kind": kind, "strength": strength, "last": step, "properties": (aim,)})
-        for kind in kinds
+        for kind in (("carry", "covariance") if aim == OBJECT else ("covariance",))
         for strength in (1.5, 2.5)
         for step in last
     ]
@@ -71,9 +70,7 @@ def choose_edit(painter: Painter, aim: str, progress: Progress) -> Edit:
         for i, edit in enumerate(edits)
     ]
     chosen = max(zip(edits, about, strict=True), key=lambda of: float(str(of[1]["target_if_kept"])))[0]
-    path = _choice(painter.study, aim)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with sealing(path) as temporary:
+    with sealing(_choice(painter.study, aim)) as temporary:
         write_json(temporary, {"chosen": chosen.model_dump(mode="json"), "tried": about})
     return chosen
 
@@ -103,7 +100,6 @@ def run_experiment(
     card = folder / "experiment.json"
     if card.is_file() and json.loads(card.read_text(encoding="utf-8")) != asked:
         raise UnderpaintingError(f"{folder} holds another experiment; remove it, or ask for the same")
-    folder.mkdir(parents=True, exist_ok=True)
     with sealing(card) as temporary:
         write_json(temporary, asked)
     parts = {folder / f"{start:05d}.parquet": of for start, of in _batches(painter, rows)}
@@ -136,13 +132,13 @@ def _joined(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     return {name: torch.cat([part[name] for part in parts if name in part]) for name in names}
 
 
-def keep_examples(painter: Painter, aim: str, edit: Edit, folder: Path, progress: Progress) -> None:
+def keep_examples(painter: Painter, aim: str, edit: Edit, progress: Progress) -> None:
     """Keep a few test pictures, each with the pictures painted for several targets, for looking at.
 
     `examples.safetensors`: before [picture, height, width, 3] uint8, after [picture, trial, height, width, 3]
     uint8, target [picture, trial, height, width] float16. Nothing is made where it is there.
     """
-    path = folder / "examples.safetensors"
+    path = painter.study.examples_file(aim)
     if path.is_file():
         return
     pictures, trials = LOOKED_AT
@@ -198,7 +194,7 @@ def _unedited(
     for _, batch in _batches(painter, rows):
         unedited = painter.unedited(batch)
         progress.advance(len(batch))
-        seen = [bool(of.amax() > of.amin()) for of in unedited.labels.get(OBJECT, unedited.labels[aim])]
+        seen = [bool(of.amax() > of.amin()) for of in _moved_maps(unedited, aim)]
         if all(seen):
             yield unedited
         elif any(seen):
@@ -210,9 +206,13 @@ def _batches(painter: Painter, rows: Sequence[PromptRow]) -> Iterator[tuple[int,
     return ((start, rows[start : start + size]) for start in range(0, len(rows), size))
 
 
+def _moved_maps(unedited: Unedited, aim: str) -> Tensor:
+    """Maps of what is moved: the object's, where it is known."""
+    return unedited.labels.get(OBJECT, unedited.labels[aim])
+
+
 def _trial(painter: Painter, unedited: Unedited, aim: str, number: int) -> Trial:
-    masks = unedited.labels.get(OBJECT, unedited.labels[aim])
-    moves = draw_moves(masks, [row.seed for row in unedited.rows], number)
+    moves = draw_moves(_moved_maps(unedited, aim), [row.seed for row in unedited.rows], number)
     return Trial(unedited, moves, targets(unedited.labels, moves, painter.loaded.places.properties))
 
 

@@ -74,7 +74,6 @@ def keep(made: Intervened, study: StudyFolder, strip: bytes, folder: Path) -> No
     maps = {f"{name}/unedited": of for name, of in made.before.maps.items()}
     maps |= {f"{name}/target": of for name, of in made.target.items()}
     maps |= {f"{name}/edited": of for name, of in made.after.maps.items()}
-    folder.parent.mkdir(parents=True, exist_ok=True)
     with atomic_folder(folder) as temporary:
         write_json(temporary / CARD, about)
         save_file({name: of.half().contiguous() for name, of in maps.items()}, temporary / MAPS)

@@ -60,8 +60,7 @@ class Painter:
     def order(self) -> tuple[str, ...]:
         """Branches as they stack in the network's batch."""
         model = self.loaded.model
-        guided = model.adapter.guided(model.pipe, self.study.config.model.guidance_scale)
-        return model.adapter.branches if guided else ("conditional",)
+        return model.adapter.stacked(model.pipe, self.study.config.model.guidance_scale)
 
     @property
     def grids(self) -> dict[str, tuple[int, int]]:

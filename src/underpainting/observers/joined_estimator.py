@@ -10,6 +10,7 @@ from torch import Tensor
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.fingerprints import joined
 from underpainting.observers.protocols import Estimator
+from underpainting.vocabulary import OBJECT
 
 
 def parts_of(name: str | Path) -> list[str | Path]:
@@ -35,7 +36,7 @@ class JoinedEstimator:
                 givers[name] = part.name
         self.properties = tuple(givers)
         self.binary = tuple(
-            name for part in self.parts for name in getattr(part, "binary", ("saliency",)) if name in givers
+            name for part in self.parts for name in getattr(part, "binary", (OBJECT,)) if name in givers
         )
         self.name = ",".join(part.name for part in self.parts)
         self.fingerprint = joined(part.fingerprint for part in self.parts)

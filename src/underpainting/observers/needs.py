@@ -61,12 +61,15 @@ def needs(part: Part, name: str) -> list[Needed]:
 
 
 def _pipeline_weights(name: str) -> Weights:
-    if name == "stilllife":
+    trained = (
+        name if Path(name).expanduser().is_dir() else name.partition(":")[0]
+    )  # of untrained networks, too
+    if trained == "stilllife":
         return SavedModel(name, stilllife.folder() / "pipeline", "Apache-2.0")
-    repository = name.partition(":")[0]  # what stands behind it is of untrained networks
-    if Path(name).is_dir() or not is_repository(repository):
-        return SavedModel(name, Path(name))
-    return pipeline(repository)
+    folder = Path(trained).expanduser()
+    if folder.is_dir() or not is_repository(trained):
+        return SavedModel(name, folder)
+    return pipeline(trained)
 
 
 def _needed(part: Part, name: str, weights: Weights, gives: str = "") -> Needed:

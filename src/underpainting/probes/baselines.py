@@ -100,7 +100,7 @@ def train_two_layer_probe(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         probe = TwoLayerProbe(flat.mean(0), flat.std(0).clamp(min=1e-6))
-    target = labels.float() if binary else (labels - labels.mean()) / labels.std()
+    target = labels.float() if binary else _standardised(labels)
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.Adam(probe.parameters(), lr=lr)
     loss = functional.binary_cross_entropy_with_logits if binary else functional.huber_loss

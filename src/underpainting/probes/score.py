@@ -46,6 +46,7 @@ class Scorer:
         """
         self._labels, self._properties = labels, {of.name: (k, of) for k, of in enumerate(properties)}
         self._positions = dict(positions or {})
+        self._cells: dict[tuple[str, Grid], Tensor] = {}
         self._ranks: dict[tuple[str, str, Grid | None], Tensor] = {}
         self._patches: dict[tuple[str, str, Grid, Grid | None, bool], Patches] = {}
         self._turned = False
@@ -65,6 +66,7 @@ class Scorer:
         """Scores against the labels of one picture, as a batch of its own."""
         labels = {name: label[i : i + 1] for name, label in self._labels.items()}
         one = Scorer(labels, [of for _, of in self._properties.values()], self._positions)
+        one._cells = self._cells
         one._ranks = {key: ranks[i : i + 1] for key, ranks in self._ranks.items()}
         return one
 
@@ -111,13 +113,14 @@ class Scorer:
         A binary property is where its map is above the threshold. The position that is taken out of a map and
         its label is the labels' on the finest probed grid.
         """
-        grid, fine = (maps.shape[-2], maps.shape[-1]), finest(self._positions)
-        position = cell_means(self._position(name, fine), grid)
-        read = maps.flatten(-2)
+        grid, read = (maps.shape[-2], maps.shape[-1]), maps.flatten(-2)
         if self._properties[name][1].binary:
             return self.scores(name, read, grid, threshold=threshold)
+        fine = finest(self._positions)
+        if (name, grid) not in self._cells:
+            self._cells[name, grid] = cell_means(self._position(name, fine), grid)
         scores = self.scores(name, read, grid)
-        centred, rest = self._of(name, CENTRED, grid, read, fine), read - position
+        centred, rest = self._of(name, CENTRED, grid, read, fine), read - self._cells[name, grid]
         scores["spearman_centred"] = spearman(rest, centred)
         scores["pearson_centred"] = pearson(rest, centred)
         return scores

@@ -11,7 +11,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.findings import study_scores
 from underpainting.findings.cubes import Scores
 from underpainting.findings.intervals import Floats, mean, unpaired_interval
-from underpainting.probes import Moments, Probe, ridge
+from underpainting.probes import Moments, Probe, ProbeSet, ridge
 from underpainting.progress import Progress
 from underpainting.questions.remake import (
     best_places,
@@ -73,18 +73,19 @@ def transfer(
     others = {} if prompts is None else {prompts: read_prompts(prompts)}
     if prompts is not None and (line := about_seeds(prompts)):
         progress.note(line)
-    tested, loaded = study_scores(study, study.scores_file, study.probes), reload(study)
+    probes = study.probes
+    tested, loaded = study_scores(study, study.scores_file, probes), reload(study)
     if empty_prompt:
         seeds = dict.fromkeys(row.seed for row in study.sound_rows("test"))
         others["empty prompt"] = [PromptRow("", seed, i) for i, seed in enumerate(seeds)]
-    carried = leave_out(study, loaded, words, progress) if words else []
+    carried = leave_out(study, loaded, probes, words, progress) if words else []
     for name, rows in others.items():
-        carried += other_prompts(study, loaded, rows, name, tested, progress)
+        carried += other_prompts(study, loaded, probes, rows, name, tested, progress)
     return carried
 
 
 def leave_out(
-    study: StudyFolder, loaded: Loaded, words: Sequence[str], progress: Progress
+    study: StudyFolder, loaded: Loaded, probes: ProbeSet, words: Sequence[str], progress: Progress
 ) -> list[Transferred]:
     """For each word, probes fitted without the fit pictures whose prompts have it, on the test ones that do.
 
@@ -104,7 +105,6 @@ def leave_out(
     with_word = has["test"] != NO_WORD
     rows["test"] = [row for row, kept in zip(rows["test"], with_word, strict=True) if kept]
     tested = has["test"][with_word]
-    probes = study.probes
     places = best_places(probes, loaded.places.properties)
     views = {place: view_of(place) for _, place in places}
     progress.start(sum(map(len, rows.values())))
@@ -142,6 +142,7 @@ def leave_out(
 def other_prompts(
     study: StudyFolder,
     loaded: Loaded,
+    probes: ProbeSet,
     rows: Sequence[PromptRow],
     name: str,
     tested: Scores,
@@ -151,7 +152,6 @@ def other_prompts(
 
     name: what the other prompts are called. tested: the study's test scores.
     """
-    probes = study.probes
     places = best_places(probes, loaded.places.properties)
     progress.start(len(rows))
     progress.phase(f"pictures of {name}")

@@ -9,19 +9,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import quote
 
-from underpainting.controls import Panel
 from underpainting.findings.classification import Seen, accuracies, calibration, commonest, recognised
 from underpainting.report.class_figures import accuracy_figure, calibration_figure, recognised_figure
-from underpainting.report.conclusions import differences
 from underpainting.report.contents import Contents
+from underpainting.report.derived import PANELS, Derived
 from underpainting.report.figures import growth_figure, layer_figure, step_figure
 from underpainting.report.network_figure import network_figure
 from underpainting.report.svg import Drawing, Palette
-from underpainting.report.tables import ScoreRow, layer_table, score_table, step_table, topics
-from underpainting.report.verdicts import study_headlines
-
-PANELS: dict[Panel, str] = {"probes": "by-step", "pictures": "looks", "networks": "networks"}
-"""Names of the figures by step, by the panel of the sources that they show."""
+from underpainting.report.tables import ScoreRow, topics
 
 
 @dataclass(frozen=True)
@@ -47,22 +42,25 @@ class Exhibit:
         return f"data:text/csv;charset=utf-8,{quote(self.csv, safe=',:/()')}"
 
 
-def exhibits(contents: Contents, palette_of: Callable[[str], Palette]) -> dict[str, Exhibit]:
+def exhibits(
+    contents: Contents, derived: Derived, palette_of: Callable[[str], Palette]
+) -> dict[str, Exhibit]:
     """All of a study's, by name; palette_of: colours of a property's figures; of others', by no name."""
-    return {exhibit.name: exhibit for exhibit in _exhibits(contents, palette_of)}
+    return {exhibit.name: exhibit for exhibit in _exhibits(contents, derived, palette_of)}
 
 
-def _exhibits(contents: Contents, palette_of: Callable[[str], Palette]) -> Iterator[Exhibit]:
-    layers, maps = contents.scores.layers, layer_table(contents)
-    by_step = {name: step_table(contents, panel) for panel, name in PANELS.items()}
-    yield Exhibit("scores", [_flat(row) for row in score_table(contents)])
+def _exhibits(
+    contents: Contents, derived: Derived, palette_of: Callable[[str], Palette]
+) -> Iterator[Exhibit]:
+    layers = contents.scores.layers
+    yield Exhibit("scores", [_flat(row) for row in derived.scores])
     for topic in topics(contents):
         palette = palette_of(topic.name)
-        for name, rows in by_step.items():
-            if mine := [row for row in rows if row.name == topic.name]:
+        for panel, name in PANELS.items():
+            if mine := [row for row in derived.by_step[panel] if row.name == topic.name]:
                 drawing = step_figure(mine, layers, name, palette)
                 yield Exhibit(f"{name}-{topic.name}", [_flat(row) for row in mine], drawing)
-        for table in maps:
+        for table in derived.by_layer:
             if table.name == topic.name:
                 cells = [
                     {"layer": layer, **{str(step): value for step, value in enumerate(means, start=1)}}
@@ -79,7 +77,7 @@ def _exhibits(contents: Contents, palette_of: Callable[[str], Palette]) -> Itera
         for layer in contents.probes.layers
     ]
     yield Exhibit("network", about, network_figure(contents.probes.layers, best, palette))
-    against = [_named(asdict(row)) for row in differences(contents, study_headlines(contents))]
+    against = [_named(asdict(row)) for row in derived.against]
     for name, table_rows in (
         ("against", against),
         ("emergence", contents.emergence),

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from underpainting.records import write_bytes
 from underpainting.report.contents import read_contents
+from underpainting.report.derived import derive
 from underpainting.report.exhibits import exhibits
 from underpainting.report.interventions import examples_png
 from underpainting.report.recognition import recognition_file
@@ -33,7 +34,9 @@ def write_figures(study: StudyFolder, growth: Path | None = None) -> Path:
     growth: as `write_report`. Returns the folder. Raises UnderpaintingError as that does.
     """
     contents, folder = read_contents(study, growth), study.figures_folder
-    shown = exhibits(contents, lambda name: replace(PRINT, tone=TONES.get(name, PRINT.tone)))
+    shown = exhibits(
+        contents, derive(contents), lambda name: replace(PRINT, tone=TONES.get(name, PRINT.tone))
+    )
     for exhibit in shown.values():
         write_bytes(folder / f"{exhibit.name}.csv", exhibit.csv.encode())
         for kind in get_args(Kind) if exhibit.drawing else ():

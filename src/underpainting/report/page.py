@@ -15,9 +15,10 @@ from underpainting.findings.intervals import ENOUGH
 from underpainting.records import write_bytes
 from underpainting.report.citation import PROJECT, VERSION, bibtex
 from underpainting.report.classification import recognition_section
-from underpainting.report.conclusions import conclusions, differences, differences_table, signed
+from underpainting.report.conclusions import conclusions, differences_table, signed
 from underpainting.report.contents import Contents, read_contents
-from underpainting.report.exhibits import PANELS, exhibits
+from underpainting.report.derived import PANELS, derive
+from underpainting.report.exhibits import exhibits
 from underpainting.report.gallery import gallery_data
 from underpainting.report.interventions import intervention_sections
 from underpainting.report.lines import CLASS_LINES, stroke
@@ -31,17 +32,14 @@ from underpainting.report.tables import (
     Topic,
     arrivals,
     interval,
-    layer_table,
     listing,
     number,
     panel_sources,
     row_words,
-    score_table,
-    step_table,
     topics,
 )
 from underpainting.report.terms import explained
-from underpainting.report.verdicts import findings, study_headlines, summary
+from underpainting.report.verdicts import findings, summary
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import METRICS, first_step, step_interval
 
@@ -72,11 +70,9 @@ def render(contents: Contents) -> str:
         "first_step": first_step,
     }
     shown = topics(contents)
-    rows, by_step = score_table(contents), step_table(contents)
-    heads = study_headlines(contents)
+    derived, gallery = derive(contents), gallery_data(contents)
+    rows, heads, by_step = derived.scores, derived.headlines, derived.by_step["probes"]
     present = {row.source for row in rows if row.estimate.pictures}
-    against, looks = differences(contents, heads), step_table(contents, "pictures")
-    maps, gallery = layer_table(contents), gallery_data(contents)
     best = {topic.name: topic.layer for topic in shown}
     html = environment.get_template("report.html.j2").render(
         contents=contents,
@@ -96,7 +92,7 @@ def render(contents: Contents) -> str:
         score_rows=rows,
         cells={(row.name, row.metric, row.source): row.estimate for row in rows},
         step_rows=by_step,
-        exhibits=exhibits(contents, lambda _: PAGE),
+        exhibits=exhibits(contents, derived, lambda _: PAGE),
         sources=sources(),
         legends={name: panel_sources(contents, panel) for panel, name in PANELS.items()},
         class_lines=CLASS_LINES,
@@ -104,13 +100,13 @@ def render(contents: Contents) -> str:
         arrivals=arrivals(contents),
         step_interval=step_interval,
         enough=ENOUGH,
-        conclusions=conclusions(heads, against),
-        against=against,
-        differences=differences_table(against, heads),
+        conclusions=conclusions(heads, derived.against),
+        against=derived.against,
+        differences=differences_table(derived.against, heads),
         leads=contents.leads,
-        looked_at=max((row.estimate.pictures for row in looks), default=0),
+        looked_at=max((row.estimate.pictures for row in derived.by_step["pictures"]), default=0),
         network_narrow=narrow_network_figure(contents.probes.layers, best).inline(),
-        layer_tables=maps,
+        layer_tables=derived.by_layer,
         gallery=gallery,
         acted=intervention_sections(contents),
         recognition=recognition_section(contents, [entry["image"] for entry in gallery]),

@@ -56,20 +56,15 @@ def _shards(study: StudyFolder) -> Iterator[Damage]:
 
 
 def _moments(study: StudyFolder) -> Iterator[Damage]:
-    fit = study.of_split("fit")
-    last = study.totals_file
-    pictures = sum(len(shard.pictures) for shard in fit)
-    remedy = f"the {pictures} fit pictures are made again"
-    present = study.through_files
-    needed = {last} if study.probes_folder.exists() else set()
-    for path in sorted({*present, *needed}):
+    remedy = f"the {study.images['fit']} fit pictures are made again"
+    needed = {study.totals_file} if study.probes_folder.exists() else set()
+    for path in sorted({*study.through_files, *needed}):
         yield from _look(path, path in needed, remedy)
 
 
 def _choice(study: StudyFolder) -> Iterator[Damage]:
     needed = study.probes_folder.exists() or study.is_done
-    pictures = sum(len(shard.pictures) for shard in study.of_split("calibrate"))
-    remedy = f"the {pictures} calibrate pictures are made again and the choice repeated"
+    remedy = f"the {study.images['calibrate']} calibrate pictures are made again and the choice repeated"
     for path in study.choice:
         yield from _look(path, needed, remedy)
 

@@ -79,8 +79,8 @@ def estimate(
     if config.labels.classifier:
         means = sum(layer.channels for layer in places.watched) * branches * steps * 2
         disk += (images["fit"] + images["calibrate"]) * means
-    done = sum(len(shard.pictures) for shard in study.shards if study.is_whole(shard))
-    left = len(study.rows) - done
+    made = study.pictures_made
+    left = len(study.rows) - made
     seconds = _seconds_a_picture(study, loaded, progress or Progress()) * left if measure_time else None
     return Estimate(
         pictures=len(study.rows),
@@ -94,7 +94,7 @@ def estimate(
         memory_bytes=int(max(2 * totals + held, totals + held + curves)),
         disk_bytes=int(disk),
         seconds=seconds,
-        pictures_made=done,
+        pictures_made=made,
     )
 
 

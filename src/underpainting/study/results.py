@@ -39,8 +39,7 @@ def results(study: StudyFolder) -> list[Result]:
     for path in (study.scores_file, study.probes_folder):
         require_whole(path, study.remade)
     probes = study.probes
-    tested = {row.image for shard in study.of_split("test") for row in shard.pictures}
-    aside = len(tested & study.set_aside().keys())
+    aside = study.images["test"] - len(study.sound_rows("test"))
     branch = main_branch(probes.branches)
     rows = []
     for name, best in probes.best.items():

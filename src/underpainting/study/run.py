@@ -57,7 +57,7 @@ def run_study(
         repair(study, damage)
         if study.is_done:
             return
-        progress.start(len(study.rows), sum(len(s.pictures) for s in study.shards if study.is_whole(s)))
+        progress.start(len(study.rows), study.pictures_made)
         use_threads(study, workers)
         with shard_maker(study, workers, max_set_aside) as make:
             loaded = load_study(study.config, model, estimator)

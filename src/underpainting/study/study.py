@@ -92,6 +92,11 @@ class StudyFolder(StudyPaths):
         return folded.get(shard.split, True) or self.part_file(shard.number).exists()
 
     @property
+    def pictures_made(self) -> int:
+        """Pictures of the shards that are whole."""
+        return sum(len(shard.pictures) for shard in self.shards if self.is_whole(shard))
+
+    @property
     def folded(self) -> int:
         """Number of the last fit shard in the running totals; -1 before the first."""
         return max((int(path.stem.split("-")[1]) for path in self.through_files), default=-1)

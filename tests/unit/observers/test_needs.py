@@ -22,6 +22,14 @@ def keep(caches: Path, repository: str) -> Path:
     return snapshot
 
 
+def test_twins_need_what_they_are_made_of(caches: Path) -> None:
+    (caches / "own").mkdir()
+    (caches / "own" / "model.safetensors").write_bytes(b"weights")
+    for name in ("stilllife", str(caches / "own")):
+        (trained,), (twin,) = needs("model", name), needs("model", f"{name}:permuted")
+        assert twin.here and twin.where == trained.where and twin.size == trained.size
+
+
 @pytest.mark.parametrize("part", ["model", "estimator", "classifier"])
 def test_the_packages_own_are_here(part: Part) -> None:
     (needed,) = needs(part, "stilllife")

@@ -11,6 +11,7 @@ from underpainting.controls import Control, Line, Source, register, sources
 from underpainting.controls.registry import _REGISTRY
 from underpainting.report.conclusions import differences, differences_table
 from underpainting.report.contents import Contents, read_contents
+from underpainting.report.derived import derive
 from underpainting.report.exhibits import exhibits
 from underpainting.report.page import render
 from underpainting.report.svg import PAGE
@@ -64,7 +65,7 @@ def test_the_page_draws_and_names_it(with_coin: Contents) -> None:
     section = html.split('id="steps"')[1].split("</section>")[0]
     legend = section.split('class="legend')[1].split("</ul>")[0]
     assert re.search(r'stroke="var\(--ink\)"[^>]*stroke-dasharray="2.9 10"[^>]*/></svg>' + TITLE, legend)
-    drawn = exhibits(with_coin, lambda _: PAGE)["by-step-depth"].drawing
+    drawn = exhibits(with_coin, derive(with_coin), lambda _: PAGE)["by-step-depth"].drawing
     assert drawn
     lines = [list(line.get_ydata()) for line in drawn.figure.axes[0].lines]
     assert [GUESS, GUESS] in [pytest.approx(line) for line in lines]

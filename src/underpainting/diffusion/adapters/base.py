@@ -56,6 +56,10 @@ class Adapter(ABC):
         """Whether the batch holds both branches at this guidance scale: above 1, where there are two."""
         return len(self.branches) == 2 and guidance_scale > 1
 
+    def stacked(self, pipe: Any, guidance_scale: float) -> tuple[str, ...]:
+        """Branches in the network's batch at this guidance scale, in order."""
+        return self.branches if self.guided(pipe, guidance_scale) else ("conditional",)
+
     def latents(self, pipe: Any, size: tuple[int, int]) -> tuple[int, int, int]:
         """Channels, height and width of the latents of a picture of `size` pixels: the denoiser's channels,
         at the size over the autoencoder's factor.

@@ -29,7 +29,6 @@
     const words = `step ${picture.steps[frame]} of ${total}`;
     find("output").textContent = words;
     slider.setAttribute("aria-valuetext", words);
-    slider.style.setProperty("--share", (frame / Math.max(1, picture.steps.length - 1)) * 100 + "%");
     thumbs.forEach((thumb, k) => thumb.setAttribute("aria-pressed", String(k === current)));
     document.dispatchEvent(new CustomEvent("gallery", { detail: { picture: current, frame } }));
   }

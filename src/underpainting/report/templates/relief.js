@@ -1,5 +1,5 @@
 (() => {
-  // Depth as a surface under the picture: drawn far to near, turned by dragging, keys or the sliders.
+  // Depth as a surface under the picture: drawn far to near, turned by dragging or keys.
   const pictures = JSON.parse(document.getElementById("gallery-data").textContent);
   const stage = document.getElementById("relief");
   const canvas = stage.querySelector("canvas");

@@ -128,14 +128,14 @@ def fit_class_probes(
     def indicators(right: np.ndarray) -> Tensor:
         return torch.eye(len(known))[[place_of[number] for number in right.tolist()]]
 
-    wanted = indicators(judge.right[chosen]).double()
+    targets, wanted = indicators(fit.right), indicators(judge.right[chosen]).double()
     probes = {}
     for layer in places.watched:
         x, z = fit.activations[layer.name], judge.activations[layer.name][torch.from_numpy(chosen)]
         for step in range(places.steps):
             for b, branch in enumerate(places.branches):
                 moments = Moments(layer.channels, len(known))
-                moments.update(x[:, step, b].float(), indicators(fit.right))
+                moments.update(x[:, step, b].float(), targets)
                 solved = ridge(moments, strengths)
                 read = torch.einsum("pc,cst->pst", z[:, step, b].double(), solved.weight) + solved.bias
                 best = int((read - wanted[:, None]).square().mean((0, 2)).argmin())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic.fields import FieldInfo
 
 from underpainting.errors import UnderpaintingError
+from underpainting.vocabulary import Branch
 
 LONGEST = 1_000_000  # bytes of a study.toml
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -90,7 +91,7 @@ class WatchConfig(_Section):
         first=True,
         min_length=1,
     )
-    branches: tuple[Literal["conditional", "unconditional"], ...] = _setting(
+    branches: tuple[Branch, ...] = _setting(
         ("conditional",), "conditional, unconditional or both.", first=True, min_length=1
     )
 
@@ -144,9 +145,7 @@ class ControlsConfig(_Section):
         known = _controls().controls()
         for key in use:
             if key not in known:
-                near = get_close_matches(key, known, n=1, cutoff=0.3)
-                hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-                raise ValueError(f"no control {key!r}; {hint}")
+                raise ValueError(f"no control {key!r}; {_hint(key, known)}")
         return tuple(dict.fromkeys(use))
 
 
@@ -205,9 +204,7 @@ def by_section(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     sections: dict[str, dict[str, Any]] = {}
     for name, value in given.items():
         if name not in known:
-            near = get_close_matches(name, known, n=1, cutoff=0.3)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-            raise UnderpaintingError(f"no setting {name!r}; {hint}")
+            raise UnderpaintingError(f"no setting {name!r}; {_hint(name, known)}")
         sections.setdefault(known[name].section, {})[known[name].key] = value
     return sections
 
@@ -256,14 +253,17 @@ def changes(old: StudyConfig, new: StudyConfig) -> list[str]:
     ]
 
 
+def _hint(name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, known, n=1, cutoff=0.3)
+    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+
+
 def _first_fault(error: ValidationError) -> str:
     fault = error.errors()[0]
     place = [str(part) for part in fault["loc"] if not isinstance(part, int)]
     if fault["type"] == "extra_forbidden":
         known = _known(place[:-1])
-        near = get_close_matches(place[-1], known, n=1, cutoff=0.3)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-        return f"unknown key {place[-1]!r}{_within(place[:-1])}; {hint}"
+        return f"unknown key {place[-1]!r}{_within(place[:-1])}; {_hint(place[-1], known)}"
     reason = fault["msg"].removeprefix("Value error, ")
     reason = reason[:1].lower() + reason[1:]
     if len(place) < 2:

@@ -76,11 +76,11 @@ def read_column(file: str, name: str) -> list[str] | None:
 
     A CSV is read strictly: what holds commas is quoted. Raises UnderpaintingError as `read_prompts`.
     """
-    path = Path(file)
     if file == "stilllife":
         return None
+    path = _path(file)
     if _is_parquet(path):
-        table = pq.read_table(path)
+        table = _parquet_table(path)
         at = [column.strip().lower() for column in table.column_names]
         values = table.column(at.index(name)).to_pylist() if name in at else None
         return None if values is None else ["" if value is None else str(value) for value in values]

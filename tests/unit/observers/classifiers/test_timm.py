@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import timm
 import torch
@@ -12,6 +11,7 @@ from PIL import Image
 from skimage import data
 from timm.models import save_for_hf
 
+from tests.unit.observers.photographs import photograph
 from underpainting import load_classifier
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.class_names import right_classes
@@ -27,10 +27,6 @@ def lite_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("classifiers") / "lite0"
     save_for_hf(network, folder, safe_serialization=True)
     return folder
-
-
-def photograph(picture: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None] / 255
 
 
 def test_a_real_classifier_names_photographs(lite_folder: Path) -> None:

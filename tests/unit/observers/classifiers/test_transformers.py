@@ -2,18 +2,14 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
 from skimage import data
 from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor, pipeline
 
+from tests.unit.observers.photographs import photograph
 from underpainting import load_classifier
-
-
-def photograph(picture: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None] / 255
 
 
 def test_a_folder_of_transformers_agrees_with_its_pipeline(tmp_path: Path) -> None:

@@ -3,19 +3,15 @@
 import hashlib
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from skimage import data
 from torchvision.models import VGG16_Weights, vgg16
 
+from tests.unit.observers.photographs import photograph
 from underpainting import load_classifier
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.class_names import right_classes
-
-
-def photograph(picture: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None] / 255
 
 
 def test_vgg16_is_held_to_its_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

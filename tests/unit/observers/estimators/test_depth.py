@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -10,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from skimage import data
 from transformers import DPTConfig, DPTForDepthEstimation, DPTImageProcessor, pipeline
 
+from tests.unit.observers.photographs import photograph
 from underpainting import load_estimator
 from underpainting.errors import UnderpaintingError
 
@@ -35,10 +35,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     DPTForDepthEstimation(config).eval().save_pretrained(saved)
     DPTImageProcessor(size={"height": 64, "width": 64}, ensure_multiple_of=32).save_pretrained(saved)
     return saved
-
-
-def photograph(picture: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None] / 255
 
 
 def test_it_agrees_with_transformers_pipeline(folder: Path) -> None:
