@@ -70,11 +70,13 @@ def read_frame(path: Path) -> Tensor:
                 f"{path} holds numbers from {low:g} to {high:g}, of which none is known to be white; give a "
                 "picture of 8 or 16 bits, or numbers from 0 to 1"
             )
-        values = np.rint(values / pixels.white * 255)[..., None].repeat(3, axis=-1)
+        levels = values if pixels.white == 255 else np.rint(values * (255 / pixels.white)).astype(np.uint8)
+        values = levels[..., None].repeat(3, axis=-1)
     elif values.shape[-1] == 4:
-        opacity = values[..., 3:] / 255
-        values = np.rint(values[..., :3] * opacity + PAPER * (1 - opacity))
-    return torch.from_numpy(values.astype(np.uint8))
+        opacity = values[..., 3:].astype(np.uint16)
+        mixed = values[..., :3] * opacity + PAPER * (255 - opacity)
+        values = ((mixed + 127) // 255).astype(np.uint8)
+    return torch.from_numpy(values)
 
 
 def read_pixels(path: Path) -> Pixels:

@@ -215,7 +215,9 @@ def test_the_fingerprint_is_of_every_map_and_of_nothing_else(tmp_path: Path) -> 
     before = labels.fingerprint
     assert open_brought(tmp_path).fingerprint == before
     (tmp_path / "saliency" / ".cache").mkdir()
-    assert labels.fingerprint == before
+    (tmp_path / "saliency" / "a_folder.npy").mkdir()
+    os.mkfifo(tmp_path / "saliency" / "a_pipe.npy")
+    assert open_brought(tmp_path).fingerprint == labels.fingerprint == before
     np.save(path, ~MASK)
     changed = labels.fingerprint
     path.rename(path.with_name("prompt_1_seed_7.npy"))

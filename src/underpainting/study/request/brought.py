@@ -43,7 +43,7 @@ class BroughtLabels:
         digest = hashlib.sha256()
         for of in self.properties:
             for path in sorted((self.folder / of.name).iterdir()):
-                if path.suffix in SUFFIXES:
+                if path.suffix in SUFFIXES and path.is_file():
                     digest.update(f"{of.name}/{path.name}\n".encode() + path.read_bytes())
         return digest.hexdigest()
 
@@ -65,7 +65,7 @@ def open_brought(folder: Path) -> BroughtLabels:
     """The maps of a folder. Raises UnderpaintingError where there are none, or one cannot be read."""
     kinds: dict[str, bool] = {}
     for path in sorted(folder.glob("*/*")) if folder.is_dir() else ():
-        if path.suffix in SUFFIXES and path.parent.name not in kinds:
+        if path.suffix in SUFFIXES and path.parent.name not in kinds and path.is_file():
             kinds[path.parent.name] = _read(path).dtype == bool
     if not kinds:
         raise UnderpaintingError(
