@@ -45,16 +45,6 @@ class Pixels:
     exact: bool
 
 
-def read_picture(path: Path, size: tuple[int, int]) -> Tensor:
-    """A picture file as [3, height, width] in 0..1, cut about its middle to the shape of `size` and scaled.
-
-    Raises as `read_frame`.
-    """
-    whole = Image.fromarray(read_frame(path).numpy())
-    fitted = ImageOps.fit(whole, (size[1], size[0]), Image.Resampling.LANCZOS)
-    return torch.from_numpy(np.array(fitted)).permute(2, 0, 1).float() / 255
-
-
 def read_frame(path: Path) -> Tensor:
     """A picture file as it is, upright, uint8 [height, width, 3].
 
@@ -77,6 +67,16 @@ def read_frame(path: Path) -> Tensor:
         mixed = values[..., :3] * opacity + PAPER * (255 - opacity)
         values = ((mixed + 127) // 255).astype(np.uint8)
     return torch.from_numpy(values)
+
+
+def fit_picture(frame: Tensor, size: tuple[int, int]) -> Tensor:
+    """A picture uint8 [height, width, 3] as [3, height, width] in 0..1, cut about its middle and scaled.
+
+    size: (height, width), to whose shape it is cut.
+    """
+    whole = Image.fromarray(frame.numpy())
+    fitted = ImageOps.fit(whole, (size[1], size[0]), Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.array(fitted)).permute(2, 0, 1).float() / 255
 
 
 def read_pixels(path: Path) -> Pixels:
