@@ -13,6 +13,9 @@ from underpainting.records.pictures import Pixels, read_pixels
 FEW = 32
 """Levels. A file with more has soft edges; with these or fewer each level stands for something."""
 
+SHARE = 0.01
+"""Of a lossy file, or of a photograph that was cut out: smaller areas of one level are chance."""
+
 Array = np.ndarray[Any, Any]
 
 
@@ -21,8 +24,9 @@ def read_mask(path: Path) -> Array:
 
     The rule. The object is what is brighter than midway between the file's darkest and brightest level, so
     that 8 or 16 bits, labels of 0 and 1 and the colours of a palette all mean the same. Where the file is
-    opaque in parts only, the object is what is opaque. A photograph's EXIF turn is followed. A file that is
-    black all over is a mask of nothing, one that is white all over of everything.
+    opaque in parts only, the object is what is opaque. Of JPEG and WEBP, whose edges overshoot, levels count
+    that fill areas. A turn by EXIF is followed. A file that is black all over is a mask of nothing, one that
+    is white all over of everything.
 
     Soft edges are cut midway, but a mask has two levels that fill areas: a third, such as another label or
     the 255 that means "ignore", is refused, and so are a picture whose pixels are mostly neither dark nor
@@ -43,7 +47,7 @@ def mask_of_pixels(pixels: Pixels, name: str | Path) -> Array:
             raise UnderpaintingError(f"mask {name} is transparent all over; make opaque what is the object")
         return _bright(luma, name, white=255, exact=pixels.exact)
     opaque = _bright(opacity, name, white=255, exact=pixels.exact)
-    if len(_areas(np.where(opaque, luma, np.nan))) > 1:
+    if len(_areas(np.where(opaque, luma, np.nan), opaque.sum() * SHARE)) > 1:
         raise UnderpaintingError(
             f"mask {name} is transparent in parts and has several colours in others, and either may be the "
             "object; save it without transparency, or the object in one colour"
@@ -69,18 +73,21 @@ def mask_of(values: Any, name: str | Path = "array") -> Array:
 def _bright(levels: Array, name: str | Path, *, white: int | None, exact: bool = True) -> Array:
     """Where levels are above midway. Raises UnderpaintingError where they are not those of a mask."""
     low, high = float(levels.min()), float(levels.max())
-    if low == high:
-        if low not in (0, white):
-            raise UnderpaintingError(
-                f"mask {name} is all of one colour, neither black nor white; make white what is the object, "
-                "black what is not"
-            )
+    if low == high and low in (0, white):
         return np.full(levels.shape, low != 0)
+    if low == high or (not exact and high - low < FEW):  # the rest is noise
+        raise UnderpaintingError(
+            f"mask {name} is {'nearly ' * (low < high)}all of one colour; make white what is the object, "
+            "black what is not"
+        )
+    areas = _areas(levels, 1 if exact else levels.size * SHARE)
+    if not exact and areas and areas[-1] - areas[0] > (high - low) / 2:
+        low, high = areas[0], areas[-1]  # edges of JPEG overshoot
     soft = not exact or len(np.unique(levels)) > FEW
     margin = (high - low) / 8 if soft else 0  # soft edges have areas of almost black and almost white
     between = (levels > low + margin) & (levels < high - margin)
-    if areas := [level for level in _areas(levels) if low + margin < level < high - margin]:
-        several = f"{low:g}, {', '.join(f'{level:g}' for level in areas[:3])} and {high:g}"
+    if third := [level for level in areas if low + margin < level < high - margin]:
+        several = f"{low:.5g}, {', '.join(f'{level:.5g}' for level in third[:3])} and {high:.5g}"
         raise UnderpaintingError(
             f"mask {name} has areas of more than two levels ({several}); make white what is the object, "
             "black all else"
@@ -93,9 +100,10 @@ def _bright(levels: Array, name: str | Path, *, white: int | None, exact: bool =
     return np.asarray(levels > low + (high - low) / 2)
 
 
-def _areas(levels: Array) -> list[float]:
-    """The levels that fill a square of 3 x 3 pixels somewhere; those of no number do not count."""
+def _areas(levels: Array, least: float) -> list[float]:
+    """The levels that fill squares of 3 x 3 pixels, about `least` pixels or more; no number is no level."""
     across, down = levels[:, 1:] == levels[:, :-1], levels[1:] == levels[:-1]
     rows = across[:, 1:] & across[:, :-1]
     flat = rows[:-2] & rows[1:-1] & rows[2:] & down[:-1, 1:-1] & down[1:, 1:-1]
-    return [float(level) for level in np.unique(levels[1:-1, 1:-1][flat])]
+    found, counts = np.unique(levels[1:-1, 1:-1][flat], return_counts=True)
+    return [float(level) for level in found[counts >= least]]

@@ -61,6 +61,10 @@ KINDS: dict[str, tuple[str, Callable[[], Image.Image]]] = {
     "smooth edges": ("png", lambda: SMOOTH),
     "JPEG": ("jpg", lambda: Image.fromarray(GREY)),
     "JPEG, saved as PNG": ("jpg.png", lambda: Image.fromarray(GREY)),
+    "JPEG of colours": (
+        "jpg",
+        lambda: Image.fromarray(np.where(DISC[..., None], (30, 200, 90), (10, 20, 60)).astype(np.uint8)),
+    ),
     "WEBP": ("webp", lambda: Image.fromarray(GREY)),
     "GIF": ("gif", lambda: Image.fromarray(GREY)),
 }
@@ -89,6 +93,13 @@ def test_a_soft_brush_is_cut_midway(tmp_path: Path) -> None:
         assert not ((read_mask(tmp_path / "soft.png") != DISC) & (np.abs(AWAY - 18) > 2)).any()
 
 
+def test_a_small_object_of_a_photograph_is_not_lost_in_its_noise(tmp_path: Path) -> None:
+    for quality in (30, 75, 95):
+        Image.fromarray((AWAY < 2.6).astype(np.uint8) * 255).save(tmp_path / "dot.jpg", quality=quality)
+        mask = read_mask(tmp_path / "dot.jpg")
+        assert mask[AWAY < 1.6].all() and not mask[AWAY > 4].any()
+
+
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
 def test_a_turned_photograph_is_seen_as_viewers_show_it(suffix: str, tmp_path: Path) -> None:
     half = GREY * (DOWN < 32)
@@ -114,7 +125,7 @@ def labels(*levels: float, kind: type = np.uint8) -> Image.Image:
 
 RAMP = np.tile(np.arange(SIZE) * 4, (SIZE, 1))
 SEVERAL, EITHER = "has areas of more than two levels", "either may be the object"
-UNCLEAR, ONE = "neither dark nor bright", "is all of one colour, neither black nor white"
+UNCLEAR, ONE = "neither dark nor bright", "all of one colour; make white"
 REFUSED: dict[str, tuple[Callable[[], Image.Image], str]] = {
     "labels 0, 1, 2": (lambda: labels(0, 1, 2), SEVERAL + r" \(0, 1 and 2\)"),
     "labels 0, 1, and 255 to ignore": (lambda: labels(255, 0, 1), SEVERAL + r" \(0, 1 and 255\)"),
@@ -122,6 +133,7 @@ REFUSED: dict[str, tuple[Callable[[], Image.Image], str]] = {
     "labels of 16 bits": (lambda: labels(0, 40_000, 65_535, kind=np.uint16), SEVERAL),
     "labels in floating point": (lambda: labels(0, 0.5, 1, kind=np.float32), SEVERAL),
     "fifty labels": (lambda: Image.fromarray((ACROSS // 8 * 8 + DOWN // 8).astype(np.uint8)), SEVERAL),
+    "labels in JPEG": (lambda: labels(0, 128, 255).resize((256, 256), Image.Resampling.NEAREST), SEVERAL),
     "three colours of a palette": (lambda: palette(DISC * 1 + INNER, BLACK, RED, YELLOW), SEVERAL),
     "dark colours of a palette": (lambda: palette(DISC * 1 + INNER, BLACK, RED, GREEN), SEVERAL),
     "white on black on clear": (lambda: alpha(INNER[..., None] * 255), EITHER),
@@ -132,6 +144,7 @@ REFUSED: dict[str, tuple[Callable[[], Image.Image], str]] = {
     "a ramp of floating point": (lambda: Image.fromarray((RAMP + DOWN / 99).astype(np.float32)), UNCLEAR),
     "grey all over": (lambda: Image.new("L", (8, 8), 77), ONE),
     "label 1 all over": (lambda: Image.new("L", (8, 8), 1), ONE),
+    "noise of a JPEG": (lambda: Image.fromarray(PHOTO[..., 0] // 99), "is nearly all of one colour"),
     "red all over": (lambda: Image.new("RGB", (8, 8), RED), ONE),
     "not finite": (lambda: Image.fromarray(np.where(DISC, np.nan, 0).astype(np.float32)), "not finite"),
 }
@@ -142,7 +155,7 @@ REFUSED: dict[str, tuple[Callable[[], Image.Image], str]] = {
 def test_what_may_mean_several_things_is_refused_by_name(kind: str, tmp_path: Path) -> None:
     make, message = REFUSED[kind]
     image = make()
-    path = tmp_path / f"mask.{'tif' if image.mode == 'F' else 'png'}"
+    path = tmp_path / f"mask.{'jpg' if 'JPEG' in kind else 'tif' if image.mode == 'F' else 'png'}"
     image.save(path)
     with pytest.raises(UnderpaintingError, match=message) as caught:
         read_mask(path)
@@ -170,7 +183,7 @@ def test_arrays_are_masks_by_the_same_rule(values: Any) -> None:
         (np.full((4, 4), 1j), "complex128"),
         (np.full((4, 4), np.nan), "not finite"),
         (np.where(DISC, np.inf, 0), "not finite"),
-        (np.full((4, 4), 7), "neither black nor white"),
+        (np.full((4, 4), 7), "all of one colour"),
         (np.asarray(labels(0, 1, 2)), SEVERAL),
         (RAMP + DOWN / 99, UNCLEAR),
     ],

@@ -58,7 +58,7 @@ def test_a_mask_of_labels_is_read_as_masks_are_everywhere(tmp_path: Path) -> Non
         put(tmp_path, "saliency", ones * levels, ".png")
         assert open_brought(tmp_path).maps([IMAGE], (4, 4))["saliency"].mean() == share
     put(tmp_path, "saliency", ones, ".png")
-    with pytest.raises(UnderpaintingError, match=r"\.png is all of one colour, neither black nor white"):
+    with pytest.raises(UnderpaintingError, match=r"\.png is all of one colour; make white"):
         open_brought(tmp_path)
     put(tmp_path, "saliency", np.kron(np.arange(3), np.ones((3, 3))).astype(np.uint8), ".png")
     with pytest.raises(UnderpaintingError, match=r"\.png has areas of more than two levels"):
