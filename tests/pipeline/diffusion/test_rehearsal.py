@@ -99,6 +99,23 @@ def test_guidance_of_another_kind_is_refused(kind: Any, said: str, tmp_path: Pat
     model.denoise(PROMPTS, SEEDS, steps=2, guidance_scale=1.0, watch=[layer])
 
 
+def test_a_picture_in_parts_is_refused(tmp_path: Path) -> None:
+    """A panorama's network sees parts of 64 x 64 latents, here of two parts."""
+    model = made(lambda folder: of_stable_diffusion(StableDiffusionPanoramaPipeline, folder), tmp_path)
+    layer = [MID.replace("@2x2", "@8x8")]
+    with pytest.raises(UnderpaintingError, match=r"out of turn: pipelines that make a picture in parts"):
+        model.denoise(["a"], [1], steps=1, guidance_scale=1.0, watch=layer, height=512, width=576)
+
+
+def test_a_network_that_is_called_once_a_branch_is_refused(tmp_path: Path) -> None:
+    model = made(lambda folder: of_stable_diffusion(StableDiffusionPipeline, folder), tmp_path)
+    attention = model.pipe.unet.mid_block.attentions[0]
+    once = attention.forward
+    attention.forward = lambda *args, **kwargs: (once(*args, **kwargs), once(*args, **kwargs))[1]
+    with pytest.raises(UnderpaintingError, match=r"2 times in step 1, not once: its pipeline calls"):
+        model.denoise(["a"], [1], steps=1, watch=["mid.0"])
+
+
 def test_a_network_is_asked_once_a_scale(model: Model) -> None:
     calls: list[int] = []
     hook = model.pipe.text_encoder.register_forward_hook(lambda *_: calls.append(1))
