@@ -58,8 +58,8 @@ class Evaluations:
         """
         if self.over or timestep != self.timestep:
             raise UnderpaintingError(
-                f"evaluation {self.done + 1} of {len(self._steps)} is stepped over at timestep {timestep:g}, out "
-                "of turn: pipelines that make a picture in parts cannot be watched; give a picture of one part"
+                f"evaluation {self.done + 1} of {len(self._steps)} is stepped over at timestep {timestep:g}, "
+                "out of turn: pipelines that make a picture in parts cannot be watched; give one of one part"
             )
 
 

@@ -37,8 +37,8 @@ def check_numbers(folder: Path) -> None:
             most = next((most for named, most in MOST.items() if re.fullmatch(named, key)), None)
             if most is not None and (beyond := next((of for of in _numbers(value) if of > most), None)):
                 raise UnderpaintingError(
-                    f"{file.parent.name}/{file.name} of {folder}: {key} is {beyond:.6g}, at most {most} can "
-                    "be; put it right"
+                    f"{file.parent.name}/{file.name} of {folder}: {key} is {str(beyond)[:20]}, at most {most} "
+                    "can be; put it right"
                 )
 
 

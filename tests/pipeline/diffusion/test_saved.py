@@ -88,6 +88,7 @@ def test_every_family_is_whole_as_it_is_saved(name: str, tmp_path: Path) -> None
     ("part", "key", "value"),
     [
         ("unet", "layers_per_block", 10**6),
+        ("unet", "layers_per_block", 10**400),
         ("unet", "layers_per_block", [2, 2, 10**6, 2]),
         ("unet", "transformer_layers_per_block", [[1, 10**9], 1, 1, 1]),
         ("unet", "transformer_layers_per_block", 1e300),
