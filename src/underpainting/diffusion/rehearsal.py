@@ -88,6 +88,8 @@ def progress_bar(pipe: Any, shown: bool) -> Iterator[None]:
 
 def _prompted(given: Mapping[str, torch.Tensor], plain: Mapping[str, torch.Tensor]) -> tuple[bool, ...]:
     """Whether each row is given its picture's prompt; empty where rows are not each picture's in turn."""
+    if not given or not plain:
+        return ()
     latents, alone = next(iter(given.values())), next(iter(plain.values()))
     pictures = [i % len(PROMPTS) for i in range(len(latents))]
     if len(alone) != len(PROMPTS) or not _alike(latents, alone, pictures).all():

@@ -36,9 +36,9 @@ def check_numbers(folder: Path) -> None:
         for key, value in config.items() if isinstance(config, dict) else ():
             most = next((most for named, most in MOST.items() if re.fullmatch(named, key)), None)
             if most is not None and (beyond := next((of for of in _numbers(value) if of > most), None)):
+                name = f"{file.parent.name}/{file.name}"
                 raise UnderpaintingError(
-                    f"{file.parent.name}/{file.name} of {folder}: {key} is {str(beyond)[:20]}, at most {most} "
-                    "can be; put it right"
+                    f"{name} of {folder}: {key} is {str(beyond)[:20]}, at most {most} can be; put it right"
                 )
 
 
