@@ -52,6 +52,16 @@ class Evaluations:
         """Whether all evaluations are done."""
         return self.done == len(self._steps)
 
+    def check(self, timestep: float) -> None:
+        """Raise UnderpaintingError where the scheduler is not to step over the present evaluation's timestep,
+        but over another part of the picture's.
+        """
+        if self.over or timestep != self.timestep:
+            raise UnderpaintingError(
+                f"evaluation {self.done + 1} of {len(self._steps)} is stepped over at timestep {timestep:g}, "
+                "out of turn: pipelines that make a picture in parts cannot be watched; give one of one part"
+            )
+
 
 def steps_of_evaluations(scheduler: Any, steps: int) -> list[int]:
     """The step, from 1, of each network evaluation, for a scheduler that has been given `steps` steps.

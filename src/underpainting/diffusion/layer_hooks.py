@@ -13,6 +13,9 @@ from underpainting.diffusion.layers import Layer
 from underpainting.diffusion.watching import ActivationEdit, Watching
 from underpainting.errors import UnderpaintingError, UnsoundPictures
 
+NEVER = "compiled, fused or skipped modules run no hooks; undo that"
+MORE_THAN_ONCE = "its pipeline calls the network once for each branch of guidance; use guidance_scale 1"
+
 
 @dataclass(frozen=True)
 class BatchRows:
@@ -116,11 +119,11 @@ class LayerHooks:
 
     def _check_fired(self) -> None:
         for layer in self._layers:
-            if self._fired[layer.name] != 1:
+            times = self._fired[layer.name]
+            if times != 1:
                 raise UnderpaintingError(
-                    f"layer {layer.name} ({layer.path}) was called {self._fired[layer.name]} times in step "
-                    f"{self._evaluations.step}, not once: compiled, fused or skipped modules run no hooks; "
-                    "undo that"
+                    f"layer {layer.name} ({layer.path}) was called {times} times in step "
+                    f"{self._evaluations.step}, not once: {MORE_THAN_ONCE if times else NEVER}"
                 )
             self._fired[layer.name] = 0
 

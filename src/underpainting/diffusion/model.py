@@ -8,7 +8,8 @@ import torch
 from underpainting.diffusion.adapters import Adapter
 from underpainting.diffusion.fingerprint import sha256_of_weights
 from underpainting.diffusion.layers import Layer, LayerCatalogue
-from underpainting.diffusion.loop import Denoised, progress_bar, run_loop
+from underpainting.diffusion.loop import Denoised, run_loop
+from underpainting.diffusion.rehearsal import progress_bar, stacked_branches
 from underpainting.diffusion.schedulers import scheduler_named
 from underpainting.diffusion.still import with_noise
 from underpainting.diffusion.watching import ActivationEdit, StepRecord, Watching
@@ -31,6 +32,7 @@ class Model:
         self.size = size or adapter.default_size(pipe)
         self.own_scheduler = pipe.scheduler
         self._catalogue = LayerCatalogue(adapter, pipe)
+        self._stacked: dict[float, tuple[str, ...]] = {}
 
     @property
     def scheduler_name(self) -> str:
@@ -74,6 +76,18 @@ class Model:
         """
         return self._catalogue.resolve(names, self._size_of(height, width))
 
+    def stacked(self, guidance_scale: float) -> tuple[str, ...]:
+        """Branches in the network's batch at a guidance scale, in order: the rows that edits are given.
+
+        Found out once a scale by what the pipeline gives its network of two prompts, whose texts alone are
+        encoded for it. Raises UnderpaintingError where guidance stacks anything else than two branches, each
+        a row a picture.
+        """
+        if guidance_scale not in self._stacked:
+            call = self._call(["", ""], 2, guidance_scale, self.size)
+            self._stacked[guidance_scale] = stacked_branches(self.pipe, self.adapter, call)
+        return self._stacked[guidance_scale]
+
     def denoise(
         self,
         prompts: Sequence[str],
@@ -99,7 +113,7 @@ class Model:
         without guidance (scale at most 1) there is only `conditional`. on_step: called once a step, at its
         first network evaluation, before the scheduler steps. edit(layer name, step, activations [row, token,
         channel]) is called at every evaluation and returns what the network goes on with, same shape, dtype
-        and device; with guidance the rows are [unconditional, conditional], each in picture order; what is
+        and device; the rows are those of the branches that `stacked` names, each in picture order; what is
         recorded is the edited output. stop_after: last step done, 1 to `steps`. height, width: pixels.
         progress: show diffusers' progress bar.
 
@@ -135,26 +149,36 @@ class Model:
         """
         size = self._size_of(height, width)
         _check_pictures(prompts, seeds, steps)
-        watching.check(steps, self.adapter.guided(self.pipe, guidance_scale))
         if watching.layers:
             _check_not_compiled(self.adapter.denoiser(self.pipe))
+        told = watching.layers or "unconditional" in watching.branches
+        branches = self.stacked(guidance_scale) if told else ("conditional",)
+        watching.check(steps, branches)
         layers = self._catalogue.resolve(watching.layers, size) if watching.layers else ()
         safe = frozenset(layer.path for layer in self._catalogue.known(size)) if layers else frozenset()
-        call = {
+        call = self._call(prompts, steps, guidance_scale, size)
+        call["generator"] = [torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds]
+        with progress_bar(self.pipe, progress):
+            return run_loop(self.pipe, self.adapter, layers, safe, branches, watching, call)
+
+    def _call(
+        self, prompts: Sequence[str], steps: int, guidance_scale: float, size: tuple[int, int]
+    ) -> dict[str, Any]:
+        """Arguments of the pipeline's call, but for the noise's generators."""
+        return {
             "prompt": list(prompts),
             "height": size[0],
             "width": size[1],
             "num_inference_steps": steps,
             "guidance_scale": guidance_scale,
-            "generator": [torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds],
             **self.adapter.call_options(self.pipe),
         }
-        with progress_bar(self.pipe, progress):
-            return run_loop(self.pipe, self.adapter, layers, safe, watching, call)
 
     def with_denoiser(self, denoiser: torch.nn.Module) -> "Model":
         """The same pipeline with another network of the denoiser's shape; this model is as it was."""
-        return Model(self.adapter.with_denoiser(self.pipe, denoiser), self.adapter, self.name, self.size)
+        other = Model(self.adapter.with_denoiser(self.pipe, denoiser), self.adapter, self.name, self.size)
+        other._stacked = self._stacked
+        return other
 
     def of_size(self, height: int | None, width: int | None) -> "Model":
         """The same pipeline making pictures of another size in pixels; this model is as it was.
@@ -162,7 +186,7 @@ class Model:
         Raises UnderpaintingError where 8 does not divide it.
         """
         other = Model(self.pipe, self.adapter, self.name, self._size_of(height, width))
-        other.own_scheduler = self.own_scheduler
+        other.own_scheduler, other._stacked = self.own_scheduler, self._stacked
         return other
 
     def look(

@@ -39,6 +39,7 @@ class StepHook:
         @functools.wraps(original)  # pipelines read the arguments that a step takes off its signature
         def step(model_output: Any, timestep: Any, sample: Any, *args: Any, **kwargs: Any) -> Any:
             go_on = functools.partial(original, model_output, timestep, sample, *args, **kwargs)
+            self._evaluations.check(float(timestep))
             return self._stepping(scheduler, model_output, sample, go_on)
 
         scheduler.step = step

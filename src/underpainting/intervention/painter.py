@@ -59,8 +59,7 @@ class Painter:
     @property
     def order(self) -> tuple[str, ...]:
         """Branches as they stack in the network's batch."""
-        model = self.loaded.model
-        return model.adapter.stacked(model.pipe, self.study.config.model.guidance_scale)
+        return self.loaded.model.stacked(self.study.config.model.guidance_scale)
 
     @property
     def grids(self) -> dict[str, tuple[int, int]]:
