@@ -32,7 +32,7 @@ def in_markdown(text: str) -> str:
 
 
 def in_cell(value: object) -> object:
-    """A value for CSV: a text on one line, an apostrophe before what a spreadsheet would take for a formula."""
+    """A value for CSV: a text on one line, an apostrophe before what a spreadsheet takes for a formula."""
     if not isinstance(value, str):
         return value
     words = " ".join(value.split())

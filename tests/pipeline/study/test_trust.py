@@ -83,7 +83,6 @@ COMMANDS = [
     ("experiment", "--pictures", "2"),
     ("nonlinear",),
     ("run",),
-    ("run", "--workers", "2"),
 ]
 NAMED = [
     {"estimator": "light_of_mine:Light"},

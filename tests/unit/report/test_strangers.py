@@ -2,16 +2,19 @@
 
 import csv
 import io
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
+from underpainting.captures.read import Captures
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import ProbeSet
 from underpainting.records import (
@@ -24,14 +27,15 @@ from underpainting.records import (
     sealing,
     write_table,
 )
-from underpainting.report import write_figures
+from underpainting.report import keep_title, write_figures, write_report
 from underpainting.report.card import study_card
 from underpainting.report.contents import Contents
-from underpainting.report.derived import derive
+from underpainting.report.derived import Derived, derive
 from underpainting.report.exhibits import exhibits
 from underpainting.report.page import render
 from underpainting.report.recognition import recognition_file
 from underpainting.report.svg import PAGE
+from underpainting.study.labels import choose_properties
 from underpainting.study.study import StudyFolder, open_study
 
 HOSTILE = (
@@ -39,6 +43,12 @@ HOSTILE = (
     "--> ]]> {{7*7}} $\\frac$ url(#x) javascript:alert(4)"
 )
 HARMLESS = "x plain name"
+
+
+@pytest.fixture(scope="module")
+def derived(contents: Contents) -> Derived:
+    """The tables of the study's report."""
+    return derive(contents)
 
 
 class Shape(HTMLParser):
@@ -124,7 +134,7 @@ def test_hostile_words_change_no_element_and_no_attribute_of_the_page(contents: 
 
 
 def test_hostile_words_are_whole_in_figures_of_their_own(contents: Contents) -> None:
-    for word in (HOSTILE, HARMLESS, "$", "$$", "$\\frac$", "a $x_1$ and $\\undefined{"):
+    for word in (HOSTILE, "$\\frac$ and $x_1$"):
         own = named(contents, word)
         for exhibit in exhibits(own, derive(own), lambda _: PAGE).values():
             if exhibit.drawing and "own" in exhibit.name:
@@ -135,10 +145,10 @@ def test_hostile_words_are_whole_in_figures_of_their_own(contents: Contents) -> 
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r="])
-def test_no_cell_of_a_table_is_a_formula(contents: Contents, start: str) -> None:
+def test_no_cell_of_a_table_is_a_formula(contents: Contents, derived: Derived, start: str) -> None:
     emergence = tuple({**row, "property": f"{start}cmd|' /C calc'!A0"} for row in contents.emergence)
     own = replace(contents, emergence=emergence)
-    text = exhibits(own, derive(own), lambda _: PAGE)["emergence"].csv
+    text = exhibits(own, derived, lambda _: PAGE)["emergence"].csv
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert len(rows) == len(contents.emergence)
     assert all(row["property"].startswith("'") for row in rows)
@@ -235,3 +245,48 @@ def test_a_card_holds_no_markup_of_strangers(study: StudyFolder) -> None:
         assert f" {raw}" not in prose.replace("\\", "\0") or f"\\{raw}" in prose
     assert "\\<img" in prose and "\\[link\\]" in prose and "https\\://evil" in prose
     assert card.startswith("---\n") and word not in card.split("---\n")[1]
+
+
+def test_a_link_in_the_place_of_a_file_is_replaced_not_followed(study: StudyFolder, tmp_path: Path) -> None:
+    own, outside = tmp_path / "study", tmp_path / "outside"
+    shutil.copytree(study.folder, own)
+    outside.write_text("of mine")
+    (own / "report").mkdir(exist_ok=True)
+    for name in ("index.html", "title.txt"):
+        (own / "report" / name).unlink(missing_ok=True)
+        (own / "report" / name).symlink_to(outside)
+    opened = open_study(own)
+    keep_title(opened, "a title")
+    write_report(opened)
+    assert outside.read_text() == "of mine"
+    assert not any((own / "report" / name).is_symlink() for name in ("index.html", "title.txt"))
+
+
+CARD = {
+    "model": {"name": "stilllife"},
+    "layers": [{"name": "up.3.0", "grid": [2, 2], "channels": 3, "path": "x"}],
+    "kept_steps": [1],
+    "branches": ["conditional"],
+    "dtype": "float16",
+    "images": [{"prompt": "a mug", "seed": 1, "prompt_ind": 0}],
+}
+
+
+@pytest.mark.parametrize("name", BAD, ids=ascii)
+def test_names_of_captures_are_names(name: str, tmp_path: Path) -> None:
+    (tmp_path / "prompt_0_seed_1.safetensors").write_bytes(b"")
+    image = {"images": [{**CARD["images"][0], "prompt_ind": f"0/../{name}"}]}  # type: ignore[dict-item,index]
+    layer = {"layers": [{**CARD["layers"][0], "name": name}]}  # type: ignore[dict-item,index]
+    (tmp_path / "capture.json").write_text(json.dumps(CARD))
+    assert Captures(tmp_path).images == ("prompt_0_seed_1",)
+    for change in (image, layer):
+        (tmp_path / "capture.json").write_text(json.dumps(CARD | change))
+        with pytest.raises(UnderpaintingError, match="is no name"):
+            Captures(tmp_path)
+
+
+@pytest.mark.parametrize("name", BAD, ids=ascii)
+def test_names_of_an_estimators_properties_are_names(name: str) -> None:
+    labeller: Any = SimpleNamespace(name="mine", properties=("depth", name))
+    with pytest.raises(UnderpaintingError, match="mine gives the property .*, which is no name"):
+        choose_properties(labeller, [])
