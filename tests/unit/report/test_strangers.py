@@ -288,5 +288,5 @@ def test_names_of_captures_are_names(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", BAD, ids=ascii)
 def test_names_of_an_estimators_properties_are_names(name: str) -> None:
     labeller: Any = SimpleNamespace(name="mine", properties=("depth", name))
-    with pytest.raises(UnderpaintingError, match="mine gives the property .*, which is no name"):
+    with pytest.raises(UnderpaintingError, match=r"mine gives the property .*, which is no name"):
         choose_properties(labeller, [])
