@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import UnderpaintingError, reason
 from underpainting.observers.estimators import Estimator
 from underpainting.observers.joined_estimator import parts_of
 from underpainting.observers.own import code_file
@@ -46,7 +46,14 @@ def trust(names: Iterable[str]) -> dict[str, str]:
                 "path"
             )
     for name, file in files.items():
-        write_bytes(_record(name, str(file)), f"{name}\n{file}\n".encode())
+        record = _record(name, str(file))
+        try:
+            write_bytes(record, f"{name}\n{file}\n".encode(errors="surrogateescape"))
+        except (OSError, UnderpaintingError) as error:
+            raise UnderpaintingError(
+                f"the yes to {name} cannot be kept in {record.parent} ({reason(error)}); set XDG_STATE_HOME to "
+                "a folder of yours"
+            ) from error
     return {name: str(file) for name, file in files.items()}
 
 
