@@ -51,8 +51,8 @@ def trust(names: Iterable[str]) -> dict[str, str]:
             write_bytes(record, f"{name}\n{file}\n".encode(errors="surrogateescape"))
         except (OSError, UnderpaintingError) as error:
             raise UnderpaintingError(
-                f"the yes to {name} cannot be kept in {record.parent} ({reason(error)}); set XDG_STATE_HOME to "
-                "a folder of yours"
+                f"the yes to {name} cannot be kept in {record.parent} ({reason(error)}); set XDG_STATE_HOME "
+                "to a folder of yours"
             ) from error
     return {name: str(file) for name, file in files.items()}
 
