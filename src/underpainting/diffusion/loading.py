@@ -1,6 +1,5 @@
 """From a name, a folder or a loaded pipeline to a Model. Nothing is fetched (see `underpainting.weights`)."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,8 @@ from underpainting.diffusion.model import Model
 from underpainting.diffusion.saved import check_numbers, check_whole, variant_of
 from underpainting.diffusion.twins import split_twin
 from underpainting.errors import UnderpaintingError, reason
-from underpainting.weights import is_repository, pipeline, read_pipeline
+from underpainting.pipeline_folder import check_index, read_index, read_pipeline
+from underpainting.weights import is_repository, pipeline
 
 
 def load(
@@ -40,6 +40,7 @@ def load(
     """
     trained, twin = split_twin(name_or_folder)
     source = _source(trained)
+    check_index(source)
     _check_variant(trained, source, variant)
     check_numbers(source)
     target = None if device is None else _device(device)
@@ -131,13 +132,7 @@ def _check_variant(name: str | Path, folder: Path, variant: str | None) -> None:
 
 def _variants(folder: Path) -> dict[str, set[str]]:
     """The variants of its weights, the plain one as "", by each network of a pipeline in a folder."""
-    try:
-        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
-        parts = [name for name, kind in index.items() if isinstance(kind, list) and kind[0]]
-    except (ValueError, AttributeError):
-        raise UnderpaintingError(
-            f"cannot load a pipeline from {folder}: its model_index.json is no JSON object; save it again"
-        ) from None
+    parts = [name for name, kind in read_index(folder).items() if isinstance(kind, list) and kind[0]]
     return {
         part: {variant_of(file) for file in (folder / part).glob("*.safetensors")}
         for part in parts

@@ -27,6 +27,7 @@ from underpainting.study.request.brought import BroughtLabels, open_brought
 from underpainting.study.request.config import StudyConfig
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.study import StudyFolder, read_environment
+from underpainting.study.trust import require_trust
 from underpainting.threads import set_threads
 
 DIGITS = ("device", "machine", "threads")  # on which last digits depend, as on versions
@@ -91,10 +92,23 @@ def own_model(given: Any) -> Model | None:
     return own
 
 
+def load_trusted(
+    study: StudyFolder, model: Model | None = None, estimator: Estimator | None = None
+) -> Loaded:
+    """Load what a study was run with, or is to be; its model and estimator may be given as objects.
+
+    Raises UnderpaintingError as `load_study`, and where it names code that nobody has said yes to here.
+    """
+    estimator = estimator or study.estimator
+    require_trust(study, estimator)
+    return load_study(study.config, model or study.model, estimator)
+
+
 def load_study(
     config: StudyConfig, model: Model | None = None, estimator: Estimator | BroughtLabels | None = None
 ) -> Loaded:
-    """Load what a config names; a model or estimator given as an object takes its place.
+    """Load what a config names, code of one's own too; a model or estimator given as an object takes its
+    place.
 
     Raises UnderpaintingError on names that cannot be loaded, unknown layers, properties or schedulers.
     """
@@ -139,7 +153,7 @@ def reload(study: StudyFolder) -> Loaded:
     """
     require_whole(study.probes_folder, f"`underpainting run {study.folder}` makes it")
     use_threads(study)
-    loaded = load_study(study.config, study.model, study.estimator)
+    loaded = load_trusted(study)
     record_environment(study, loaded)
     return loaded
 

@@ -131,9 +131,9 @@ def load_depth(
 
     with loading(weights) as folder:
         network, report = AutoModelForDepthEstimation.from_pretrained(
-            folder, local_files_only=True, output_loading_info=True
+            folder, local_files_only=True, trust_remote_code=False, output_loading_info=True
         )
-        processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+        processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     if wrong := sorted([*report["missing_keys"], *(str(key) for key in report["mismatched_keys"])]):
         raise UnderpaintingError(
             f"estimator {weights.name!r} in {folder} lacks {len(wrong)} weights, {wrong[0]} first; "
