@@ -7,6 +7,7 @@ import json
 from underpainting.controls import sources
 from underpainting.probes.readme import header, markdown
 from underpainting.records import EMERGENCE
+from underpainting.report.contents import made_with
 from underpainting.study.request.config import config_toml
 from underpainting.study.results import results
 from underpainting.study.study import StudyFolder
@@ -69,7 +70,6 @@ def about_study(study: StudyFolder) -> str:
     ]
     columns = ["property", "layer", "step", "metric", *(source.title for source in shown)]
     hashes: list[list[object]] = [[f"`{name}`", f"`{digest}`"] for name, digest in study.hashes().items()]
-    environment = {key: value for key, value in study.environment.items() if key != "config"}
     return "\n".join(
         [
             "## Scores at the best layer, last step\n",
@@ -79,7 +79,7 @@ def about_study(study: StudyFolder) -> str:
             "## Settings\n",
             f"```toml\n{config_toml(study.config)}```\n",
             "## Versions and weights\n",
-            f"```json\n{json.dumps(environment, indent=1)}\n```\n",
+            f"```json\n{json.dumps(made_with(study), indent=1)}\n```\n",
             "## SHA-256\n",
             markdown(["file", "hash"], hashes),
         ]
