@@ -242,10 +242,9 @@ def _check(plan: CapturePlan) -> None:
             begun = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
             begun = {}
-        differing = [key for key, value in plan.card.items() if key != "model" and begun.get(key) != value]
-        if how := other_model(begun.get("model", {}), plan.about):
-            differing.insert(0, f"model ({how})")
-        if differing:
+        how = other_model(begun.get("model"), plan.about)
+        others = [key for key, value in plan.card.items() if key != "model" and begun.get(key) != value]
+        if differing := [*([f"model ({how})"] if how else []), *others]:
             raise UnderpaintingError(
                 f"{plan.folder} was begun with another {' and '.join(differing)}; capture to another folder"
             )
@@ -285,8 +284,7 @@ def _make(plan: CapturePlan, tick: Callable[[], None], rows: Rows, look: Look) -
         tick()
 
     watching = Watching(layers=plan.layers, branches=plan.branches, on_step=on_step)
-    denoised = denoise(plan.model, rows, plan.config, watching)
-    levels = decode_sound(plan.model, denoised.latents)
+    levels = decode_sound(plan.model, denoise(plan.model, rows, plan.config, watching).latents)
     return Made(levels.permute(0, 2, 3, 1).cpu(), {})
 
 

@@ -31,6 +31,7 @@ from underpainting.study.study import StudyFolder, read_environment
 from underpainting.threads import set_threads
 
 DIGITS = ("device", "machine", "threads")  # on which last digits depend, as on versions
+NAMED = 3  # differences of a model that are told one by one
 PACKAGES = ("underpainting", "torch", "diffusers", "transformers", "safetensors", "numpy")
 
 
@@ -205,11 +206,16 @@ def about_model(model: Model, name: str) -> dict[str, Any]:
     return {"name": name, "scheduler": model.scheduler_name, **model.fingerprint()}
 
 
-def other_model(recorded: Mapping[str, Any], present: Mapping[str, Any]) -> str:
-    """How two of what `about_model` says differ, in a few words; empty where they are of the same model."""
+def other_model(recorded: Any, present: Mapping[str, Any]) -> str:
+    """How a model differs from the recorded one, in a few words; empty where it is the same.
+
+    present: what `about_model` says of it. Of more than `NAMED` differences the others are counted.
+    """
+    recorded = recorded if isinstance(recorded, dict) else {}
     if recorded.get("name") != present["name"]:
         return f"its name is {present['name']}, was {recorded.get('name')}"
-    return "; ".join(differences(recorded, present))
+    how = differences(recorded, present)
+    return "; ".join([*how[:NAMED], *([f"and {len(how) - NAMED} more"] if len(how) > NAMED else [])])
 
 
 def _hold_to(
@@ -218,7 +224,7 @@ def _hold_to(
     for part in parts:
         before, now = recorded.get(part), present.get(part)
         if part == "model":
-            how = other_model(before or {}, now or {})
+            how = other_model(before, now or {})
         else:
             how = "weights or settings differ" if before != now else ""
         if how:

@@ -1,6 +1,7 @@
 """What goes on with a model goes on with that very model; what changes no result is no other model."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from underpainting.diffusion import Model, attach, load
 from underpainting.diffusion.fingerprint import differences
 from underpainting.errors import UnderpaintingError
 from underpainting.records import sealing
-from underpainting.study.environment import load_study, record_environment
+from underpainting.study.environment import about_model, load_study, other_model, record_environment
 from underpainting.study.study import StudyFolder, create_study
 
 Doing = Callable[[Any], object]
@@ -244,6 +245,15 @@ def test_a_saved_pipeline_is_the_same_wherever_it_is(model: Model, tmp_path: Pat
     loaded = load(tmp_path / "here")
     assert differences(model.fingerprint(), loaded.fingerprint()) == []
     assert json.loads(json.dumps(loaded.fingerprint())) == loaded.fingerprint()
+
+
+def test_a_wholly_other_model_is_told_in_a_line(pipe: StableDiffusionPipeline) -> None:
+    about = about_model(attach(pipe), "tiny")
+    other = json.loads(json.dumps(about))
+    other["settings"]["unet"]["config"] = dict.fromkeys(other["settings"]["unet"]["config"], "other")
+    assert other_model(about, about) == ""
+    assert re.fullmatch(r"(its unet's \w+ is \S+, was \"other\"; ){3}and \d+ more", other_model(other, about))
+    assert other_model(about, {**about, "name": "small"}) == "its name is small, was tiny"
 
 
 def test_options_that_only_another_version_knows_are_not_compared(model: Model) -> None:
