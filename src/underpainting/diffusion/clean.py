@@ -15,6 +15,8 @@ SPACES: dict[str, Space] = {
     "EulerDiscreteScheduler": "sigma",
     "EulerAncestralDiscreteScheduler": "sigma",
     "HeunDiscreteScheduler": "sigma",
+    "KDPM2DiscreteScheduler": "sigma",
+    "KDPM2AncestralDiscreteScheduler": "sigma",
     "DDIMScheduler": "variance preserving",
     "DDPMScheduler": "variance preserving",
     "PNDMScheduler": "variance preserving",

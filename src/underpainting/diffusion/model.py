@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from underpainting.diffusion.adapters import Adapter
-from underpainting.diffusion.fingerprint import sha256_of_weights
+from underpainting.diffusion.fingerprint import Settings, fingerprint_of
 from underpainting.diffusion.layers import Layer, LayerCatalogue
 from underpainting.diffusion.loop import Denoised, run_loop
 from underpainting.diffusion.rehearsal import progress_bar, stacked_branches
@@ -111,11 +111,13 @@ class Model:
 
         watch: layers as in `resolve`. branches: which halves of guidance `StepRecord.activations` keeps;
         without guidance (scale at most 1) there is only `conditional`. on_step: called once a step, at its
-        first network evaluation, before the scheduler steps. edit(layer name, step, activations [row, token,
-        channel]) is called at every evaluation and returns what the network goes on with, same shape, dtype
-        and device; the rows are those of the branches that `stacked` names, each in picture order; what is
-        recorded is the edited output. stop_after: last step done, 1 to `steps`. height, width: pixels.
-        progress: show diffusers' progress bar.
+        first network evaluation, before the scheduler steps. edit(layer name, evaluation, activations [row,
+        token, channel]) is called at every network evaluation and returns what the network goes on with, same
+        shape, dtype and device; the rows are those of the branches that `stacked` names, each in picture
+        order; what is recorded is the edited output. `evaluation.step` is the step; `evaluation.first` says
+        whether it is the step's first, where an edit belongs that is made of what was recorded: later ones
+        have other latents and another noise level. stop_after: last step done, 1 to `steps`. height, width:
+        pixels. progress: show diffusers' progress bar.
 
         Raises UnderpaintingError for requests that cannot be met, and for a watched layer that is not called
         exactly once an evaluation, has another shape than its configuration says, or holds non-finite values.
@@ -246,10 +248,12 @@ class Model:
         """Pictures [picture, 3, height, width] in 0..1, float32, of latents [picture, channel, h, w]."""
         return self.adapter.decode(self.pipe, latents)
 
-    def fingerprint(self) -> dict[str, str]:
-        """SHA-256 of the weights (names, dtypes, shapes, bytes) of each network of the pipeline."""
-        modules = {k: v for k, v in self.pipe.components.items() if isinstance(v, torch.nn.Module)}
-        return {name: sha256_of_weights(module) for name, module in sorted(modules.items())}
+    def fingerprint(self) -> dict[str, Settings]:
+        """What tells this model from any other: `weights` (SHA-256 by network) and `settings` by part.
+
+        As plain JSON; see `underpainting.diffusion.fingerprint`, whose `differences` compares two.
+        """
+        return fingerprint_of(self.pipe)
 
     def _size_of(self, height: int | None, width: int | None) -> tuple[int, int]:
         """(height, width) in pixels, the model's own where not given."""

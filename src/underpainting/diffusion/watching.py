@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 
 import torch
 
+from underpainting.diffusion.evaluations import Evaluation
 from underpainting.diffusion.layers import Layer
 from underpainting.diffusion.still import Still
 from underpainting.errors import UnderpaintingError
 from underpainting.vocabulary import BRANCHES
 
-ActivationEdit = Callable[[str, int, torch.Tensor], torch.Tensor]
-"""From a layer's name, the step and its activations [row, token, channel] to those that the network goes on
-with."""
+ActivationEdit = Callable[[str, Evaluation, torch.Tensor], torch.Tensor]
+"""From a layer's name, a network evaluation and the layer's activations in it [row, token, channel] to those
+that the network goes on with."""
 
 
 @dataclass(frozen=True, eq=False)

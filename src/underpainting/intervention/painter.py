@@ -37,7 +37,8 @@ Tick = Callable[[float], None]
 class Unedited:
     """Pictures as they are without an edit, [picture, 3, height, width] in 0..1 (of 8 bits).
 
-    labels: maps [picture, height, width] by property. trajectory: activations [picture, token, channel].
+    labels: maps [picture, height, width] by property. trajectory: activations
+    [picture, token, channel], at each step's first network evaluation.
     """
 
     rows: tuple[PromptRow, ...]

@@ -8,6 +8,7 @@ from underpainting.controls import sources
 from underpainting.markup import in_markdown
 from underpainting.probes.readme import header, markdown
 from underpainting.records import EMERGENCE
+from underpainting.report.contents import made_with
 from underpainting.study.request.config import config_toml
 from underpainting.study.results import results
 from underpainting.study.study import StudyFolder
@@ -71,7 +72,6 @@ def about_study(study: StudyFolder) -> str:
     ]
     columns = ["property", "layer", "step", "metric", *(source.title for source in shown)]
     hashes: list[list[object]] = [[name, digest] for name, digest in study.hashes().items()]
-    environment = {key: value for key, value in study.environment.items() if key != "config"}
     return "\n".join(
         [
             "## Scores at the best layer, last step\n",
@@ -81,7 +81,7 @@ def about_study(study: StudyFolder) -> str:
             "## Settings\n",
             f"```toml\n{config_toml(study.config)}```\n",
             "## Versions and weights\n",
-            f"```json\n{json.dumps(environment, indent=1)}\n```\n",
+            f"```json\n{json.dumps(made_with(study), indent=1)}\n```\n",
             "## SHA-256\n",
             markdown(["file", "hash"], hashes),
         ]
