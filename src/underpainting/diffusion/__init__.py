@@ -5,6 +5,7 @@ from underpainting.diffusion.layers import Layer
 from underpainting.diffusion.loading import attach, load
 from underpainting.diffusion.loop import Denoised
 from underpainting.diffusion.model import Model
+from underpainting.diffusion.tokens import TextTokens
 from underpainting.diffusion.watching import ActivationEdit, StepRecord, Watching
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Layer",
     "Model",
     "StepRecord",
+    "TextTokens",
     "Watching",
     "attach",
     "load",

@@ -11,6 +11,7 @@ from underpainting.diffusion.layers import Layer, LayerCatalogue
 from underpainting.diffusion.loop import Denoised, progress_bar, run_loop
 from underpainting.diffusion.schedulers import scheduler_named
 from underpainting.diffusion.still import with_noise
+from underpainting.diffusion.tokens import TextTokens, text_tokens
 from underpainting.diffusion.watching import ActivationEdit, StepRecord, Watching
 from underpainting.errors import UnderpaintingError
 from underpainting.markup import table
@@ -226,6 +227,12 @@ class Model:
         """SHA-256 of the weights (names, dtypes, shapes, bytes) of each network of the pipeline."""
         modules = {k: v for k, v in self.pipe.components.items() if isinstance(v, torch.nn.Module)}
         return {name: sha256_of_weights(module) for name, module in sorted(modules.items())}
+
+    def text_tokens(self, prompts: Sequence[str]) -> list[TextTokens]:
+        """What the text encoders are given of each prompt: equal ids are one prompt to the model."""
+        height, width = self.size
+        options = {"height": height, "width": width, "guidance_scale": 1.0, "num_inference_steps": 1}
+        return text_tokens(self.pipe, prompts, {**options, **self.adapter.call_options(self.pipe)})
 
     def _size_of(self, height: int | None, width: int | None) -> tuple[int, int]:
         """(height, width) in pixels, the model's own where not given."""
