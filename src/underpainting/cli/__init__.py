@@ -11,14 +11,22 @@ import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand
 from typer.exceptions import Abort, TyperException
 
 import underpainting
-from underpainting.errors import Stopped, UnderpaintingError
+from underpainting.errors import (
+    Stopped,
+    UnderpaintingError,
+    one_line,
+    paths_in_one_line,
+    require_number,
+)
 from underpainting.threads import wait_passively
 
 STOPPED = 130  # the shell's exit code of what Ctrl-C stopped
@@ -42,6 +50,7 @@ def command_line() -> typer.Typer:
         work = getattr(module, name)
         app.command(
             name.replace("_", "-"),
+            cls=_Command,
             help=_flowing(work.__doc__ or ""),
             epilog=_examples(*module.EXAMPLES),
             rich_help_panel=module.PANEL,
@@ -57,11 +66,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     wait_passively()
     sys.path.append("")  # an estimator `module:Class` may lie in the current folder
     try:
-        code = command_line()(
-            args=None if arguments is None else list(arguments),
-            prog_name="underpainting",
-            standalone_mode=False,
-        )
+        with paths_in_one_line():
+            code = command_line()(
+                args=None if arguments is None else list(arguments),
+                prog_name="underpainting",
+                standalone_mode=False,
+            )
     except UnderpaintingError as error:
         _leave(str(error), 2)
     except TyperException as error:
@@ -73,6 +83,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if code == STOPPED:
         _leave("stopped", STOPPED)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+class _Command(TyperCommand):
+    """A command whose numbers are finite and whose paths are named."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it. Raises UnderpaintingError where an option is no number, or an empty path."""
+        parameters: Any = self.params
+        for parameter in parameters:
+            value, option = ctx.params.get(parameter.name or ""), max(parameter.opts, key=len)
+            if isinstance(value, float):
+                require_number(option, value, -sys.float_info.max, sys.float_info.max, whole=False)
+            kind = parameter.type_descriptor.annotation
+            if kind in (Path, list[Path]) and "" in (value, *(value if isinstance(value, list) else ())):
+                raise UnderpaintingError(f"{option} is empty: give a path")
+        return super().invoke(ctx)
 
 
 def _modules() -> Iterator[tuple[str, Any]]:
@@ -117,5 +143,5 @@ def _start(
 
 
 def _leave(message: str, code: int) -> NoReturn:
-    typer.echo(f"underpainting: {' '.join(message.split())}", err=True)
+    typer.echo(f"underpainting: {one_line(message)}", err=True)
     sys.exit(code)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from underpainting.diffusion import Model
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import UnderpaintingError, require_number
 from underpainting.observers.estimators import Estimator
 from underpainting.progress import Progress
 from underpainting.study.damage import find_damage, repair
@@ -21,7 +21,7 @@ from underpainting.study.schedule import Shard
 from underpainting.study.study import StudyFolder, clear_leftovers, only_run
 from underpainting.study.work import Work
 
-MAX_SET_ASIDE = 0.05
+MAX_SET_ASIDE, MAX_WORKERS = 0.05, 256
 
 
 def run_study(
@@ -44,6 +44,8 @@ def run_study(
     prompts that are one to the model are in two splits (see `tell_apart`), another run is at work in the
     folder, the disk is full, or too many pictures are unsound.
     """
+    require_number("workers", workers, 1, MAX_WORKERS, whole=True)
+    require_number("max_set_aside", max_set_aside, 0, 1, whole=False)
     model, estimator = model or study.model, estimator or study.estimator
     if workers > 1 and estimator:
         raise UnderpaintingError(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
-from textwrap import shorten
 from typing import Any
 
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import UnderpaintingError, shown
 from underpainting.study.request.prompts import PromptRow, about_prompts, numbered, read_prompts
 from underpainting.study.request.table import Table, column_names, raw_rows
 
@@ -85,6 +84,5 @@ def _of_entry(entry: Any, name: str, where: str) -> Table:
     except TypeError:
         cells = []
     if len(cells) != 2:
-        shown = shorten(repr(entry), 80, placeholder=" ...")
-        raise UnderpaintingError(f"{name} {where}: {shown} is no prompt and no (prompt, seed)")
+        raise UnderpaintingError(f"{name} {where}: {shown(entry)} is no prompt and no (prompt, seed)")
     return Table(name, ("prompt", "seed"), [(where, cells)])

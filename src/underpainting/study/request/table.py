@@ -8,7 +8,8 @@ from numbers import Integral, Number
 from textwrap import shorten
 from typing import Any
 
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import UnderpaintingError, shown
+from underpainting.vocabulary import SEEDS
 
 NAMES = {
     "prompt": ("prompts", "prompt"),
@@ -17,7 +18,6 @@ NAMES = {
 }
 LONGEST = 20_000  # characters of a prompt
 EXACT = 2**53  # from here on a binary float may be another whole number than the one that was written
-TOP = 2**63  # of seeds and numbers, which tables keep as int64
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,10 @@ def places_of(columns: Sequence[str], name: str) -> dict[str, int]:
         if having:
             places[key] = having[0]
     if "prompt" not in places:
-        shown = shorten(", ".join(columns), 80, placeholder=" ...") or "nothing"
+        named = shorten(", ".join(columns), 80, placeholder=" ...") or "nothing"
         raise UnderpaintingError(
             f"{name} needs columns prompt,seed (or prompt alone, or prompts,seeds,prompt_inds) on its first "
-            f"line, with commas between, not {shown}"
+            f"line, with commas between, not {named}"
         )
     return places
 
@@ -108,8 +108,7 @@ def as_text(value: Any, place: str, column: str) -> str:
         return ""
     if not isinstance(value, str):
         raise UnderpaintingError(
-            f"{place}: column {column} holds {type(value).__name__}s, such as "
-            f"{shorten(repr(value), 60, placeholder=' ...')}; give text"
+            f"{place}: column {column} holds {type(value).__name__}s, such as {shown(value)}; give text"
         )
     if len(value) > LONGEST:
         raise UnderpaintingError(
@@ -141,14 +140,14 @@ def whole(value: Any) -> int | None:
     except (ValueError, OverflowError, TypeError):
         return None
     is_exact = isinstance(value, Integral) or number < EXACT
-    return number if number == value and 0 <= number < TOP and is_exact else None
+    return number if number == value and 0 <= number < SEEDS and is_exact else None
 
 
 def _as_whole(value: Any, place: str, column: str) -> int:
     number = whole(value)
     if number is None:
-        shown = shorten(repr(value), 60, placeholder=" ...") if value is not None else "''"
+        given = shown("" if value is None else value)
         raise UnderpaintingError(
-            f"{place}: {column} {shown} is not a whole number from 0 to 2**63 - 1; correct the row"
+            f"{place}: {column} {given} is not a whole number from 0 to 2**63 - 1; correct the row"
         )
     return number
