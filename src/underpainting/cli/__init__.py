@@ -7,6 +7,7 @@ name, and the module that holds them.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
@@ -25,7 +26,6 @@ from underpainting.errors import (
     UnderpaintingError,
     one_line,
     paths_in_one_line,
-    require_number,
 )
 from underpainting.threads import wait_passively
 
@@ -86,19 +86,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 class _Command(TyperCommand):
-    """A command whose numbers are finite and whose paths are named."""
+    """A command whose paths are named and whose numbers are finite."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take the arguments as they are typed. Raises UnderpaintingError where a path is empty."""
+        typed, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        for option, name, kind in self._kinds():
+            values = typed.get(name)
+            if kind in (Path, list[Path]) and "" in (
+                values if isinstance(values, tuple | list) else [values]
+            ):
+                raise UnderpaintingError(f"{option} is empty: give a path")
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run it. Raises UnderpaintingError where an option is no number, or an empty path."""
-        parameters: Any = self.params
-        for parameter in parameters:
-            value, option = ctx.params.get(parameter.name or ""), max(parameter.opts, key=len)
-            if isinstance(value, float):
-                require_number(option, value, -sys.float_info.max, sys.float_info.max, whole=False)
-            kind = parameter.type_descriptor.annotation
-            if kind in (Path, list[Path]) and "" in (value, *(value if isinstance(value, list) else ())):
-                raise UnderpaintingError(f"{option} is empty: give a path")
+        """Run it. Raises UnderpaintingError where a number is not finite."""
+        for option, name, kind in self._kinds():
+            if kind is float and not math.isfinite(ctx.params.get(name) or 0):
+                raise UnderpaintingError(f"{option} is {ctx.params[name]}: give a finite number")
         return super().invoke(ctx)
+
+    def _kinds(self) -> list[tuple[str, str, Any]]:
+        """Every option and argument: as it is typed, its name, and its type."""
+        own: list[Any] = self.params
+        return [(max(one.opts, key=len), one.name, one.type_descriptor.annotation) for one in own]
 
 
 def _modules() -> Iterator[tuple[str, Any]]:

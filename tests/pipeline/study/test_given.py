@@ -88,7 +88,7 @@ def test_prompts_in_python_are_those_of_a_file(pipeline_folder: Path) -> None:
     assert apart.splits[5:] == ("test",) * 3 and "test" not in apart.splits[:5]
     for prompts, line in (
         (["a", "  "], "row 2: the prompt is empty"),
-        ([("a", 1), ("b", -1)], "row 2: seed '-1'"),
+        ([("a", 1), ("b", -1)], "row 2: seed -1 is not"),
         ([("a", 1), ("a", 1)], "already on row 1"),
         ([("a", 1, 2, 3)], "is no prompt and no"),
         (frame.rename(columns={"prompt": "text"}), "needs columns prompt"),

@@ -119,7 +119,7 @@ def _read_table(file: str, more: Collection[str] = ()) -> Table:
 
 def _read_parquet(path: Path, wanted: Collection[str]) -> Table:
     try:
-        read = pq.read_table(path)
+        read = pq.read_table(path.absolute())
         columns = column_names(read.column_names)
         cells = [
             column.to_pylist() if name in wanted else [None] * len(column)
