@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from textwrap import shorten
 
 LONGEST = 300  # characters of another library's sentence
+LINE = 1000  # characters of a whole line
 
 
 class UnderpaintingError(Exception):
@@ -14,8 +15,11 @@ class UnderpaintingError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        """Keep the message as one line, whatever names and reasons it quotes."""
-        super().__init__(" ".join(message.split()))
+        """Keep the message as one line of bounded length, whatever names and reasons it quotes."""
+        line = " ".join(message.split())
+        if len(line) > LINE:
+            line = f"{line[: LINE // 2]} ... {line[-LINE // 3 :]}"
+        super().__init__("".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line))
 
 
 class UnsoundPictures(UnderpaintingError):

@@ -19,7 +19,8 @@ from underpainting.captures.read import CARD, PICTURE, Captures, image_file, ten
 from underpainting.diffusion import Layer, Model, StepRecord, Watching
 from underpainting.errors import UnderpaintingError
 from underpainting.progress import Progress
-from underpainting.records import clear_partial, replacing, write_bytes, write_json
+from underpainting.readers import checked_path, read_json
+from underpainting.records import clear_partial, replacing, write_bytes, write_json, writing
 from underpainting.study.batch import Look, Made, Rows, decode_sound, denoise, make_sound
 from underpainting.study.environment import recorded_model
 from underpainting.study.paths import ASIDE
@@ -154,7 +155,7 @@ def capture(
         steps=tuple(range(1, steps + 1) if keep is None else sorted(set(keep))),
         branches=tuple(branches),
         dtype=dtype,
-        folder=Path(folder),
+        folder=checked_path(folder),
     )
     return carry_out(plan, progress or Progress())
 
@@ -199,7 +200,7 @@ def plan_capture(
 def set_aside(folder: Path) -> dict[str, str]:
     """Why pictures of a capture were set aside, by image."""
     path = folder / ASIDE
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return read_json(path) if path.is_file() else {}
 
 
 def carry_out(plan: CapturePlan, progress: Progress) -> Captures:
@@ -207,7 +208,8 @@ def carry_out(plan: CapturePlan, progress: Progress) -> Captures:
 
     Unsound pictures are set aside with their reason, in `aside.json`. Errors are those of `capture`.
     """
-    plan.folder.mkdir(parents=True, exist_ok=True)
+    with writing(plan.folder):
+        plan.folder.mkdir(parents=True, exist_ok=True)
     with only_run(plan.folder):
         clear_partial(plan.folder)
         _check(plan)
@@ -239,10 +241,7 @@ def _check(plan: CapturePlan) -> None:
     """Hold the plan to the card that is there; see that there is room."""
     path = plan.folder / CARD
     if path.is_file():
-        try:
-            begun = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            begun = {}
+        begun = read_json(path, "card of captured activations", "capture to another folder")
         if differing := [key for key, value in plan.card.items() if begun.get(key) != value]:
             raise UnderpaintingError(
                 f"{plan.folder} was begun with another {' and '.join(differing)}; capture to another folder"

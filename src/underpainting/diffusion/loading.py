@@ -1,18 +1,17 @@
 """From a name, a folder or a loaded pipeline to a Model. Nothing is fetched (see `underpainting.weights`)."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 
 from underpainting import stilllife
 from underpainting.diffusion.adapters import adapter_for
 from underpainting.diffusion.model import Model
 from underpainting.diffusion.twins import split_twin
-from underpainting.errors import UnderpaintingError, reason
+from underpainting.errors import UnderpaintingError
+from underpainting.readers import home_path, read_json, refusing
 from underpainting.weights import is_repository, pipeline, read_pipeline
 
 SHARD = re.compile(r"-\d{5}-of-\d{5}")  # in the name of a file that holds a part of a network's weights
@@ -43,7 +42,10 @@ def load(
     source = _source(trained)
     _check_variant(trained, source, variant)
     target = None if device is None else _device(device)
-    try:
+    with refusing(
+        f"cannot load a pipeline from {name_or_folder}",
+        "give the name or folder of a diffusers pipeline with all its weights in safetensors",
+    ):
         pipe = read_pipeline(
             source,
             dtype=torch_dtype or torch.float32,
@@ -51,11 +53,6 @@ def load(
             safety_checker=None,
             requires_safety_checker=False,
         )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise UnderpaintingError(
-            f"cannot load a pipeline from {name_or_folder}: {reason(error)}; give the name or folder of a "
-            "diffusers pipeline with all its weights in safetensors"
-        ) from error
     if target is not None:
         pipe.to(target)
     adapter = adapter_for(pipe)
@@ -82,7 +79,7 @@ def _source(name_or_folder: str | Path) -> Path:
                 "the bundled still life has no pipeline: reinstall the package, or train it with studio/"
             )
         return folder
-    folder = Path(name_or_folder).expanduser()
+    folder = home_path(name_or_folder)
     if folder.is_file():
         raise UnderpaintingError(f"{name_or_folder} is a file: give the folder of a diffusers pipeline")
     if not folder.is_dir():
@@ -130,13 +127,8 @@ def _check_variant(name: str | Path, folder: Path, variant: str | None) -> None:
 
 def _variants(folder: Path) -> dict[str, set[str]]:
     """The variants of its weights, the plain one as "", by each network of a pipeline in a folder."""
-    try:
-        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
-        parts = [name for name, kind in index.items() if isinstance(kind, list) and kind[0]]
-    except (ValueError, AttributeError):
-        raise UnderpaintingError(
-            f"cannot load a pipeline from {folder}: its model_index.json is no JSON object; save it again"
-        ) from None
+    index = read_json(folder / "model_index.json", "index of a pipeline", "save it again")
+    parts = [name for name, kind in index.items() if isinstance(kind, list) and any(kind[:1])]
     return {
         part: {SHARD.sub("", file.stem).partition(".")[2] for file in (folder / part).glob("*.safetensors")}
         for part in parts

@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 import torch
 
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.own import Code, installed, make_own, weights_of_own
+from underpainting.observers.protocols import Kind, checked_observer
 from underpainting.observers.saved import read_config
+from underpainting.readers import checked_path
 from underpainting.weights import SavedModel, Weights
 
-Kind = Literal["estimator", "classifier"]
 Device = str | torch.device | None
 
 
@@ -71,7 +72,7 @@ def resolve(kind: Kind, name: str | Path) -> tuple[ObserverEntry, Weights]:
 
     A name that is registered comes before a folder of that name. What is not known has a loader that says so.
     """
-    text, path = str(name), Path(name)
+    text, path = str(name), checked_path(name)
     registered, packaged = _REGISTRY[kind], _installed(kind)
     entry = registered.get(text)
     if entry is not None and entry.family is None and isinstance(name, str):
@@ -95,10 +96,10 @@ def resolve(kind: Kind, name: str | Path) -> tuple[ObserverEntry, Weights]:
 def load(kind: Kind, name: str | Path, device: Device = None) -> Any:
     """The estimator or classifier of a name.
 
-    Raises UnderpaintingError where it or its weights are missing.
+    Raises UnderpaintingError where it or its weights are missing, or it is none.
     """
     entry, weights = resolve(kind, name)
-    return entry.load(weights, device)
+    return checked_observer(kind, entry.load(weights, device))
 
 
 def _installed(kind: Kind) -> dict[str, str]:

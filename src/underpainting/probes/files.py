@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from underpainting.errors import UnderpaintingError
 from underpainting.hub import fetch, upload
 from underpainting.markup import table
 from underpainting.probes.probe import Probe, joined
 from underpainting.probes.readme import probe_card
+from underpainting.readers import checked_path, read_json, read_tensors, reading
 from underpainting.vocabulary import METRICS, Grid, Place, ProbeLayer
 
 _TENSORS, _CARD = "probes.safetensors", "card.json"
@@ -205,7 +205,7 @@ class ProbeSet:
         options: those of `huggingface_hub.snapshot_download`, such as revision, token, cache_dir,
         local_files_only. Raises UnderpaintingError where there is none.
         """
-        if Path(name_or_folder).is_dir():
+        if checked_path(name_or_folder).is_dir():
             return cls.load(name_or_folder)
         return cls.load(fetch(str(name_or_folder), "model", only=(_TENSORS, _CARD), **options))
 
@@ -245,10 +245,11 @@ class ProbeSet:
 
         Raises UnderpaintingError where files are missing or broken, or tensors and card disagree.
         """
-        folder = Path(folder)
-        try:
-            tensors = load_file(folder / _TENSORS)
-            card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
+        folder, remedy = checked_path(folder), "run the study"
+        tensors = read_tensors(folder / _TENSORS, "file of probes", remedy)
+        about = folder / _CARD, "card of probes", remedy
+        card = read_json(*about)
+        with reading(*about):
             loaded = cls(
                 entries={
                     _key(name): Entry(
@@ -277,10 +278,6 @@ class ProbeSet:
                     raise ValueError(f"{_name(key)} has not {channels[key.layer]} finite weights")
             if unlisted := tensors.keys() - card["probes"].keys():
                 raise ValueError(f"{min(unlisted)} is not in the card")
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UnderpaintingError(
-                f"{folder} holds no whole set of probes ({type(error).__name__}: {error}); run the study"
-            ) from error
         return loaded
 
 

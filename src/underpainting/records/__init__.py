@@ -1,4 +1,4 @@
-"""Tables and files: schemas, atomic writes, checksums. Imports nothing of ours but the error."""
+"""Tables and files: schemas, atomic writes, checksums. Of ours, imports the error and the readers alone."""
 
 from underpainting.records.atomic import (
     CHECKSUMS,
@@ -14,6 +14,7 @@ from underpainting.records.atomic import (
     verify_folder,
     write_bytes,
     write_json,
+    writing,
 )
 from underpainting.records.schemas import (
     BATCH,
@@ -56,4 +57,5 @@ __all__ = [
     "write_bytes",
     "write_json",
     "write_table",
+    "writing",
 ]

@@ -10,8 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from underpainting.errors import UnderpaintingError
+from underpainting.readers import reading
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
+READS = "table", "run the study again"
 PART = 1 << 16  # rows read at a time
 
 SCORES = pa.schema(
@@ -177,36 +179,28 @@ def read_table(
     Raises UnderpaintingError where the file is missing, is no Parquet, or lacks a column.
     """
     names = [name for name in schema.names if columns is None or name in columns]
-    try:
+    with reading(path, *READS):
         _check_names(schema, pq.read_schema(path).names, str(path))
         table = pq.read_table(path, columns=names, filters=filters, partitioning=None)
         return table.select(names).cast(pa.schema([schema.field(name) for name in names]))
-    except (OSError, pa.ArrowException) as error:
-        raise UnderpaintingError(_unreadable(path, error)) from error
 
 
 def read_parts(path: Path, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.Table]:
     """Columns of a table, a part of bounded size at a time. Raises as `read_table`."""
     names = [name for name in schema.names if name in columns]
     kept = pa.schema([schema.field(name) for name in names])
-    try:
+    with reading(path, *READS):
         _check_names(schema, pq.read_schema(path).names, str(path))
         with pq.ParquetFile(
             path, read_dictionary=[x.name for x in kept if pa.types.is_dictionary(x.type)]
         ) as file:
             for batch in file.iter_batches(PART, columns=names):
                 yield pa.Table.from_batches([batch]).select(names).cast(kept)
-    except (OSError, pa.ArrowException) as error:
-        raise UnderpaintingError(_unreadable(path, error)) from error
 
 
 def plain_schema(schema: pa.Schema) -> pa.Schema:
     """A schema with strings in place of dictionaries, which some of pyarrow's functions do not take."""
     return pa.schema([(field.name, _plain(field.type)) for field in schema])
-
-
-def _unreadable(path: Path, error: Exception) -> str:
-    return f"{path} cannot be read as a table ({str(error).splitlines()[0]}); run the study again"
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

@@ -20,6 +20,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.observers.classifiers import Classifier, load_classifier
 from underpainting.observers.estimators import Estimator, load_estimator
 from underpainting.observers.needs import Needed, needs
+from underpainting.observers.protocols import checked_observer
 from underpainting.records import require_whole, sealing, write_json
 from underpainting.study.labels import choose_properties, label_pictures
 from underpainting.study.places import Places
@@ -110,6 +111,8 @@ def load_study(
         labeller = open_brought(Path(config.labels.folder))
     else:
         labeller = estimator or load_estimator(config.labels.estimator, device=device)
+        if not isinstance(labeller, BroughtLabels):
+            checked_observer("estimator", labeller)
     named = config.labels.classifier
     classifier = None if named is None else load_classifier(named, device=device)
     properties = choose_properties(labeller, config.labels.properties)

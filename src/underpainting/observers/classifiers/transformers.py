@@ -5,10 +5,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from underpainting.errors import UnderpaintingError, reason
 from underpainting.observers.network_classifier import NetworkClassifier
 from underpainting.observers.registry import Device, ObserverEntry, register
-from underpainting.observers.saved import glance
+from underpainting.observers.saved import glance, loading
 from underpainting.weights import Checkpoint, Weights, is_repository
 
 
@@ -19,22 +18,17 @@ def load_transformers(weights: Weights, device: Device = None) -> NetworkClassif
     """
     from transformers import AutoImageProcessor, AutoModelForImageClassification
 
-    folder, name = weights.require(), weights.name.rpartition("/")[2]
-    try:
+    with loading(weights) as folder:
         network = AutoModelForImageClassification.from_pretrained(folder, local_files_only=True)
         processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
-    except Exception as error:
-        raise UnderpaintingError(
-            f"classifier {name!r} in {folder} cannot be loaded by transformers: {reason(error)}"
-        ) from None
+        names = [str(network.config.id2label[i]) for i in range(network.config.num_labels)]
 
     def prepare(pictures: Tensor) -> Tensor:
         levels = (pictures * 255).round().to(torch.uint8).cpu()
         ready: Tensor = processor(images=list(levels), return_tensors="pt")["pixel_values"]
         return ready.to(pictures.device)
 
-    names = [network.config.id2label[i] for i in range(network.config.num_labels)]
-    return NetworkClassifier(network, prepare, names, name=name, device=device)
+    return NetworkClassifier(network, prepare, names, name=weights.name.rpartition("/")[2], device=device)
 
 
 def repository(name: str) -> Checkpoint | None:

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from underpainting.errors import UnderpaintingError
+from underpainting.readers import checked_path, read_array
 from underpainting.records import atomic_folder
 from underpainting.vocabulary import Property
 
@@ -63,7 +64,7 @@ class BroughtLabels:
 def open_brought(folder: Path) -> BroughtLabels:
     """The maps of a folder. Raises UnderpaintingError where there are none, or one cannot be read."""
     kinds: dict[str, bool] = {}
-    for path in sorted(folder.glob("*/*")) if folder.is_dir() else ():
+    for path in sorted(folder.glob("*/*")) if checked_path(folder).is_dir() else ():
         if path.suffix in SUFFIXES and path.parent.name not in kinds:
             kinds[path.parent.name] = _read(path).dtype == bool
     if not kinds:
@@ -157,8 +158,7 @@ def _read(path: Path) -> np.ndarray:
     """A map [height, width]: booleans of a mask, else float32, finite."""
     try:
         if path.suffix == ".npy":
-            with path.open("rb") as file:
-                values = np.lib.format.read_array(file, allow_pickle=False)
+            values = read_array(path, "label", "give a PNG or .npy")
         else:
             with Image.open(path) as image:
                 deep = image.mode.startswith("I")
