@@ -32,15 +32,14 @@ AGAIN = "put it back, or make it again"
 def refusing(what: str, remedy: str) -> Iterator[None]:
     """Turn whatever goes wrong inside the block into one line: what, why, and the remedy.
 
-    For blocks that do nothing but take in what somebody else made. An UnderpaintingError passes as it is.
+    For blocks that do nothing but take in what somebody else made, which may also panic (Rust) or leave. An
+    UnderpaintingError and a stop by Ctrl-C pass as they are.
     """
     try:
         yield
-    except UnderpaintingError:
+    except (UnderpaintingError, KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":  # that is Rust's
-            raise
         raise UnderpaintingError(f"{what}: {why(error)}; {remedy}") from error
 
 
@@ -170,8 +169,9 @@ def _plain(name: str, value: object) -> Tensor:
 
     if not isinstance(value, torch.Tensor):
         raise ValueError(f"its {name} is a {type(value).__name__}, not a tensor")
-    if value.layout is not torch.strided or value.is_quantized or value.is_meta or value.is_complex():
-        raise ValueError(f"its {name} is sparse, quantised, complex or without numbers")
+    odd = value.is_nested or value.is_quantized or value.is_meta or value.is_complex()
+    if odd or value.layout is not torch.strided:
+        raise ValueError(f"its {name} is sparse, nested, quantised, complex or without numbers")
     if value.numel() * value.element_size() > value.untyped_storage().nbytes():
         raise ValueError(f"its {name} claims to be {list(value.shape)}, more than the file holds")
     return value.detach()

@@ -16,6 +16,7 @@ from underpainting.readers import checked_path, reading
 from underpainting.records import SCORES, plain_schema
 from underpainting.study.study import open_study
 
+MEANS = [("value_mean", pa.float64()), ("value_stddev", pa.float64()), ("value_count", pa.int64())]
 KEYS = ["property", "layer", "step", "branch", "source", "metric"]
 
 
@@ -78,7 +79,8 @@ def read_growth(
 def _means(path: Path) -> pa.Table:
     if path.suffix:
         with reading(path, "table of mean scores", "give one that `mean_scores` made"):
-            return pq.read_table(path, columns=[*KEYS, "value_mean", "value_stddev", "value_count"])
+            schema = pa.schema([*(plain_schema(SCORES).field(key) for key in KEYS), *MEANS])
+            return pq.read_table(path, columns=schema.names).select(schema.names).cast(schema)
     study = open_study(path)
     return mean_scores(study.table(study.scores_file, SCORES))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from underpainting.intervention.edit import Edit
 from underpainting.intervention.painter import Painter, Tick
 from underpainting.intervention.picture import Asked, Intervened, Painted, paint_intervened
 from underpainting.readers import checked_path, read_json, read_tensors, reading
-from underpainting.records import atomic_folder, sha256_file, write_json
+from underpainting.records import atomic_folder, require_makeable, sha256_file, write_json
 from underpainting.records.pictures import read_frame
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import OBJECT
@@ -53,9 +52,7 @@ def require_free(folder: Path) -> None:
     """Raise UnderpaintingError where a folder is there already, or cannot be made."""
     if checked_path(folder).exists():
         raise UnderpaintingError(f"{folder} is there already; name another folder by --out, or remove it")
-    home = next(parent for parent in folder.absolute().parents if parent.exists())
-    if not (home.is_dir() and os.access(home, os.W_OK)):
-        raise UnderpaintingError(f"{folder} cannot be made in {home}; name another folder by --out")
+    require_makeable(folder, "name another folder by --out")
 
 
 def keep(made: Intervened, study: StudyFolder, strip: bytes, folder: Path) -> None:

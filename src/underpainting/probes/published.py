@@ -112,7 +112,7 @@ def _parsed(folder: Path) -> Iterator[_Found]:
         if block >= len(GRIDS[part]):
             raise UnderpaintingError(f"{path}: Stable Diffusion v1 has no {part} block {block} that attends")
         layer = ".".join([part, *([] if part == "mid" else [name["block"]]), name["attention"]])
-        shading = "shading" in path.resolve().parent.parent.name.lower()
+        shading = "shading" in path.parent.resolve().parent.name.lower()
         property = "saliency" if name["kind"] == "segmentation" else "shading" if shading else "depth"
         yield _Found(path, name["kind"], property, layer, GRIDS[part][block], int(step[1]) + 1)
 

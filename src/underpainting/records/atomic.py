@@ -109,6 +109,13 @@ def require_whole(path: Path, remedy: str) -> None:
         raise UnderpaintingError(f"{fault}; {remedy}")
 
 
+def require_makeable(folder: Path, remedy: str) -> None:
+    """Raise UnderpaintingError where a folder is not there and cannot be made."""
+    home = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    if not (home.is_dir() and os.access(home, os.W_OK)):
+        raise UnderpaintingError(f"{folder} cannot be made in {home}; {remedy}")
+
+
 def remove(path: Path) -> None:
     """Remove a file with its seal, or a folder, if it is there."""
     if path.is_dir():

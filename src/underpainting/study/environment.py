@@ -100,8 +100,6 @@ def load_study(
     Raises UnderpaintingError on names that cannot be loaded, unknown layers, properties or schedulers.
     """
     device = choose_device(config.run.device)
-    model = open_model(config, model)
-    layers = model.resolve(config.watch.layers)
     if "unconditional" in config.watch.branches and config.model.guidance_scale <= 1:
         raise UnderpaintingError(
             "[watch] branches: unconditional does not exist without guidance; raise guidance_scale above 1"
@@ -116,6 +114,8 @@ def load_study(
     named = config.labels.classifier
     classifier = None if named is None else load_classifier(named, device=device)
     properties = choose_properties(labeller, config.labels.properties)
+    model = open_model(config, model)  # last, for it is the largest
+    layers = model.resolve(config.watch.layers)
     chosen = tuple(controls()[key] for key in config.controls.use)
     setting = Setting(model, layers, config.watch.branches)
     stand_ins = tuple(stand_in for control in chosen for stand_in in control.stand_ins(setting))

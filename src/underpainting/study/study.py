@@ -26,6 +26,7 @@ from underpainting.records import (
     clear_partial,
     make_table,
     read_table,
+    require_makeable,
     require_whole,
     sealing,
     sha256_file,
@@ -231,6 +232,7 @@ def check_free(folder: Path) -> None:
         )
     if folder.exists() and not folder.is_dir():
         raise UnderpaintingError(f"{folder} is a file; choose another folder for the study")
+    require_makeable(folder, "choose another folder")
     if folder.exists() and any(not path.name.startswith((PICTURES, ".")) for path in folder.iterdir()):
         raise UnderpaintingError(f"{folder} is not empty and holds no study; choose another folder")
 

@@ -1,5 +1,7 @@
 """VGG-16 (Simonyan and Zisserman 2015) with torchvision's ImageNet weights, as the published study used."""
 
+import torch
+
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.network_classifier import NetworkClassifier
 from underpainting.observers.registry import Device, ObserverEntry, register
@@ -34,8 +36,10 @@ def load_vgg16(weights: Weights, device: Device = None) -> NetworkClassifier:
         raise UnderpaintingError(
             f"{path} is not what its name says: its SHA-256 begins with {digest[:8]}; fetch it again"
         )
-    network = vgg16(weights=None)
-    fill(network, read_state(path, about, remedy), f"{path} holds no weights of VGG-16", remedy)
+    state = read_state(path, about, remedy)
+    with torch.device("meta"):  # without drawing weights that are not used
+        network = vgg16(weights=None)
+    fill(network.to_empty(device="cpu"), state, f"{path} holds no weights of VGG-16", remedy)
     torchvisions = VGG16_Weights.IMAGENET1K_V1
     return NetworkClassifier(
         network, torchvisions.transforms(), torchvisions.meta["categories"], name=VGG16.name, device=device

@@ -169,8 +169,14 @@ def _read(path: Path) -> np.ndarray:
 
 
 def _checked(values: np.ndarray, name: str) -> np.ndarray:
-    if values.ndim != 2 or values.dtype.kind not in "bfiu" or not np.isfinite(values).all():
+    kept = values if values.dtype.kind not in "fiu" else values.astype(np.float32)
+    if (
+        values.ndim != 2
+        or not values.size
+        or kept.dtype not in (bool, np.float32)
+        or not np.isfinite(kept).all()
+    ):
         raise UnderpaintingError(
             f"{name} is {values.dtype} {list(values.shape)}; a label is one finite map [height, width]"
         )
-    return values if values.dtype == bool else values.astype(np.float32)
+    return kept

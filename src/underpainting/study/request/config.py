@@ -71,7 +71,7 @@ class SplitConfig(_Section):
     fit: Share = _setting(0.6, "Share of the prompts that fit.")
     calibrate: Share = _setting(0.15, "Share of the prompts that calibrate.")
     test: Share = _setting(0.25, "Share of the prompts that test.")
-    seed: int = _setting(0, "Seed of the split.")
+    seed: int = _setting(0, "Seed of the split.", ge=0, lt=2**63)
 
     @model_validator(mode="after")
     def _whole(self) -> SplitConfig:
