@@ -73,6 +73,10 @@ def why(error: BaseException) -> str:
             return "it is damaged, or holds code, which is never run"
         case ValueError() if "integer string conversion" in str(error):
             return "it holds a number of too many digits"
+        case ValueError() if callable(faults := getattr(error, "errors", None)):  # pydantic's
+            fault = faults(include_url=False)[0]
+            place = ".".join(map(str, fault["loc"]))
+            return f"{place}{': ' * bool(place)}{fault['msg'].removeprefix('Value error, ')}"
         case KeyError(args=[name]):
             return f"it lacks {name!r}"
         case AttributeError() | TypeError() | IndexError():

@@ -193,7 +193,7 @@ def plan_capture(
         steps=tuple(sorted(set(steps or range(1, config.model.steps + 1)))),
         branches=tuple(branches or config.watch.branches),
         dtype=dtype,
-        folder=out,
+        folder=checked_path(out),
     )
 
 

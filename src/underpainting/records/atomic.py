@@ -21,7 +21,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from underpainting.errors import UnderpaintingError
-from underpainting.readers import read_json, read_text, reading
+from underpainting.readers import checked_path, read_json, read_text, reading
 
 CHECKSUMS = "checksums.json"
 SEAL = ".sha256"
@@ -111,7 +111,7 @@ def require_whole(path: Path, remedy: str) -> None:
 
 def require_makeable(folder: Path, remedy: str) -> None:
     """Raise UnderpaintingError where a folder is not there and cannot be made."""
-    home = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    home = next(home for home in (checked_path(folder), *folder.absolute().parents) if home.exists())
     if not (home.is_dir() and os.access(home, os.W_OK)):
         raise UnderpaintingError(f"{folder} cannot be made in {home}; {remedy}")
 

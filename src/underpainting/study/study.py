@@ -19,7 +19,7 @@ from underpainting.diffusion import Model
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.estimators import Estimator
 from underpainting.probes import ProbeSet
-from underpainting.readers import checked_path, opened_tensors, read_json, read_tensors, reading
+from underpainting.readers import checked_path, opened_tensors, read_json, read_tensors
 from underpainting.records import (
     CHECKSUMS,
     PROMPTS,
@@ -251,9 +251,8 @@ def open_study(folder: Path) -> StudyFolder:
     require_whole(folder / PICTURES, RESTORE)
     table = read_table(folder / PICTURES, PROMPTS).to_pylist()
     rows = tuple(PromptRow(row["prompt"], row["seed"], row["prompt_ind"]) for row in table)
-    with reading(folder / PICTURES, "table of pictures", RESTORE):
-        if not all(None not in row.values() and row["split"] in SPLITS for row in table):
-            raise ValueError("a row of it is not whole")
+    if any(None in row.values() or row["split"] not in SPLITS for row in table):
+        raise UnderpaintingError(f"{folder / PICTURES} has rows that are not whole; {RESTORE}")
     study = StudyFolder(folder, config, rows, tuple(row["split"] for row in table))
     recorded = read_environment(study)
     if recorded is not None:

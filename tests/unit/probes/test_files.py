@@ -118,7 +118,7 @@ def test_a_set_whose_files_disagree_is_refused(tmp_path) -> None:
     (tmp_path / "card.json").write_text("{}")
     with pytest.raises(UnderpaintingError, match="no readable card of probes"):
         ProbeSet.load(tmp_path)
-    with pytest.raises(UnderpaintingError, match="no readable card of probes"):
+    with pytest.raises(UnderpaintingError, match="no readable file of probes"):
         ProbeSet.load(tmp_path / "missing")
 
 
