@@ -79,8 +79,6 @@ def why(error: BaseException) -> str:
             return f"{place}{': ' * bool(place)}{fault['msg'].removeprefix('Value error, ')}"
         case KeyError(args=[name]):
             return f"it lacks {name!r}"
-        case AttributeError() | TypeError() | IndexError():
-            return f"its contents are of another kind ({reason(error)})"
         case ValueError() | SafetensorError() if str(error):
             return " ".join(reason(error).split()[1:])
     return reason(error)
