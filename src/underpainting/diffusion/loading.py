@@ -41,7 +41,7 @@ def load(
     trained, twin = split_twin(name_or_folder)
     source = _source(trained)
     _check_variant(trained, source, variant)
-    target = None if device is None else _device(device)
+    target = None if device is None else checked_device(device)
     with refusing(
         f"cannot load a pipeline from {name_or_folder}",
         "give the name or folder of a diffusers pipeline with all its weights in safetensors",
@@ -136,7 +136,7 @@ def _variants(folder: Path) -> dict[str, set[str]]:
     }
 
 
-def _device(device: str | torch.device) -> torch.device:
+def checked_device(device: str | torch.device) -> torch.device:
     """The device, or an error if this machine or this torch does not have it."""
     try:
         target = torch.device(device)

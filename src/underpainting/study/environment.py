@@ -16,6 +16,7 @@ from torch import Tensor
 
 from underpainting.controls import Control, Setting, controls
 from underpainting.diffusion import Model, attach, load
+from underpainting.diffusion.loading import checked_device
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.classifiers import Classifier, load_classifier
 from underpainting.observers.estimators import Estimator, load_estimator
@@ -148,9 +149,12 @@ def reload(study: StudyFolder) -> Loaded:
 
 
 def choose_device(name: str) -> str:
-    """A device by name; "auto" is CUDA where there is one, else Apple's MPS, else the CPU."""
+    """A device by name; "auto" is CUDA where there is one, else Apple's MPS, else the CPU.
+
+    Raises UnderpaintingError where this machine has not the one that is named.
+    """
     if name != "auto":
-        return name
+        return str(checked_device(name))
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
