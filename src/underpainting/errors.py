@@ -13,14 +13,21 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 LONGEST = 300  # characters of another library's sentence
+LINE = 1000  # characters of a whole line
 
 
 def one_line(message: str) -> str:
-    """A message without line ends, words that no line has room for cut in their middle."""
-    return " ".join(
+    """A message as one line of bounded length, in which nothing steers a terminal.
+
+    Words that no line has room for are cut in their middle, and so is what is longer than a line.
+    """
+    line = " ".join(
         word if len(word) <= LONGEST else f"{word[: LONGEST // 2]}...{word[-LONGEST // 4 :]}"
         for word in message.split()
     )
+    if len(line) > LINE:
+        line = f"{line[: LINE // 2]} ... {line[-LINE // 3 :]}"
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line)
 
 
 class UnderpaintingError(Exception):
@@ -30,8 +37,8 @@ class UnderpaintingError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        """Keep the message as one line, whatever names and reasons it quotes."""
-        super().__init__(one_line(printable(message)))
+        """Keep the message as one line of bounded length, whatever names and reasons it quotes."""
+        super().__init__(one_line(message))
 
 
 class UnsoundPictures(UnderpaintingError):

@@ -11,6 +11,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.findings import write_findings
 from underpainting.observers.estimators import Estimator
 from underpainting.progress import Progress
+from underpainting.readers import checked_path
 from underpainting.records import require_whole
 from underpainting.report import keep_title, write_figures, write_report
 from underpainting.study.environment import load_study, open_model, study_needs
@@ -117,7 +118,7 @@ def demo(folder: Path, progress: Progress | None = None, *, full: bool = False) 
 
     full: costly controls run on all test pictures, not on a part.
     """
-    if not (folder / "study.toml").is_file():
+    if not checked_path(folder / "study.toml").is_file():
         check_free(folder)
         create_study(folder, FULL_DEMO if full else DEMO, read_prompts("stilllife"))
     elif full and open_study(folder).config != FULL_DEMO:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from underpainting.diffusion import Layer
 from underpainting.errors import UnderpaintingError
+from underpainting.readers import checked_path, opened_tensors, read_json, reading
 from underpainting.study.request.prompts import PromptRow
-from underpainting.vocabulary import NAME_RULE, main_branch, no_name
+from underpainting.vocabulary import NAME_RULE, Grid, main_branch, no_name
 
 CARD = "capture.json"
 PICTURE = "picture"
@@ -32,6 +31,10 @@ def image_file(folder: Path, image: str) -> Path:
     return folder / f"{image}.safetensors"
 
 
+def _grid(rows: int, columns: int) -> Grid:
+    return int(rows), int(columns)
+
+
 class Captures:
     """What `underpainting capture` wrote to a folder; nothing is read before it is asked for.
 
@@ -42,29 +45,31 @@ class Captures:
 
     def __init__(self, folder: str | Path) -> None:
         """Read the card alone. Raises UnderpaintingError where there is none, or it is damaged."""
-        self.folder = Path(folder)
-        try:
-            card = json.loads((self.folder / CARD).read_text(encoding="utf-8"))
-            self.model = str(card["model"]["name"])
-            self.layers = tuple(
-                Layer(layer["name"], (layer["grid"][0], layer["grid"][1]), layer["channels"], layer["path"])
-                for layer in card["layers"]
-            )
-            self.steps: tuple[int, ...] = tuple(card["kept_steps"])
-            self.branches: tuple[str, ...] = tuple(card["branches"])
-            self.dtype: torch.dtype = getattr(torch, card["dtype"])
-            rows = [PromptRow(row["prompt"], row["seed"], row["prompt_ind"]) for row in card["images"]]
-            if wrong := no_name((*(row.image for row in rows), *(layer.name for layer in self.layers))):
-                raise ValueError(f"{wrong} is no name: {NAME_RULE}")
-        except FileNotFoundError:
+        self.folder = checked_path(folder)
+        if not (self.folder / CARD).is_file():
             raise UnderpaintingError(
                 f"{self.folder} holds no captured activations (no {CARD}); make them by `underpainting "
                 "capture STUDY`"
-            ) from None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UnderpaintingError(
-                f"{self.folder / CARD} is damaged ({type(error).__name__}: {error}); capture anew"
-            ) from None
+            )
+        about = self.folder / CARD, "card of captured activations", "capture anew"
+        card = read_json(*about)
+        with reading(*about):
+            self.model = str(card["model"]["name"])
+            self.layers = tuple(
+                Layer(str(of["name"]), _grid(*of["grid"]), int(of["channels"]), str(of["path"]))
+                for of in card["layers"]
+            )
+            self.steps = tuple(map(int, card["kept_steps"]))
+            self.branches = tuple(map(str, card["branches"]))
+            self.dtype: torch.dtype = getattr(torch, card["dtype"])
+            rows = [
+                PromptRow(str(row["prompt"]), int(row["seed"]), int(row["prompt_ind"]))
+                for row in card["images"]
+            ]
+            if wrong := no_name((*(row.image for row in rows), *(layer.name for layer in self.layers))):
+                raise ValueError(f"{wrong} is no name: {NAME_RULE}")
+            if not isinstance(self.dtype, torch.dtype):
+                raise ValueError(f"it knows no dtype {card['dtype']!r}")
         self.rows = tuple(row for row in rows if image_file(self.folder, row.image).is_file())
 
     @property
@@ -112,24 +117,19 @@ class Captures:
         return CapturedPlace(self, images, layer, step, branch, labels)
 
     def _tensor(self, image: str, name: str) -> Tensor:
-        path = image_file(self.folder, image)
-        try:
-            with safe_open(path, framework="pt") as file:
-                if name not in file.keys():  # noqa: SIM118 (no mapping)
-                    raise UnderpaintingError(
-                        f"{self.folder} holds no {name}; it has layers "
-                        f"{', '.join(layer.name for layer in self.layers)}, steps "
-                        f"{', '.join(map(str, self.steps))}, branches {', '.join(self.branches)}"
-                    )
-                tensor: Tensor = file.get_tensor(name)
-        except FileNotFoundError:
+        if image not in self.images:
             raise UnderpaintingError(
                 f"{self.folder} holds no image {image!r}; its first is {next(iter(self.images), 'none')}"
-            ) from None
-        except (OSError, SafetensorError) as error:
-            raise UnderpaintingError(
-                f"{path} is damaged ({error}); remove it and give the same capture again"
-            ) from None
+            )
+        path, remedy = image_file(self.folder, image), "remove it and give the same capture again"
+        with opened_tensors(path, "file of activations", remedy) as file:
+            if name not in file.keys():  # noqa: SIM118 (no mapping)
+                raise UnderpaintingError(
+                    f"{self.folder} holds no {name}; it has layers "
+                    f"{', '.join(layer.name for layer in self.layers)}, steps "
+                    f"{', '.join(map(str, self.steps))}, branches {', '.join(self.branches)}"
+                )
+            tensor: Tensor = file.get_tensor(name)
         return tensor
 
 

@@ -19,7 +19,8 @@ from underpainting.captures.read import CARD, PICTURE, Captures, image_file, ten
 from underpainting.diffusion import Layer, Model, StepRecord, Watching
 from underpainting.errors import UnderpaintingError
 from underpainting.progress import Progress
-from underpainting.records import clear_partial, replacing, write_bytes, write_json
+from underpainting.readers import checked_path, read_json
+from underpainting.records import clear_partial, replacing, write_bytes, write_json, writing
 from underpainting.study.batch import Look, Made, Rows, decode_sound, denoise, make_sound
 from underpainting.study.environment import about_model, other_model, recorded_model
 from underpainting.study.paths import ASIDE
@@ -151,7 +152,7 @@ def capture(
         steps=tuple(range(1, steps + 1) if keep is None else sorted(set(keep))),
         branches=tuple(branches),
         dtype=dtype,
-        folder=Path(folder),
+        folder=checked_path(folder),
     )
     return carry_out(plan, progress or Progress())
 
@@ -191,14 +192,14 @@ def plan_capture(
         steps=tuple(sorted(set(steps or range(1, config.model.steps + 1)))),
         branches=tuple(branches or config.watch.branches),
         dtype=dtype,
-        folder=out,
+        folder=checked_path(out),
     )
 
 
 def set_aside(folder: Path) -> dict[str, str]:
     """Why pictures of a capture were set aside, by image."""
     path = folder / ASIDE
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return read_json(path) if path.is_file() else {}
 
 
 def carry_out(plan: CapturePlan, progress: Progress) -> Captures:
@@ -206,7 +207,8 @@ def carry_out(plan: CapturePlan, progress: Progress) -> Captures:
 
     Unsound pictures are set aside with their reason, in `aside.json`. Errors are those of `capture`.
     """
-    plan.folder.mkdir(parents=True, exist_ok=True)
+    with writing(plan.folder):
+        plan.folder.mkdir(parents=True, exist_ok=True)
     with only_run(plan.folder):
         clear_partial(plan.folder)
         _check(plan)
@@ -238,10 +240,7 @@ def _check(plan: CapturePlan) -> None:
     """Hold the plan to the card that is there; see that there is room."""
     path = plan.folder / CARD
     if path.is_file():
-        try:
-            begun = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            begun = {}
+        begun = read_json(path, "card of captured activations", "capture to another folder")
         how = other_model(begun.get("model"), plan.about)
         others = [key for key, value in plan.card.items() if key != "model" and begun.get(key) != value]
         if differing := [*([f"model ({how})"] if how else []), *others]:

@@ -67,19 +67,21 @@ def classify(
     from underpainting.cli._recognition import recognition, recognition_as_json
     from underpainting.findings import classification_of
     from underpainting.questions import classify as question
-    from underpainting.records import CLASSIFICATION, sealing, write_table
+    from underpainting.readers import checked_path
+    from underpainting.records import CLASSIFICATION, require_makeable, sealing, write_table
     from underpainting.report.answers import write_classified
     from underpainting.screen import progress
     from underpainting.study.request.config import parse_config
     from underpainting.study.study import open_study
 
     given, names = sources or [], listed(right) or ()
-    is_study = len(given) == 1 and (given[0] / "study.toml").is_file()
+    is_study = len(given) == 1 and checked_path(given[0] / "study.toml").is_file()
     layer, probe = "", list["Accuracy"]()
     if is_study and classifier is None and prompt is None:
         seen, layer, probe = classification_of(open_study(given[0]), names)
         done = given[0] / "classification.parquet"
     else:
+        require_makeable(out, "name another folder by --out")
         given_model = {"name": model, "steps": steps, "guidance_scale": guidance_scale, "variant": variant}
         config = parse_config({"model": given_model}, "options").model
         asked: dict[str, Any] = {"prompt": prompt, "seed": seed, "config": config, "right": names}

@@ -28,12 +28,12 @@ def import_probes(
     """
     from underpainting.errors import UnderpaintingError
     from underpainting.probes import import_published
-    from underpainting.records import atomic_folder
+    from underpainting.records import atomic_folder, require_makeable
 
     probes = import_published(folder, property)
+    require_makeable(out, "name another folder")
     if out.exists():
         raise UnderpaintingError(f"{out} is there already; name another folder")
-    out.parent.mkdir(parents=True, exist_ok=True)
     with atomic_folder(out) as temporary:
         probes.save(temporary)
     layers = ", ".join(layer.name for layer in probes.layers)

@@ -9,15 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, silu
 
 from underpainting.controls.latents import KINDS
 from underpainting.controls.registry import DASHED, Control, FinishedPicture, Line, Maps, Source, register
-from underpainting.errors import UnderpaintingError
 from underpainting.probes import cell_means
+from underpainting.readers import opened_tensors
 from underpainting.vocabulary import Property
 
 WIDTH, DILATIONS = 32, (1, 2, 4)
@@ -103,15 +102,11 @@ def save_reader(reader: LatentReader, path: Path) -> None:
 
 def load_reader(path: Path) -> LatentReader:
     """Read what `save_reader` wrote. Raises UnderpaintingError where it is missing or broken."""
-    try:
-        with safe_open(path, "pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            kinds = file.metadata()["kinds"].split(",")
+    with opened_tensors(path, "reader of latents", "run the study") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        kinds = file.metadata()["kinds"].split(",")
         reader = LatentReader(tensors["first.weight"].shape[1] - 1, [kind == "binary" for kind in kinds])
         reader.load_state_dict(tensors)
-    except (OSError, SafetensorError, KeyError, TypeError, RuntimeError, IndexError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UnderpaintingError(f"{path} holds no reader of latents ({reason}); run the study") from None
     return reader.eval().requires_grad_(False)
 
 

@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 
 from underpainting import stilllife
 from underpainting.diffusion.adapters import adapter_for
 from underpainting.diffusion.model import Model
 from underpainting.diffusion.saved import check_numbers, check_whole, variant_of
 from underpainting.diffusion.twins import split_twin
-from underpainting.errors import UnderpaintingError, reason
+from underpainting.errors import UnderpaintingError
 from underpainting.pipeline_folder import check_index, read_index, read_pipeline
+from underpainting.readers import home_path, refusing
 from underpainting.weights import is_repository, pipeline
 
 
@@ -43,8 +43,11 @@ def load(
     check_index(source)
     _check_variant(trained, source, variant)
     check_numbers(source)
-    target = None if device is None else _device(device)
-    try:
+    target = None if device is None else checked_device(device)
+    with refusing(
+        f"cannot load a pipeline from {name_or_folder}",
+        "give the name or folder of a diffusers pipeline with all its weights in safetensors",
+    ):
         pipe = read_pipeline(
             source,
             dtype=torch_dtype or torch.float32,
@@ -52,11 +55,6 @@ def load(
             safety_checker=None,
             requires_safety_checker=False,
         )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise UnderpaintingError(
-            f"cannot load a pipeline from {name_or_folder}: {reason(error)}; give the name or folder of a "
-            "diffusers pipeline with all its weights in safetensors"
-        ) from error
     check_whole(source, pipe, variant)
     adapter = adapter_for(pipe)
     if target is not None:
@@ -84,7 +82,7 @@ def _source(name_or_folder: str | Path) -> Path:
                 "the bundled still life has no pipeline: reinstall the package, or train it with studio/"
             )
         return folder
-    folder = Path(name_or_folder).expanduser()
+    folder = home_path(name_or_folder)
     if folder.is_file():
         raise UnderpaintingError(f"{name_or_folder} is a file: give the folder of a diffusers pipeline")
     if not folder.is_dir():
@@ -132,7 +130,7 @@ def _check_variant(name: str | Path, folder: Path, variant: str | None) -> None:
 
 def _variants(folder: Path) -> dict[str, set[str]]:
     """The variants of its weights, the plain one as "", by each network of a pipeline in a folder."""
-    parts = [name for name, kind in read_index(folder).items() if isinstance(kind, list) and kind[0]]
+    parts = [name for name, kind in read_index(folder).items() if isinstance(kind, list) and any(kind[:1])]
     return {
         part: {variant_of(file) for file in (folder / part).glob("*.safetensors")}
         for part in parts
@@ -140,7 +138,7 @@ def _variants(folder: Path) -> dict[str, set[str]]:
     }
 
 
-def _device(device: str | torch.device) -> torch.device:
+def checked_device(device: str | torch.device) -> torch.device:
     """The device, or an error if this machine or this torch does not have it."""
     try:
         target = torch.device(device)

@@ -12,9 +12,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from underpainting.errors import UnderpaintingError
+from underpainting.readers import checked_path, reading
 from underpainting.records import SCORES, plain_schema
 from underpainting.study.study import open_study
 
+MEANS = [("value_mean", pa.float64()), ("value_stddev", pa.float64()), ("value_count", pa.int64())]
 KEYS = ["property", "layer", "step", "branch", "source", "metric"]
 
 
@@ -56,7 +58,11 @@ def read_growth(
 
     Raises UnderpaintingError where there is none, or where one lacks what is asked for.
     """
-    named = [path for path in folder.glob("*") if path.stem.isdigit() and path.suffix in ("", ".parquet")]
+    named = [
+        path
+        for path in checked_path(folder).glob("*")
+        if path.stem.isdigit() and path.suffix in ("", ".parquet")
+    ]
     if not named:
         raise UnderpaintingError(
             f"no checkpoints in {folder}: give a folder of studies, each named by how much training its "
@@ -72,11 +78,9 @@ def read_growth(
 
 def _means(path: Path) -> pa.Table:
     if path.suffix:
-        try:
-            return pq.read_table(path, columns=[*KEYS, "value_mean", "value_stddev", "value_count"])
-        except (OSError, pa.ArrowException) as error:
-            reason = str(error).splitlines()[0]
-            raise UnderpaintingError(f"{path} is no table of mean scores ({reason})") from error
+        with reading(path, "table of mean scores", "give one that `mean_scores` made"):
+            schema = pa.schema([*(plain_schema(SCORES).field(key) for key in KEYS), *MEANS])
+            return pq.read_table(path, columns=schema.names).select(schema.names).cast(schema)
     study = open_study(path)
     return mean_scores(study.table(study.scores_file, SCORES))
 

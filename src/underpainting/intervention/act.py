@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +36,7 @@ from underpainting.intervention.painter import Painter, check_edit, set_up
 from underpainting.intervention.picture import Intervened, NoTarget, measure, paint_intervened
 from underpainting.observers.classifiers import load_classifier
 from underpainting.progress import Progress
+from underpainting.readers import read_json
 from underpainting.records import (
     BATCH,
     INTERVENTIONS,
@@ -224,7 +224,7 @@ def _begin(home: Path, about: Mapping[str, Any]) -> None:
         require_free(home)
         with sealing(card) as temporary:
             write_json(temporary, about)
-    elif json.loads(card.read_text(encoding="utf-8")) != about:
+    elif read_json(card, "card of a batch", "name another folder by --out") != about:
         raise UnderpaintingError(f"{home} holds another batch; name another folder by --out, or remove it")
 
 

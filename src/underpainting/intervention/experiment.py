@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
@@ -20,6 +19,7 @@ from underpainting.intervention.edit import Edit, make_edit
 from underpainting.intervention.painter import Painter, Unedited
 from underpainting.intervention.trials import draw_moves, judge, targets
 from underpainting.progress import Progress
+from underpainting.readers import read_json, read_tensors
 from underpainting.records import INTERVENTIONS, make_table, read_table, sealing, write_json, write_table
 from underpainting.study.batch import to_bytes
 from underpainting.study.request.prompts import PromptRow, prompt_numbers
@@ -44,7 +44,7 @@ def candidates(aim: str) -> list[Edit]:
 def chosen_edit(study: StudyFolder, aim: str) -> Edit | None:
     """The edit that was chosen for a property, where one was."""
     path = _choice(study, aim)
-    return make_edit(json.loads(path.read_text(encoding="utf-8"))["chosen"]) if path.is_file() else None
+    return make_edit(read_json(path)["chosen"]) if path.is_file() else None
 
 
 def choose_edit(painter: Painter, aim: str, progress: Progress) -> Edit:
@@ -98,7 +98,7 @@ def run_experiment(
     rows = _one_a_prompt(painter.study.sound_rows("test"))[:pictures]
     asked = {"edit": edit.model_dump(mode="json"), "pictures": len(rows), "trials": trials}
     card = folder / "experiment.json"
-    if card.is_file() and json.loads(card.read_text(encoding="utf-8")) != asked:
+    if card.is_file() and read_json(card) != asked:
         raise UnderpaintingError(f"{folder} holds another experiment; remove it, or ask for the same")
     with sealing(card) as temporary:
         write_json(temporary, asked)
@@ -122,7 +122,7 @@ def distances(folder: Path) -> dict[str, float]:
 
     In the features of the study's classifier, where it gives them; else nothing.
     """
-    features = _joined([load_file(path) for path in sorted(folder.glob(f"[0-9]*{FEATURES}"))])
+    features = _joined([read_tensors(path) for path in sorted(folder.glob(f"[0-9]*{FEATURES}"))])
     return kinds({name: of.double().numpy() for name, of in features.items()}, NULL) if features else {}
 
 

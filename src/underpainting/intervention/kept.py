@@ -5,28 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
 from underpainting.intervention.edit import Edit
 from underpainting.intervention.painter import Painter, Tick
 from underpainting.intervention.picture import Asked, Intervened, Painted, paint_intervened
-from underpainting.records import atomic_folder, sha256_file, write_json
+from underpainting.readers import checked_path, read_json, read_tensors, reading
+from underpainting.records import atomic_folder, require_makeable, sha256_file, write_json
 from underpainting.records.pictures import read_frame
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import OBJECT
 
 CARD, MAPS = "intervention.json", "maps.safetensors"
+READS = "file of an intervention", "give the folder of one, as `intervene` wrote it"
 
 
 @dataclass(frozen=True)
@@ -51,11 +50,9 @@ def name_of(request: object) -> str:
 
 def require_free(folder: Path) -> None:
     """Raise UnderpaintingError where a folder is there already, or cannot be made."""
-    if folder.exists():
+    if checked_path(folder).exists():
         raise UnderpaintingError(f"{folder} is there already; name another folder by --out, or remove it")
-    home = next(parent for parent in folder.absolute().parents if parent.exists())
-    if not (home.is_dir() and os.access(home, os.W_OK)):
-        raise UnderpaintingError(f"{folder} cannot be made in {home}; name another folder by --out")
+    require_makeable(folder, "name another folder by --out")
 
 
 def keep(made: Intervened, study: StudyFolder, strip: bytes, folder: Path) -> None:
@@ -65,7 +62,7 @@ def keep(made: Intervened, study: StudyFolder, strip: bytes, folder: Path) -> No
         "edit": made.edit.model_dump(mode="json"),
         "study": study.folder.resolve().name,
         "probes": _probes(study),
-        "environment": json.loads(study.environment_file.read_text(encoding="utf-8")),
+        "environment": study.environment,
         "after": _digest(made.after.picture),
         "scores": {"/".join(filter(None, key)): _pair(*of) for key, of in made.scores.items()},
         "class": None if made.after.seen is None else _pair(made.before.seen, made.after.seen),
@@ -84,9 +81,9 @@ def keep(made: Intervened, study: StudyFolder, strip: bytes, folder: Path) -> No
 
 def read_kept(folder: Path) -> Intervened:
     """An intervention as it was kept. Raises UnderpaintingError where the folder holds none."""
-    try:
-        about = json.loads((folder / CARD).read_text(encoding="utf-8"))
-        maps = load_file(folder / MAPS)
+    card = folder / CARD, *READS
+    about, maps = read_json(*card), read_tensors(folder / MAPS, *READS)
+    with reading(*card):
         asked, edit = Asked.model_validate(about["asked"]), Edit.model_validate(about["edit"])
         scores = {_key(name): of for name, of in about["scores"].items()}
 
@@ -100,8 +97,6 @@ def read_kept(folder: Path) -> Intervened:
         return Intervened(
             asked, edit, painted("before.png", "unedited"), painted("after.png", "edited"), target
         )
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError, ValidationError) as error:
-        raise UnderpaintingError(f"{folder} holds no intervention ({str(error).splitlines()[0]})") from None
 
 
 def read_own(folder: Path, study: StudyFolder) -> tuple[Intervened, str]:
@@ -110,12 +105,12 @@ def read_own(folder: Path, study: StudyFolder) -> tuple[Intervened, str]:
     Raises UnderpaintingError where the folder holds none, or it was made with other probes.
     """
     kept = read_kept(folder)
-    about = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    if about["probes"] != _probes(study):
+    about = read_json(folder / CARD, *READS)
+    if about.get("probes") != _probes(study):
         raise UnderpaintingError(
             f"{folder} was made with other probes than those of {study.folder}; give its own study"
         )
-    return kept, about["after"]
+    return kept, str(about.get("after"))
 
 
 def paint_again(

@@ -10,12 +10,13 @@ from torch import Tensor
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.fingerprints import joined
 from underpainting.observers.protocols import Estimator
+from underpainting.readers import checked_path
 from underpainting.vocabulary import OBJECT
 
 
 def parts_of(name: str | Path) -> list[str | Path]:
     """The names of several estimators that a name gives with commas between; one that is a folder is one."""
-    if isinstance(name, Path) or Path(name).is_dir():
+    if checked_path(name).is_dir() or isinstance(name, Path):
         return [name]
     return [part.strip() for part in name.split(",")]
 

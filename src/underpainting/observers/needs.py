@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from underpainting import stilllife
 from underpainting.observers.joined_estimator import parts_of
-from underpainting.observers.registry import Kind, names, resolve
+from underpainting.observers.protocols import Kind
+from underpainting.observers.registry import names, resolve
+from underpainting.readers import home_path
 from underpainting.weights import PIPELINES, SavedModel, Weights, is_repository, lacking, pipeline
 
 KINDS: tuple[Kind, ...] = ("estimator", "classifier")
@@ -61,12 +62,10 @@ def needs(part: Part, name: str) -> list[Needed]:
 
 
 def _pipeline_weights(name: str) -> Weights:
-    trained = (
-        name if Path(name).expanduser().is_dir() else name.partition(":")[0]
-    )  # of untrained networks, too
+    trained = name if home_path(name).is_dir() else name.partition(":")[0]  # of untrained networks, too
     if trained == "stilllife":
         return SavedModel(name, stilllife.folder() / "pipeline", "Apache-2.0")
-    folder = Path(trained).expanduser()
+    folder = home_path(trained)
     if folder.is_dir() or not is_repository(trained):
         return SavedModel(name, folder)
     return pipeline(trained)

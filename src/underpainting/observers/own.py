@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from underpainting.errors import UnderpaintingError, reason
+from underpainting.readers import refusing
 from underpainting.weights import Weights
 
 
@@ -37,7 +38,7 @@ class Code(Weights):
         """The module's file, where it can be imported, which it is not."""
         try:
             spec = find_spec(self.module)
-        except (ImportError, ValueError):
+        except Exception:  # whatever the packages above it raise
             return None
         return None if spec is None else Path(spec.origin or self.path)
 
@@ -45,10 +46,14 @@ class Code(Weights):
 def make_own(kind: str, reference: str) -> Any:
     """An object of the class named by `module:Class`, made without arguments.
 
-    Raises UnderpaintingError where the module is not found, cannot be imported or has no such class; kind
-    says what it was to be.
+    Raises UnderpaintingError where the module is not found, cannot be imported or has no such class, or that
+    cannot be made; kind says what it was to be.
     """
-    return _import_own(kind, reference)()
+    own = _import_own(kind, reference)
+    if not isclass(own):
+        raise _refused(kind, reference, f"it is a {type(own).__name__}, not a class; name a class")
+    with refusing(f"{kind} {reference!r} cannot be made", "give a class that takes no arguments"):
+        return own()
 
 
 def weights_of_own(kind: str, name: str, reference: str) -> Weights:
@@ -62,6 +67,8 @@ def weights_of_own(kind: str, name: str, reference: str) -> Weights:
 
 def _import_own(kind: str, reference: str) -> Any:
     name, _, attribute = reference.partition(":")
+    if not all(part.isidentifier() for part in (*name.split("."), attribute)):
+        raise _refused(kind, reference, "it is no 'module:Class', such as mine:Edges")
     try:
         _reach_current_folder(name)
         module = import_module(name)
@@ -74,7 +81,7 @@ def _import_own(kind: str, reference: str) -> Any:
             f"no module {error.name} in the current folder ({Path.cwd()}) or on the Python path; go to the "
             "folder that holds it, add that to PYTHONPATH, or install its package",
         ) from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _refused(kind, reference, f"importing module {name} fails: {reason(error)}") from None
     if not hasattr(module, attribute):
         own = [key for key, made in getmembers(module, isclass) if made.__module__ == module.__name__]

@@ -1,9 +1,13 @@
 """What an estimator and a classifier are: whatever has these names and can be called."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from torch import Tensor
+
+from underpainting.readers import refusing
+
+Kind = Literal["estimator", "classifier"]
 
 
 class Estimator(Protocol):
@@ -93,3 +97,25 @@ class Classifier(Protocol):
     def __call__(self, pictures: Tensor) -> Tensor:
         """Probabilities [picture, class] from pictures [picture, 3, height, width] in 0..1."""
         ...
+
+
+def checked_observer(kind: Kind, observer: Any) -> Any:
+    """An estimator or classifier, once it is seen to have what one must have.
+
+    Raises UnderpaintingError where it cannot be called, or a member is missing, no text or no list of texts.
+    """
+    listed = {"estimator": "properties", "classifier": "classes"}[kind]
+    about = f"{type(observer).__name__} is no {kind}"
+    with refusing(about, f"see `help(underpainting.observers.{kind}s.{kind.capitalize()})`"):
+        if not callable(observer) or isinstance(observer, type):
+            raise ValueError("it cannot be called with pictures")
+        for name in ("name", "fingerprint"):
+            if not isinstance(text := getattr(observer, name), str) or not text.strip():
+                raise ValueError(f"its {name} is {text!r}, not a text")
+        for name in (listed, *(("binary",) if hasattr(observer, "binary") else ())):
+            texts = getattr(observer, name)
+            if isinstance(texts, str) or not all(isinstance(text, str) and text.strip() for text in texts):
+                raise ValueError(f"its {name} are {texts!r}, not a list of texts")
+        if not len(getattr(observer, listed)):
+            raise ValueError(f"its {listed} are none")
+    return observer

@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 import torch
 
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.own import Code, installed, make_own, weights_of_own
+from underpainting.observers.protocols import Kind, checked_observer
 from underpainting.observers.saved import read_config
+from underpainting.readers import checked_path
 from underpainting.weights import SavedModel, Weights
 
-Kind = Literal["estimator", "classifier"]
 Device = str | torch.device | None
 
 
@@ -79,7 +80,7 @@ def resolve(kind: Kind, name: str | Path) -> tuple[ObserverEntry, Weights]:
     if ":" in reference:
         entry = ObserverEntry(text, kind, "", lambda weights, device: make_own(kind, reference))
         return entry, weights_of_own(kind, text, reference)
-    return ObserverEntry(text, kind, "", _refuse_name(kind)), SavedModel(text, Path(name))
+    return ObserverEntry(text, kind, "", _refuse_name(kind)), SavedModel(text, checked_path(name))
 
 
 def own_class(kind: Kind, name: str | Path) -> str | None:
@@ -94,7 +95,7 @@ def own_class(kind: Kind, name: str | Path) -> str | None:
 
 def _known(kind: Kind, name: str | Path) -> tuple[ObserverEntry, Weights] | None:
     """What is registered under a name, lies in the folder of that name, or is of a family."""
-    text, path = str(name), Path(name)
+    text, path = str(name), checked_path(name)
     registered = _REGISTRY[kind]
     entry = registered.get(text)
     if entry is not None and entry.family is None and isinstance(name, str):
@@ -114,10 +115,10 @@ def _known(kind: Kind, name: str | Path) -> tuple[ObserverEntry, Weights] | None
 def load(kind: Kind, name: str | Path, device: Device = None) -> Any:
     """The estimator or classifier of a name.
 
-    Raises UnderpaintingError where it or its weights are missing.
+    Raises UnderpaintingError where it or its weights are missing, or it is none.
     """
     entry, weights = resolve(kind, name)
-    return entry.load(weights, device)
+    return checked_observer(kind, entry.load(weights, device))
 
 
 def _installed(kind: Kind) -> dict[str, str]:

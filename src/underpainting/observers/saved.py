@@ -1,46 +1,33 @@
 """Saved models: `config.json` and `model.safetensors` in one folder, as diffusers keeps its own."""
 
-import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import nn
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
-from underpainting.errors import UnderpaintingError, reason
+from underpainting.errors import UnderpaintingError
 from underpainting.pipeline_folder import needs_code
+from underpainting.readers import read_json, read_tensors, refusing, why
+from underpainting.records import sha256_file
 from underpainting.weights import Weights
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The configuration in ``folder``.
-
-    Raises UnderpaintingError where there is none, or where it is not a JSON object.
-    """
-    path = folder / CONFIG
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UnderpaintingError(f"no {CONFIG} in {folder}: name a folder that holds a saved model") from None
-    except ValueError as error:
-        raise UnderpaintingError(f"{path} is not JSON ({error}): save the model again") from None
-    if not isinstance(config, dict):
-        raise UnderpaintingError(f"{path} does not hold a JSON object: save the model again")
-    return config
+    """The configuration in ``folder``. Raises UnderpaintingError where there is none, or no JSON object."""
+    return read_json(folder / CONFIG, "configuration", "name a folder that holds a saved model")
 
 
 def glance(folder: Path) -> dict[str, Any]:
     """The configuration in ``folder``, to tell by it what was saved there; empty where there is none."""
     try:
         return read_config(folder)
-    except (UnderpaintingError, OSError):
+    except UnderpaintingError:
         return {}
 
 
@@ -57,34 +44,45 @@ def load_weights(model: nn.Module, folder: Path) -> str:
 
     Raises UnderpaintingError where the file is missing, damaged or of another architecture.
     """
-    path = folder / WEIGHTS
-    try:
-        state: dict[str, torch.Tensor] = load_file(path)
-        model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
-    except FileNotFoundError:
-        raise UnderpaintingError(f"no {WEIGHTS} in {folder}: the weights are missing") from None
-    except (SafetensorError, RuntimeError) as error:
-        raise UnderpaintingError(f"{path} does not fit its configuration: {reason(error)}") from None
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    path, remedy = folder / WEIGHTS, "save the model again"
+    fill(model, read_tensors(path, "file of weights", remedy), f"{path} does not fit its {CONFIG}", remedy)
+    return sha256_file(path)
+
+
+def fill(model: nn.Module, state: Mapping[str, Tensor], what: str, remedy: str) -> None:
+    """Give a network the weights of a file, all of them and no others.
+
+    what: begins the line. Raises UnderpaintingError where a weight is missing, unknown, of another shape or
+    kind of number, or not finite.
+    """
+    own = model.state_dict()
+    with refusing(what, remedy):
+        differing = sorted(own.keys() ^ state.keys()) or [k for k in own if own[k].shape != state[k].shape]
+        if differing:
+            raise ValueError(f"{len(differing)} weights differ, {differing[0]} first")
+        for name, wanted in own.items():
+            given = state[name]
+            if given.is_floating_point() != wanted.is_floating_point() or not bool(given.isfinite().all()):
+                raise ValueError(f"its {name} holds no finite numbers of the kind of {wanted.dtype}")
+        model.load_state_dict(state)
 
 
 @contextmanager
-def loading(weights: Weights, kind: str = "estimator") -> Iterator[Path]:
-    """The folder of an estimator's or a classifier's weights, while another library loads it.
+def loading(weights: Weights) -> Iterator[Path]:
+    """The folder or file of an observer's weights, while another library loads it.
 
     Raises UnderpaintingError where it is missing, or whatever goes wrong in loading it: also where it needs
     code that lies beside its weights, which never runs.
     """
-    folder = weights.require()
+    path = weights.require()
+    what = f"{weights.name!r} in {path} cannot be loaded"
     try:
-        yield folder
-    except UnderpaintingError:
-        raise
-    except Exception as error:
-        why = reason(error)
-        if needs_code(folder):
-            why = (
-                "it needs code of its own (auto_map), which never runs here; write a class of yours that "
-                f"loads it, and give that as 'module:Class' ({why})"
-            )
-        raise UnderpaintingError(f"{kind} {weights.name!r} in {folder} cannot be loaded: {why}") from None
+        with refusing(what, "fetch or save it again"):
+            yield path
+    except UnderpaintingError as error:
+        if error.__cause__ is None or not needs_code(path):
+            raise
+        raise UnderpaintingError(
+            f"{what}: it needs code of its own (auto_map), which never runs here; write a class of yours "
+            f"that loads it, and give that as 'module:Class' ({why(error.__cause__)})"
+        ) from None

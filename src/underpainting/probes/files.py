@@ -11,14 +11,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from underpainting.errors import UnderpaintingError
 from underpainting.hub import fetch, upload
 from underpainting.markup import table
+from underpainting.probes.card import Card
 from underpainting.probes.probe import Probe, joined
 from underpainting.probes.readme import probe_card
+from underpainting.readers import checked_path, read_json, read_tensors, reading
 from underpainting.vocabulary import METRICS, NAME_RULE, Grid, Place, ProbeLayer, no_name
 
 _TENSORS, _CARD = "probes.safetensors", "card.json"
@@ -106,8 +107,11 @@ class ProbeSet:
             ) from None
 
     def grid(self, layer: str) -> Grid:
-        """The grid of a layer of the set."""
-        return next(known.grid for known in self.layers if known.name == layer)
+        """The grid of a layer of the set. Raises UnderpaintingError for a layer that it has not."""
+        grids = {known.name: known.grid for known in self.layers}
+        if layer not in grids:
+            raise UnderpaintingError(f"no layer {layer!r} in the probes; choose from {', '.join(grids)}")
+        return grids[layer]
 
     def best_layer(self, property: str) -> str:
         """Name of the property's calibrated best layer. Raises UnderpaintingError for an unknown property."""
@@ -173,9 +177,10 @@ class ProbeSet:
         self.save(folder)
         best: list[list[object]] = []
         for property, chosen in self.best.items():
-            key = max(key for key in self.entries if (key.property, key.layer) == (property, chosen.layer))
-            entry = self.entries[key]
-            best.append([property, key.layer, chosen.metric, key.step, entry.threshold, entry.strength])
+            at = [key for key in self.entries if (key.property, key.layer) == (property, chosen.layer)]
+            for key in sorted(at)[-1:]:
+                entry = self.entries[key]
+                best.append([property, key.layer, chosen.metric, key.step, entry.threshold, entry.strength])
         card = probe_card(name or str(folder), self.model, self.entries, self.layers, best, about)
         (Path(folder) / "README.md").write_text(card, encoding="utf-8")
 
@@ -205,7 +210,7 @@ class ProbeSet:
         options: those of `huggingface_hub.snapshot_download`, such as revision, token, cache_dir,
         local_files_only. Raises UnderpaintingError where there is none.
         """
-        if Path(name_or_folder).is_dir():
+        if checked_path(name_or_folder).is_dir():
             return cls.load(name_or_folder)
         return cls.load(fetch(str(name_or_folder), "model", only=(_TENSORS, _CARD), **options))
 
@@ -245,46 +250,36 @@ class ProbeSet:
 
         Raises UnderpaintingError where files are missing or broken, or tensors and card disagree.
         """
-        folder = Path(folder)
-        try:
-            tensors = load_file(folder / _TENSORS)
-            card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
-            loaded = cls(
-                entries={
-                    _key(name): Entry(
-                        Probe(tensors[name][:-1], tensors[name][-1]), x["strength"], x["threshold"]
-                    )
-                    for name, x in card["probes"].items()
-                },
-                layers=tuple(ProbeLayer(x["name"], (*x["grid"],), x["channels"]) for x in card["layers"]),
-                steps=card["steps"],
-                branches=tuple(card["branches"]),
-                best={
-                    name: Best(
-                        x["best_layer"], x["metric"], {int(k): v for k, v in x["best_layer_by_step"].items()}
-                    )
-                    for name, x in card["properties"].items()
-                },
-                model=card["model"],
-                images=card["images"],
-            )
-            named = (*(key.property for key in loaded.entries), *(key.layer for key in loaded.entries))
-            if wrong := no_name((*named, *loaded.best, *(layer.name for layer in loaded.layers))):
+        folder, remedy = checked_path(folder), "run the study"
+        tensors = read_tensors(folder / _TENSORS, "file of probes", remedy)
+        about = folder / _CARD, "card of probes", remedy
+        with reading(*about):
+            card = Card.model_validate(read_json(*about))
+            channels = {layer.name: layer.channels for layer in card.layers}
+            keys = [_key(name) for name in card.probes]
+            if wrong := no_name((*(key.property for key in keys), *card.properties, *channels)):
                 raise ValueError(f"{wrong} is no name: {NAME_RULE}")
-            channels = {layer.name: layer.channels for layer in loaded.layers}
-            for key, entry in loaded.entries.items():
-                if (
-                    entry.probe.weight.shape != (channels[key.layer],)
-                    or not entry.probe.weight.isfinite().all()
-                ):
-                    raise ValueError(f"{_name(key)} has not {channels[key.layer]} finite weights")
-            if unlisted := tensors.keys() - card["probes"].keys():
+            for name in card.probes:
+                weight, wanted = tensors[name], channels[_key(name).layer] + 1
+                if weight.shape != (wanted,) or not weight.isfinite().all():
+                    raise ValueError(f"{name} has not {wanted - 1} finite weights")
+            if unlisted := tensors.keys() - card.probes.keys():
                 raise ValueError(f"{min(unlisted)} is not in the card")
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UnderpaintingError(
-                f"{folder} holds no whole set of probes ({type(error).__name__}: {error}); run the study"
-            ) from error
-        return loaded
+        return cls(
+            entries={
+                _key(name): Entry(Probe(tensors[name][:-1], tensors[name][-1]), of.strength, of.threshold)
+                for name, of in card.probes.items()
+            },
+            layers=tuple(ProbeLayer(of.name, of.grid, of.channels) for of in card.layers),
+            steps=card.steps,
+            branches=card.branches,
+            best={
+                name: Best(of.best_layer, of.metric, of.best_layer_by_step)
+                for name, of in card.properties.items()
+            },
+            model=card.model,
+            images=card.images,
+        )
 
 
 def _name(key: Key) -> str:

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
+from underpainting.readers import opened_tensors
 
 
 @contextmanager
@@ -212,18 +212,16 @@ def load_sums(path: Path, *, device: torch.device | str = "cpu") -> tuple[dict[s
     Raises UnderpaintingError where the file is missing or is no such file.
     """
     states: dict[str, dict[str, Tensor]] = {}
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = dict(file.metadata() or {})
-            for key in file.keys():  # noqa: SIM118 (a safetensors file is no mapping)
-                name, _, field = key.rpartition("/")
-                states.setdefault(name, {})[field] = file.get_tensor(key)
-        return {
+    with opened_tensors(path, "file of moments", "run the study again") as file:
+        metadata = dict(file.metadata() or {})
+        for key in file.keys():  # noqa: SIM118 (a safetensors file is no mapping)
+            name, _, field = key.rpartition("/")
+            states.setdefault(name, {})[field] = file.get_tensor(key)
+        sums = {
             name: (TokenMeans if "mean" in state else Moments).from_state(state, device=device)
             for name, state in states.items()
-        }, metadata
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise UnderpaintingError(f"{path} is no file of moments ({error}); run the study again") from error
+        }
+    return sums, metadata
 
 
 def moments_bytes(channels: int, targets: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from torch import Tensor
 from underpainting.errors import UnderpaintingError
 from underpainting.probes.files import Best, Entry, Key, ProbeSet
 from underpainting.probes.probe import Probe
+from underpainting.readers import checked_path, read_state
 from underpainting.vocabulary import ProbeLayer
 
 FILE = re.compile(
@@ -50,7 +50,7 @@ def import_published(folder: Path, property: str | None = None, branch: str = "c
     Raises UnderpaintingError where there are none, or one is not of Stable Diffusion v1's sizes, or broken,
     or it is open which of several is meant.
     """
-    found = _files(folder)
+    found = _files(checked_path(folder))
     if not found:
         raise UnderpaintingError(
             f"no published probes in {folder}: give the folder that holds at_step_0 to at_step_14"
@@ -112,7 +112,7 @@ def _parsed(folder: Path) -> Iterator[_Found]:
         if block >= len(GRIDS[part]):
             raise UnderpaintingError(f"{path}: Stable Diffusion v1 has no {part} block {block} that attends")
         layer = ".".join([part, *([] if part == "mid" else [name["block"]]), name["attention"]])
-        shading = "shading" in path.resolve().parent.parent.name.lower()
+        shading = "shading" in path.parent.resolve().parent.name.lower()
         property = "saliency" if name["kind"] == "segmentation" else "shading" if shading else "depth"
         yield _Found(path, name["kind"], property, layer, GRIDS[part][block], int(step[1]) + 1)
 
@@ -124,19 +124,13 @@ def _is_final(of: _Found) -> bool:
 
 def _weight(of: _Found) -> Tensor:
     """The weight [output, channel] of a checkpoint."""
-    try:
-        state = torch.load(of.path, map_location="cpu", weights_only=True)
-        names = list(state)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, TypeError) as error:
+    state = read_state(of.path, "checkpoint of a probe", "fetch it again")
+    if list(state) != ["dense1.weight"]:
         raise UnderpaintingError(
-            f"{of.path} holds no weights that can be read ({type(error).__name__}); fetch it again"
-        ) from None
-    if names != ["dense1.weight"]:
-        raise UnderpaintingError(
-            f"{of.path} holds {', '.join(map(str, names[:3])) or 'nothing'}, not one linear layer dense1 "
+            f"{of.path} holds {', '.join(list(state)[:3]) or 'nothing'}, not one linear layer dense1 "
             "without bias"
         )
-    weight: Tensor = state["dense1.weight"].float()
+    weight = state["dense1.weight"].float()
     expected = (OUTPUTS[of.kind], CHANNELS[of.side])
     if tuple(weight.shape) != expected or not bool(weight.isfinite().all()):
         raise UnderpaintingError(

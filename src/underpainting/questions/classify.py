@@ -19,6 +19,7 @@ from underpainting.findings.classification import Seen, read_seen
 from underpainting.observers.class_names import class_numbers, right_classes
 from underpainting.observers.classifiers import Classifier, load_classifier
 from underpainting.progress import Progress
+from underpainting.readers import checked_path
 from underpainting.records import CLASSIFICATION
 from underpainting.records.pictures import SUFFIXES, read_frame
 from underpainting.study.batch import to_bytes
@@ -79,7 +80,7 @@ def classify(
     progress = progress or Progress()
     shown: list[Shown] = []
     for path in sources:
-        is_study = (path / "study.toml").is_file()
+        is_study = checked_path(path / "study.toml").is_file()
         shown += study_shown(open_study(path)) if is_study else read_shown([path])
     network = load_classifier(classifier, device=choose_device("auto"))
     if prompt is not None:

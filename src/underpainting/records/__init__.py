@@ -1,4 +1,4 @@
-"""Tables and files: schemas, atomic writes, checksums. Imports nothing of ours but the error."""
+"""Tables and files: schemas, atomic writes, checksums. Of ours, imports the error and the readers alone."""
 
 from underpainting.records.atomic import (
     CHECKSUMS,
@@ -8,12 +8,14 @@ from underpainting.records.atomic import (
     find_fault,
     remove,
     replacing,
+    require_makeable,
     require_whole,
     sealing,
     sha256_file,
     verify_folder,
     write_bytes,
     write_json,
+    writing,
 )
 from underpainting.records.schemas import (
     BATCH,
@@ -49,6 +51,7 @@ __all__ = [
     "read_table",
     "remove",
     "replacing",
+    "require_makeable",
     "require_whole",
     "sealing",
     "sha256_file",
@@ -56,4 +59,5 @@ __all__ = [
     "write_bytes",
     "write_json",
     "write_table",
+    "writing",
 ]

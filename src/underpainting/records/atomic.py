@@ -21,6 +21,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from underpainting.errors import UnderpaintingError
+from underpainting.readers import checked_path, read_json, read_text, reading
 
 CHECKSUMS = "checksums.json"
 SEAL = ".sha256"
@@ -31,6 +32,12 @@ _REASONS = {
     errno.EROFS: "the file system is read-only; choose another folder",
     errno.EACCES: "no permission to write there; change it or choose another folder",
     errno.EPERM: "no permission to write there; change it or choose another folder",
+    errno.ENOTDIR: "a part of it is a file; choose another folder",
+    errno.EEXIST: "a part of it is a file; choose another folder",
+    errno.EISDIR: "it is a folder; choose another name",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+    errno.ELOOP: "its links lead nowhere; choose another folder",
+    errno.EINVAL: "the name is none that the disk takes; choose another one",
     errno.EIO: "the disk reports an error; choose another one",
 }
 
@@ -102,6 +109,13 @@ def require_whole(path: Path, remedy: str) -> None:
         raise UnderpaintingError(f"{fault}; {remedy}")
 
 
+def require_makeable(folder: Path, remedy: str) -> None:
+    """Raise UnderpaintingError where a folder is not there and cannot be made."""
+    home = next(home for home in (checked_path(folder), *folder.absolute().parents) if home.exists())
+    if not (home.is_dir() and os.access(home, os.W_OK)):
+        raise UnderpaintingError(f"{folder} cannot be made in {home}; {remedy}")
+
+
 def remove(path: Path) -> None:
     """Remove a file with its seal, or a folder, if it is there."""
     if path.is_dir():
@@ -161,12 +175,13 @@ def clear_partial(folder: Path) -> None:
 
 def verify_folder(path: Path) -> list[str]:
     """Compare a folder with its `checksums.json`: one line a problem, none where all is well."""
+    listing = path / CHECKSUMS, "list of checksums", "make the folder again"
     try:
-        text = (path / CHECKSUMS).read_text(encoding="utf-8")
-        about = json.loads(text)
-        name, sums = about["folder"], dict(about["files"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        return [f"{path}: no readable {CHECKSUMS} ({type(error).__name__})"]
+        text, about = read_text(*listing), read_json(*listing)
+        with reading(*listing):
+            name, sums = str(about["folder"]), dict(about["files"])
+    except UnderpaintingError as error:
+        return [str(error)]
     if name != path.name:
         return [f"{path}: holds what was {name}"]
     if text != _listing(name, sums):

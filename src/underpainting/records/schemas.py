@@ -10,9 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from underpainting.errors import UnderpaintingError
+from underpainting.readers import reading
 from underpainting.vocabulary import NAME_RULE, no_name
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
+READS = "table", "run the study again"
 PART = 1 << 16  # rows read at a time
 WORDS = ("prompt", "class", "class_unedited", "class_edited")
 """Columns of text that may be anything; all other text is names."""
@@ -181,27 +183,23 @@ def read_table(
     is none (see `vocabulary.NAME_RULE`).
     """
     names = [name for name in schema.names if columns is None or name in columns]
-    try:
+    with reading(path, *READS):
         _check_names(schema, pq.read_schema(path.absolute()).names, str(path))
         table = pq.read_table(path.absolute(), columns=names, filters=filters, partitioning=None)
         return _named(path, table.select(names).cast(pa.schema([schema.field(name) for name in names])))
-    except (OSError, pa.ArrowException) as error:
-        raise UnderpaintingError(_unreadable(path, error)) from error
 
 
 def read_parts(path: Path, schema: pa.Schema, columns: Sequence[str]) -> Iterator[pa.Table]:
     """Columns of a table, a part of bounded size at a time. Raises as `read_table`."""
     names = [name for name in schema.names if name in columns]
     kept = pa.schema([schema.field(name) for name in names])
-    try:
+    with reading(path, *READS):
         _check_names(schema, pq.read_schema(path.absolute()).names, str(path))
         with pq.ParquetFile(
             path.absolute(), read_dictionary=[x.name for x in kept if pa.types.is_dictionary(x.type)]
         ) as file:
             for batch in file.iter_batches(PART, columns=names):
                 yield _named(path, pa.Table.from_batches([batch]).select(names).cast(kept))
-    except (OSError, pa.ArrowException) as error:
-        raise UnderpaintingError(_unreadable(path, error)) from error
 
 
 def plain_schema(schema: pa.Schema) -> pa.Schema:
@@ -218,10 +216,6 @@ def _named(path: Path, table: pa.Table) -> pa.Table:
         if wrong := no_name(values - {None, ""}):
             raise UnderpaintingError(f"{path}: {field.name} {wrong} is no name: {NAME_RULE}")
     return table
-
-
-def _unreadable(path: Path, error: Exception) -> str:
-    return f"{path} cannot be read as a table ({str(error).splitlines()[0]}); run the study again"
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

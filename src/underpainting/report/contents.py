@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,10 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
-from underpainting.errors import UnderpaintingError
 from underpainting.findings import classification_of, study_scores
 from underpainting.findings.classification import Accuracy, Seen
 from underpainting.findings.cubes import Scores
@@ -23,6 +19,7 @@ from underpainting.findings.interventions import Done, interventions
 from underpainting.findings.of_study import chosen_layers, main_metrics
 from underpainting.intervention.edit import Edit, make_edit
 from underpainting.probes import ProbeSet
+from underpainting.readers import read_json, read_tensors, read_text, reading
 from underpainting.records import EMERGENCE, INTERVENTIONS, LEADS, read_table, remove, write_bytes
 from underpainting.study.study import Gallery, StudyFolder
 from underpainting.vocabulary import main_branch
@@ -123,10 +120,7 @@ def read_contents(study: StudyFolder, growth: Path | None = None) -> Contents:
 def kept_title(study: StudyFolder) -> str:
     """The title that is kept, or nothing. Raises UnderpaintingError where the file is no text."""
     path = study.title_file
-    try:
-        return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
-    except UnicodeDecodeError as error:
-        raise UnderpaintingError(f"{path} is not text ({error.reason}); remove it") from None
+    return read_text(path, "title", "remove it").strip() if path.is_file() else ""
 
 
 def keep_title(study: StudyFolder, title: str) -> None:
@@ -154,19 +148,17 @@ def _experiments(study: StudyFolder) -> tuple[Experiment, ...]:
 
 
 def _edit(path: Path) -> Edit:
-    try:
-        return make_edit(json.loads(path.read_text(encoding="utf-8"))["edit"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UnderpaintingError(f"{path} holds no experiment ({error}); run it again") from None
+    about = path, "file of an experiment", "run it again"
+    edit = read_json(*about)
+    with reading(*about):
+        return make_edit(edit["edit"])
 
 
 def _examples(path: Path) -> Mapping[str, NDArray[Any]]:
     if not path.is_file():
         return {}
-    try:
-        return dict(load_file(path))
-    except (SafetensorError, OSError) as error:
-        raise UnderpaintingError(f"{path} cannot be read ({error}); run the experiment again") from None
+    examples = read_tensors(path, "file of examples", "run the experiment again")
+    return {name: of.numpy() for name, of in examples.items()}
 
 
 def made_with(study: StudyFolder) -> dict[str, Any]:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import THRESHOLDS, ProbeSet, Scorer, save_sums
+from underpainting.readers import read_tensors
 from underpainting.records import atomic_folder, remove, write_json
 from underpainting.study.batch import Rows
 from underpainting.study.kept.choosing import (
@@ -166,8 +167,8 @@ def _fit_latents(work: Work) -> tuple[Tensor, dict[str, Tensor]]:
     labels: dict[str, Tensor] = {}
     for shard in work.study.of_split("fit"):
         folder = work.study.shard_folder(shard.number)
-        latents |= load_file(folder / LATENTS)
-        labels |= load_file(folder / LABELS)
+        latents |= read_tensors(folder / LATENTS)
+        labels |= read_tensors(folder / LABELS)
     return torch.stack(list(latents.values())), {
         of.name: torch.stack([labels[f"{image}/{of.name}"].float() for image in latents])
         for of in work.places.properties

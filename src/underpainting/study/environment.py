@@ -17,10 +17,12 @@ from torch import Tensor
 from underpainting.controls import Control, Setting, controls
 from underpainting.diffusion import Model, attach, load
 from underpainting.diffusion.fingerprint import differences
+from underpainting.diffusion.loading import checked_device
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.classifiers import Classifier, load_classifier
 from underpainting.observers.estimators import Estimator, load_estimator
 from underpainting.observers.needs import Needed, needs
+from underpainting.observers.protocols import checked_observer
 from underpainting.records import require_whole, sealing, write_json
 from underpainting.study.labels import choose_properties, label_pictures
 from underpainting.study.places import Places
@@ -115,8 +117,6 @@ def load_study(
     Raises UnderpaintingError on names that cannot be loaded, unknown layers, properties or schedulers.
     """
     device = choose_device(config.run.device)
-    model = open_model(config, model)
-    layers = model.resolve(config.watch.layers)
     if "unconditional" in config.watch.branches and config.model.guidance_scale <= 1:
         raise UnderpaintingError(
             "[watch] branches: unconditional does not exist without guidance; raise guidance_scale above 1"
@@ -126,9 +126,13 @@ def load_study(
         labeller = open_brought(Path(config.labels.folder))
     else:
         labeller = estimator or load_estimator(config.labels.estimator, device=device)
+        if not isinstance(labeller, BroughtLabels):
+            checked_observer("estimator", labeller)
     named = config.labels.classifier
     classifier = None if named is None else load_classifier(named, device=device)
     properties = choose_properties(labeller, config.labels.properties)
+    model = open_model(config, model)  # last, for it is the largest
+    layers = model.resolve(config.watch.layers)
     chosen = tuple(controls()[key] for key in config.controls.use)
     setting = Setting(model, layers, config.watch.branches)
     stand_ins = tuple(stand_in for control in chosen for stand_in in control.stand_ins(setting))
@@ -161,9 +165,12 @@ def reload(study: StudyFolder) -> Loaded:
 
 
 def choose_device(name: str) -> str:
-    """A device by name; "auto" is CUDA where there is one, else Apple's MPS, else the CPU."""
+    """A device by name; "auto" is CUDA where there is one, else Apple's MPS, else the CPU.
+
+    Raises UnderpaintingError where this machine has not the one that is named.
+    """
     if name != "auto":
-        return name
+        return str(checked_device(name))
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"

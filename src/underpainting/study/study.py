@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,20 +13,20 @@ from typing import Any
 
 import pyarrow as pa
 from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.numpy import load_file
 from torch import Tensor
 
 from underpainting.diffusion import Model
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.estimators import Estimator
 from underpainting.probes import ProbeSet
+from underpainting.readers import checked_path, opened_tensors, read_json, read_tensors
 from underpainting.records import (
     CHECKSUMS,
     PROMPTS,
     clear_partial,
     make_table,
     read_table,
+    require_makeable,
     require_whole,
     sealing,
     sha256_file,
@@ -142,8 +141,11 @@ class StudyFolder(StudyPaths):
         if not folder.is_dir():
             return None
         require_whole(folder, self.remade)
-        about = json.loads((folder / GALLERY).read_text(encoding="utf-8"))
-        return Gallery(about, load_file(folder / FILMS)) if about["pictures"] else None
+        about = read_json(folder / GALLERY)
+        if not about["pictures"]:
+            return None
+        films = read_tensors(folder / FILMS)
+        return Gallery(about, {name: film.numpy() for name, film in films.items()})
 
     def hashes(self) -> dict[str, str]:
         """SHA-256 of the files that the study's findings are made of, by path."""
@@ -167,7 +169,7 @@ class StudyFolder(StudyPaths):
         for shard in self.shards:
             if (folder := self.shard_folder(shard.number)).is_dir():
                 require_whole(folder, self.remade)
-                with safe_open(folder / LABELS, framework="pt") as file:
+                with opened_tensors(folder / LABELS) as file:
                     names = [name.rpartition("/") for name in file.keys()]  # noqa: SIM118 (no mapping)
                     known |= {name[2] for name in names}
                     labels |= {
@@ -188,7 +190,7 @@ class StudyFolder(StudyPaths):
         for shard in self.shards:
             path = self.shard_folder(shard.number) / ASIDE
             if path.is_file():
-                reasons |= json.loads(path.read_text(encoding="utf-8"))
+                reasons |= read_json(path)
         return reasons
 
     def sound_rows(self, split: str) -> list[PromptRow]:
@@ -224,12 +226,13 @@ def create_study(
 
 def check_free(folder: Path) -> None:
     """Raise UnderpaintingError where a new study cannot be put in this folder."""
-    if (folder / CONFIG).exists():
+    if checked_path(folder / CONFIG).exists():
         raise UnderpaintingError(
             f"{folder} already holds a study; go on by `underpainting run {folder}` or choose another folder"
         )
     if folder.exists() and not folder.is_dir():
         raise UnderpaintingError(f"{folder} is a file; choose another folder for the study")
+    require_makeable(folder, "choose another folder")
     if folder.exists() and any(not path.name.startswith((PICTURES, ".")) for path in folder.iterdir()):
         raise UnderpaintingError(f"{folder} is not empty and holds no study; choose another folder")
 
@@ -240,7 +243,7 @@ def open_study(folder: Path) -> StudyFolder:
     Raises UnderpaintingError where there is none, a file is damaged, or the config is not the one its
     pictures were made with.
     """
-    if not (folder / CONFIG).is_file():
+    if not checked_path(folder / CONFIG).is_file():
         raise UnderpaintingError(
             f"{folder} holds no study (no study.toml); make one: `underpainting init {folder} --prompts FILE`"
         )
@@ -248,6 +251,8 @@ def open_study(folder: Path) -> StudyFolder:
     require_whole(folder / PICTURES, RESTORE)
     table = read_table(folder / PICTURES, PROMPTS).to_pylist()
     rows = tuple(PromptRow(row["prompt"], row["seed"], row["prompt_ind"]) for row in table)
+    if any(None in row.values() or row["split"] not in SPLITS for row in table):
+        raise UnderpaintingError(f"{folder / PICTURES} has rows that are not whole; {RESTORE}")
     study = StudyFolder(folder, config, rows, tuple(row["split"] for row in table))
     recorded = read_environment(study)
     if recorded is not None:
@@ -268,15 +273,10 @@ def read_environment(study: StudyFolder) -> dict[str, Any] | None:
     if not (study.environment_file.is_file() or study.shards_folder.is_dir()):
         return None
     require_whole(study.environment_file, RESTORE)
-    try:
-        recorded = json.loads(study.environment_file.read_text(encoding="utf-8"))
-        if not isinstance(recorded["config"], dict):
-            raise TypeError("config is no table")
-    except (ValueError, KeyError, TypeError) as error:
-        raise UnderpaintingError(
-            f"{study.environment_file} is damaged ({error}); restore it or init another folder"
-        ) from None
-    return dict(recorded)
+    recorded = read_json(study.environment_file, "record of a run", RESTORE)
+    if not isinstance(recorded.get("config"), dict):
+        raise UnderpaintingError(f"{study.environment_file} holds no config; {RESTORE}")
+    return recorded
 
 
 def clear_leftovers(study: StudyFolder) -> None:

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from underpainting.controls import FinishedPicture, Maps, sources
 from underpainting.observers.class_names import right_classes
 from underpainting.observers.classifiers import Classifier
 from underpainting.probes import Scorer
+from underpainting.readers import read_tensors
 from underpainting.records import CLASSIFICATION, SCORES, read_table, remove, write_table
 from underpainting.study.batch import Batch, Rows
 from underpainting.study.kept.classes import CLASSES, class_scores, classification_rows, classify
@@ -84,7 +85,7 @@ def fold(work: Work, shards: Iterable[Shard]) -> None:
         remove(path)
     maps: dict[str, Tensor] = {}
     for folder in folders:
-        maps |= load_file(folder / MAPS) if (folder / MAPS).is_file() else {}
+        maps |= read_tensors(folder / MAPS) if (folder / MAPS).is_file() else {}
     write_gallery(study, maps, work.places)
     if work.loaded.classifier:
         seen = (read_table(folder / CLASSES, CLASSIFICATION) for folder in folders)

@@ -239,12 +239,12 @@ def test_what_was_not_captured_is_named(small: Captures, tmp_path: Path) -> None
         small.read("nobody", "up.3.0", 1)
     path = small.folder / "prompt_0_seed_3.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(UnderpaintingError, match="is damaged"):
+    with pytest.raises(UnderpaintingError, match="no readable file of activations"):
         small.read("prompt_0_seed_3", "up.3.0", 1)
     with pytest.raises(UnderpaintingError, match="holds no captured activations"):
         Captures(tmp_path)
     (small.folder / "capture.json").write_text("{}")
-    with pytest.raises(UnderpaintingError, match=r"capture\.json is damaged"):
+    with pytest.raises(UnderpaintingError, match=r"capture\.json is no readable card"):
         Captures(small.folder)
 
 

@@ -217,7 +217,7 @@ def test_a_picture_that_comes_out_otherwise_is_told_by_replay(
     said = json.loads(capsys.readouterr().out)
     assert said["same"] is False and said["pixels_that_differ"] > 0 and said["largest_difference"] > 0
     assert call("replay", done.folder, folder.parent) == 2
-    assert "holds no intervention" in capsys.readouterr().err
+    assert "no readable file of an intervention" in capsys.readouterr().err
 
 
 def test_a_drawn_mask_of_any_size_is_the_target(

@@ -58,7 +58,7 @@ def test_what_is_no_reader_is_refused(content: bytes | None, tmp_path: Path) -> 
     path = tmp_path / "reader.safetensors"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(UnderpaintingError, match="holds no reader of latents"):
+    with pytest.raises(UnderpaintingError, match="no readable reader of latents"):
         load_reader(path)
 
 

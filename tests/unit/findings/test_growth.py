@@ -73,7 +73,7 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnderpaintingError, match="no checkpoints in"):
         read_growth(tmp_path, *ASKED)
     (tmp_path / "5.parquet").write_bytes(b"nothing")
-    with pytest.raises(UnderpaintingError, match=r"5\.parquet is no table of mean scores"):
+    with pytest.raises(UnderpaintingError, match=r"5\.parquet is no readable table of mean scores"):
         read_growth(tmp_path, *ASKED)
     pq.write_table(mean_scores(make_table(SCORES, scores(3)[1])), tmp_path / "5.parquet")
     with pytest.raises(UnderpaintingError, match=r"no spearman of depth at mid\.0 for ceiling"):

@@ -19,11 +19,11 @@ def test_what_is_saved_is_read_again(tmp_path: Path) -> None:
     again = nn.Linear(3, 2)
     assert len(load_weights(again, tmp_path / "model")) == 64
     assert torch.equal(again.weight, network.weight.half().float())
-    with pytest.raises(UnderpaintingError, match="does not fit its configuration"):
+    with pytest.raises(UnderpaintingError, match="does not fit its config"):
         load_weights(nn.Linear(4, 2), tmp_path / "model")
 
 
-@pytest.mark.parametrize(("text", "said"), [("{", "is not JSON"), (json.dumps([1]), "does not hold a JSON")])
+@pytest.mark.parametrize(("text", "said"), [("{", "no readable"), (json.dumps([1]), "holds no JSON")])
 def test_a_glance_at_no_configuration_sees_nothing(tmp_path: Path, text: str, said: str) -> None:
     assert glance(tmp_path) == {}
     (tmp_path / "config.json").write_text(text)
@@ -34,9 +34,7 @@ def test_a_glance_at_no_configuration_sees_nothing(tmp_path: Path, text: str, sa
 
 def test_what_fails_in_another_library_is_one_line(tmp_path: Path) -> None:
     with (
-        pytest.raises(
-            UnderpaintingError, match=r"estimator 'mine' in .* cannot be loaded: KeyError: 'depth'"
-        ),
+        pytest.raises(UnderpaintingError, match=r"'mine' in .* cannot be loaded: it lacks 'depth'"),
         loading(SavedModel("mine", tmp_path)),
     ):
         raise KeyError("depth")

@@ -106,7 +106,7 @@ def test_a_set_whose_files_disagree_is_refused(tmp_path) -> None:
 
     def rewritten(changed: dict[str, torch.Tensor]) -> None:
         save_file(changed, tmp_path / "probes.safetensors")
-        with pytest.raises(UnderpaintingError, match="no whole set of probes"):
+        with pytest.raises(UnderpaintingError, match="no readable card of probes"):
             ProbeSet.load(tmp_path)
 
     rewritten({**tensors, name: tensors[name][1:]})
@@ -116,9 +116,9 @@ def test_a_set_whose_files_disagree_is_refused(tmp_path) -> None:
     save_file(tensors, tmp_path / "probes.safetensors")
     ProbeSet.load(tmp_path)
     (tmp_path / "card.json").write_text("{}")
-    with pytest.raises(UnderpaintingError, match="no whole set of probes"):
+    with pytest.raises(UnderpaintingError, match="no readable card of probes"):
         ProbeSet.load(tmp_path)
-    with pytest.raises(UnderpaintingError, match="no whole set of probes"):
+    with pytest.raises(UnderpaintingError, match="no readable file of probes"):
         ProbeSet.load(tmp_path / "missing")
 
 

@@ -161,7 +161,7 @@ def test_a_missing_broken_or_foreign_file_is_refused(tmp_path) -> None:
     (tmp_path / "broken").write_bytes(b"no moments")
     save_file({"x/y": torch.ones(2)}, tmp_path / "foreign")
     for name in ("missing", "broken", "foreign"):
-        with pytest.raises(UnderpaintingError, match="no file of moments"):
+        with pytest.raises(UnderpaintingError, match="no readable file of moments"):
             load_sums(tmp_path / name)
 
 

@@ -119,13 +119,13 @@ def test_what_is_no_published_probe_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "at_step_1" / "segmentation_probe_up_3_attn1_out_0.pth"
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    refused("holds no weights that can be read")
+    refused("no readable checkpoint of a probe")
     torch.save(nn.Linear(320, 2).state_dict(), path)
     refused("holds weight, bias, not one linear layer dense1")
     torch.save(Published(640, 2).state_dict(), path)
     refused(r"dense1 is \[2, 640\], a segmentation probe of up.3.0 is \[2, 320\]")
     torch.save(Published(320, 2), path)  # a pickled module, which is never read
-    refused("holds no weights that can be read")
+    refused("no readable checkpoint of a probe")
     path.write_bytes(whole)
     write(tmp_path, "segmentation", "up_4_attn1_out_0", 320)
     refused("has no up block 4")

@@ -85,8 +85,8 @@ def test_a_missing_broken_or_foreign_file_is_refused(tmp_path) -> None:
     (tmp_path / "broken").write_bytes(b"no parquet")
     pq.write_table(pa.table({"x": [1]}), tmp_path / "foreign")
     for name, reason in (
-        ("missing", "cannot be read"),
-        ("broken", "cannot be read"),
+        ("missing", "no readable table"),
+        ("broken", "no readable table"),
         ("foreign", "unknown: x"),
     ):
         with pytest.raises(UnderpaintingError, match=reason):

@@ -59,7 +59,7 @@ def test_bad_settings_are_named(data: dict[str, Any], message: str) -> None:
 
 def test_broken_toml(tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text("[model\n")
-    with pytest.raises(UnderpaintingError, match="not valid TOML"):
+    with pytest.raises(UnderpaintingError, match="no readable TOML file"):
         read_config(tmp_path / "study.toml")
 
 

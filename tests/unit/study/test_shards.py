@@ -59,5 +59,5 @@ def test_means_over_parts_are_numpys_over_all_pictures(sizes: list[int], seed: i
 def test_a_broken_part_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "part").write_bytes(b"no scores")
     for read in (read_part, lambda path: mean_scores([path])):
-        with pytest.raises(UnderpaintingError, match=r"part cannot be read.*remove its shard"):
+        with pytest.raises(UnderpaintingError, match=r"part is no readable file of scores.*remove its shard"):
             read(tmp_path / "part")

@@ -3,10 +3,10 @@
 from difflib import get_close_matches
 from typing import Any
 
-from underpainting.errors import UnderpaintingError, reason
+from underpainting.errors import UnderpaintingError
 from underpainting.observers.network_classifier import NetworkClassifier, Prepare
 from underpainting.observers.registry import Device, ObserverEntry, register
-from underpainting.observers.saved import glance
+from underpainting.observers.saved import glance, loading
 from underpainting.weights import READABLE, Checkpoint, TorchFile, Weights
 
 PREFIX = "timm:"
@@ -25,23 +25,15 @@ def load_timm(weights: Weights, device: Device = None) -> NetworkClassifier:
         raise UnderpaintingError(
             f"classifier {name!r} needs timm: pip install 'underpainting[classifiers]'"
         ) from None
-    path = weights.require()
-    try:
+    with loading(weights) as path:
         if (path / "config.json").is_file():
             network = timm.create_model(f"local-dir:{path}", pretrained=True)
         else:  # timm itself keeps the weights alone
             inside = (file for file in path.iterdir() if file.suffix in READABLE)
             file = path if path.is_file() else next(inside)
             network = timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"file": str(file)})
-    except Exception as error:
-        raise UnderpaintingError(f"classifier {name!r} cannot be loaded by timm: {reason(error)}") from None
-    return NetworkClassifier(
-        network,
-        _prepare(resolve_model_data_config(network)),
-        _classes(network, name),
-        name=name,
-        device=device,
-    )
+        prepare, classes = _prepare(resolve_model_data_config(network)), _classes(network, name)
+    return NetworkClassifier(network, prepare, classes, name=name, device=device)
 
 
 def timm_weights(name: str) -> Checkpoint | TorchFile:
@@ -87,7 +79,7 @@ def _classes(network: Any, name: str) -> list[str]:
     config = network.pretrained_cfg
     if named := config.get("label_names"):
         described = config.get("label_descriptions") or {}
-        return [described.get(label, label) for label in named]
+        return [str(described.get(label, label)) for label in named]
     if subset := infer_imagenet_subset(network):
         info = ImageNetInfo(subset)
         return [info.index_to_description(i) for i in range(info.num_classes())]

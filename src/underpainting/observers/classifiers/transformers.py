@@ -19,19 +19,18 @@ def load_transformers(weights: Weights, device: Device = None) -> NetworkClassif
     """
     from transformers import AutoImageProcessor, AutoModelForImageClassification
 
-    name = weights.name.rpartition("/")[2]
     only: Any = {"local_files_only": True, "trust_remote_code": False}
-    with loading(weights, "classifier") as folder:
+    with loading(weights) as folder:
         network = AutoModelForImageClassification.from_pretrained(folder, **only)
         processor = AutoImageProcessor.from_pretrained(folder, **only)
+        names = [str(network.config.id2label[i]) for i in range(network.config.num_labels)]
 
     def prepare(pictures: Tensor) -> Tensor:
         levels = (pictures * 255).round().to(torch.uint8).cpu()
         ready: Tensor = processor(images=list(levels), return_tensors="pt")["pixel_values"]
         return ready.to(pictures.device)
 
-    names = [network.config.id2label[i] for i in range(network.config.num_labels)]
-    return NetworkClassifier(network, prepare, names, name=name, device=device)
+    return NetworkClassifier(network, prepare, names, name=weights.name.rpartition("/")[2], device=device)
 
 
 def repository(name: str) -> Checkpoint | None:

@@ -1,12 +1,13 @@
 """VGG-16 (Simonyan and Zisserman 2015) with torchvision's ImageNet weights, as the published study used."""
 
-import hashlib
-
 import torch
 
-from underpainting.errors import UnderpaintingError, reason
+from underpainting.errors import UnderpaintingError
 from underpainting.observers.network_classifier import NetworkClassifier
 from underpainting.observers.registry import Device, ObserverEntry, register
+from underpainting.observers.saved import fill
+from underpainting.readers import read_state, reading
+from underpainting.records import sha256_file
 from underpainting.weights import TorchFile, Weights
 
 VGG16 = TorchFile(
@@ -27,18 +28,18 @@ def load_vgg16(weights: Weights, device: Device = None) -> NetworkClassifier:
             "classifier 'vgg16' needs torchvision: pip install 'underpainting[classifiers]'"
         ) from None
     path = weights.require()
+    about, remedy = "checkpoint of VGG-16", "fetch it again"
     wanted = path.stem.rpartition("-")[2]
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    with reading(path, about, remedy):
+        digest = sha256_file(path)
     if not wanted or not digest.startswith(wanted):
         raise UnderpaintingError(
             f"{path} is not what its name says: its SHA-256 begins with {digest[:8]}; fetch it again"
         )
-    network = vgg16(weights=None)
-    try:
-        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:
-        raise UnderpaintingError(f"{path} holds no weights of VGG-16: {reason(error)}") from None
+    state = read_state(path, about, remedy)
+    with torch.device("meta"):  # without drawing weights that are not used
+        network = vgg16(weights=None)
+    fill(network.to_empty(device="cpu"), state, f"{path} holds no weights of VGG-16", remedy)
     torchvisions = VGG16_Weights.IMAGENET1K_V1
     return NetworkClassifier(
         network, torchvisions.transforms(), torchvisions.meta["categories"], name=VGG16.name, device=device

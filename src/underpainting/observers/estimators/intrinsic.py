@@ -14,6 +14,7 @@ from torch import Tensor
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.fingerprints import fingerprint, joined
 from underpainting.observers.registry import Device, ObserverEntry, register
+from underpainting.observers.saved import loading
 from underpainting.weights import TorchFile, Weights, lacking
 
 PAPER = TorchFile(
@@ -87,8 +88,7 @@ def load_intrinsic(weights: Weights, device: Device = None) -> IntrinsicEstimato
         raise UnderpaintingError(
             f"estimator {weights.name!r} needs its package ({weights.licence}): `{PACKAGE}`"
         ) from None
-    weights.require()
-    with _code_from_here():
+    with loading(weights), _code_from_here():
         models = pipeline.load_models("paper_weights", stage=1, device=target)
     return IntrinsicEstimator(pipeline, models, target)
 

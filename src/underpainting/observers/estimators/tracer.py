@@ -6,7 +6,6 @@ is put back here, so that the original checkpoints load whole.
 
 from __future__ import annotations
 
-import pickle
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,8 @@ from torch.nn.functional import interpolate
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.fingerprints import fingerprint
 from underpainting.observers.registry import Device, ObserverEntry, register
+from underpainting.observers.saved import fill
+from underpainting.readers import read_state
 from underpainting.weights import TorchFile, Weights
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -94,24 +95,13 @@ def load_tracer(layout: Layout, weights: Weights, device: Device = None) -> Trac
 
     Raises UnderpaintingError where carvekit or the checkpoint is missing, or that is of another layout.
     """
-    path = weights.require()
-    try:
-        state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-        named = {_renamed(name): weight for name, weight in state.items()}
-    except (OSError, RuntimeError, EOFError, AttributeError, pickle.UnpicklingError) as error:
-        raise UnderpaintingError(
-            f"{path} holds no weights that can be read ({type(error).__name__})"
-        ) from None
+    path, remedy = weights.require(), f"fetch it again by `{layout.weights.command}`"
+    state = read_state(path, "checkpoint of TRACER", remedy)
+    named = {_renamed(name): weight for name, weight in state.items()}
     if not layout.edges:  # carvekit's own checkpoint has what carvekit does not use
         named = {name: weight for name, weight in named.items() if EDGES not in name}
     network = build(layout)
-    mine = network.state_dict()
-    if wrong := sorted(mine.keys() ^ named.keys()) or [k for k in mine if mine[k].shape != named[k].shape]:
-        raise UnderpaintingError(
-            f"{path} is not of {layout.name!r}: {len(wrong)} weights differ, {wrong[0]} first; fetch it "
-            f"again by `{layout.weights.command}`"
-        )
-    network.load_state_dict(named)
+    fill(network, named, f"{path} is not of {layout.name!r}", remedy)
     return TracerEstimator(network, layout, device)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from underpainting.controls import Control
 from underpainting.probes import Probe, ProbeSet
+from underpainting.readers import read_json
 from underpainting.study.kept.classes import ClassProbes, load_class_probes
 from underpainting.study.kept.totals import Totals
 from underpainting.study.places import TARGETS, Places
@@ -82,7 +82,7 @@ class Chosen:
 def read_chosen(study: StudyFolder, places: Places, totals: Totals, controls: tuple[Control, ...]) -> Chosen:
     """Read the choice from the study's probes and controls."""
     stand_ins, shuffled = (ProbeSet.load(study.controls_folder / name) for name in ("stand-ins", "shuffled"))
-    card = json.loads((study.controls_folder / "position.json").read_text(encoding="utf-8"))
+    card = read_json(study.controls_folder / "position.json")
     cuts = {
         name: torch.tensor([by_layer[layer.name] for layer in places.watched], dtype=torch.float64)
         for name, by_layer in card["thresholds"].items()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from underpainting.observers.class_names import right_classes
 from underpainting.observers.classifiers import Classifier
 from underpainting.probes import Moments, Probe, ridge
+from underpainting.readers import read_json, read_tensors, refusing
 from underpainting.records import CLASSIFICATION, SCORES, make_table, write_json
 from underpainting.study.kept.scores import score_rows
 from underpainting.study.places import Places
@@ -24,13 +24,23 @@ from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import Place
 
 TOP = 5
+SUM = 1e-2  # by how far probabilities of a class may fail to add up to 1
 POOLED, CLASSES = "pooled.safetensors", "classes.parquet"
 _WEIGHTS, _CARD = "classes.safetensors", "classes.json"
 
 
 def classify(classifier: Classifier, frames: Tensor) -> Tensor:
-    """Probabilities [picture, class] on the CPU, of frames uint8 [picture, height, width, 3]."""
-    return classifier(frames.permute(0, 3, 1, 2).float() / 255).detach().double().cpu()
+    """Probabilities [picture, class] on the CPU, of frames uint8 [picture, height, width, 3].
+
+    Raises UnderpaintingError where the classifier raises, or gives anything else.
+    """
+    with refusing(f"the classifier {classifier.name!r} fails", "mend it, or name another one"):
+        seen = classifier(frames.permute(0, 3, 1, 2).float() / 255).detach().double().cpu()
+        if seen.shape != (shape := (len(frames), len(classifier.classes))):
+            raise ValueError(f"it gives {list(seen.shape)} for [picture, class] {list(shape)}")
+        if not bool((seen >= 0).all() and ((seen.sum(1) - 1).abs() < SUM).all()):
+            raise ValueError("it gives no probabilities, from 0 and adding up to 1")
+        return seen
 
 
 def classification_rows(
@@ -95,10 +105,10 @@ def load_class_probes(folder: Path) -> ClassProbes | None:
     if not (folder / _CARD).is_file():
         return None
     parts: dict[Place, dict[str, Tensor]] = {}
-    for name, part in load_file(folder / _WEIGHTS).items():
+    for name, part in read_tensors(folder / _WEIGHTS).items():
         layer, step, branch, kind = name.split("/")
         parts.setdefault(Place(layer, int(step), branch), {})[kind] = part
-    classes = json.loads((folder / _CARD).read_text(encoding="utf-8"))["classes"]
+    classes = read_json(folder / _CARD)["classes"]
     probes = {place: Probe(own["weight"], own["bias"]) for place, own in parts.items()}
     return ClassProbes(tuple(classes), probes)
 
@@ -181,7 +191,7 @@ def _pooled(study: StudyFolder, split: str, classes: Sequence[str]) -> _Held:
     """Pooled activations of a split's sound pictures whose prompt names a class."""
     kept: dict[str, Tensor] = {}
     for shard in study.of_split(split):
-        kept |= load_file(study.shard_folder(shard.number) / POOLED)
+        kept |= read_tensors(study.shard_folder(shard.number) / POOLED)
     images = {name.partition("/")[0] for name in kept}
     pictures = [row for shard in study.of_split(split) for row in shard.pictures if row.image in images]
     known = known_rows(pictures, classes)

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from underpainting.errors import UnderpaintingError
+from underpainting.readers import opened_tensors
 from underpainting.records import sealing
 from underpainting.study.batch import Made
 from underpainting.study.kept.scores import Scores
@@ -91,14 +90,9 @@ def mean_scores(parts: Iterable[Path]) -> dict[str, Scores]:
 def _read_part(path: Path, kind: str) -> dict[str, Scores]:
     """One kind of a part's arrays: `TOTAL`, `COUNT`, or the scores themselves, which have none."""
     scores: dict[str, Scores] = {}
-    try:
-        with safe_open(path, framework="pt") as file:
-            for name in file.keys():  # noqa: SIM118 (no mapping)
-                *kinds, source, of, metric = name.split("/")
-                if kinds == ([kind] if kind else []):
-                    scores.setdefault(source, {})[of, metric] = file.get_tensor(name)
-    except (OSError, SafetensorError) as error:
-        raise UnderpaintingError(
-            f"{path} cannot be read ({error}); remove its shard to make it anew"
-        ) from None
+    with opened_tensors(path, "file of scores", "remove its shard to make it anew") as file:
+        for name in file.keys():  # noqa: SIM118 (no mapping)
+            *kinds, source, of, metric = name.split("/")
+            if kinds == ([kind] if kind else []):
+                scores.setdefault(source, {})[of, metric] = file.get_tensor(name)
     return scores

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from underpainting.errors import UnderpaintingError, reason
+from underpainting.errors import UnderpaintingError
+from underpainting.readers import checked_path, read_array
 from underpainting.records import atomic_folder
 from underpainting.records.masks import mask_of, mask_of_pixels
 from underpainting.records.pictures import read_pixels
@@ -64,7 +65,7 @@ class BroughtLabels:
 def open_brought(folder: Path) -> BroughtLabels:
     """The maps of a folder. Raises UnderpaintingError where there are none, or one cannot be read."""
     kinds: dict[str, bool] = {}
-    for path in sorted(folder.glob("*/*")) if folder.is_dir() else ():
+    for path in sorted(folder.glob("*/*")) if checked_path(folder).is_dir() else ():
         if path.suffix in SUFFIXES and path.parent.name not in kinds and path.is_file():
             kinds[path.parent.name] = _read(path).dtype == bool
     if not kinds:
@@ -158,26 +159,22 @@ def _read(path: Path) -> np.ndarray:
     """A map [height, width]: booleans of a mask, else float32, finite."""
     is_object = path.parent.name == OBJECT
     if path.suffix == ".npy":
-        values = _read_array(path)
+        values = read_array(path, "label", "give a PNG or .npy")
         return mask_of(values, path) if is_object else _checked(values, str(path))
     pixels = read_pixels(path)
     is_deep = pixels.values.ndim == 2 and pixels.white != 255
     return _checked(pixels.values, str(path)) if is_deep and not is_object else mask_of_pixels(pixels, path)
 
 
-def _read_array(path: Path) -> np.ndarray:
-    """An array of a file, of which nothing is unpickled, and which is as long as its header says."""
-    try:
-        return np.array(np.lib.format.open_memmap(path, mode="r"))
-    except Exception as error:
-        raise UnderpaintingError(
-            f"{path} cannot be read as a label ({reason(error)}); give a PNG or .npy"
-        ) from None
-
-
 def _checked(values: np.ndarray, name: str) -> np.ndarray:
-    if values.ndim != 2 or values.dtype.kind not in "bfiu" or not np.isfinite(values).all():
+    kept = values if values.dtype.kind not in "fiu" else values.astype(np.float32)
+    if (
+        values.ndim != 2
+        or not values.size
+        or kept.dtype not in (bool, np.float32)
+        or not np.isfinite(kept).all()
+    ):
         raise UnderpaintingError(
             f"{name} is {values.dtype} {list(values.shape)}; a label is one finite map [height, width]"
         )
-    return values if values.dtype == bool else values.astype(np.float32)
+    return kept

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -16,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic.fields import FieldInfo
 
 from underpainting.errors import UnderpaintingError, printable, shown
+from underpainting.readers import read_toml, refusing
 from underpainting.vocabulary import GUIDANCE, PIXELS, SEEDS, STEPS, Branch
 
-LONGEST = 1_000_000  # bytes of a study.toml
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -227,23 +226,16 @@ def parse_config(data: dict[str, Any], where: str) -> StudyConfig:
 
     Raises UnderpaintingError on an unknown key, naming the nearest known one, or on a value out of range.
     """
-    try:
-        return StudyConfig.model_validate(data)
-    except ValidationError as error:
-        raise UnderpaintingError(f"{where}: {_first_fault(error)}") from None
+    with refusing(where, "correct it"):
+        try:
+            return StudyConfig.model_validate(data)
+        except ValidationError as error:
+            raise UnderpaintingError(f"{where}: {_first_fault(error)}") from None
 
 
 def read_config(path: Path) -> StudyConfig:
     """Read `study.toml`. Raises UnderpaintingError where it is missing or not valid."""
-    try:
-        if path.stat().st_size > LONGEST:
-            raise UnderpaintingError(f"{path} is no study's config: it has {path.stat().st_size} bytes")
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnderpaintingError(f"{path} cannot be read ({error})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UnderpaintingError(f"{path} is not valid TOML: {error}") from None
-    return parse_config(data, str(path))
+    return parse_config(read_toml(path, "TOML file", "put it back, or init another folder"), str(path))
 
 
 def config_toml(config: StudyConfig) -> str:

@@ -27,7 +27,7 @@ def test_classifier_gives_the_saved_networks_probabilities(tmp_path: Path) -> No
     [
         ({"classes": ["mug"]}, "needs 'colours', a list of names, not None"),
         ({"classes": [], "colours": ["red"]}, "needs 'classes', a list of names"),
-        ({"classes": ["mug"], "colours": ["red"]}, "weights are missing"),
+        ({"classes": ["mug"], "colours": ["red"]}, "no readable file of weights"),
     ],
 )
 def test_damage_is_named_in_one_line(tmp_path: Path, config: dict[str, object], named: str) -> None:

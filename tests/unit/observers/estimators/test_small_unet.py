@@ -47,10 +47,10 @@ def test_estimator_refuses_other_shapes(estimator_folder: Path, shape: tuple[int
 @pytest.mark.parametrize(
     ("harm", "named"),
     [
-        (lambda f: (f / "model.safetensors").unlink(), "weights are missing"),
-        (lambda f: (f / "model.safetensors").write_bytes(b"0" * 40), "does not fit"),
-        (lambda f: (f / "config.json").unlink(), "no config.json"),
-        (lambda f: (f / "config.json").write_text("{"), "not JSON"),
+        (lambda f: (f / "model.safetensors").unlink(), "no readable file of weights"),
+        (lambda f: (f / "model.safetensors").write_bytes(b"0" * 40), "no readable file of weights"),
+        (lambda f: (f / "config.json").unlink(), "config.json is no readable"),
+        (lambda f: (f / "config.json").write_text("{"), "no readable configuration"),
         (lambda f: (f / "config.json").write_text("[]"), "JSON object"),
         (lambda f: (f / "config.json").write_text(json.dumps({"channels": [4, 4]})), "channels"),
         (lambda f: (f / "config.json").write_text(json.dumps({"channels": [4, 4, 8, 10**9]})), "channels"),

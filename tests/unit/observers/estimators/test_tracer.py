@@ -153,7 +153,7 @@ def test_wrong_checkpoints_are_refused(
     path = tmp_path / "x.pth"
     whole = checkpoint.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    refused("holds no weights that can be read")
+    refused("no readable checkpoint of TRACER")
     path.write_bytes(whole)
     refused("is not of 'tracer-te7': .* weights differ", replace(TE7, side=64))
     state = torch.load(checkpoint, weights_only=True)
