@@ -147,7 +147,9 @@ class Study(StudyFolder):
     @property
     def report(self) -> Path:
         """The report's page, written if it is not there. Raises UnderpaintingError as `workflow.report`."""
-        if not self.report_file.is_file():
+        if self.report_file.is_file():
+            self.require(self.report_file)
+        else:
             workflow.report(self)
         return self.report_file
 

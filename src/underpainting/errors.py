@@ -1,10 +1,22 @@
 """What a person, not a bug, causes: a mistake in what is asked for, or a stop."""
 
+import errno
 import re
 from collections.abc import Mapping
 from textwrap import shorten
 
 LONGEST = 300  # characters of another library's sentence
+TAKEN = "something else is in its place; move it away"
+REFUSALS = {
+    errno.ENOSPC: "no space left on the disk; free some",
+    errno.EDQUOT: "the disk quota is used up; free some space",
+    errno.EROFS: "the file system is read-only; choose another folder",
+    errno.EACCES: "no permission to write there; change it or choose another folder",
+    errno.EPERM: "no permission to write there; change it or choose another folder",
+    errno.EIO: "the disk reports an error; choose another one",
+    **dict.fromkeys((errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP), TAKEN),
+}
+"""What a disk refuses, by the system's number."""
 
 
 class UnderpaintingError(Exception):
@@ -36,6 +48,16 @@ def reason(error: BaseException) -> str:
     """
     first = re.split(r"(?<=[.!?])\s+(?=[A-Z])", " ".join(str(error).split()), maxsplit=1)[0]
     return f"{type(error).__name__}: {shorten(first.rstrip('.'), LONGEST, placeholder=' ...')}".rstrip(": ")
+
+
+def refusal(error: BaseException) -> str | None:
+    """Why a disk refused, and what to do; None where an error says nothing of the kind.
+
+    Some libraries keep the system's number to themselves, but for their message.
+    """
+    said = re.search(r"(?:os error |errno )(\d+)", str(error), re.IGNORECASE)
+    number = getattr(error, "errno", None) or (int(said[1]) if said else None)
+    return REFUSALS.get(number) if number is not None else None
 
 
 class Stopped(Exception):

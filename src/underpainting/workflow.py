@@ -11,7 +11,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.findings import write_findings
 from underpainting.observers.estimators import Estimator
 from underpainting.progress import Progress
-from underpainting.records import require_whole
+from underpainting.records import only_run
 from underpainting.report import keep_title, write_figures, write_report
 from underpainting.study.environment import load_study, study_needs
 from underpainting.study.request.brought import BroughtLabels
@@ -79,13 +79,16 @@ def run(
     A study that is done only gets what is missing of them. Options and errors are those of `run_study`.
     """
     progress, study = progress or Progress(), study if isinstance(study, StudyFolder) else open_study(study)
-    run_study(study, progress=progress, workers=workers, max_set_aside=max_set_aside)
-    if not (study.emergence_file.is_file() and study.leads_file.is_file()):
-        progress.phase("emergence and leads")
-        write_findings(study)
-    if not study.report_file.is_file():
-        progress.phase("writing the report")
-        write_report(study)
+
+    def finish() -> None:
+        if not (study.emergence_file.is_file() and study.leads_file.is_file()):
+            progress.phase("emergence and leads")
+            write_findings(study)
+        if not study.report_file.is_file():
+            progress.phase("writing the report")
+            write_report(study)
+
+    run_study(study, progress=progress, workers=workers, max_set_aside=max_set_aside, then=finish)
     return study
 
 
@@ -118,16 +121,15 @@ def report(
     Raises UnderpaintingError where the study is not done, or what is shown is damaged.
     """
     study.require_done()
-    shown = (study.scores_file, study.probes_folder, study.gallery_folder, study.classification_file)
-    for path in shown:
-        if path.exists():
-            require_whole(path, study.remade)
-    if title is not None:
-        keep_title(study, title)
     progress = progress or Progress()
-    progress.phase("writing the report")
-    written = [write_report(study, growth)]
-    if figures:
-        progress.phase("drawing figures")
-        written.append(write_figures(study, growth))
+    with only_run(study.folder):
+        for path in (study.scores_file, study.probes_folder, study.gallery_folder):
+            study.require(path)
+        if title is not None:
+            keep_title(study, title)
+        progress.phase("writing the report")
+        written = [write_report(study, growth)]
+        if figures:
+            progress.phase("drawing figures")
+            written.append(write_figures(study, growth))
     return written

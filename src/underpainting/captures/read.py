@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +14,23 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from underpainting.captures.files import (
+    ABOUT,
+    AGAIN,
+    CARD,
+    DIGESTS,
+    PICTURE,
+    digest,
+    image_file,
+    owner_of,
+    set_aside,
+    tensor_name,
+)
 from underpainting.diffusion import Layer
 from underpainting.errors import UnderpaintingError
+from underpainting.records import is_lost, require_whole
 from underpainting.study.request.prompts import PromptRow
 from underpainting.vocabulary import main_branch
-
-CARD = "capture.json"
-PICTURE = "picture"
-
-
-def tensor_name(layer: str, step: int, branch: str) -> str:
-    """Name of a place's activations [token, channel] in an image's file, such as `up.3.0/5/conditional`."""
-    return f"{layer}/{step}/{branch}"
-
-
-def image_file(folder: Path, image: str) -> Path:
-    """Where an image's activations are; the file exists when it is whole."""
-    return folder / f"{image}.safetensors"
 
 
 class Captures:
@@ -41,10 +42,17 @@ class Captures:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        """Read the card alone. Raises UnderpaintingError where there is none, or it is damaged."""
+        """Read the card alone.
+
+        Raises UnderpaintingError where there is none, it is damaged, or an image is lost that was made before
+        others.
+        """
         self.folder = Path(folder)
+        path = self.folder / CARD
+        if path.exists() or is_lost(path):
+            require_whole(path, AGAIN)
         try:
-            card = json.loads((self.folder / CARD).read_text(encoding="utf-8"))
+            card = json.loads(path.read_text(encoding="utf-8"))
             self.model = str(card["model"]["name"])
             self.layers = tuple(
                 Layer(layer["name"], (layer["grid"][0], layer["grid"][1]), layer["channels"], layer["path"])
@@ -61,9 +69,11 @@ class Captures:
             ) from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UnderpaintingError(
-                f"{self.folder / CARD} is damaged ({type(error).__name__}: {error}); capture anew"
+                f"{path} is damaged ({type(error).__name__}: {error}); capture anew"
             ) from None
+        self._owner = owner_of(self.folder)
         self.rows = tuple(row for row in rows if image_file(self.folder, row.image).is_file())
+        self._require_all_before_the_last(rows)
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -109,25 +119,52 @@ class Captures:
             raise UnderpaintingError(f"{self.folder} has none of these images; capture them")
         return CapturedPlace(self, images, layer, step, branch, labels)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the tensors in every image's file."""
+        places = product([layer.name for layer in self.layers], self.steps, self.branches)
+        return *(tensor_name(*place) for place in places), PICTURE
+
+    def damage(self) -> list[tuple[Path, str]]:
+        """Files of images that are not as they were written, and what is wrong; every file is read."""
+        found = []
+        for image in self.images:
+            try:
+                for name in self.names:
+                    self._tensor(image, name)
+            except UnderpaintingError as error:
+                found.append((image_file(self.folder, image), str(error)))
+        return found
+
+    def _require_all_before_the_last(self, rows: Sequence[PromptRow]) -> None:
+        """Images are made in the order of the card: one is lost where a later one is there."""
+        aside, present = set_aside(self.folder), set(self.rows)
+        for row in rows[: max((rows.index(row) for row in self.rows[-1:]), default=0)]:
+            if row not in present and row.image not in aside:
+                raise UnderpaintingError(
+                    f"{image_file(self.folder, row.image)}: missing; give the same capture again"
+                )
+
     def _tensor(self, image: str, name: str) -> Tensor:
         path = image_file(self.folder, image)
+        if name not in self.names:
+            raise UnderpaintingError(
+                f"{self.folder} holds no {name}; it has layers "
+                f"{', '.join(layer.name for layer in self.layers)}, steps "
+                f"{', '.join(map(str, self.steps))}, branches {', '.join(self.branches)}"
+            )
         try:
             with safe_open(path, framework="pt") as file:
-                if name not in file.keys():  # noqa: SIM118 (no mapping)
-                    raise UnderpaintingError(
-                        f"{self.folder} holds no {name}; it has layers "
-                        f"{', '.join(layer.name for layer in self.layers)}, steps "
-                        f"{', '.join(map(str, self.steps))}, branches {', '.join(self.branches)}"
-                    )
                 tensor: Tensor = file.get_tensor(name)
+                written = json.loads(file.metadata()[ABOUT])[DIGESTS][name]
+            if written != digest(self._owner, image, name, tensor):
+                raise ValueError(f"contents of {name} changed, or of another capture")
         except FileNotFoundError:
             raise UnderpaintingError(
                 f"{self.folder} holds no image {image!r}; its first is {next(iter(self.images), 'none')}"
             ) from None
-        except (OSError, SafetensorError) as error:
-            raise UnderpaintingError(
-                f"{path} is damaged ({error}); remove it and give the same capture again"
-            ) from None
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            raise UnderpaintingError(f"{path} is damaged ({error}); {AGAIN}") from None
         return tensor
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -60,7 +61,7 @@ class ProbeSet:
     """All probes of a study, and the card that says what they are.
 
     On disk: `probes.safetensors` (tensors `{property}/{layer}/{step}/{branch}`, [channel + 1], bias last)
-    and `card.json`.
+    and `card.json`, which has a checksum of both.
     """
 
     entries: Mapping[Key, Entry]
@@ -218,7 +219,7 @@ class ProbeSet:
             for key, entry in self.entries.items()
         }
         save_file(tensors, folder / _TENSORS)
-        card = {
+        card: dict[str, Any] = {
             "model": self.model,
             "images": dict(self.images),
             "steps": self.steps,
@@ -237,6 +238,7 @@ class ProbeSet:
                 for key, entry in self.entries.items()
             },
         }
+        card["checksum"] = _checksum(card, folder / _TENSORS)
         (folder / _CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
@@ -249,6 +251,8 @@ class ProbeSet:
         try:
             tensors = load_file(folder / _TENSORS)
             card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
+            if card.pop("checksum") != _checksum(card, folder / _TENSORS):
+                raise ValueError(f"contents of {_TENSORS} or {_CARD} changed")
             loaded = cls(
                 entries={
                     _key(name): Entry(
@@ -282,6 +286,12 @@ class ProbeSet:
                 f"{folder} holds no whole set of probes ({type(error).__name__}: {error}); run the study"
             ) from error
         return loaded
+
+
+def _checksum(card: Mapping[str, Any], tensors: Path) -> str:
+    """SHA-256 of a set: of its tensors' file, and of what its card says."""
+    said = json.dumps(card, sort_keys=True).encode()
+    return hashlib.sha256(tensors.read_bytes() + said).hexdigest()
 
 
 def _name(key: Key) -> str:

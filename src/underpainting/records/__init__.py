@@ -1,20 +1,14 @@
 """Tables and files: schemas, atomic writes, checksums. Imports nothing of ours but the error."""
 
 from underpainting.records.atomic import (
-    CHECKSUMS,
-    atomic_folder,
-    check_seal,
     clear_partial,
-    find_fault,
-    remove,
+    make_folder,
     replacing,
-    require_whole,
-    sealing,
-    sha256_file,
-    verify_folder,
     write_bytes,
     write_json,
+    writing,
 )
+from underpainting.records.lock import only_run
 from underpainting.records.schemas import (
     BATCH,
     CLASSIFICATION,
@@ -28,6 +22,19 @@ from underpainting.records.schemas import (
     read_parts,
     read_table,
     write_table,
+)
+from underpainting.records.seals import (
+    CHECKSUMS,
+    atomic_folder,
+    check_seal,
+    find_fault,
+    find_faults,
+    is_lost,
+    remove,
+    require_whole,
+    sealing,
+    sha256_file,
+    verify_folder,
 )
 
 __all__ = [
@@ -43,7 +50,11 @@ __all__ = [
     "check_seal",
     "clear_partial",
     "find_fault",
+    "find_faults",
+    "is_lost",
+    "make_folder",
     "make_table",
+    "only_run",
     "plain_schema",
     "read_parts",
     "read_table",
@@ -56,4 +67,5 @@ __all__ = [
     "write_bytes",
     "write_json",
     "write_table",
+    "writing",
 ]

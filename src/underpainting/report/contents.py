@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from underpainting.errors import UnderpaintingError
 from underpainting.findings import classification_of, study_scores
 from underpainting.findings.classification import Accuracy, Seen
 from underpainting.findings.cubes import Scores
@@ -23,7 +21,8 @@ from underpainting.findings.interventions import Done, interventions
 from underpainting.findings.of_study import chosen_layers, main_metrics
 from underpainting.intervention.edit import Edit, make_edit
 from underpainting.probes import ProbeSet
-from underpainting.records import EMERGENCE, INTERVENTIONS, LEADS, read_table, remove, write_bytes
+from underpainting.records import EMERGENCE, INTERVENTIONS, LEADS, read_table, remove
+from underpainting.study.sealed import ASK_AGAIN, TITLE_AGAIN
 from underpainting.study.study import Gallery, StudyFolder
 from underpainting.vocabulary import main_branch
 
@@ -100,7 +99,7 @@ def read_contents(study: StudyFolder, growth: Path | None = None) -> Contents:
         classification_of(study) if study.config.labels.classifier else ([], "", [])
     )
     emergence, leads = (
-        tuple(study.table(path, schema).to_pylist()) if path.is_file() else ()
+        tuple(read_table(path, schema).to_pylist()) if study.has(path) else ()
         for path, schema in ((study.emergence_file, EMERGENCE), (study.leads_file, LEADS))
     )
     return Contents(
@@ -121,49 +120,38 @@ def read_contents(study: StudyFolder, growth: Path | None = None) -> Contents:
 
 
 def kept_title(study: StudyFolder) -> str:
-    """The title that is kept, or nothing. Raises UnderpaintingError where the file is no text."""
+    """The title that is kept, or nothing. Raises UnderpaintingError where the file is damaged."""
     path = study.title_file
-    try:
-        return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
-    except UnicodeDecodeError as error:
-        raise UnderpaintingError(f"{path} is not text ({error.reason}); remove it") from None
+    return path.read_text(encoding="utf-8").strip() if study.has(path, TITLE_AGAIN) else ""
 
 
 def keep_title(study: StudyFolder, title: str) -> None:
     """Keep a title, on one line, for a study's reports; an empty one takes the kept one away."""
     words = " ".join(title.split())
     if words:
-        write_bytes(study.title_file, f"{words}\n".encode())
+        with study.sealing(study.title_file) as temporary:
+            temporary.write_text(f"{words}\n", encoding="utf-8")
     else:
         remove(study.title_file)
 
 
 def _experiments(study: StudyFolder) -> tuple[Experiment, ...]:
-    if not study.interventions_file.is_file():
+    if not study.has(study.interventions_file, ASK_AGAIN):
         return ()
     rows = interventions(read_table(study.interventions_file, INTERVENTIONS))
     return tuple(
         Experiment(
-            aim,
-            _edit(study.experiment_file(aim)),
-            tuple(row for row in rows if row.aim == aim),
-            _examples(study.examples_file(aim)),
+            aim, _edit(study, aim), tuple(row for row in rows if row.aim == aim), _examples(study, aim)
         )
         for aim in dict.fromkeys(row.aim for row in rows)
     )
 
 
-def _edit(path: Path) -> Edit:
-    try:
-        return make_edit(json.loads(path.read_text(encoding="utf-8"))["edit"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UnderpaintingError(f"{path} holds no experiment ({error}); run it again") from None
+def _edit(study: StudyFolder, aim: str) -> Edit:
+    path = study.require(study.experiment_file(aim), ASK_AGAIN)
+    return make_edit(json.loads(path.read_text(encoding="utf-8"))["edit"])
 
 
-def _examples(path: Path) -> Mapping[str, NDArray[Any]]:
-    if not path.is_file():
-        return {}
-    try:
-        return dict(load_file(path))
-    except (SafetensorError, OSError) as error:
-        raise UnderpaintingError(f"{path} cannot be read ({error}); run the experiment again") from None
+def _examples(study: StudyFolder, aim: str) -> Mapping[str, NDArray[Any]]:
+    path = study.examples_file(aim)
+    return dict(load_file(path)) if study.has(path, ASK_AGAIN) else {}

@@ -13,6 +13,13 @@ GALLERY, FILMS = "gallery.json", "gallery.safetensors"
 """Files of the gallery."""
 
 
+FEATURES = ".features.safetensors"
+"""Suffix of what a classifier makes of the pictures of a part of an experiment."""
+
+BATCH_CARD = "batch.json"
+"""What a batch of interventions asked for, in its folder."""
+
+
 @dataclass(frozen=True)
 class StudyPaths:
     """Paths in a study's folder, whether anything is there yet or not."""
@@ -42,10 +49,6 @@ class StudyPaths:
     def shard_folder(self, number: int) -> Path:
         """Folder of a shard; it exists when the shard is whole."""
         return self.shards_folder / f"{number:05d}"
-
-    def picture_file(self, number: int, image: str) -> Path:
-        """A finished picture of a shard."""
-        return self.shard_folder(number) / IMAGES / f"{image}.png"
 
     @property
     def moments_folder(self) -> Path:
@@ -111,6 +114,11 @@ class StudyPaths:
         return self.folder / "leads.parquet"
 
     @property
+    def outcomes(self) -> tuple[Path, Path, Path, Path]:
+        """The scores and what is made of them, in the order in which that is made."""
+        return self.scores_file, self.leads_file, self.emergence_file, self.report_file
+
+    @property
     def interventions_folder(self) -> Path:
         """Folder of pictures made with edited activations, and of their scores."""
         return self.folder / "interventions"
@@ -123,6 +131,18 @@ class StudyPaths:
     def experiment_file(self, aim: str) -> Path:
         """What an experiment on a property asked for: its edit, pictures and trials."""
         return self.interventions_folder / aim / "experiment.json"
+
+    def experiment_part(self, aim: str, start: int) -> Path:
+        """Table of the scores of an experiment's batch, which begins with that picture."""
+        return self.interventions_folder / aim / f"{start:05d}.parquet"
+
+    def chosen_edit_file(self, aim: str) -> Path:
+        """The edit that was chosen for a property, and those that were tried."""
+        return self.interventions_folder / aim / "choice.json"
+
+    def distances_file(self, aim: str) -> Path:
+        """Distances of an experiment's pictures from unedited ones; written when all else of it is there."""
+        return self.interventions_folder / aim / "frechet.json"
 
     def examples_file(self, aim: str) -> Path:
         """Pictures of an experiment that are kept for looking at."""

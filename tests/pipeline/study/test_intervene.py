@@ -154,7 +154,7 @@ def test_a_picture_its_folder_and_the_same_again(
     assert np.array_equal(target, made.target["saliency"])
     expected = [f1_score(target.ravel() > 0, light(of).ravel() > 0) for of in (before, after)]
     assert made.scores["saliency", "target"] == pytest.approx(expected)
-    kept = read_kept(folder)
+    kept = read_kept(folder, done)
     assert kept.edit.last == 2 and kept.asked.seed == 5 and kept.advice == made.advice
     assert torch.equal(kept.target["saliency"], made.target["saliency"])
     assert act.replay(done, folder).same
@@ -243,7 +243,7 @@ def test_a_batch_is_painted_once_each_and_every_picture_can_be_made_again(
     said = json.loads(capsys.readouterr().out)
     assert [*said["pictures"]] == ["prompt_0_seed_3", "prompt_1_seed_4"]
     assert "move it less" in said["left_out"]["prompt_0_seed_8"]
-    asked = [read_kept(Path("b") / image).asked for image in said["pictures"]]
+    asked = [read_kept(Path("b") / image, done).asked for image in said["pictures"]]
     assert [(of.right, of.down) for of in asked] == [(0.25, -0.25), (-0.25, 0)]
     rows = read_table(Path("b/scores.parquet"), BATCH).to_pylist()
     of = {(row["image"], row["property"], row["metric"]): row for row in rows}

@@ -20,9 +20,9 @@ from underpainting.records import (
     CLASSIFICATION,
     INTERVENTIONS,
     SCORES,
-    atomic_folder,
     make_table,
     sealing,
+    sha256_file,
     write_json,
     write_table,
 )
@@ -97,6 +97,7 @@ def make_study(
         "device": "cpu",
         "threads": 2,
         "checkpoints": {"unet": "3b1f" * 16, "vae": "90ce" * 16, "estimator": "77a0" * 16},
+        "prompts": sha256_file(study.prompts_file),
         "config": config.model_dump(mode="json", exclude_none=True),
     }
     with sealing(study.environment_file) as temporary:
@@ -104,11 +105,11 @@ def make_study(
     images, words = [row.image for row in test], [row.prompt for row in test]
     scores = more(_scores(rng, layer_names(), steps, images, words))
     for path in (study.scores_file, study.calibrate_file):
-        with sealing(path) as temporary:
+        with study.sealing(path) as temporary:
             write_table(temporary, make_table(SCORES, scores), SCORES)
-    with sealing(study.classification_file) as temporary:
+    with study.sealing(study.classification_file) as temporary:
         write_table(temporary, _classified(rng, images, words, steps), CLASSIFICATION)
-    with atomic_folder(study.probes_folder) as temporary:
+    with study.atomic_folder(study.probes_folder) as temporary:
         _probes(steps, study.images).save(temporary)
     write_findings(study)
     shown = [test[i * seeds] for i in range(pictures)]
@@ -117,7 +118,7 @@ def make_study(
         "thresholds": {"saliency": [0.5] * steps},
     }
     arrays = {key: of for i in range(pictures) for key, of in _picture(rng, i, steps, side).items()}
-    with atomic_folder(study.gallery_folder) as temporary:
+    with study.atomic_folder(study.gallery_folder) as temporary:
         write_json(temporary / GALLERY, about)
         save_file(arrays, temporary / FILMS)
     return study, scores
