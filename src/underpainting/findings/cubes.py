@@ -113,9 +113,10 @@ def _read_branch(
         )
         if (strange := (place == UNKNOWN) | (step < 0) | (step > steps)).any():
             row = int(rows[np.flatnonzero(strange)[0]])
-            where_to = f"layer {part['layer'][row].as_py()!r}, step {part['step'][row].as_py()}"
+            layer, strange_step = part["layer"][row].as_py(), part["step"][row].as_py()
             raise UnderpaintingError(
-                f"{path} has scores of {where_to}, which its study has not; run it again"
+                f"{path} has scores of layer {layer!r}, step {strange_step}, which its study has not; "
+                "run it again"
             )
         for number in np.unique(code):
             mine = np.flatnonzero(code == number)

@@ -122,7 +122,8 @@ def distances(study: StudyFolder, folder: Path) -> dict[str, float]:
 
     In the features of the study's classifier, where it gives them; else nothing.
     """
-    paths = [path.with_suffix(FEATURES) for path in sorted(folder.glob("[0-9]*.parquet"))]
+    starts = {path.name.partition(".")[0] for path in folder.glob("[0-9]*")}
+    paths = [folder / f"{start}{FEATURES}" for start in sorted(starts)]
     features = _joined([load_file(study.require(path, ASK_AGAIN)) for path in paths])
     return kinds({name: of.double().numpy() for name, of in features.items()}, NULL) if features else {}
 

@@ -136,9 +136,10 @@ def keep_title(study: StudyFolder, title: str) -> None:
 
 
 def _experiments(study: StudyFolder) -> tuple[Experiment, ...]:
-    if not study.has(study.interventions_file, ASK_AGAIN):
+    path = study.interventions_file
+    if not (study.experiments or study.has(path, ASK_AGAIN)):
         return ()
-    rows = interventions(read_table(study.interventions_file, INTERVENTIONS))
+    rows = interventions(read_table(study.require(path, ASK_AGAIN), INTERVENTIONS))
     return tuple(
         Experiment(
             aim, _edit(study, aim), tuple(row for row in rows if row.aim == aim), _examples(study, aim)
@@ -154,4 +155,6 @@ def _edit(study: StudyFolder, aim: str) -> Edit:
 
 def _examples(study: StudyFolder, aim: str) -> Mapping[str, NDArray[Any]]:
     path = study.examples_file(aim)
-    return dict(load_file(path)) if study.has(path, ASK_AGAIN) else {}
+    if not (aim in study.experiments or study.has(path, ASK_AGAIN)):
+        return {}
+    return dict(load_file(study.require(path, ASK_AGAIN)))

@@ -108,10 +108,10 @@ def _beside(study: StudyFolder) -> Iterator[Damage]:
         return
     for path, fault in find_faults(home, study.origin_beside):
         yield Damage(path, fault.removeprefix(f"{path}").lstrip("/: "), ASK_AGAIN)
-    for aim in sorted(path.parent.name for path in home.glob(f"*/{study.distances_file('').name}")):
-        for path in _experiment(study, aim):
-            if not path.exists() and not is_lost(path):
-                yield Damage(path, "missing", ASK_AGAIN)
+    made = [path for aim in study.experiments for path in _experiment(study, aim)]
+    for path in [*made, *([study.interventions_file] if made else [])]:
+        if not path.exists() and not is_lost(path):
+            yield Damage(path, "missing", ASK_AGAIN)
 
 
 def _experiment(study: StudyFolder, aim: str) -> Iterator[Path]:

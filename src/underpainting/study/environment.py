@@ -20,7 +20,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.observers.classifiers import Classifier, load_classifier
 from underpainting.observers.estimators import Estimator, load_estimator
 from underpainting.observers.needs import Needed, needs
-from underpainting.records import sealing, sha256_file, write_json
+from underpainting.records import sealing, write_json
 from underpainting.study.labels import choose_properties, label_pictures
 from underpainting.study.places import Places
 from underpainting.study.request.brought import BroughtLabels, open_brought
@@ -229,7 +229,7 @@ def _environment(study: StudyFolder, loaded: Loaded) -> dict[str, Any]:
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
         "machine": platform.machine(),
         "threads": torch.get_num_threads(),
-        "prompts": sha256_file(study.prompts_file),
+        "prompts": study.digest,
         "model": _about_model(study, model),
         **{
             part: {"name": observer.name, "fingerprint": observer.fingerprint}

@@ -16,6 +16,9 @@ GALLERY, FILMS = "gallery.json", "gallery.safetensors"
 FEATURES = ".features.safetensors"
 """Suffix of what a classifier makes of the pictures of a part of an experiment."""
 
+DISTANCES = "frechet.json"
+"""Last file of an experiment."""
+
 BATCH_CARD = "batch.json"
 """What a batch of interventions asked for, in its folder."""
 
@@ -142,7 +145,12 @@ class StudyPaths:
 
     def distances_file(self, aim: str) -> Path:
         """Distances of an experiment's pictures from unedited ones; written when all else of it is there."""
-        return self.interventions_folder / aim / "frechet.json"
+        return self.interventions_folder / aim / DISTANCES
+
+    @property
+    def experiments(self) -> list[str]:
+        """What was aimed at by experiments that were carried to their end."""
+        return sorted(path.parent.name for path in self.interventions_folder.glob(f"*/{DISTANCES}"))
 
     def examples_file(self, aim: str) -> Path:
         """Pictures of an experiment that are kept for looking at."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from underpainting.errors import UnderpaintingError
-from underpainting.records import atomic_folder, find_fault, is_lost, require_whole, sealing, sha256_file
+from underpainting.records import atomic_folder, find_fault, is_lost, require_whole, sealing
 from underpainting.study.paths import BATCH_CARD, StudyPaths
 
 RESTORE = "put it back as it was, with its .sha256, or init another folder"
@@ -44,26 +44,20 @@ class SealedFolder(StudyPaths):
     def recorded(self) -> dict[str, Any] | None:
         """What the first run recorded, or None before it.
 
-        Raises UnderpaintingError where the file is damaged, of other pictures, or gone though there are
-        shards.
+        Raises UnderpaintingError where the file is damaged, or gone though there are shards.
         """
         path = self.environment_file
-        if not (path.is_file() or is_lost(path) or self.shards_folder.is_dir()):
+        if not (path.is_file() or self.shards_folder.is_dir()):
             return None
         require_whole(path, RESTORE)
         try:
             recorded = json.loads(path.read_text(encoding="utf-8"))
-            prompts = recorded["prompts"]
             if not isinstance(recorded["config"], dict):
                 raise TypeError("config is no table")
         except (ValueError, KeyError, TypeError) as error:
             raise UnderpaintingError(
                 f"{path} is damaged ({error}); restore it or init another folder"
             ) from None
-        if prompts != sha256_file(self.prompts_file):
-            raise UnderpaintingError(
-                f"{self.prompts_file} and {path.name} are of two studies; put both back as they were"
-            )
         return dict(recorded)
 
     @property

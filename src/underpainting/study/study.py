@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,12 @@ class StudyFolder(SealedFolder):
         """Pictures in each split."""
         return {split: self.splits.count(split) for split in SPLITS}
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the pictures and their splits."""
+        about = [[*astuple(row), split] for row, split in zip(self.rows, self.splits, strict=True)]
+        return hashlib.sha256(json.dumps(about).encode()).hexdigest()
+
     def of_split(self, split: str) -> list[Shard]:
         """Shards of a split, in order."""
         return [shard for shard in self.shards if shard.split == split]
@@ -115,9 +122,7 @@ class StudyFolder(SealedFolder):
         if self.was_done:
             return 3
         begun = {shard.split for shard in self.shards if self.shard_folder(shard.number).exists()}
-        if "test" in begun or self.probes_folder.exists():
-            return 2
-        return int("calibrate" in begun)
+        return 2 if "test" in begun or self.probes_folder.exists() else int("calibrate" in begun)
 
     @property
     def implied(self) -> list[Shard]:
@@ -128,8 +133,6 @@ class StudyFolder(SealedFolder):
     def require_done(self) -> None:
         """Raise UnderpaintingError where the study is not done."""
         if not self.is_done:
-            if self.was_done:
-                raise UnderpaintingError(f"{self.scores_file}: missing; {self.remade}")
             raise UnderpaintingError(
                 f"{self.folder} is not finished ({self.scores_file.name} is not there); "
                 f"go on with it by `underpainting run {self.folder}`"
@@ -278,6 +281,8 @@ def open_study(folder: Path) -> StudyFolder:
     study = StudyFolder(folder, config, rows, tuple(row["split"] for row in table))
     recorded = study.recorded()
     if recorded is not None:
+        if recorded.get("prompts", study.digest) != study.digest:
+            raise UnderpaintingError(f"{study.prompts_file}: {folder} was begun with others; {RESTORE}")
         begun = parse_config(recorded["config"], str(study.environment_file))
         if differing := changes(begun, config):
             raise UnderpaintingError(

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from sklearn.metrics import f1_score
 
+from benchmarks.faults import rewriting
 from tests.pipeline.study.conftest import ESTIMATOR, tiny_config, tiny_rows
 from underpainting.cli import main
 from underpainting.diffusion import StepRecord
@@ -169,7 +170,8 @@ def test_a_picture_that_comes_out_otherwise_is_told_by_replay(
     _, folder = act.intervene(done, ASKED, {"last": 2})
     card = json.loads((folder / "intervention.json").read_text(encoding="utf-8"))
     card["edit"]["strength"] = 3.0
-    (folder / "intervention.json").write_text(json.dumps(card), encoding="utf-8")
+    with rewriting(folder, done.owner) as kept:
+        (kept / "intervention.json").write_text(json.dumps(card), encoding="utf-8")
     assert call("replay", done.folder, folder, "--json") == 1
     said = json.loads(capsys.readouterr().out)
     assert said["same"] is False and said["pixels_that_differ"] > 0 and said["largest_difference"] > 0
@@ -436,8 +438,8 @@ def test_whether_pictures_are_still_of_their_kind(painter: Painter, tmp_path: Pa
     size = {"pictures": 4, "trials": 2}
     conditions = controls(seeing, "saliency", edit)
     run_experiment(seeing, "saliency", edit, conditions, tmp_path / "e", **size, progress=Progress())
-    found = distances(tmp_path / "e")
+    found = distances(seeing.study, tmp_path / "e")
     assert set(found) == {*conditions, "null, one half from the other"} - {"null"}
     assert found["own_mask"] < 1e-3 * found["intervened"]
     run_experiment(painter, "saliency", edit, conditions, tmp_path / "f", **size, progress=Progress())
-    assert distances(tmp_path / "f") == {}
+    assert distances(painter.study, tmp_path / "f") == {}

@@ -8,7 +8,7 @@ import pytest
 
 from underpainting.errors import UnderpaintingError
 from underpainting.findings.growth import mean_scores, read_growth
-from underpainting.records import SCORES, make_table, sealing, sha256_file, write_json, write_table
+from underpainting.records import SCORES, make_table, sealing, write_json, write_table
 from underpainting.study.request.config import StudyConfig
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.study import create_study
@@ -58,7 +58,7 @@ def test_studies_and_tables_stand_in_the_order_of_training(tmp_path: Path) -> No
     rows = [PromptRow(f"prompt {i}", i, i) for i in range(5)]
     study = create_study(tmp_path / "900", StudyConfig(), rows)
     with sealing(study.environment_file) as temporary:
-        write_json(temporary, {"prompts": sha256_file(study.prompts_file), "config": {}})
+        write_json(temporary, {"config": {}})
     with study.sealing(study.scores_file) as temporary:
         write_table(temporary, make_table(SCORES, early[1]), SCORES)
     (tmp_path / "notes.txt").write_text("no checkpoint")

@@ -22,7 +22,6 @@ from underpainting.records import (
     SCORES,
     make_table,
     sealing,
-    sha256_file,
     write_json,
     write_table,
 )
@@ -97,7 +96,6 @@ def make_study(
         "device": "cpu",
         "threads": 2,
         "checkpoints": {"unet": "3b1f" * 16, "vae": "90ce" * 16, "estimator": "77a0" * 16},
-        "prompts": sha256_file(study.prompts_file),
         "config": config.model_dump(mode="json", exclude_none=True),
     }
     with sealing(study.environment_file) as temporary:
