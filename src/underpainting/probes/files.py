@@ -274,10 +274,8 @@ class ProbeSet:
             )
             channels = {layer.name: layer.channels for layer in loaded.layers}
             for key, entry in loaded.entries.items():
-                if (
-                    entry.probe.weight.shape != (channels[key.layer],)
-                    or not entry.probe.weight.isfinite().all()
-                ):
+                weight = entry.probe.weight
+                if weight.shape != (channels[key.layer],) or not weight.isfinite().all():
                     raise ValueError(f"{_name(key)} has not {channels[key.layer]} finite weights")
             if unlisted := tensors.keys() - card["probes"].keys():
                 raise ValueError(f"{min(unlisted)} is not in the card")
@@ -290,8 +288,7 @@ class ProbeSet:
 
 def _checksum(card: Mapping[str, Any], tensors: Path) -> str:
     """SHA-256 of a set: of its tensors' file, and of what its card says."""
-    said = json.dumps(card, sort_keys=True).encode()
-    return hashlib.sha256(tensors.read_bytes() + said).hexdigest()
+    return hashlib.sha256(tensors.read_bytes() + json.dumps(card, sort_keys=True).encode()).hexdigest()
 
 
 def _name(key: Key) -> str:

@@ -51,7 +51,8 @@ Reader = Callable[[Path], Any]
 def other(path: Path) -> Path:
     """Another file of the same kind, or any other."""
     files = [p for p in sorted(path.parent.parent.rglob(f"*{path.suffix}")) if p.is_file() and p != path]
-    return next((p for p in files if p.read_bytes() != path.read_bytes()), path.parent / CHECKSUMS)
+    beside = [p for p in sorted(path.parent.rglob("*")) if p.is_file() and p != path]
+    return next(p for p in [*files, *beside] if p.read_bytes() != path.read_bytes())
 
 
 def flipped(place: float) -> Callable[[Path], None]:
