@@ -25,6 +25,7 @@ import typer
 from benchmarks.tiny import numbered, tiny_study
 from underpainting.cli._screen import table
 from underpainting.errors import UnderpaintingError
+from underpainting.records import CHECKSUMS, atomic_folder
 from underpainting.screen import quiet_libraries
 from underpainting.study.damage import find_damage
 from underpainting.study.request.config import StudyConfig
@@ -206,6 +207,17 @@ def swapped(path: Path, other: Path) -> None:
     mine, theirs = path.read_bytes(), other.read_bytes()
     path.write_bytes(theirs)
     other.write_bytes(mine)
+
+
+@contextmanager
+def rewriting(folder: Path, origin: str) -> Iterator[Path]:
+    """Give a folder with checksums to write to, and check it in anew as of that origin."""
+    old = folder.rename(folder.with_name(f".{folder.name}"))
+    with atomic_folder(folder, origin) as temporary:
+        shutil.copytree(old, temporary, dirs_exist_ok=True)
+        (temporary / CHECKSUMS).unlink()
+        yield temporary
+    shutil.rmtree(old)
 
 
 def damageable(whole: Contents) -> list[str]:

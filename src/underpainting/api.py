@@ -22,13 +22,14 @@ from underpainting.progress import Progress
 from underpainting.records import CLASSIFICATION, EMERGENCE, LEADS, PROMPTS, SCORES
 from underpainting.screen import drawn_progress
 from underpainting.study.environment import own_model
+from underpainting.study.paths import check_free
 from underpainting.study.request.brought import kept_labels
 from underpainting.study.request.config import StudyConfig, by_section, parse_config
 from underpainting.study.request.given import about_given, given_rows, named
 from underpainting.study.request.presets import with_preset
 from underpainting.study.results import results
 from underpainting.study.run import MAX_SET_ASIDE
-from underpainting.study.study import StudyFolder, check_free, open_study
+from underpainting.study.study import StudyFolder, open_study
 from underpainting.study.trust import trust as say_yes
 from underpainting.vocabulary import METRICS
 
@@ -164,7 +165,9 @@ class Study(StudyFolder):
     @property
     def report(self) -> Path:
         """The report's page, written if it is not there. Raises UnderpaintingError as `workflow.report`."""
-        if not self.report_file.is_file():
+        if self.report_file.is_file():
+            self.require(self.report_file)
+        else:
             workflow.report(self)
         return self.report_file
 

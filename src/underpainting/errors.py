@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,19 @@ if TYPE_CHECKING:
 
 LONGEST = 300  # characters of another library's sentence
 LINE = 1000  # characters of a whole line
+TAKEN = "something else is in its place; move it away"
+REFUSALS = {
+    errno.ENOSPC: "no space left on the disk; free some",
+    errno.EDQUOT: "the disk quota is used up; free some space",
+    errno.EROFS: "the file system is read-only; choose another folder",
+    errno.EACCES: "no permission to write there; change it or choose another folder",
+    errno.EPERM: "no permission to write there; change it or choose another folder",
+    errno.EIO: "the disk reports an error; choose another one",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+    errno.EINVAL: "the name is none that the disk takes; choose another one",
+    **dict.fromkeys((errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP), TAKEN),
+}
+"""What a disk refuses, by the system's number."""
 
 
 def one_line(message: str) -> str:
@@ -107,6 +121,16 @@ def reason(error: BaseException) -> str:
     """
     first = re.split(r"(?<=[.!?])\s+(?=[A-Z])", " ".join(str(error).split()), maxsplit=1)[0]
     return f"{type(error).__name__}: {shorten(first.rstrip('.'), LONGEST, placeholder=' ...')}".rstrip(": ")
+
+
+def refusal(error: BaseException) -> str | None:
+    """Why a disk refused, and what to do; None where an error says nothing of the kind.
+
+    Some libraries keep the system's number to themselves, but for their message.
+    """
+    said = re.search(r"(?:os error |errno )(\d+)", str(error), re.IGNORECASE)
+    number = getattr(error, "errno", None) or (int(said[1]) if said else None)
+    return REFUSALS.get(number) if number is not None else None
 
 
 class Stopped(Exception):

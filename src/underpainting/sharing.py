@@ -12,8 +12,8 @@ from underpainting.records import write_bytes
 from underpainting.report import write_report
 from underpainting.report.card import about_study, study_card
 from underpainting.study.damage import find_damage
-from underpainting.study.paths import CONFIG, is_data
-from underpainting.study.study import StudyFolder, check_free, open_study
+from underpainting.study.paths import CONFIG, check_free, is_data
+from underpainting.study.study import StudyFolder, open_study
 from underpainting.weights import readable
 
 MOST = 10e9

@@ -12,9 +12,10 @@ from underpainting.findings import write_findings
 from underpainting.observers.estimators import Estimator
 from underpainting.progress import Progress
 from underpainting.readers import checked_path
-from underpainting.records import require_whole
+from underpainting.records import only_run
 from underpainting.report import keep_title, write_figures, write_report
 from underpainting.study.environment import load_study, open_model, study_needs
+from underpainting.study.paths import check_free
 from underpainting.study.request.alike import tell_apart
 from underpainting.study.request.brought import BroughtLabels
 from underpainting.study.request.config import (
@@ -27,7 +28,7 @@ from underpainting.study.request.config import (
 from underpainting.study.request.prompts import PromptRow, about_prompts, read_prompts
 from underpainting.study.request.splits import TooFewPrompts
 from underpainting.study.run import MAX_SET_ASIDE, run_study
-from underpainting.study.study import StudyFolder, check_free, create_study, open_study
+from underpainting.study.study import StudyFolder, create_study, open_study
 from underpainting.study.trust import own_classes, trust
 
 DEMO = StudyConfig(model=ModelConfig(guidance_scale=3.0), labels=LabelsConfig(classifier="stilllife"))
@@ -103,13 +104,16 @@ def run(
     A study that is done only gets what is missing of them. Options and errors are those of `run_study`.
     """
     progress, study = progress or Progress(), study if isinstance(study, StudyFolder) else open_study(study)
-    run_study(study, progress=progress, workers=workers, max_set_aside=max_set_aside)
-    if not (study.emergence_file.is_file() and study.leads_file.is_file()):
-        progress.phase("emergence and leads")
-        write_findings(study)
-    if not study.report_file.is_file():
-        progress.phase("writing the report")
-        write_report(study)
+
+    def finish() -> None:
+        if not (study.emergence_file.is_file() and study.leads_file.is_file()):
+            progress.phase("emergence and leads")
+            write_findings(study)
+        if not study.report_file.is_file():
+            progress.phase("writing the report")
+            write_report(study)
+
+    run_study(study, progress=progress, workers=workers, max_set_aside=max_set_aside, then=finish)
     return study
 
 
@@ -142,16 +146,15 @@ def report(
     Raises UnderpaintingError where the study is not done, or what is shown is damaged.
     """
     study.require_done()
-    shown = (study.scores_file, study.probes_folder, study.gallery_folder, study.classification_file)
-    for path in shown:
-        if path.exists():
-            require_whole(path, study.remade)
-    if title is not None:
-        keep_title(study, title)
     progress = progress or Progress()
-    progress.phase("writing the report")
-    written = [write_report(study, growth)]
-    if figures:
-        progress.phase("drawing figures")
-        written.append(write_figures(study, growth))
+    with only_run(study.folder):
+        for path in (study.scores_file, study.probes_folder, study.gallery_folder):
+            study.require(path)
+        if title is not None:
+            keep_title(study, title)
+        progress.phase("writing the report")
+        written = [write_report(study, growth)]
+        if figures:
+            progress.phase("drawing figures")
+            written.append(write_figures(study, growth))
     return written

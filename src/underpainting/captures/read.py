@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +13,24 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from underpainting.captures.files import (
+    ABOUT,
+    AGAIN,
+    CARD,
+    DIGESTS,
+    PICTURE,
+    digest,
+    image_file,
+    owner_of,
+    set_aside,
+    tensor_name,
+)
 from underpainting.diffusion import Layer
 from underpainting.errors import UnderpaintingError
 from underpainting.readers import checked_path, opened_tensors, read_json, reading
+from underpainting.records import is_lost, require_whole
 from underpainting.study.request.prompts import PromptRow
 from underpainting.vocabulary import NAME_RULE, Grid, main_branch, no_name
-
-CARD = "capture.json"
-PICTURE = "picture"
-
-
-def tensor_name(layer: str, step: int, branch: str) -> str:
-    """Name of a place's activations [token, channel] in an image's file, such as `up.3.0/5/conditional`."""
-    return f"{layer}/{step}/{branch}"
-
-
-def image_file(folder: Path, image: str) -> Path:
-    """Where an image's activations are; the file exists when it is whole."""
-    return folder / f"{image}.safetensors"
 
 
 def _grid(rows: int, columns: int) -> Grid:
@@ -44,14 +46,20 @@ class Captures:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        """Read the card alone. Raises UnderpaintingError where there is none, or it is damaged."""
+        """Read the card alone.
+
+        Raises UnderpaintingError where there is none, it is damaged, or an image is lost that was made before
+        others.
+        """
         self.folder = checked_path(folder)
-        if not (self.folder / CARD).is_file():
+        path = self.folder / CARD
+        if not (path.exists() or is_lost(path)):
             raise UnderpaintingError(
                 f"{self.folder} holds no captured activations (no {CARD}); make them by `underpainting "
                 "capture STUDY`"
             )
-        about = self.folder / CARD, "card of captured activations", "capture anew"
+        require_whole(path, AGAIN)
+        about = path, "card of captured activations", "capture anew"
         card = read_json(*about)
         with reading(*about):
             self.model = str(card["model"]["name"])
@@ -70,7 +78,9 @@ class Captures:
                 raise ValueError(f"{wrong} is no name: {NAME_RULE}")
             if not isinstance(self.dtype, torch.dtype):
                 raise ValueError(f"it knows no dtype {card['dtype']!r}")
+        self._owner = owner_of(self.folder)
         self.rows = tuple(row for row in rows if image_file(self.folder, row.image).is_file())
+        self._require_all_before_the_last(rows)
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -116,20 +126,48 @@ class Captures:
             raise UnderpaintingError(f"{self.folder} has none of these images; capture them")
         return CapturedPlace(self, images, layer, step, branch, labels)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the tensors in every image's file."""
+        places = product([layer.name for layer in self.layers], self.steps, self.branches)
+        return *(tensor_name(*place) for place in places), PICTURE
+
+    def damage(self) -> list[tuple[Path, str]]:
+        """Files of images that are not as they were written, and what is wrong; every file is read."""
+        found = []
+        for image in self.images:
+            try:
+                for name in self.names:
+                    self._tensor(image, name)
+            except UnderpaintingError as error:
+                found.append((image_file(self.folder, image), str(error)))
+        return found
+
+    def _require_all_before_the_last(self, rows: Sequence[PromptRow]) -> None:
+        """Images are made in the order of the card: one is lost where a later one is there."""
+        aside, present = set_aside(self.folder), set(self.rows)
+        for row in rows[: max((rows.index(row) for row in self.rows[-1:]), default=0)]:
+            if row not in present and row.image not in aside:
+                raise UnderpaintingError(
+                    f"{image_file(self.folder, row.image)}: missing; give the same capture again"
+                )
+
     def _tensor(self, image: str, name: str) -> Tensor:
         if image not in self.images:
             raise UnderpaintingError(
                 f"{self.folder} holds no image {image!r}; its first is {next(iter(self.images), 'none')}"
             )
-        path, remedy = image_file(self.folder, image), "remove it and give the same capture again"
-        with opened_tensors(path, "file of activations", remedy) as file:
-            if name not in file.keys():  # noqa: SIM118 (no mapping)
-                raise UnderpaintingError(
-                    f"{self.folder} holds no {name}; it has layers "
-                    f"{', '.join(layer.name for layer in self.layers)}, steps "
-                    f"{', '.join(map(str, self.steps))}, branches {', '.join(self.branches)}"
-                )
+        if name not in self.names:
+            raise UnderpaintingError(
+                f"{self.folder} holds no {name}; it has layers "
+                f"{', '.join(layer.name for layer in self.layers)}, steps "
+                f"{', '.join(map(str, self.steps))}, branches {', '.join(self.branches)}"
+            )
+        path = image_file(self.folder, image)
+        with opened_tensors(path, "file of activations", AGAIN) as file:
             tensor: Tensor = file.get_tensor(name)
+            if json.loads(file.metadata()[ABOUT])[DIGESTS][name] != digest(self._owner, image, name, tensor):
+                raise ValueError(f"contents of {name} changed, or of another capture")
         return tensor
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,21 +11,39 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
-from underpainting.captures.read import CARD, PICTURE, Captures, image_file, tensor_name
+from underpainting.captures.files import (
+    AGAIN,
+    CARD,
+    PICTURE,
+    about,
+    activation_bytes,
+    image_file,
+    owner_of,
+    set_aside,
+    tensor_name,
+    write_image,
+)
+from underpainting.captures.read import Captures
 from underpainting.diffusion import Layer, Model, StepRecord, Watching
 from underpainting.errors import UnderpaintingError
 from underpainting.progress import Progress
 from underpainting.readers import checked_path, read_json
-from underpainting.records import clear_partial, replacing, write_bytes, write_json, writing
+from underpainting.records import (
+    clear_partial,
+    make_folder,
+    only_run,
+    require_whole,
+    sealing,
+    write_json,
+)
 from underpainting.study.batch import Look, Made, Rows, decode_sound, denoise, make_sound
 from underpainting.study.environment import about_model, other_model, recorded_model
 from underpainting.study.paths import ASIDE
 from underpainting.study.request.config import ModelConfig
 from underpainting.study.request.prompts import PromptRow
-from underpainting.study.study import StudyFolder, only_run
+from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import SPLITS
 
 DTYPES = ("float16", "bfloat16", "float32")
@@ -100,17 +117,8 @@ class CapturePlan:
             "branches": list(self.branches),
             "dtype": self.dtype,
             "batches": [len(batch) for batch in self.batches],
-            "images": [_about(row) for row in self.rows],
+            "images": [about(row) for row in self.rows],
         }
-
-
-def activation_bytes(
-    layers: Sequence[Layer], steps: Sequence[int], branches: Sequence[str], dtype: str
-) -> int:
-    """Size of one image's activations."""
-    values = sum(layer.tokens * layer.channels for layer in layers)
-    element = torch.empty(0, dtype=getattr(torch, dtype)).element_size()
-    return values * len(steps) * len(branches) * element
 
 
 def capture(
@@ -196,19 +204,12 @@ def plan_capture(
     )
 
 
-def set_aside(folder: Path) -> dict[str, str]:
-    """Why pictures of a capture were set aside, by image."""
-    path = folder / ASIDE
-    return read_json(path) if path.is_file() else {}
-
-
 def carry_out(plan: CapturePlan, progress: Progress) -> Captures:
     """Make and write the images of a plan that are missing, batch by batch as planned.
 
     Unsound pictures are set aside with their reason, in `aside.json`. Errors are those of `capture`.
     """
-    with writing(plan.folder):
-        plan.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(plan.folder)
     with only_run(plan.folder):
         clear_partial(plan.folder)
         _check(plan)
@@ -222,24 +223,35 @@ def carry_out(plan: CapturePlan, progress: Progress) -> Captures:
             known = set(aside)
             tick = partial(progress.advance, len(wanted) / plan.config.steps)
             made = make_sound(batch, lambda rows: (_Held(plan),), partial(_make, plan, tick), aside)
-            if not (plan.folder / CARD).is_file():
-                with replacing(plan.folder / CARD) as temporary:
-                    write_json(temporary, plan.card)
+            owner = _owner(plan)
             for image in aside.keys() - known:
                 progress.note(f"{image} is set aside: {aside[image]}")
             if aside.keys() != known:
-                write_bytes(plan.folder / ASIDE, (json.dumps(aside, ensure_ascii=False) + "\n").encode())
+                with sealing(plan.folder / ASIDE, owner) as temporary:
+                    write_json(temporary, aside)
             if made:
                 for i, row in enumerate(made.rows):
                     if row in wanted:
-                        _write(plan.folder, row, made.recorders[0].tensors, i, made.made.pictures[i])
+                        tensors = {name: x[i] for name, x in made.recorders[0].tensors.items()}
+                        tensors[PICTURE] = made.made.pictures[i].contiguous()
+                        write_image(plan.folder, owner, row, tensors)
+        _owner(plan)
     return Captures(plan.folder)
+
+
+def _owner(plan: CapturePlan) -> str:
+    """Whose the images are; the card that says so is written if it is not there."""
+    if not (plan.folder / CARD).is_file():
+        with sealing(plan.folder / CARD) as temporary:
+            write_json(temporary, plan.card)
+    return owner_of(plan.folder)
 
 
 def _check(plan: CapturePlan) -> None:
     """Hold the plan to the card that is there; see that there is room."""
     path = plan.folder / CARD
     if path.is_file():
+        require_whole(path, AGAIN)
         begun = read_json(path, "card of captured activations", "capture to another folder")
         how = other_model(begun.get("model"), plan.about)
         others = [key for key, value in plan.card.items() if key != "model" and begun.get(key) != value]
@@ -285,14 +297,3 @@ def _make(plan: CapturePlan, tick: Callable[[], None], rows: Rows, look: Look) -
     watching = Watching(layers=plan.layers, branches=plan.branches, on_step=on_step)
     levels = decode_sound(plan.model, denoise(plan.model, rows, plan.config, watching).latents)
     return Made(levels.permute(0, 2, 3, 1).cpu(), {})
-
-
-def _about(row: PromptRow) -> dict[str, Any]:
-    return {"image": row.image, **asdict(row)}
-
-
-def _write(folder: Path, row: PromptRow, tensors: Mapping[str, Tensor], place: int, picture: Tensor) -> None:
-    own = {name: x[place].contiguous() for name, x in tensors.items()}
-    metadata = {"about": json.dumps(_about(row))}  # one entry: several come in any order
-    with replacing(image_file(folder, row.image)) as temporary:
-        save_file({**own, PICTURE: picture.contiguous()}, temporary, metadata=metadata)

@@ -21,12 +21,7 @@ from typer.core import TyperCommand
 from typer.exceptions import Abort, TyperException
 
 import underpainting
-from underpainting.errors import (
-    Stopped,
-    UnderpaintingError,
-    one_line,
-    paths_in_one_line,
-)
+from underpainting.errors import Stopped, UnderpaintingError, one_line, paths_in_one_line, refusal
 from underpainting.threads import wait_passively
 
 STOPPED = 130  # the shell's exit code of what Ctrl-C stopped
@@ -73,6 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
     except UnderpaintingError as error:
         _leave(str(error), 2)
+    except OSError as error:
+        if (why := refusal(error)) is None:
+            raise
+        _leave(f"{error.filename or 'the disk'}: {why}", 2)
     except TyperException as error:
         _leave(str(getattr(error, "format_message", error.__str__)()), 2)
     except Stopped as stopped:

@@ -1,36 +1,53 @@
-"""`underpainting verify`: check a study's files."""
+"""`underpainting verify`: check a study's files, or a capture's."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-from underpainting.cli._options import AnyStudy, Json
+from underpainting.cli._options import Json
 
 PANEL, PLACE = "Study", 6
-EXAMPLES = ("underpainting verify STUDY", "underpainting verify STUDY --json")
+EXAMPLES = ("underpainting verify STUDY", "underpainting verify STUDY --json", "underpainting verify CAPTURE")
 
 
-def verify(study: AnyStudy, json: Json = False) -> None:
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of a study, or of a capture.")],
+    json: Json = False,
+) -> None:
     """Check all files of a study against their checksums; say what `run` would make again.
 
-    Nothing is changed. Exit code 0: all is well; 1: something is damaged or missing.
+    Of a folder of `capture`, every image is read. Nothing is changed. Exit code 0: all is well; 1: something
+    is damaged or missing.
     """
+    from underpainting.captures.files import AGAIN, CARD
     from underpainting.cli._screen import as_json, table
-    from underpainting.study.damage import find_damage
+    from underpainting.study.damage import Damage, find_damage
     from underpainting.study.study import open_study
 
-    opened = open_study(study)
-    damage = find_damage(opened)
-    whole = sum(opened.is_whole(shard) for shard in opened.shards)
+    if (folder / CARD).exists():
+        from underpainting.captures.read import Captures
+
+        captures = Captures(folder)
+        damage = [Damage(path, problem, AGAIN) for path, problem in captures.damage()]
+        about: dict[str, object] = {"images": len(captures.images)}
+        state = f"{len(captures.images)} images"
+    else:
+        study = open_study(folder)
+        damage = find_damage(study)
+        whole, done = sum(study.is_whole(shard) for shard in study.shards), study.is_done
+        about = {"shards": len(study.shards), "made": whole, "done": done}
+        state = f"{whole} of {len(study.shards)} shards made, {'done' if done else 'not finished'}"
     if json:
         rows = [{"path": str(one.path), "problem": one.problem, "remedy": one.remedy} for one in damage]
-        as_json({"shards": len(opened.shards), "made": whole, "done": opened.is_done, "damage": rows})
+        as_json({**about, "damage": rows})
     elif damage:
         table(
-            ["damaged", "what is wrong", f"what `underpainting run {study}` does"],
-            [[str(one.path.relative_to(study)), one.problem, one.remedy] for one in damage],
+            ["damaged", "what is wrong", "what makes it again"],
+            [[str(one.path.relative_to(folder)), one.problem, one.remedy] for one in damage],
         )
     else:
-        state = "done" if opened.is_done else "not finished"
-        typer.echo(f"{study}: nothing damaged, {whole} of {len(opened.shards)} shards made, {state}")
+        typer.echo(f"{folder}: nothing damaged, {state}")
     raise typer.Exit(1 if damage else 0)

@@ -111,8 +111,14 @@ def _read_branch(
         code = np.ravel_multi_index(
             tuple(index[rows] for _, index in names), tuple(len(words) for words, _ in names)
         )
-        code[(place == UNKNOWN) | (step > steps)] = UNKNOWN
-        for number in np.unique(code[code != UNKNOWN]):
+        if (strange := (place == UNKNOWN) | (step < 0) | (step > steps)).any():
+            row = int(rows[np.flatnonzero(strange)[0]])
+            layer, strange_step = part["layer"][row].as_py(), part["step"][row].as_py()
+            raise UnderpaintingError(
+                f"{path} has scores of layer {layer!r}, step {strange_step}, which its study has not; "
+                "run it again"
+            )
+        for number in np.unique(code):
             mine = np.flatnonzero(code == number)
             where = np.unravel_index(number, tuple(len(words) for words, _ in names))
             name, metric, source = (words[i] for (words, _), i in zip(names, where, strict=True))

@@ -13,7 +13,7 @@ from underpainting.findings.cubes import Scores, read_scores
 from underpainting.findings.emergence import emergence_table
 from underpainting.findings.leads import leads_table
 from underpainting.probes import ProbeSet
-from underpainting.records import CLASSIFICATION, EMERGENCE, LEADS, require_whole, sealing, write_table
+from underpainting.records import CLASSIFICATION, EMERGENCE, LEADS, write_table
 from underpainting.study.study import StudyFolder, open_study
 
 
@@ -27,9 +27,9 @@ def write_findings(study: StudyFolder) -> None:
     main = main_metrics(probes)
     test = study_scores(study, study.scores_file, probes, main.values())
     calibrate = study_scores(study, study.calibrate_file, probes, main.values())
-    with sealing(study.leads_file) as temporary:
+    with study.sealing(study.leads_file) as temporary:
         write_table(temporary, leads_table(test, main, chosen_layers(probes)), LEADS)
-    with sealing(study.emergence_file) as temporary:
+    with study.sealing(study.emergence_file) as temporary:
         write_table(temporary, emergence_table(test, calibrate, main), EMERGENCE)
 
 
@@ -91,9 +91,8 @@ def study_scores(
     path: of test or of calibrate pictures. metrics: those that are wanted, or all. Raises UnderpaintingError
     where it is not there, or damaged.
     """
-    require_whole(path, study.remade)
     names = [layer.name for layer in probes.layers]
-    return read_scores(path, names, probes.steps, probes.branches, metrics)
+    return read_scores(study.require(path), names, probes.steps, probes.branches, metrics)
 
 
 def main_metrics(probes: ProbeSet) -> dict[str, str]:

@@ -40,13 +40,15 @@ from underpainting.readers import read_json
 from underpainting.records import (
     BATCH,
     INTERVENTIONS,
-    read_table,
+    is_lost,
+    require_whole,
     sealing,
-    write_bytes,
     write_json,
     write_table,
 )
 from underpainting.study.environment import choose_device, reload
+from underpainting.study.paths import BATCH_CARD
+from underpainting.study.sealed import ASK_AGAIN
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import OBJECT
 
@@ -114,7 +116,7 @@ def intervene_many(
         check_edit(study, probes, want.edit)
     about = {want.image: request(want.asked, want.edit, want.drawn) for want in wants}
     home = out or study.interventions_folder / f"batch-{name_of(about)}"
-    _begin(home, about)
+    _begin(study, home, about)
     missing = [want for want in wants if not (home / want.image).is_dir()]
     progress = progress or Progress()
     progress.start(2 * len(wants), 2 * (len(wants) - len(missing)))
@@ -130,16 +132,17 @@ def intervene_many(
             progress.note(f"{want.image} is left out: {error}")
         else:
             keep(made, study, strip(made), home / want.image)
-    found = {want.image: read_kept(home / want.image) for want in wants if want.image not in left_out}
+    found = {want.image: read_kept(home / want.image, study) for want in wants if want.image not in left_out}
     if not found:
         raise UnderpaintingError(
             f"no picture of {prompts} could be made; the first: {next(iter(left_out.values()))}"
         )
-    with sealing(home / "scores.parquet") as temporary:
+    with sealing(home / "scores.parquet", study.owner) as temporary:
         write_table(temporary, batch_table(found), BATCH)
     shown = [shown_as(of) for of in found.values()]
     for number, start in enumerate(range(0, len(shown), SHEET), start=1):
-        write_bytes(home / f"sheet-{number}.png", contact_sheet(shown[start : start + SHEET]))
+        with sealing(home / f"sheet-{number}.png", study.owner) as temporary:
+            temporary.write_bytes(contact_sheet(shown[start : start + SHEET]))
     return Batch(home, found, left_out)
 
 
@@ -185,17 +188,17 @@ def experiment(
     if vary:
         varied = variations(painter, edit)
         table = run_experiment(painter, aim, edit, varied, home / aim / "vary", **size, progress=progress)
-        with sealing(home / aim / "variations.parquet") as temporary:
+        with study.sealing(home / aim / "variations.parquet") as temporary:
             write_table(temporary, table, INTERVENTIONS)
         return interventions(table)
     run_experiment(painter, aim, edit, controls(painter, aim, edit), home / aim, **size, progress=progress)
     keep_examples(painter, aim, edit, progress)
     progress.phase("distances of distributions")
-    with sealing(home / aim / "frechet.json") as temporary:
-        write_json(temporary, distances(home / aim))
+    with study.sealing(study.distances_file(aim)) as temporary:
+        write_json(temporary, distances(study, home / aim))
     parts = sorted(home.glob("*/[0-9]*.parquet"))
-    table = pa.concat_tables([read_table(part, INTERVENTIONS) for part in parts])
-    with sealing(study.interventions_file) as temporary:
+    table = pa.concat_tables([study.table(part, INTERVENTIONS) for part in parts])
+    with study.sealing(study.interventions_file) as temporary:
         write_table(temporary, table, INTERVENTIONS)
     return interventions(table)
 
@@ -217,14 +220,16 @@ def paint(painter: Painter, want: Wanted, progress: Progress, begin: Callable[[s
     return paint_intervened(painter, want.asked, want.edit, drawn, tick=progress.advance, begin=begin)
 
 
-def _begin(home: Path, about: Mapping[str, Any]) -> None:
+def _begin(study: StudyFolder, home: Path, about: Mapping[str, Any]) -> None:
     """Open a batch's folder, new or the same batch's. Raises UnderpaintingError where it is anything else."""
-    card = home / "batch.json"
-    if not card.is_file():
+    card = home / BATCH_CARD
+    if not (card.exists() or is_lost(card)):
         require_free(home)
-        with sealing(card) as temporary:
+        with sealing(card, study.owner) as temporary:
             write_json(temporary, about)
-    elif read_json(card, "card of a batch", "name another folder by --out") != about:
+        return
+    require_whole(card, ASK_AGAIN, study.owner)
+    if read_json(card, "card of a batch", "name another folder by --out") != about:
         raise UnderpaintingError(f"{home} holds another batch; name another folder by --out, or remove it")
 
 

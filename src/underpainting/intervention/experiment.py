@@ -20,13 +20,14 @@ from underpainting.intervention.painter import Painter, Unedited
 from underpainting.intervention.trials import draw_moves, judge, targets
 from underpainting.progress import Progress
 from underpainting.readers import read_json, read_tensors
-from underpainting.records import INTERVENTIONS, make_table, read_table, sealing, write_json, write_table
+from underpainting.records import INTERVENTIONS, make_table, write_json, write_table
 from underpainting.study.batch import to_bytes
+from underpainting.study.paths import FEATURES
 from underpainting.study.request.prompts import PromptRow, prompt_numbers
+from underpainting.study.sealed import ASK_AGAIN
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import OBJECT
 
-FEATURES = ".features.safetensors"
 LOOKED_AT = 6, 4  # pictures and targets kept for looking at
 
 
@@ -43,8 +44,8 @@ def candidates(aim: str) -> list[Edit]:
 
 def chosen_edit(study: StudyFolder, aim: str) -> Edit | None:
     """The edit that was chosen for a property, where one was."""
-    path = _choice(study, aim)
-    return make_edit(read_json(path)["chosen"]) if path.is_file() else None
+    path = study.chosen_edit_file(aim)
+    return make_edit(read_json(path)["chosen"]) if study.has(path, ASK_AGAIN) else None
 
 
 def choose_edit(painter: Painter, aim: str, progress: Progress) -> Edit:
@@ -70,13 +71,9 @@ def choose_edit(painter: Painter, aim: str, progress: Progress) -> Edit:
         for i, edit in enumerate(edits)
     ]
     chosen = max(zip(edits, about, strict=True), key=lambda of: float(str(of[1]["target_if_kept"])))[0]
-    with sealing(_choice(painter.study, aim)) as temporary:
+    with painter.study.sealing(painter.study.chosen_edit_file(aim)) as temporary:
         write_json(temporary, {"chosen": chosen.model_dump(mode="json"), "tried": about})
     return chosen
-
-
-def _choice(study: StudyFolder, aim: str) -> Path:
-    return study.interventions_folder / aim / "choice.json"
 
 
 def run_experiment(
@@ -95,34 +92,37 @@ def run_experiment(
     Batches that are done are kept in the folder and not made again. Returns rows of `INTERVENTIONS`.
     Raises UnderpaintingError where the folder's were made by another edit.
     """
-    rows = _one_a_prompt(painter.study.sound_rows("test"))[:pictures]
+    study = painter.study
+    rows = _one_a_prompt(study.sound_rows("test"))[:pictures]
     asked = {"edit": edit.model_dump(mode="json"), "pictures": len(rows), "trials": trials}
     card = folder / "experiment.json"
-    if card.is_file() and read_json(card) != asked:
+    if study.has(card, ASK_AGAIN) and read_json(card) != asked:
         raise UnderpaintingError(f"{folder} holds another experiment; remove it, or ask for the same")
-    with sealing(card) as temporary:
+    with study.sealing(card) as temporary:
         write_json(temporary, asked)
     parts = {folder / f"{start:05d}.parquet": of for start, of in _batches(painter, rows)}
-    missing = {path: of for path, of in parts.items() if not path.is_file()}
+    missing = {path: of for path, of in parts.items() if not study.has(path, ASK_AGAIN)}
     each = 1 + trials * len(conditions)
     progress.start(len(rows) * each, (len(rows) - sum(map(len, missing.values()))) * each)
     progress.phase(f"moving {aim}")
     for path, of in missing.items():
         scored = list(_scored(painter, aim, of, conditions, trials, progress))
         table = pa.concat_tables(rows for rows, _ in scored)
-        with sealing(path.with_suffix(FEATURES)) as temporary:
+        with study.sealing(path.with_suffix(FEATURES)) as temporary:
             save_file(_joined([seen for _, seen in scored]), temporary)
-        with sealing(path) as temporary:
+        with study.sealing(path) as temporary:
             write_table(temporary, table, INTERVENTIONS)
-    return pa.concat_tables([read_table(path, INTERVENTIONS) for path in parts])
+    return pa.concat_tables([study.table(path, INTERVENTIONS) for path in parts])
 
 
-def distances(folder: Path) -> dict[str, float]:
+def distances(study: StudyFolder, folder: Path) -> dict[str, float]:
     """Whether an experiment's pictures are still of their kind: see `findings.frechet.kinds`.
 
     In the features of the study's classifier, where it gives them; else nothing.
     """
-    features = _joined([read_tensors(path) for path in sorted(folder.glob(f"[0-9]*{FEATURES}"))])
+    starts = {path.name.partition(".")[0] for path in folder.glob("[0-9]*")}
+    paths = [folder / f"{start}{FEATURES}" for start in sorted(starts)]
+    features = _joined([read_tensors(study.require(path, ASK_AGAIN)) for path in paths])
     return kinds({name: of.double().numpy() for name, of in features.items()}, NULL) if features else {}
 
 
@@ -139,7 +139,7 @@ def keep_examples(painter: Painter, aim: str, edit: Edit, progress: Progress) ->
     uint8, target [picture, trial, height, width] float16. Nothing is made where it is there.
     """
     path = painter.study.examples_file(aim)
-    if path.is_file():
+    if painter.study.has(path, ASK_AGAIN):
         return
     pictures, trials = LOOKED_AT
     rows = _one_a_prompt(painter.study.sound_rows("test"))[:pictures]
@@ -159,7 +159,7 @@ def keep_examples(painter: Painter, aim: str, edit: Edit, progress: Progress) ->
         "after": to_bytes(torch.cat(after).movedim(-3, -1)).contiguous(),
         "target": torch.cat(target).half().contiguous(),
     }
-    with sealing(path) as temporary:
+    with painter.study.sealing(path) as temporary:
         save_file(tensors, temporary)
 
 

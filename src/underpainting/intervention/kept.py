@@ -19,8 +19,9 @@ from underpainting.intervention.edit import Edit
 from underpainting.intervention.painter import Painter, Tick
 from underpainting.intervention.picture import Asked, Intervened, Painted, paint_intervened
 from underpainting.readers import checked_path, read_json, read_tensors, reading
-from underpainting.records import atomic_folder, require_makeable, sha256_file, write_json
+from underpainting.records import atomic_folder, require_makeable, require_whole, sha256_file, write_json
 from underpainting.records.pictures import read_frame
+from underpainting.study.sealed import ASK_AGAIN
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import OBJECT
 
@@ -71,7 +72,7 @@ def keep(made: Intervened, study: StudyFolder, strip: bytes, folder: Path) -> No
     maps = {f"{name}/unedited": of for name, of in made.before.maps.items()}
     maps |= {f"{name}/target": of for name, of in made.target.items()}
     maps |= {f"{name}/edited": of for name, of in made.after.maps.items()}
-    with atomic_folder(folder) as temporary:
+    with atomic_folder(folder, study.owner) as temporary:
         write_json(temporary / CARD, about)
         save_file({name: of.half().contiguous() for name, of in maps.items()}, temporary / MAPS)
         (temporary / "strip.png").write_bytes(strip)
@@ -79,8 +80,14 @@ def keep(made: Intervened, study: StudyFolder, strip: bytes, folder: Path) -> No
             Image.fromarray(picture.numpy()).save(temporary / f"{name}.png")
 
 
-def read_kept(folder: Path) -> Intervened:
-    """An intervention as it was kept. Raises UnderpaintingError where the folder holds none."""
+def read_kept(folder: Path, study: StudyFolder) -> Intervened:
+    """A study's intervention as it was kept.
+
+    Raises UnderpaintingError where the folder holds none, it is damaged, or it was made with another study.
+    """
+    if folder.is_dir() and not (folder / CARD).exists():
+        raise UnderpaintingError(f"{folder} holds no intervention (no {CARD})")
+    require_whole(folder, f"give its own study, or {ASK_AGAIN}", study.owner)
     card = folder / CARD, *READS
     about, maps = read_json(*card), read_tensors(folder / MAPS, *READS)
     with reading(*card):
@@ -104,7 +111,7 @@ def read_own(folder: Path, study: StudyFolder) -> tuple[Intervened, str]:
 
     Raises UnderpaintingError where the folder holds none, or it was made with other probes.
     """
-    kept = read_kept(folder)
+    kept = read_kept(folder, study)
     about = read_json(folder / CARD, *READS)
     if about.get("probes") != _probes(study):
         raise UnderpaintingError(

@@ -198,7 +198,7 @@ def set_up(study: StudyFolder, loaded: Loaded) -> Painter:
 
     Raises UnderpaintingError where the study's moments or probes are missing or broken.
     """
-    return Painter(study, loaded, study.probes, read_totals(study.totals_file))
+    return Painter(study, loaded, study.probes, read_totals(study.require(study.totals_file)))
 
 
 def check_edit(study: StudyFolder, probes: ProbeSet, edit: Edit) -> None:

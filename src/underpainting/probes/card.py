@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, FiniteFloat, PositiveInt, model_validator
 
@@ -60,3 +64,8 @@ class Card(BaseModel):
             ):
                 raise ValueError(f"{name!r} is no probe of its properties, layers, steps and branches")
         return self
+
+
+def checksum(card: Mapping[str, Any], tensors: Path) -> str:
+    """SHA-256 of a set: of its tensors' file, and of what its card says but for this."""
+    return hashlib.sha256(tensors.read_bytes() + json.dumps(card, sort_keys=True).encode()).hexdigest()

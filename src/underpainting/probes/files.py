@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from underpainting.errors import UnderpaintingError
 from underpainting.hub import fetch, upload
 from underpainting.markup import table
-from underpainting.probes.card import Card
+from underpainting.probes.card import Card, checksum
 from underpainting.probes.probe import Probe, joined
 from underpainting.probes.readme import probe_card
 from underpainting.readers import checked_path, read_json, read_tensors, reading
@@ -61,7 +61,7 @@ class ProbeSet:
     """All probes of a study, and the card that says what they are.
 
     On disk: `probes.safetensors` (tensors `{property}/{layer}/{step}/{branch}`, [channel + 1], bias last)
-    and `card.json`.
+    and `card.json`, which has a checksum of both.
     """
 
     entries: Mapping[Key, Entry]
@@ -223,7 +223,7 @@ class ProbeSet:
             for key, entry in self.entries.items()
         }
         save_file(tensors, folder / _TENSORS)
-        card = {
+        card: dict[str, Any] = {
             "model": self.model,
             "images": dict(self.images),
             "steps": self.steps,
@@ -242,6 +242,7 @@ class ProbeSet:
                 for key, entry in self.entries.items()
             },
         }
+        card["checksum"] = checksum(card, folder / _TENSORS)
         (folder / _CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
@@ -254,7 +255,10 @@ class ProbeSet:
         tensors = read_tensors(folder / _TENSORS, "file of probes", remedy)
         about = folder / _CARD, "card of probes", remedy
         with reading(*about):
-            card = Card.model_validate(read_json(*about))
+            written = read_json(*about)
+            if written.pop("checksum") != checksum(written, folder / _TENSORS):
+                raise ValueError(f"contents of {_TENSORS} or {_CARD} changed")
+            card = Card.model_validate(written)
             channels = {layer.name: layer.channels for layer in card.layers}
             keys = [_key(name) for name in card.probes]
             if wrong := no_name((*(key.property for key in keys), *card.properties, *channels)):

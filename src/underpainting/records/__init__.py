@@ -1,22 +1,15 @@
 """Tables and files: schemas, atomic writes, checksums. Of ours, imports the error and the readers alone."""
 
 from underpainting.records.atomic import (
-    CHECKSUMS,
-    atomic_folder,
-    check_seal,
     clear_partial,
-    find_fault,
-    remove,
+    make_folder,
     replacing,
     require_makeable,
-    require_whole,
-    sealing,
-    sha256_file,
-    verify_folder,
     write_bytes,
     write_json,
     writing,
 )
+from underpainting.records.lock import only_run
 from underpainting.records.schemas import (
     BATCH,
     CLASSIFICATION,
@@ -30,6 +23,19 @@ from underpainting.records.schemas import (
     read_parts,
     read_table,
     write_table,
+)
+from underpainting.records.seals import (
+    CHECKSUMS,
+    atomic_folder,
+    check_seal,
+    find_fault,
+    find_faults,
+    is_lost,
+    remove,
+    require_whole,
+    sealing,
+    sha256_file,
+    verify_folder,
 )
 
 __all__ = [
@@ -45,7 +51,11 @@ __all__ = [
     "check_seal",
     "clear_partial",
     "find_fault",
+    "find_faults",
+    "is_lost",
+    "make_folder",
     "make_table",
+    "only_run",
     "plain_schema",
     "read_parts",
     "read_table",

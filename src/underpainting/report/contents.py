@@ -20,7 +20,8 @@ from underpainting.findings.of_study import chosen_layers, main_metrics
 from underpainting.intervention.edit import Edit, make_edit
 from underpainting.probes import ProbeSet
 from underpainting.readers import read_json, read_tensors, read_text, reading
-from underpainting.records import EMERGENCE, INTERVENTIONS, LEADS, read_table, remove, write_bytes
+from underpainting.records import EMERGENCE, INTERVENTIONS, LEADS, read_table, remove
+from underpainting.study.sealed import ASK_AGAIN, TITLE_AGAIN
 from underpainting.study.study import Gallery, StudyFolder
 from underpainting.vocabulary import main_branch
 
@@ -97,7 +98,7 @@ def read_contents(study: StudyFolder, growth: Path | None = None) -> Contents:
         classification_of(study) if study.config.labels.classifier else ([], "", [])
     )
     emergence, leads = (
-        tuple(study.table(path, schema).to_pylist()) if path.is_file() else ()
+        tuple(read_table(path, schema).to_pylist()) if study.has(path) else ()
         for path, schema in ((study.emergence_file, EMERGENCE), (study.leads_file, LEADS))
     )
     return Contents(
@@ -118,46 +119,46 @@ def read_contents(study: StudyFolder, growth: Path | None = None) -> Contents:
 
 
 def kept_title(study: StudyFolder) -> str:
-    """The title that is kept, or nothing. Raises UnderpaintingError where the file is no text."""
+    """The title that is kept, or nothing. Raises UnderpaintingError where the file is damaged."""
     path = study.title_file
-    return read_text(path, "title", "remove it").strip() if path.is_file() else ""
+    return read_text(path, "title", "remove it").strip() if study.has(path, TITLE_AGAIN) else ""
 
 
 def keep_title(study: StudyFolder, title: str) -> None:
     """Keep a title, on one line, for a study's reports; an empty one takes the kept one away."""
     words = " ".join(title.split())
     if words:
-        write_bytes(study.title_file, f"{words}\n".encode())
+        with study.sealing(study.title_file) as temporary:
+            temporary.write_text(f"{words}\n", encoding="utf-8")
     else:
         remove(study.title_file)
 
 
 def _experiments(study: StudyFolder) -> tuple[Experiment, ...]:
-    if not study.interventions_file.is_file():
+    path = study.interventions_file
+    if not (study.experiments or study.has(path, ASK_AGAIN)):
         return ()
-    rows = interventions(read_table(study.interventions_file, INTERVENTIONS))
+    rows = interventions(read_table(study.require(path, ASK_AGAIN), INTERVENTIONS))
     return tuple(
         Experiment(
-            aim,
-            _edit(study.experiment_file(aim)),
-            tuple(row for row in rows if row.aim == aim),
-            _examples(study.examples_file(aim)),
+            aim, _edit(study, aim), tuple(row for row in rows if row.aim == aim), _examples(study, aim)
         )
         for aim in dict.fromkeys(row.aim for row in rows)
     )
 
 
-def _edit(path: Path) -> Edit:
-    about = path, "file of an experiment", "run it again"
+def _edit(study: StudyFolder, aim: str) -> Edit:
+    about = study.require(study.experiment_file(aim), ASK_AGAIN), "file of an experiment", "run it again"
     edit = read_json(*about)
     with reading(*about):
         return make_edit(edit["edit"])
 
 
-def _examples(path: Path) -> Mapping[str, NDArray[Any]]:
-    if not path.is_file():
+def _examples(study: StudyFolder, aim: str) -> Mapping[str, NDArray[Any]]:
+    path = study.examples_file(aim)
+    if not (aim in study.experiments or study.has(path, ASK_AGAIN)):
         return {}
-    examples = read_tensors(path, "file of examples", "run the experiment again")
+    examples = read_tensors(study.require(path, ASK_AGAIN), "file of examples", "run the experiment again")
     return {name: of.numpy() for name, of in examples.items()}
 
 

@@ -12,7 +12,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from underpainting.colours import RAMP_OF
 from underpainting.controls import sources
 from underpainting.findings.intervals import ENOUGH
-from underpainting.records import write_bytes
 from underpainting.report.citation import PROJECT, VERSION, bibtex
 from underpainting.report.classification import recognition_section
 from underpainting.report.conclusions import conclusions, differences_table, signed
@@ -50,7 +49,9 @@ def write_report(study: StudyFolder, growth: Path | None = None) -> Path:
     growth: folder of the model's checkpoints (see `findings.growth`). The same study gives the same bytes.
     Raises UnderpaintingError when the study is not finished or a file is damaged.
     """
-    write_bytes(study.report_file, render(read_contents(study, growth)).encode("utf-8"))
+    page = render(read_contents(study, growth))
+    with study.sealing(study.report_file) as temporary:
+        temporary.write_text(page, encoding="utf-8")
     return study.report_file
 
 

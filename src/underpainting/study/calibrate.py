@@ -13,7 +13,7 @@ from torch import Tensor
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import THRESHOLDS, ProbeSet, Scorer, save_sums
 from underpainting.readers import read_tensors
-from underpainting.records import atomic_folder, remove, write_json
+from underpainting.records import remove, write_json
 from underpainting.study.batch import Rows
 from underpainting.study.kept.choosing import (
     Choice,
@@ -70,7 +70,8 @@ def make(work: Work, shard: Shard, keeper: Keeper) -> None:
         )
     if work.loaded.classifier:
         save_file(pooled, keeper.folder / POOLED)
-    write_part(work.study.part_file(shard.number), joined(scores))
+    with work.study.sealing(work.study.part_file(shard.number)) as temporary:
+        write_part(temporary, joined(scores))
 
 
 def fold(work: Work, shards: Iterable[Shard]) -> None:
@@ -96,19 +97,22 @@ def _choose(work: Work, shards: list[Shard]) -> None:
         raise UnderpaintingError(
             "every calibrate picture was set aside; give more pictures or a larger share"
         )
+    for part in parts:
+        study.require(part)
     strengths, classifier = study.config.probes.strengths, work.loaded.classifier
     class_probes = fit_class_probes(study, places, classifier.classes, strengths) if classifier else None
     means = mean_scores(parts)
     choices = {target: choose(means[target], places.properties) for target in TARGETS}
     cuts = choose_cuts(means["position"], places.properties)
     remove(study.calibrate_file)
-    gather(_tables(work, parts, choices, cuts, class_probes), study.calibrate_file)
+    with study.sealing(study.calibrate_file) as temporary:
+        gather(_tables(work, parts, choices, cuts, class_probes), temporary)
     images = {split: len(study.sound_rows(split)) for split in ("fit", "calibrate")}
     sets = probe_sets(work.probes, choices, places, strengths, study.config.model.name, images)
     remove(study.controls_folder)
-    with atomic_folder(study.controls_folder) as folder:
+    with study.atomic_folder(study.controls_folder) as folder:
         _write_controls(work, folder, sets, cuts, class_probes)
-    with atomic_folder(study.probes_folder) as folder:
+    with study.atomic_folder(study.probes_folder) as folder:
         sets["probe"].of_layers([layer.name for layer in places.watched]).save(folder)
 
 
@@ -166,9 +170,8 @@ def _fit_latents(work: Work) -> tuple[Tensor, dict[str, Tensor]]:
     latents: dict[str, Tensor] = {}
     labels: dict[str, Tensor] = {}
     for shard in work.study.of_split("fit"):
-        folder = work.study.shard_folder(shard.number)
-        latents |= read_tensors(folder / LATENTS)
-        labels |= read_tensors(folder / LABELS)
+        latents |= read_tensors(work.study.shard_file(shard.number, LATENTS))
+        labels |= read_tensors(work.study.shard_file(shard.number, LABELS))
     return torch.stack(list(latents.values())), {
         of.name: torch.stack([labels[f"{image}/{of.name}"].float() for image in latents])
         for of in work.places.properties

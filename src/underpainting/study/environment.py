@@ -23,13 +23,14 @@ from underpainting.observers.classifiers import Classifier, load_classifier
 from underpainting.observers.estimators import Estimator, load_estimator
 from underpainting.observers.needs import Needed, needs
 from underpainting.observers.protocols import checked_observer
-from underpainting.records import require_whole, sealing, write_json
+from underpainting.records import sealing, write_json
 from underpainting.study.labels import choose_properties, label_pictures
 from underpainting.study.places import Places
 from underpainting.study.request.brought import BroughtLabels, open_brought
 from underpainting.study.request.config import StudyConfig
 from underpainting.study.request.prompts import PromptRow
-from underpainting.study.study import StudyFolder, read_environment
+from underpainting.study.sealed import PARTS
+from underpainting.study.study import StudyFolder
 from underpainting.study.trust import require_trust
 from underpainting.threads import set_threads
 
@@ -157,7 +158,7 @@ def reload(study: StudyFolder) -> Loaded:
     Raises UnderpaintingError where it has no whole probes, or where model or estimator are not there or not
     the same.
     """
-    require_whole(study.probes_folder, f"`underpainting run {study.folder}` makes it")
+    study.require(study.probes_folder)
     use_threads(study)
     loaded = load_trusted(study)
     record_environment(study, loaded)
@@ -181,7 +182,7 @@ def use_threads(study: StudyFolder, workers: int = 1) -> None:
 
     One that is not begun has those of its config, or as many as the CPUs given, shared out among workers.
     """
-    recorded = read_environment(study)
+    recorded = study.recorded()
     kept = study.config.run.threads if recorded is None else int(recorded["threads"])
     set_threads(kept, workers)
 
@@ -192,13 +193,13 @@ def record_environment(study: StudyFolder, loaded: Loaded) -> list[str]:
     Returns what has changed and may change last digits, one line each.
     Raises UnderpaintingError where model or estimator are not those that the study was begun with.
     """
-    recorded = read_environment(study)
+    recorded = study.recorded()
     present = _environment(study, loaded)
     if recorded is None:
         with sealing(study.environment_file) as temporary:
             write_json(temporary, present)
         return []
-    _hold_to(study, recorded, present, ("model", "estimator", "labels", "classifier"))
+    _hold_to(study, recorded, present, PARTS)
     before, now = (
         {**of.get("versions", {}), **{key: of.get(key) for key in DIGITS}} for of in (recorded, present)
     )
@@ -215,7 +216,7 @@ def recorded_model(study: StudyFolder) -> tuple[Model, dict[str, Any]]:
     Raises UnderpaintingError where it is not there, or not the one that the study was begun with.
     """
     use_threads(study)
-    model, recorded = open_model(study.config, study.model), read_environment(study)
+    model, recorded = open_model(study.config, study.model), study.recorded()
     about = about_model(model, study.config.model.name)
     if recorded is not None:
         _hold_to(study, recorded, {"model": about}, ("model",))
@@ -266,6 +267,7 @@ def _environment(study: StudyFolder, loaded: Loaded) -> dict[str, Any]:
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
         "machine": platform.machine(),
         "threads": torch.get_num_threads(),
+        "prompts": study.digest,
         "model": about_model(model, study.config.model.name),
         **{
             part: {"name": observer.name, "fingerprint": observer.fingerprint}

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache, partial
-from multiprocessing import Pipe, connection, get_context, parent_process
-from multiprocessing.connection import Connection
+from multiprocessing import Pipe, get_context
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from underpainting.errors import UnderpaintingError
 from underpainting.progress import Progress
-from underpainting.study import calibrate, fit, test
+from underpainting.study import calibrate, fit, lifeline, test
 from underpainting.study.environment import Loaded, load_trusted, record_environment
 from underpainting.study.schedule import Shard
 from underpainting.study.study import StudyFolder, clear_leftovers, open_study
@@ -71,8 +67,8 @@ class _Pools:
 
     def _open(self) -> ProcessPoolExecutor:
         ended, self._life = Pipe(duplex=False)
-        begin = torch.get_num_threads(), ended
-        pool = ProcessPoolExecutor(self._workers, get_context("spawn"), _begin, begin)
+        told = ended, torch.get_num_threads()
+        pool = ProcessPoolExecutor(self._workers, get_context("spawn"), lifeline.begin, told)
         with _deaf_to_ctrl_c():
             for _ in range(self._workers):
                 pool.submit(_load, self._job[0])  # what goes wrong here does so again, and is told, in _make
@@ -120,22 +116,6 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, heard)
-
-
-def _begin(threads: int, ended: Connection) -> None:
-    """Set a worker process up: it has as many threads as its parent, and ends when that does or says so."""
-    torch.set_num_threads(threads)
-    tqdm.set_lock(
-        threading.RLock()
-    )  # its own has a semaphore, which is left behind when the process is ended
-    threading.Thread(target=_end_when_told, args=(ended,), daemon=True).start()
-
-
-def _end_when_told(ended: Connection) -> None:
-    parent = parent_process()
-    assert parent is not None
-    connection.wait([parent.sentinel, ended])
-    os._exit(1)
 
 
 def _load(folder: Path) -> None:

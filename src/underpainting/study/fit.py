@@ -38,7 +38,8 @@ def make(work: Work, shard: Shard, keeper: Keeper) -> None:
         save_file(latents, keeper.folder / LATENTS)
     if work.loaded.classifier:
         save_file(pooled, keeper.folder / POOLED)
-    totals.write(work.study.part_file(shard.number))
+    with work.study.sealing(work.study.part_file(shard.number)) as temporary:
+        totals.write(temporary)
 
 
 def fold(work: Work, shards: Iterable[Shard]) -> None:
@@ -48,12 +49,15 @@ def fold(work: Work, shards: Iterable[Shard]) -> None:
     for old in study.through_files:
         if old != study.through_file(folded):
             remove(old)
-    totals = read_totals(study.through_file(folded)) if folded >= 0 else empty_totals(work.places)
+    totals = (
+        read_totals(study.require(study.through_file(folded))) if folded >= 0 else empty_totals(work.places)
+    )
     for shard in shards:
         part = study.part_file(shard.number)
         if shard.number > folded:
-            totals.merge(read_totals(part))
-            totals.write(study.through_file(shard.number))
+            totals.merge(read_totals(study.require(part)))
+            with study.sealing(study.through_file(shard.number)) as temporary:
+                totals.write(temporary)
             if folded >= 0:
                 remove(study.through_file(folded))
             folded = shard.number

@@ -1,10 +1,14 @@
-"""Where everything of a study lies."""
+"""Where everything of a study lies, and whether a new one may lie there."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from underpainting.errors import UnderpaintingError
+from underpainting.readers import checked_path
+from underpainting.records import require_makeable
 
 CONFIG, PICTURES = "study.toml", "prompts.parquet"
 LABELS, ASIDE, IMAGES = "labels.safetensors", "aside.json", "images"
@@ -28,6 +32,16 @@ def is_data(name: str) -> bool:
     The report's page and figures are none: a page may run anything, and they are made anew of the tables.
     """
     return _DATA.fullmatch(name) is not None
+
+
+FEATURES = ".features.safetensors"
+"""Suffix of what a classifier makes of the pictures of a part of an experiment."""
+
+DISTANCES = "frechet.json"
+"""Last file of an experiment."""
+
+BATCH_CARD = "batch.json"
+"""What a batch of interventions asked for, in its folder."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +73,6 @@ class StudyPaths:
     def shard_folder(self, number: int) -> Path:
         """Folder of a shard; it exists when the shard is whole."""
         return self.shards_folder / f"{number:05d}"
-
-    def picture_file(self, number: int, image: str) -> Path:
-        """A finished picture of a shard."""
-        return self.shard_folder(number) / IMAGES / f"{image}.png"
 
     @property
     def moments_folder(self) -> Path:
@@ -128,6 +138,11 @@ class StudyPaths:
         return self.folder / "leads.parquet"
 
     @property
+    def outcomes(self) -> tuple[Path, Path, Path, Path]:
+        """The scores and what is made of them, in the order in which that is made."""
+        return self.scores_file, self.leads_file, self.emergence_file, self.report_file
+
+    @property
     def interventions_folder(self) -> Path:
         """Folder of pictures made with edited activations, and of their scores."""
         return self.folder / "interventions"
@@ -140,6 +155,23 @@ class StudyPaths:
     def experiment_file(self, aim: str) -> Path:
         """What an experiment on a property asked for: its edit, pictures and trials."""
         return self.interventions_folder / aim / "experiment.json"
+
+    def experiment_part(self, aim: str, start: int) -> Path:
+        """Table of the scores of an experiment's batch, which begins with that picture."""
+        return self.interventions_folder / aim / f"{start:05d}.parquet"
+
+    def chosen_edit_file(self, aim: str) -> Path:
+        """The edit that was chosen for a property, and those that were tried."""
+        return self.interventions_folder / aim / "choice.json"
+
+    def distances_file(self, aim: str) -> Path:
+        """Distances of an experiment's pictures from unedited ones; written when all else of it is there."""
+        return self.interventions_folder / aim / DISTANCES
+
+    @property
+    def experiments(self) -> list[str]:
+        """What was aimed at by experiments that were carried to their end."""
+        return sorted(path.parent.name for path in self.interventions_folder.glob(f"*/{DISTANCES}"))
 
     def examples_file(self, aim: str) -> Path:
         """Pictures of an experiment that are kept for looking at."""
@@ -159,3 +191,16 @@ class StudyPaths:
     def title_file(self) -> Path:
         """The report's title, where one is kept."""
         return self.folder / "report" / "title.txt"
+
+
+def check_free(folder: Path) -> None:
+    """Raise UnderpaintingError where a new study cannot be put in this folder."""
+    if checked_path(folder / CONFIG).exists():
+        raise UnderpaintingError(
+            f"{folder} already holds a study; go on by `underpainting run {folder}` or choose another folder"
+        )
+    if folder.exists() and not folder.is_dir():
+        raise UnderpaintingError(f"{folder} is a file; choose another folder for the study")
+    require_makeable(folder, "choose another folder")
+    if folder.exists() and any(not path.name.startswith((PICTURES, ".")) for path in folder.iterdir()):
+        raise UnderpaintingError(f"{folder} is not empty and holds no study; choose another folder")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow.compute as pc
 
-from underpainting.records import SCORES, read_table, require_whole
+from underpainting.records import SCORES, read_table
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import METRICS, main_branch
 
@@ -37,7 +37,7 @@ def results(study: StudyFolder) -> list[Result]:
     """
     study.require_done()
     for path in (study.scores_file, study.probes_folder):
-        require_whole(path, study.remade)
+        study.require(path)
     probes = study.probes
     aside = study.images["test"] - len(study.sound_rows("test"))
     branch = main_branch(probes.branches)

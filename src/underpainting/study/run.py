@@ -7,18 +7,19 @@ that was killed and resumed, or spread over processes, ends with the bytes of on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from underpainting.diffusion import Model
 from underpainting.errors import UnderpaintingError, require_number
 from underpainting.observers.estimators import Estimator
 from underpainting.progress import Progress
-from underpainting.study.damage import find_damage, repair
+from underpainting.records import only_run
+from underpainting.study.damage import Damage, find_damage, repair
 from underpainting.study.environment import load_trusted, record_environment, use_threads
 from underpainting.study.executors import PHASES, Make, shard_maker
 from underpainting.study.request.alike import require_apart
 from underpainting.study.schedule import Shard
-from underpainting.study.study import StudyFolder, clear_leftovers, only_run
+from underpainting.study.study import StudyFolder, clear_leftovers
 from underpainting.study.work import Work
 
 MAX_SET_ASIDE, MAX_WORKERS = 0.05, 256
@@ -32,13 +33,15 @@ def run_study(
     progress: Progress | None = None,
     workers: int = 1,
     max_set_aside: float = MAX_SET_ASIDE,
+    then: Callable[[], object] | None = None,
 ) -> None:
     """Run a study, or go on with it from its last whole shard; nothing happens to one that is done and whole.
 
     What is damaged on disk is made again. model, estimator: objects to use instead of loading those that the
     config names, in this process alone; those of the study unless others are given. workers: processes that
     make shards, each with a model of that name and an estimator; the CPUs are shared out among them.
-    max_set_aside: share of the pictures that may be set aside as unsound.
+    max_set_aside: share of the pictures that may be set aside as unsound. then: what is done with the study
+    when it is done, while no other run may begin.
 
     Raises UnderpaintingError where something named cannot be loaded or is not what the study was begun with,
     prompts that are one to the model are in two splits (see `tell_apart`), another run is at work in the
@@ -58,20 +61,36 @@ def run_study(
         damage = find_damage(study)
         for found in damage:
             progress.note(f"{found}; {found.remedy}")
+        if not study.is_done or any(study.scores_file in found.undone for found in damage):
+            _make_all(study, model, estimator, damage, progress, workers, max_set_aside)
+        else:
+            repair(study, damage)
+        if then:
+            then()
+
+
+def _make_all(
+    study: StudyFolder,
+    model: Model | None,
+    estimator: Estimator | None,
+    damage: Sequence[Damage],
+    progress: Progress,
+    workers: int,
+    max_set_aside: float,
+) -> None:
+    """Make what is missing; what is damaged goes when it is known that it can be made again."""
+    use_threads(study, workers)
+    with shard_maker(study, workers, max_set_aside) as make:
+        loaded = load_trusted(study, model, estimator)
+        require_apart(study.rows, study.splits, loaded.model)
+        for line in record_environment(study, loaded):
+            progress.note(line)
         repair(study, damage)
-        if study.is_done:
-            return
         progress.start(len(study.rows), study.pictures_made)
-        use_threads(study, workers)
-        with shard_maker(study, workers, max_set_aside) as make:
-            loaded = load_trusted(study, model, estimator)
-            require_apart(study.rows, study.splits, loaded.model)
-            for line in record_environment(study, loaded):
-                progress.note(line)
-            work = Work(study, loaded, max_set_aside, progress)
-            for split, phase in PHASES.items():
-                progress.phase(f"{split} pictures")
-                phase.fold(work, _made(work, split, make))
+        work = Work(study, loaded, max_set_aside, progress)
+        for split, phase in PHASES.items():
+            progress.phase(f"{split} pictures")
+            phase.fold(work, _made(work, split, make))
 
 
 def _made(work: Work, split: str, make: Make) -> Iterator[Shard]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,23 +23,22 @@ from underpainting.records import (
     CHECKSUMS,
     PROMPTS,
     clear_partial,
+    is_lost,
     make_table,
     read_table,
-    require_makeable,
     require_whole,
     sealing,
     sha256_file,
     write_bytes,
     write_table,
 )
-from underpainting.study.paths import ASIDE, CONFIG, FILMS, GALLERY, LABELS, PICTURES, StudyPaths
+from underpainting.study.paths import ASIDE, CONFIG, FILMS, GALLERY, IMAGES, LABELS, PICTURES, check_free
 from underpainting.study.request.config import StudyConfig, changes, config_toml, parse_config, read_config
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.request.splits import split_beside, split_prompts
 from underpainting.study.schedule import Shard, plan_shards
+from underpainting.study.sealed import RESTORE, SealedFolder
 from underpainting.vocabulary import SPLITS
-
-RESTORE = "put it back as it was, with its .sha256, or init another folder"
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class Gallery:
 
 
 @dataclass(frozen=True)
-class StudyFolder(StudyPaths):
+class StudyFolder(SealedFolder):
     """An opened study: its config, its pictures and the split of each; what is read from its folder.
 
     model, estimator: objects to work with in this process, in place of loading what the config names.
@@ -78,6 +76,13 @@ class StudyFolder(StudyPaths):
     def images(self) -> dict[str, int]:
         """Pictures in each split."""
         return {split: self.splits.count(split) for split in SPLITS}
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the pictures and their splits."""
+        pictures = zip(self.rows, self.splits, strict=True)
+        about = [(row.prompt, row.seed, row.prompt_ind, split) for row, split in pictures]
+        return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
     def of_split(self, split: str) -> list[Shard]:
         """Shards of a split, in order."""
@@ -105,6 +110,26 @@ class StudyFolder(StudyPaths):
         """Whether every picture is made and every score written."""
         return self.scores_file.is_file()
 
+    @property
+    def was_done(self) -> bool:
+        """Whether it is done, or was: what is made of its scores is there, or a seal of theirs."""
+        made = (self.emergence_file, self.leads_file, self.report_file)
+        return self.is_done or is_lost(self.scores_file) or any(path.is_file() for path in made)
+
+    @property
+    def phases_done(self) -> int:
+        """How many phases must be behind, by what later ones have left: 1 after fit, 2 after calibrate, 3."""
+        if self.was_done:
+            return 3
+        begun = {shard.split for shard in self.shards if self.shard_folder(shard.number).exists()}
+        return 2 if "test" in begun or self.probes_folder.exists() else int("calibrate" in begun)
+
+    @property
+    def implied(self) -> list[Shard]:
+        """The shards that must be there, for something was made of them."""
+        done, folded = self.phases_done, self.folded
+        return [x for x in self.shards if SPLITS.index(x.split) < done or x.number <= folded]
+
     def require_done(self) -> None:
         """Raise UnderpaintingError where the study is not done."""
         if not self.is_done:
@@ -114,11 +139,6 @@ class StudyFolder(StudyPaths):
             )
 
     @property
-    def remade(self) -> str:
-        """What to do where something of the study is missing or damaged, for the end of an error's line."""
-        return f"`underpainting run {self.folder}` makes it again"
-
-    @property
     def totals_file(self) -> Path:
         """Totals of all fit shards, once they are folded."""
         return self.through_file(max(shard.number for shard in self.of_split("fit")))
@@ -126,21 +146,20 @@ class StudyFolder(StudyPaths):
     @property
     def probes(self) -> ProbeSet:
         """The chosen probes. Raises UnderpaintingError where they are not there, or not whole."""
-        require_whole(self.probes_folder, f"`underpainting run {self.folder}` makes it")
-        return ProbeSet.load(self.probes_folder)
+        return ProbeSet.load(self.require(self.probes_folder))
 
     @property
     def environment(self) -> dict[str, Any]:
-        """What the pictures are made with; empty before the first run. Raises as `read_environment`."""
-        return read_environment(self) or {}
+        """What the pictures are made with; empty before the first run. Raises as `recorded`."""
+        return self.recorded() or {}
 
     @property
     def gallery(self) -> Gallery | None:
         """The pictures kept for looking at, where any are. Raises UnderpaintingError where it is damaged."""
         folder = self.gallery_folder
-        if not folder.is_dir():
+        if not folder.exists() and not self.was_done:
             return None
-        require_whole(folder, self.remade)
+        self.require(folder)
         about = read_json(folder / GALLERY)
         if not about["pictures"]:
             return None
@@ -155,8 +174,18 @@ class StudyFolder(StudyPaths):
 
     def table(self, path: Path, schema: pa.Schema) -> pa.Table:
         """A table of the study. Raises UnderpaintingError where it is not there, or damaged."""
-        require_whole(path, self.remade)
-        return read_table(path, schema)
+        return read_table(self.require(path), schema)
+
+    def shard_file(self, number: int, name: str) -> Path:
+        """A file of a shard, whether it has one of that name or not.
+
+        Raises UnderpaintingError where the file is not what was written, or the shard is lost.
+        """
+        return self.require(self.shard_folder(number), only=(name,)) / name
+
+    def picture_file(self, number: int, image: str) -> Path:
+        """A finished picture of a shard, if it was not set aside. Raises as `shard_file`."""
+        return self.shard_file(number, f"{IMAGES}/{image}.png")
 
     def labels(self, property: str) -> dict[str, Tensor]:
         """Label maps [height, width] of a property by image, of all pictures made so far.
@@ -166,17 +195,13 @@ class StudyFolder(StudyPaths):
         """
         labels: dict[str, Tensor] = {}
         known: set[str] = set()
-        for shard in self.shards:
-            if (folder := self.shard_folder(shard.number)).is_dir():
-                require_whole(folder, self.remade)
-                with opened_tensors(folder / LABELS) as file:
-                    names = [name.rpartition("/") for name in file.keys()]  # noqa: SIM118 (no mapping)
-                    known |= {name[2] for name in names}
-                    labels |= {
-                        image: file.get_tensor(f"{image}/{name}")
-                        for image, _, name in names
-                        if name == property
-                    }
+        for shard in self._made:
+            with opened_tensors(self.shard_file(shard.number, LABELS)) as file:
+                names = [name.rpartition("/") for name in file.keys()]  # noqa: SIM118 (no mapping)
+                known |= {name[2] for name in names}
+                labels |= {
+                    image: file.get_tensor(f"{image}/{name}") for image, _, name in names if name == property
+                }
         if not labels:
             raise UnderpaintingError(
                 f"{self.folder} has no labels of {property!r}; "
@@ -184,14 +209,20 @@ class StudyFolder(StudyPaths):
             )
         return labels
 
-    def set_aside(self) -> dict[str, str]:
-        """Why pictures were set aside, by image, over the shards that are made."""
+    def set_aside(self, shards: Sequence[Shard] | None = None) -> dict[str, str]:
+        """Why pictures were set aside, by image, over some shards, or all that are there or must be.
+
+        Raises UnderpaintingError as `shard_file`.
+        """
         reasons: dict[str, str] = {}
-        for shard in self.shards:
-            path = self.shard_folder(shard.number) / ASIDE
-            if path.is_file():
-                reasons |= read_json(path)
+        for shard in self._made if shards is None else shards:
+            reasons |= read_json(self.shard_file(shard.number, ASIDE))
         return reasons
+
+    @property
+    def _made(self) -> list[Shard]:
+        implied = {shard.number for shard in self.implied}
+        return [x for x in self.shards if x.number in implied or self.shard_folder(x.number).exists()]
 
     def sound_rows(self, split: str) -> list[PromptRow]:
         """A split's pictures that were not set aside."""
@@ -224,19 +255,6 @@ def create_study(
     return StudyFolder(folder, config, tuple(rows), tuple(splits))
 
 
-def check_free(folder: Path) -> None:
-    """Raise UnderpaintingError where a new study cannot be put in this folder."""
-    if checked_path(folder / CONFIG).exists():
-        raise UnderpaintingError(
-            f"{folder} already holds a study; go on by `underpainting run {folder}` or choose another folder"
-        )
-    if folder.exists() and not folder.is_dir():
-        raise UnderpaintingError(f"{folder} is a file; choose another folder for the study")
-    require_makeable(folder, "choose another folder")
-    if folder.exists() and any(not path.name.startswith((PICTURES, ".")) for path in folder.iterdir()):
-        raise UnderpaintingError(f"{folder} is not empty and holds no study; choose another folder")
-
-
 def open_study(folder: Path) -> StudyFolder:
     """Read a study's config and pictures.
 
@@ -254,8 +272,10 @@ def open_study(folder: Path) -> StudyFolder:
     if any(None in row.values() or row["split"] not in SPLITS for row in table):
         raise UnderpaintingError(f"{folder / PICTURES} has rows that are not whole; {RESTORE}")
     study = StudyFolder(folder, config, rows, tuple(row["split"] for row in table))
-    recorded = read_environment(study)
+    recorded = study.recorded()
     if recorded is not None:
+        if recorded.get("prompts", study.digest) != study.digest:
+            raise UnderpaintingError(f"{study.prompts_file}: {folder} was begun with others; {RESTORE}")
         begun = parse_config(recorded["config"], str(study.environment_file))
         if differing := changes(begun, config):
             raise UnderpaintingError(
@@ -265,36 +285,8 @@ def open_study(folder: Path) -> StudyFolder:
     return study
 
 
-def read_environment(study: StudyFolder) -> dict[str, Any] | None:
-    """What the first run recorded, or None before it.
-
-    Raises UnderpaintingError where the file is damaged, or gone though there are shards.
-    """
-    if not (study.environment_file.is_file() or study.shards_folder.is_dir()):
-        return None
-    require_whole(study.environment_file, RESTORE)
-    recorded = read_json(study.environment_file, "record of a run", RESTORE)
-    if not isinstance(recorded.get("config"), dict):
-        raise UnderpaintingError(f"{study.environment_file} holds no config; {RESTORE}")
-    return recorded
-
-
 def clear_leftovers(study: StudyFolder) -> None:
     """Remove what a killed run left half written; call under `only_run`."""
     for folder in (study.folder, study.shards_folder, study.moments_folder):
         if folder.is_dir():
             clear_partial(folder)
-
-
-@contextmanager
-def only_run(folder: Path) -> Iterator[None]:
-    """Keep a second run out of a folder. Raises UnderpaintingError where one is at work."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UnderpaintingError(f"another run is at work in {folder}; wait for it or stop it") from None
-        yield
-    finally:
-        os.close(handle)

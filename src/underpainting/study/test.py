@@ -78,19 +78,22 @@ def make(work: Work, shard: Shard, keeper: Keeper) -> None:
 
 def fold(work: Work, shards: Iterable[Shard]) -> None:
     """Put gallery and scores together from the shards; what was made of old ones goes."""
-    study = work.study
-    folders = [study.shard_folder(shard.number) for shard in shards]
+    study, numbers = work.study, [shard.number for shard in shards]
     work.progress.phase("gathering scores")
     for path in (study.emergence_file, study.leads_file, study.report_file):
         remove(path)
     maps: dict[str, Tensor] = {}
-    for folder in folders:
-        maps |= read_tensors(folder / MAPS) if (folder / MAPS).is_file() else {}
+    for number in numbers:
+        file = study.shard_file(number, MAPS)
+        maps |= read_tensors(file) if file.is_file() else {}
     write_gallery(study, maps, work.places)
     if work.loaded.classifier:
-        seen = (read_table(folder / CLASSES, CLASSIFICATION) for folder in folders)
-        gather(seen, study.classification_file, CLASSIFICATION)
-    gather((read_table(folder / ROWS, SCORES) for folder in folders), study.scores_file)
+        seen = (read_table(study.shard_file(number, CLASSES), CLASSIFICATION) for number in numbers)
+        with study.sealing(study.classification_file) as temporary:
+            gather(seen, temporary, CLASSIFICATION)
+    scores = (read_table(study.shard_file(number, ROWS), SCORES) for number in numbers)
+    with study.sealing(study.scores_file) as temporary:
+        gather(scores, temporary)
 
 
 @dataclass(frozen=True)

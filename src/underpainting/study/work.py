@@ -10,7 +10,7 @@ from functools import cached_property
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import Probe
 from underpainting.progress import Progress
-from underpainting.records import atomic_folder, remove
+from underpainting.records import remove
 from underpainting.study.batch import Batch, Look, Made, Recorders, Rows, make_batch, make_sound
 from underpainting.study.environment import Loaded
 from underpainting.study.kept.choice import Chosen, read_chosen
@@ -43,7 +43,7 @@ class Work:
     @cached_property
     def totals(self) -> Totals:
         """All fit shards' sums, once they are folded."""
-        return read_totals(self.study.totals_file)
+        return read_totals(self.study.require(self.study.totals_file))
 
     @cached_property
     def probes(self) -> dict[Place, Probe]:
@@ -69,7 +69,7 @@ class Work:
         folder = self.study.shard_folder(shard.number)
         remove(folder)
         remove(self.study.part_file(shard.number))
-        with atomic_folder(folder) as temporary:
+        with self.study.atomic_folder(folder) as temporary:
             keeper = Keeper(temporary, self.places.properties)
             fill(keeper)
             keeper.close()
@@ -91,7 +91,8 @@ class Work:
         if not aside:
             return
         total = len(self.study.rows)
-        known = self.study.set_aside() | aside
+        there = [shard for shard in self.study.shards if self.study.shard_folder(shard.number).exists()]
+        known = self.study.set_aside(there) | aside
         allowed = math.ceil(self.max_set_aside * total)
         if len(known) > allowed:
             reasons = list(aside.values())

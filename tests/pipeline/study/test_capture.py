@@ -14,7 +14,7 @@ from safetensors import safe_open
 from torch.utils.data import DataLoader
 
 import underpainting
-from benchmarks.faults import contents
+from benchmarks.faults import contents, rewriting
 from underpainting.captures.read import Captures
 from underpainting.captures.write import activation_bytes, carry_out, plan_capture
 from underpainting.cli import capture as command
@@ -86,7 +86,9 @@ def test_what_the_study_set_aside_is_left_out_and_other_weights_are_refused(
     copy = tmp_path / "copy"
     shutil.copytree(finished.folder, copy)
     left = finished.shards[0].pictures[1]
-    (copy / "shards" / "00000" / "aside.json").write_text(json.dumps({left.image: "black"}))
+    study = open_study(copy)
+    with rewriting(study.shard_folder(0), study.origin(study.shard_folder(0))) as shard:
+        (shard / "aside.json").write_text(json.dumps({left.image: "black"}))
     plan = plan_capture(open_study(copy), tmp_path / "out", **PLACES)
     assert plan.rows == tuple(r for of in finished.shards for r in of.pictures if r != left)
     recorded = json.loads(finished.environment_file.read_text())
@@ -100,11 +102,13 @@ def test_what_the_study_set_aside_is_left_out_and_other_weights_are_refused(
 def test_one_file_an_image_as_documented(small: Captures) -> None:
     assert sorted(path.name for path in small.folder.iterdir()) == [
         "capture.json",
+        "capture.json.sha256",
         *(f"{image}.safetensors" for image in ("prompt_0_seed_3", "prompt_0_seed_5", "prompt_1_seed_4")),
     ]
     with safe_open(small.folder / "prompt_1_seed_4.safetensors", "pt") as file:
         assert set(file.keys()) == {"picture", "up.3.0/1/conditional", "up.3.0/2/conditional"}
         about = json.loads(file.metadata()["about"])
+        assert set(about.pop("digests")) == set(file.keys())
         assert about == {"image": "prompt_1_seed_4", "prompt": "a blue thing", "seed": 4, "prompt_ind": 1}
         assert file.get_slice("up.3.0/1/conditional").get_shape() == [256, 8]
     assert [row.seed for row in small.rows] == SEEDS and small.steps == (1, 2)
@@ -244,7 +248,7 @@ def test_what_was_not_captured_is_named(small: Captures, tmp_path: Path) -> None
     with pytest.raises(UnderpaintingError, match="holds no captured activations"):
         Captures(tmp_path)
     (small.folder / "capture.json").write_text("{}")
-    with pytest.raises(UnderpaintingError, match=r"capture\.json is no readable card"):
+    with pytest.raises(UnderpaintingError, match=r"capture\.json: contents changed"):
         Captures(small.folder)
 
 

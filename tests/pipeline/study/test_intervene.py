@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from sklearn.metrics import f1_score
 
+from benchmarks.faults import rewriting
 from tests.pipeline.diffusion.stepping import SEVERAL, use_several
 from tests.pipeline.study.conftest import ESTIMATOR, tiny_config, tiny_rows
 from underpainting.cli import main
@@ -197,7 +198,7 @@ def test_a_picture_its_folder_and_the_same_again(
     assert np.array_equal(target, made.target["saliency"])
     expected = [f1_score(target.ravel() > 0, light(of).ravel() > 0) for of in (before, after)]
     assert made.scores["saliency", "target"] == pytest.approx(expected)
-    kept = read_kept(folder)
+    kept = read_kept(folder, done)
     assert kept.edit.last == 2 and kept.asked.seed == 5 and kept.advice == made.advice
     assert torch.equal(kept.target["saliency"], made.target["saliency"])
     assert act.replay(done, folder).same
@@ -212,7 +213,8 @@ def test_a_picture_that_comes_out_otherwise_is_told_by_replay(
     _, folder = act.intervene(done, ASKED, {"last": 2})
     card = json.loads((folder / "intervention.json").read_text(encoding="utf-8"))
     card["edit"]["strength"] = 3.0
-    (folder / "intervention.json").write_text(json.dumps(card), encoding="utf-8")
+    with rewriting(folder, done.owner) as kept:
+        (kept / "intervention.json").write_text(json.dumps(card), encoding="utf-8")
     assert call("replay", done.folder, folder, "--json") == 1
     said = json.loads(capsys.readouterr().out)
     assert said["same"] is False and said["pixels_that_differ"] > 0 and said["largest_difference"] > 0
@@ -286,7 +288,7 @@ def test_a_batch_is_painted_once_each_and_every_picture_can_be_made_again(
     said = json.loads(capsys.readouterr().out)
     assert [*said["pictures"]] == ["prompt_0_seed_3", "prompt_1_seed_4"]
     assert "move it less" in said["left_out"]["prompt_0_seed_8"]
-    asked = [read_kept(Path("b") / image).asked for image in said["pictures"]]
+    asked = [read_kept(Path("b") / image, done).asked for image in said["pictures"]]
     assert [(of.right, of.down) for of in asked] == [(0.25, -0.25), (-0.25, 0)]
     rows = read_table(Path("b/scores.parquet"), BATCH).to_pylist()
     of = {(row["image"], row["property"], row["metric"]): row for row in rows}
@@ -479,8 +481,8 @@ def test_whether_pictures_are_still_of_their_kind(painter: Painter, tmp_path: Pa
     size = {"pictures": 4, "trials": 2}
     conditions = controls(seeing, "saliency", edit)
     run_experiment(seeing, "saliency", edit, conditions, tmp_path / "e", **size, progress=Progress())
-    found = distances(tmp_path / "e")
+    found = distances(seeing.study, tmp_path / "e")
     assert set(found) == {*conditions, "null, one half from the other"} - {"null"}
     assert found["own_mask"] < 1e-3 * found["intervened"]
     run_experiment(painter, "saliency", edit, conditions, tmp_path / "f", **size, progress=Progress())
-    assert distances(tmp_path / "f") == {}
+    assert distances(painter.study, tmp_path / "f") == {}

@@ -16,10 +16,11 @@ from underpainting import __version__
 from underpainting.diffusion import Model, load
 from underpainting.errors import UnderpaintingError
 from underpainting.progress import Progress
-from underpainting.records import verify_folder
+from underpainting.records import only_run
+from underpainting.study.damage import find_damage
 from underpainting.study.environment import load_study, record_environment
 from underpainting.study.run import run_study
-from underpainting.study.study import StudyFolder, create_study, only_run, open_study
+from underpainting.study.study import StudyFolder, create_study, open_study
 
 COMPARED = (
     "scores.parquet",
@@ -78,7 +79,7 @@ def test_killed_at_any_rename_ends_with_the_same_bytes(
         run_study(resumed, model=loaded, estimator=estimator)
         _same(resumed, finished)
         assert not [path for path in folder.rglob(".*")]
-        assert all(verify_folder(resumed.shard_folder(shard.number)) == [] for shard in resumed.shards)
+        assert find_damage(resumed) == []
 
 
 def test_killed_within_a_batch_keeps_whole_shards(
@@ -114,7 +115,7 @@ def test_every_picture_is_made_once_and_shards_are_whole(
     monkeypatch.setattr(Model, "run", counting)
     run_study(study, model=loaded, estimator=estimator)
     assert sorted(seeds) == [row.seed for row in study.rows]
-    assert all(verify_folder(study.shard_folder(shard.number)) == [] for shard in study.shards)
+    assert find_damage(study) == []
     assert sorted(path.name for path in study.moments_folder.iterdir()) == [
         "through-00001.safetensors",
         "through-00001.safetensors.sha256",

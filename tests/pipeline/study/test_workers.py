@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -104,3 +106,46 @@ def test_objects_cannot_be_given_to_workers(
 ) -> None:
     with pytest.raises(UnderpaintingError, match="by name"):
         run_study(named_study("objects"), estimator=estimator, workers=2)
+
+
+PARENT = """
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import Pipe, get_context
+from underpainting.study import lifeline
+
+def import_for_long(seconds):
+    '''As an import that holds the interpreter's lock does.'''
+    import ctypes
+    ctypes.PyDLL(None).sleep(seconds)
+
+if __name__ == "__main__":
+    ended, life = Pipe(duplex=False)
+    pool = ProcessPoolExecutor(1, get_context("spawn"), lifeline.begin, (ended, 1))
+    pool.submit(import_for_long, 60)
+    while not pool._processes:
+        pass
+    print(next(iter(pool._processes)), flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_worker_ends_with_its_parent_also_while_it_loads(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    parent = subprocess.Popen(
+        [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    worker = Path(f"/proc/{int(parent.stdout.readline())}")
+    for _ in range(600):
+        if b"underpainting" in (worker / "maps").read_bytes() or "torch" in (worker / "maps").read_text():
+            break
+        time.sleep(0.1)
+    parent.kill()
+    parent.wait()
+    for _ in range(50):
+        if not worker.exists() or "Z" in (worker / "stat").read_text().rpartition(")")[2].split()[0]:
+            return
+        time.sleep(0.1)
+    pytest.fail("the worker outlived its parent by 5 seconds")

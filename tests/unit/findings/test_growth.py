@@ -8,7 +8,7 @@ import pytest
 
 from underpainting.errors import UnderpaintingError
 from underpainting.findings.growth import mean_scores, read_growth
-from underpainting.records import SCORES, make_table, sealing, write_table
+from underpainting.records import SCORES, make_table, sealing, write_json, write_table
 from underpainting.study.request.config import StudyConfig
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.study import create_study
@@ -57,7 +57,9 @@ def test_studies_and_tables_stand_in_the_order_of_training(tmp_path: Path) -> No
     pq.write_table(mean_scores(make_table(SCORES, late[1])), tmp_path / "00012000.parquet")
     rows = [PromptRow(f"prompt {i}", i, i) for i in range(5)]
     study = create_study(tmp_path / "900", StudyConfig(), rows)
-    with sealing(study.scores_file) as temporary:
+    with sealing(study.environment_file) as temporary:
+        write_json(temporary, {"config": {}})
+    with study.sealing(study.scores_file) as temporary:
         write_table(temporary, make_table(SCORES, early[1]), SCORES)
     (tmp_path / "notes.txt").write_text("no checkpoint")
     grown = read_growth(tmp_path, *ASKED)

@@ -1,6 +1,5 @@
 """A finished study of plausible random tables and drawn pictures, shaped as a real one is on disk."""
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,14 +19,13 @@ from underpainting.records import (
     CLASSIFICATION,
     INTERVENTIONS,
     SCORES,
-    atomic_folder,
     make_table,
     sealing,
     write_json,
     write_table,
 )
 from underpainting.report.contents import Contents, read_contents
-from underpainting.study.paths import FILMS, GALLERY
+from underpainting.study.paths import ASIDE, FILMS, GALLERY
 from underpainting.study.request.config import StudyConfig, parse_config
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.study import StudyFolder, create_study
@@ -91,7 +89,6 @@ def make_study(
     ]
     other = [PromptRow(f"prompt {p}", p, 1000 + p) for p in range(3 * prompts)]
     study = create_study(folder, config, other, test)
-    study.shards_folder.mkdir()
     recorded = {
         "versions": {"underpainting": "0.1.0", "torch": "2.14.1", "diffusers": "0.42.1", "python": "3.11.2"},
         "device": "cpu",
@@ -101,14 +98,17 @@ def make_study(
     }
     with sealing(study.environment_file) as temporary:
         write_json(temporary, {**recorded, **(environment or {})})
+    for shard in study.shards:
+        with study.atomic_folder(study.shard_folder(shard.number)) as temporary:
+            (temporary / ASIDE).write_text("{}")
     images, words = [row.image for row in test], [row.prompt for row in test]
     scores = more(_scores(rng, layer_names(), steps, images, words))
     for path in (study.scores_file, study.calibrate_file):
-        with sealing(path) as temporary:
+        with study.sealing(path) as temporary:
             write_table(temporary, make_table(SCORES, scores), SCORES)
-    with sealing(study.classification_file) as temporary:
+    with study.sealing(study.classification_file) as temporary:
         write_table(temporary, _classified(rng, images, words, steps), CLASSIFICATION)
-    with atomic_folder(study.probes_folder) as temporary:
+    with study.atomic_folder(study.probes_folder) as temporary:
         _probes(steps, study.images).save(temporary)
     write_findings(study)
     shown = [test[i * seeds] for i in range(pictures)]
@@ -117,7 +117,7 @@ def make_study(
         "thresholds": {"saliency": [0.5] * steps},
     }
     arrays = {key: of for i in range(pictures) for key, of in _picture(rng, i, steps, side).items()}
-    with atomic_folder(study.gallery_folder) as temporary:
+    with study.atomic_folder(study.gallery_folder) as temporary:
         write_json(temporary / GALLERY, about)
         save_file(arrays, temporary / FILMS)
     return study, scores
@@ -227,10 +227,12 @@ def make_interventions(study: StudyFolder, *, pictures: int = 8, trials: int = 2
                 rows.append((*about, "", "class_kept", float(condition != "random")))
     table = {name: list(of) for name, of in zip(INTERVENTIONS.names, zip(*rows, strict=True), strict=True)}
     study.examples_file("saliency").parent.mkdir(parents=True)
-    write_table(study.interventions_file, make_table(INTERVENTIONS, table), INTERVENTIONS)
+    with study.sealing(study.interventions_file) as temporary:
+        write_table(temporary, make_table(INTERVENTIONS, table), INTERVENTIONS)
     edit = Edit(kind="carry", strength=1.5, first=1, last=8).model_dump(mode="json")
     asked = {"edit": edit, "pictures": pictures, "trials": trials}
-    study.experiment_file("saliency").write_text(json.dumps(asked), encoding="utf-8")
+    with study.sealing(study.experiment_file("saliency")) as temporary:
+        write_json(temporary, asked)
     drawn = [_picture(rng, i, 1, 32) for i in range(2)]
     before = np.stack([of[f"{i}/final"] for i, of in enumerate(drawn)])
     masks = np.stack([of[f"{i}/label/saliency"] for i, of in enumerate(drawn)])
@@ -240,7 +242,8 @@ def make_interventions(study: StudyFolder, *, pictures: int = 8, trials: int = 2
         "target": np.stack([np.roll(masks, 4 * (t + 1), axis=2) for t in range(3)], axis=1),
     }
     examples = {name: np.ascontiguousarray(of) for name, of in examples.items()}
-    save_file(examples, study.examples_file("saliency"))
+    with study.sealing(study.examples_file("saliency")) as temporary:
+        save_file(examples, temporary)
 
 
 def _picture(rng: np.random.Generator, i: int, steps: int, side: int) -> dict[str, np.ndarray]:

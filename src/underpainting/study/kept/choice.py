@@ -80,9 +80,10 @@ class Chosen:
 
 
 def read_chosen(study: StudyFolder, places: Places, totals: Totals, controls: tuple[Control, ...]) -> Chosen:
-    """Read the choice from the study's probes and controls."""
-    stand_ins, shuffled = (ProbeSet.load(study.controls_folder / name) for name in ("stand-ins", "shuffled"))
-    card = read_json(study.controls_folder / "position.json")
+    """Read the choice from the study's probes and controls. Raises UnderpaintingError where it is damaged."""
+    controls_folder = study.require(study.controls_folder)
+    stand_ins, shuffled = (ProbeSet.load(controls_folder / name) for name in ("stand-ins", "shuffled"))
+    card = read_json(controls_folder / "position.json")
     cuts = {
         name: torch.tensor([by_layer[layer.name] for layer in places.watched], dtype=torch.float64)
         for name, by_layer in card["thresholds"].items()
@@ -92,6 +93,6 @@ def read_chosen(study: StudyFolder, places: Places, totals: Totals, controls: tu
         totals,
         {"probe": study.probes | stand_ins, "shuffled": shuffled},
         cuts,
-        tuple(control.opened(study.controls_folder) for control in controls),
-        load_class_probes(study.controls_folder),
+        tuple(control.opened(controls_folder) for control in controls),
+        load_class_probes(controls_folder),
     )

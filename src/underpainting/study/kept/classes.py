@@ -191,7 +191,7 @@ def _pooled(study: StudyFolder, split: str, classes: Sequence[str]) -> _Held:
     """Pooled activations of a split's sound pictures whose prompt names a class."""
     kept: dict[str, Tensor] = {}
     for shard in study.of_split(split):
-        kept |= read_tensors(study.shard_folder(shard.number) / POOLED)
+        kept |= read_tensors(study.shard_file(shard.number, POOLED))
     images = {name.partition("/")[0] for name in kept}
     pictures = [row for shard in study.of_split(split) for row in shard.pictures if row.image in images]
     known = known_rows(pictures, classes)

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from underpainting.records import atomic_folder, remove, write_json
+from underpainting.records import remove, write_json
 from underpainting.study.batch import Made
 from underpainting.study.kept.choice import Chosen
 from underpainting.study.paths import FILMS, GALLERY
@@ -101,6 +101,6 @@ def write_gallery(study: StudyFolder, filmed: Mapping[str, Tensor], places: Plac
         },
     }
     remove(study.gallery_folder)
-    with atomic_folder(study.gallery_folder) as folder:
+    with study.atomic_folder(study.gallery_folder) as folder:
         save_file(tensors, folder / FILMS)
         write_json(folder / GALLERY, about)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from underpainting.probes import Scorer
-from underpainting.records import SCORES, sealing
+from underpainting.records import SCORES
 from underpainting.study.places import TARGETS, Places
 from underpainting.study.request.prompts import PromptRow
 from underpainting.vocabulary import Grid, ProbeLayer
@@ -166,11 +166,8 @@ def score_rows(
 
 
 def gather(tables: Iterable[pa.Table], path: Path, schema: pa.Schema = SCORES) -> None:
-    """Put tables together in one sealed file, one of them in memory at a time."""
-    with (
-        sealing(path) as temporary,
-        pq.ParquetWriter(temporary.absolute(), schema, compression="zstd") as writer,
-    ):
+    """Put tables together in one file, one of them in memory at a time."""
+    with pq.ParquetWriter(path.absolute(), schema, compression="zstd") as writer:
         for table in tables:
             writer.write_table(table)
 

@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from underpainting.readers import opened_tensors
-from underpainting.records import sealing
 from underpainting.study.batch import Made
 from underpainting.study.kept.scores import Scores
 from underpainting.study.paths import ASIDE, IMAGES, LABELS
@@ -55,7 +54,7 @@ class Keeper:
 
 
 def write_part(path: Path, scores: Mapping[str, Scores]) -> None:
-    """Write a calibrate shard's scores by source, and their sums, as one sealed safetensors file."""
+    """Write a calibrate shard's scores by source, and their sums, as one safetensors file."""
     tensors: dict[str, Tensor] = {}
     for source, own in scores.items():
         for key, values in own.items():
@@ -63,8 +62,7 @@ def write_part(path: Path, scores: Mapping[str, Scores]) -> None:
             tensors[name] = values.contiguous()
             tensors[f"{TOTAL}/{name}"] = values.nansum(0, dtype=torch.float64)
             tensors[f"{COUNT}/{name}"] = (~values.isnan()).sum(0)
-    with sealing(path) as temporary:
-        save_file(tensors, temporary)
+    save_file(tensors, path)
 
 
 def read_part(path: Path) -> dict[str, Scores]:

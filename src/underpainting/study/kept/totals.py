@@ -10,7 +10,6 @@ from torch import Tensor
 from underpainting.controls.always import position_map
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import Moments, Probe, TokenMeans, load_sums, ridge, save_sums
-from underpainting.records import sealing
 from underpainting.study.places import TARGETS, Places
 from underpainting.vocabulary import Grid, Place, grid_name
 
@@ -48,14 +47,13 @@ class Totals:
         return {grid: position_map(means) for grid, means in self.labels.items()}
 
     def write(self, path: Path) -> None:
-        """Write all as one sealed safetensors file."""
+        """Write all as one safetensors file."""
         sums: dict[str, Moments | TokenMeans] = {}
         for place, moments in self.moments.items():
             sums["/".join([MOMENTS, *map(str, place)])] = moments
             sums["/".join([ACTIVATIONS, *map(str, place)])] = self.tokens[place]
         sums |= {f"{LABELS}/{grid_name(grid)}": means for grid, means in self.labels.items()}
-        with sealing(path) as temporary:
-            save_sums(temporary, sums)
+        save_sums(path, sums)
 
 
 def empty_totals(places: Places) -> Totals:
