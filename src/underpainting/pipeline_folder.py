@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from underpainting.errors import UnderpaintingError
+from underpainting.readers import read_json
 
 INDEX = "model_index.json"
 LIBRARIES = ("diffusers", "transformers")
@@ -64,15 +65,7 @@ def check_index(folder: Path) -> None:
 
 def read_index(folder: Path) -> Mapping[str, Any]:
     """What a pipeline is made of. Raises UnderpaintingError where the folder's index is no JSON object."""
-    try:
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        index = None
-    if not isinstance(index, dict):
-        raise UnderpaintingError(
-            f"cannot load a pipeline from {folder}: its {INDEX} is no JSON object; save it again"
-        )
-    return index
+    return read_json(folder / INDEX, "index of a pipeline", "save it again")
 
 
 def _check_part(folder: Path, part: str, kind: list[Any]) -> None:

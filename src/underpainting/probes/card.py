@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, FiniteFloat, PositiveInt, model_validator
 
-from underpainting.vocabulary import METRICS
+from underpainting.vocabulary import METRICS, NAME_RULE, no_name
 
 
 class BestCard(BaseModel):
@@ -50,6 +50,9 @@ class Card(BaseModel):
     @model_validator(mode="after")
     def _fits(self) -> Card:
         names = {layer.name for layer in self.layers}
+        properties = {name.split("/")[0] for name in self.probes}
+        if wrong := no_name((*properties, *self.properties, *names)):
+            raise ValueError(f"{wrong} is no name: {NAME_RULE}")
         for best in self.properties.values():
             if best.metric not in METRICS:
                 raise ValueError(f"there is no metric {best.metric!r}")

@@ -20,7 +20,7 @@ from underpainting.probes.card import Card, checksum
 from underpainting.probes.probe import Probe, joined
 from underpainting.probes.readme import probe_card
 from underpainting.readers import checked_path, read_json, read_tensors, reading
-from underpainting.vocabulary import METRICS, NAME_RULE, Grid, Place, ProbeLayer, no_name
+from underpainting.vocabulary import METRICS, Grid, Place, ProbeLayer
 
 _TENSORS, _CARD = "probes.safetensors", "card.json"
 
@@ -260,9 +260,6 @@ class ProbeSet:
                 raise ValueError(f"contents of {_TENSORS} or {_CARD} changed")
             card = Card.model_validate(written)
             channels = {layer.name: layer.channels for layer in card.layers}
-            keys = [_key(name) for name in card.probes]
-            if wrong := no_name((*(key.property for key in keys), *card.properties, *channels)):
-                raise ValueError(f"{wrong} is no name: {NAME_RULE}")
             for name in card.probes:
                 weight, wanted = tensors[name], channels[_key(name).layer] + 1
                 if weight.shape != (wanted,) or not weight.isfinite().all():

@@ -231,7 +231,7 @@ def test_an_edit_that_returns_something_else_is_refused(model: Model, returned: 
         ({"prompts": []}, "0 prompts"),
         ({"prompts": "a mug"}, "one string"),
         ({"seeds": [1, 2]}, "1 prompts and 2 seeds"),
-        ({"steps": 0}, "at least 1"),
+        ({"steps": 0}, "steps is 0: give a whole number from 1"),
         ({"stop_after": 4}, "from 1 to 3"),
         ({"branches": ["left"]}, "unknown branch left"),
         ({"branches": BOTH, "guidance_scale": 1.0}, "does not exist without guidance"),

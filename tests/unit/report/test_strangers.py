@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,6 +24,7 @@ from underpainting.records import (
     read_parts,
     read_table,
     sealing,
+    write_json,
     write_table,
 )
 from underpainting.report import keep_title, write_figures, write_report
@@ -277,12 +277,14 @@ def test_names_of_captures_are_names(name: str, tmp_path: Path) -> None:
     (tmp_path / "prompt_0_seed_1.safetensors").write_bytes(b"")
     image = {"images": [{**CARD["images"][0], "prompt_ind": f"0/../{name}"}]}  # type: ignore[dict-item,index]
     layer = {"layers": [{**CARD["layers"][0], "name": name}]}  # type: ignore[dict-item,index]
-    (tmp_path / "capture.json").write_text(json.dumps(CARD))
-    assert Captures(tmp_path).images == ("prompt_0_seed_1",)
-    for change in (image, layer):
-        (tmp_path / "capture.json").write_text(json.dumps(CARD | change))
-        with pytest.raises(UnderpaintingError, match="is no name"):
-            Captures(tmp_path)
+    for change, refused in (({}, ""), (image, "is no (name|readable card)"), (layer, "is no name")):
+        with sealing(tmp_path / "capture.json") as temporary:
+            write_json(temporary, CARD | change)
+        if refused:
+            with pytest.raises(UnderpaintingError, match=refused):
+                Captures(tmp_path)
+        else:
+            assert Captures(tmp_path).images == ("prompt_0_seed_1",)
 
 
 @pytest.mark.parametrize("name", BAD, ids=ascii)

@@ -188,7 +188,7 @@ def test_nothing_is_unpickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(tmp_path)
     (tmp_path / "maps" / "depth").mkdir(parents=True)
     np.save(tmp_path / "maps" / "depth" / "x.npy", np.array([[Runs()]], dtype=object), allow_pickle=True)
-    with pytest.raises(UnderpaintingError, match=r"x\.npy cannot be read as a label"):
+    with pytest.raises(UnderpaintingError, match=r"x\.npy is no readable label"):
         open_brought(tmp_path / "maps")
     assert not (tmp_path / "unpickled").exists()
 
