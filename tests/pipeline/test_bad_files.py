@@ -5,10 +5,12 @@ import io
 import json
 import os
 import pickle
+import shutil
 import socket
 import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,7 @@ from underpainting.findings.growth import read_growth
 from underpainting.intervention.kept import CARD, MAPS, read_kept
 from underpainting.probes import load_sums
 from underpainting.probes.published import import_published
-from underpainting.records import SCORES, read_table
+from underpainting.records import SCORES, atomic_folder, read_table, sealing
 from underpainting.study.kept.shards import read_part
 from underpainting.study.request.brought import open_brought
 from underpainting.study.request.config import read_config
@@ -89,13 +91,34 @@ SOUND: dict[str, bytes] = {
 }
 Kind = Mapping[str, tuple[str, Reader]]
 
+
+def captures(at: Path) -> Captures:
+    """Open a capture whose card is sealed as it is."""
+    if (at / "capture.json").is_file():
+        card = (at / "capture.json").read_bytes()
+        with sealing(at / "capture.json") as temporary:
+            temporary.write_bytes(card)
+    return Captures(at)
+
+
+def kept(at: Path) -> Any:
+    """Read an intervention whose checksums are those of the files as they are."""
+    study: Any = SimpleNamespace(owner="study of mine")
+    folder = at / "kept"
+    with atomic_folder(folder, study.owner) as temporary:
+        for name in (CARD, MAPS):
+            if (at / name).is_file():
+                shutil.copy(at / name, temporary / name)
+    return read_kept(folder, study)
+
+
 JSON: Kind = {
     "configuration of an estimator": ("config.json", load_estimator),
     "configuration of a classifier": ("config.json", load_classifier),
     "card of probes": ("card.json", ProbeSet.load),
-    "card of a capture": ("capture.json", Captures),
+    "card of a capture": ("capture.json", captures),
     "index of a pipeline": ("model_index.json", load),
-    "card of an intervention": (CARD, read_kept),
+    "card of an intervention": (CARD, kept),
 }
 TENSORS: Kind = {
     "moments": ("x.safetensors", lambda at: load_sums(at / "x.safetensors")),
@@ -105,9 +128,9 @@ TENSORS: Kind = {
     "weights of an estimator": ("model.safetensors", load_estimator),
     "activations": (
         "prompt_0_seed_1.safetensors",
-        lambda at: Captures(at).read("prompt_0_seed_1", "a", 1),
+        lambda at: captures(at).read("prompt_0_seed_1", "a", 1),
     ),
-    "maps of an intervention": (MAPS, read_kept),
+    "maps of an intervention": (MAPS, kept),
 }
 PROBE = "at_step_1/segmentation_probe_up_3_attn1_out_0.pth"
 

@@ -28,6 +28,7 @@ from underpainting.probes import (
     ridge,
     spearman,
 )
+from underpainting.probes.card import checksum
 from underpainting.records import PROMPTS, SCORES, atomic_folder, make_table, read_table, write_table
 from underpainting.study.request.config import parse_config, read_config
 from underpainting.study.request.prompts import PromptRow, read_prompts
@@ -93,6 +94,7 @@ def card(at: Place, change: Callable[[dict[str, Any]], Any]) -> Path:
     }
     change(about)
     save_file({"depth/a/1/conditional": torch.ones(4)}, at.folder / "probes.safetensors")
+    about["checksum"] = checksum(about, at.folder / "probes.safetensors")
     at.file(json.dumps(about), "card.json")
     return at.folder
 

@@ -211,10 +211,11 @@ def test_figures_stay_in_the_study(study: StudyFolder, tmp_path: Path) -> None:
         table = read_table(study.classification_file, CLASSIFICATION)
         columns = {of: table[of].to_pylist() for of in CLASSIFICATION.names}
         columns["image"] = [name] * len(table)
-        with sealing(own / "classification.parquet") as temporary:
+        opened = open_study(own)
+        with opened.sealing(opened.classification_file) as temporary:
             write_table(temporary, make_table(CLASSIFICATION, columns), CLASSIFICATION)
         with pytest.raises(UnderpaintingError, match="is no name"):
-            write_figures(open_study(own))
+            write_figures(opened)
         shutil.rmtree(own)
         assert not list(tmp_path.rglob("*outside*"))
 
