@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +72,7 @@ def set_aside(folder: Path) -> dict[str, str]:
 
 def about(row: PromptRow) -> dict[str, Any]:
     """What is said of an image."""
-    return {"image": row.image, **asdict(row)}
+    return {"image": row.image, "prompt": row.prompt, "seed": row.seed, "prompt_ind": row.prompt_ind}
 
 
 def write_image(folder: Path, owner: str, row: PromptRow, tensors: Mapping[str, Tensor]) -> None:
@@ -81,4 +80,4 @@ def write_image(folder: Path, owner: str, row: PromptRow, tensors: Mapping[str, 
     digests = {name: digest(owner, row.image, name, tensor) for name, tensor in tensors.items()}
     metadata = {ABOUT: json.dumps({**about(row), DIGESTS: digests})}  # one entry: several come in any order
     with replacing(image_file(folder, row.image)) as temporary:
-        save_file(dict(tensors), temporary, metadata=metadata)
+        save_file({name: x.contiguous() for name, x in tensors.items()}, temporary, metadata=metadata)

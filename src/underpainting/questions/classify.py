@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from underpainting.study.request.config import ModelConfig, StudyConfig
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.study import StudyFolder, open_study
 from underpainting.threads import set_threads
+from underpainting.vocabulary import NAME
 
 STEP_NAME = re.compile(r"(?P<image>.+)_step_(?P<step>\d+)", re.IGNORECASE)
 
@@ -86,6 +88,7 @@ def classify(
     if prompt is not None:
         config = config or ModelConfig()
         shown.append(make_shown(open_model(StudyConfig(model=config)), config, prompt, seed, progress))
+    shown = _distinct(shown)
     table = classify_shown(shown, network, right, progress)
     frames = {(image.image, look): image.frames[look] for image in shown for look in image.frames}
     return Classified(table, read_seen(table, right), frames)
@@ -129,8 +132,26 @@ def read_shown(paths: Sequence[Path]) -> list[Shown]:
             raise UnderpaintingError(f"{path} holds no pictures; give a folder of PNG, JPEG or WEBP files")
         found += [_stepped(path, image, of) for image, of in stepped.items()]
         single = [] if stepped else files
-        found += [Shown(str(file), "", {"photograph": read_frame(file)[None]}) for file in single]
+        found += [Shown(_name_of(file), "", {"photograph": read_frame(file)[None]}) for file in single]
     return found
+
+
+def _name_of(file: Path) -> str:
+    """A file's name as an image may be called in a table."""
+    name = re.sub(r"[^\w .:+@()-]", "_", file.name)
+    return name if NAME.fullmatch(name) else f"picture {name}"
+
+
+def _distinct(shown: Sequence[Shown]) -> list[Shown]:
+    """The same, images of one name numbered from the second on."""
+    taken: set[str] = set()
+    named = []
+    for one in shown:
+        counted = (f"{one.image} ({number})" for number in count(2))
+        name = next(name for name in chain([one.image], counted) if name not in taken)
+        taken.add(name)
+        named.append(replace(one, image=name))
+    return named
 
 
 def study_shown(study: StudyFolder) -> list[Shown]:

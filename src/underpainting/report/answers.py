@@ -28,9 +28,7 @@ def look_png(looked: Looked) -> bytes:
 def write_classified(classified: Classified, folder: Path) -> None:
     """Figures, PNG and SVG, of what was seen in images with steps and in photographs."""
     drawn = [seen for seen in classified.seen if seen.picture != "final"]
-    stems = [f"{Path(seen.image).name}-{seen.picture}" for seen in drawn]
-    for number, (seen, stem) in enumerate(zip(drawn, stems, strict=True)):
-        again = stems[:number].count(stem)  # photographs of one name, from several folders
+    for seen in drawn:
         for kind in ("png", "svg"):
             figure = recognition_file(seen, classified.frames[seen.image, seen.picture].numpy(), kind)
-            write_bytes(folder / f"{stem}{f'-{again + 1}' if again else ''}.{kind}", figure)
+            write_bytes(folder / f"{seen.image}-{seen.picture}.{kind}", figure)

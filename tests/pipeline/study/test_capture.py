@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 
 import underpainting
 from benchmarks.faults import contents, rewriting
+from tests.resealing import reseal
 from underpainting.captures.read import Captures
 from underpainting.captures.write import activation_bytes, carry_out, plan_capture
 from underpainting.cli import capture as command
@@ -95,6 +96,7 @@ def test_what_the_study_set_aside_is_left_out_and_other_weights_are_refused(
     recorded["model"]["weights"]["unet"] = "0" * 64
     with sealing(copy / "environment.json") as temporary:
         temporary.write_text(json.dumps(recorded))
+    reseal(copy)
     with pytest.raises(UnderpaintingError, match="the model is not the one"):
         plan_capture(open_study(copy), tmp_path / "out", **PLACES)
 

@@ -23,6 +23,7 @@ from underpainting.study.request.config import StudyConfig
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.run import run_study
 from underpainting.study.study import StudyFolder, create_study
+from underpainting.study.trust import trust
 
 NAMES = ("lemon", "mug", "car", "cone", "lamp", "house", "table")
 
@@ -45,6 +46,7 @@ def config(pipeline_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> S
     (folder / "classifier_of_colours.py").write_text(CLASSIFIER)
     patch = pytest.MonkeyPatch()
     patch.syspath_prepend(str(folder))
+    trust(["classifier_of_colours:Colours"])
     tiny = tiny_config(pipeline_folder)
     labels = tiny.labels.model_copy(update={"classifier": "classifier_of_colours:Colours"})
     return tiny.model_copy(update={"labels": labels})

@@ -18,6 +18,7 @@ from underpainting.records import CLASSIFICATION, read_table
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.run import run_study
 from underpainting.study.study import create_study
+from underpainting.study.trust import trust
 
 REDS = """
 class Reds:
@@ -36,6 +37,7 @@ def reds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / "classifier_of_reds.py").write_text(REDS)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.chdir(tmp_path)
+    trust(["classifier_of_reds:Reds"])
     return "classifier_of_reds:Reds"
 
 
@@ -101,7 +103,7 @@ def test_a_made_picture_beside_photographs(
         for row in table
         if row["class"] == "mug, cup"
     }
-    assert mugs["photograph", 0, photographs[0]] == pytest.approx(250 / 255)
+    assert mugs["photograph", 0, "250.png"] == pytest.approx(250 / 255)
     model = load(pipeline_folder, device="cpu")
     seen: list[torch.Tensor] = []
     made = model.denoise(["a cup"], [4], steps=3, on_step=lambda record: seen.append(record.latents.clone()))
@@ -171,7 +173,7 @@ def test_photographs_without_a_prompt(tmp_path: Path, reds: str, capsys: pytest.
     said = capsys.readouterr().out
     assert "prompt" not in said and "no match" not in said and "0.98" in said
     drawn = {path.name for path in (tmp_path / "found").iterdir() if path.suffix in (".png", ".svg")}
-    names = ("one.png-photograph", "one.png-photograph-2")
+    names = ("one.png-photograph", "one.png (2)-photograph")
     assert drawn == {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
     svg = (tmp_path / "found" / "one.png-photograph.svg").read_text()
     assert "mug" in svg and "0.98" in svg

@@ -32,6 +32,7 @@ from underpainting.records import BATCH, INTERVENTIONS, read_table
 from underpainting.study.environment import reload
 from underpainting.study.run import run_study
 from underpainting.study.study import StudyFolder, create_study, open_study
+from underpainting.study.trust import trust
 from underpainting.vocabulary import Place
 
 ASKED = {"prompt": "a thing number 3", "seed": 5, "right": 0.25, "down": -0.25}
@@ -48,6 +49,7 @@ def whole(pipeline_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     labels = config.labels.model_copy(update={"estimator": "estimator_of_intervened:Light"})
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
+        trust([labels.estimator])
         study = create_study(folder / "study", config.model_copy(update={"labels": labels}), tiny_rows())
         run_study(study)
         yield study
@@ -219,7 +221,7 @@ def test_a_picture_that_comes_out_otherwise_is_told_by_replay(
     said = json.loads(capsys.readouterr().out)
     assert said["same"] is False and said["pixels_that_differ"] > 0 and said["largest_difference"] > 0
     assert call("replay", done.folder, folder.parent) == 2
-    assert "no readable file of an intervention" in capsys.readouterr().err
+    assert "holds no intervention" in capsys.readouterr().err
 
 
 def test_a_drawn_mask_of_any_size_is_the_target(

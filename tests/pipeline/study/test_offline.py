@@ -9,6 +9,7 @@ import huggingface_hub.constants
 import pytest
 import timm
 import torch
+from PIL import Image
 from timm.models import save_for_hf
 from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
 
@@ -98,7 +99,8 @@ def test_the_commands_say_the_same(
     assert command("init", str(tmp_path / "unknown"), *arguments, unknown) == 2
     assert capsys.readouterr().err == f"underpainting: {refusal(lambda: load(unknown))}\n"
     assert not (tmp_path / "unknown").exists()
-    assert command("classify", "photo.png", "--classifier", "timm:resnet18.a1_in1k") == 2
+    Image.new("RGB", (16, 16)).save(tmp_path / "photo.png")
+    assert command("classify", str(tmp_path / "photo.png"), "--classifier", "timm:resnet18.a1_in1k") == 2
     written = capsys.readouterr()
     assert written.out == "" and written.err.count("\n") == 1 and "hf download timm/resnet18" in written.err
     assert not asked

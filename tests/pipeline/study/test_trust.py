@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from tests.resealing import reseal
 from tests.unit.report.conftest import make_study
 from underpainting import Study, workflow
 from underpainting.cli import main
@@ -41,6 +43,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("it asks"))
     (tmp_path / "light_of_mine.py").write_text(CLASS)
+    Image.new("RGB", (16, 16)).save(tmp_path / "photo.png")
     package = tmp_path / "lights"
     package.mkdir()
     (package / "__init__.py").write_text(CLASS)
@@ -64,6 +67,7 @@ def naming(whole: Path, folder: Path, **labels: Any) -> Path:
     recorded = json.loads((folder / "environment.json").read_text())
     with sealing(folder / "environment.json") as temporary:
         write_json(temporary, {**recorded, "config": config})
+    reseal(folder)
     return folder
 
 
