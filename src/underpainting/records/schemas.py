@@ -65,10 +65,10 @@ LEADS = pa.schema(
         ("p_holm", pa.float64()),
     ]
 )
-"""One row a rival: by how many steps the probe is at a picture's bar before it, a mean over pictures.
+"""One row a rival: by how many steps the probe is at the common bar before it, a mean over pictures.
 
 low, high: 95 % interval over draws of prompts. ahead, behind: prompts on which the probe is earlier, later.
-p: sign test over prompts; p_holm: adjusted over properties.
+p: sign test over prompts; p_holm: adjusted over all rows of the table.
 """
 
 CLASSIFICATION = pa.schema(
