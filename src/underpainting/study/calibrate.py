@@ -21,6 +21,7 @@ from underpainting.study.kept.choosing import (
     chosen_scores,
     probe_sets,
     scores_at_cuts,
+    strengths_at_an_end,
 )
 from underpainting.study.kept.classes import POOLED, ClassProbes, calibrate_class_scores, fit_class_probes
 from underpainting.study.kept.scores import (
@@ -99,6 +100,8 @@ def _choose(work: Work, shards: list[Shard]) -> None:
     class_probes = fit_class_probes(study, places, classifier.classes, strengths) if classifier else None
     means = mean_scores(parts)
     choices = {target: choose(means[target], places.properties) for target in TARGETS}
+    for line in strengths_at_an_end(means["probe"], choices["probe"], places.properties, strengths):
+        work.progress.note(line)
     cuts = choose_cuts(means["position"], places.properties)
     remove(study.calibrate_file)
     gather(_tables(work, parts, choices, cuts, class_probes), study.calibrate_file)

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic.fields import FieldInfo
 
 from underpainting.errors import UnderpaintingError
-from underpainting.vocabulary import Branch
+from underpainting.vocabulary import STRENGTHS, Branch
 
 LONGEST = 1_000_000  # bytes of a study.toml
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -114,7 +114,7 @@ class ProbesConfig(_Section):
     """How probes are solved."""
 
     strengths: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = _setting(
-        (1e-4, 1e-3, 1e-2, 1e-1, 1.0),
+        STRENGTHS,
         "Ridge strengths to choose from, relative to the channels' mean variance.",
         min_length=1,
         max_length=100,
