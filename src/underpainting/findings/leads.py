@@ -69,8 +69,9 @@ def _leads(test: Scores, name: str, metric: str, source: str, layer: str, share:
     i = test.layers.index(layer)
     probe, other = (test.cubes[name, metric, key][i, 1:].T for key in ("probe", source))
     last = probe[:, -1]
-    if not np.isfinite(last).any() or (bar := share * np.nanmean(last)) <= 0:
+    if not np.isfinite(last).any() or np.nanmean(last) <= 0:
         return np.full(len(probe), np.nan)
+    bar = np.array(share * np.nanmean(last))
     step, late = (np.where(s == 0, test.steps + 1, s) for s in (at_bar(probe, bar), at_bar(other, bar)))
     seen = np.isfinite(last) & np.isfinite(other).any(1)
     return np.where(seen, (late - step).astype(np.float64), np.nan)

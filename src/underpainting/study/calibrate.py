@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from underpainting.controls import FitPictures
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import THRESHOLDS, ProbeSet, Scorer, save_sums
 from underpainting.records import atomic_folder, remove, write_json
@@ -157,21 +158,31 @@ def _write_controls(
     write_json(folder / "position.json", {"properties": properties, "thresholds": thresholds})
     if class_probes:
         class_probes.save(folder)
-    if learners := [control for control in work.loaded.controls if control.records_latents]:
-        latents, labels = _fit_latents(work)
+    learners = [
+        control for control in work.loaded.controls if control.records_latents or control.reads_prompts
+    ]
+    if learners:
+        pictures = _fit_pictures(work)
         for control in learners:
-            control.train(latents, labels, places.properties, folder)
+            control.train(pictures, folder)
 
 
-def _fit_latents(work: Work) -> tuple[Tensor, dict[str, Tensor]]:
-    """The fit pictures' latents [picture, kind, step, channel, h, w] and labels [picture, height, width]."""
+def _fit_pictures(work: Work) -> FitPictures:
+    """What controls learn from."""
     latents: dict[str, Tensor] = {}
     labels: dict[str, Tensor] = {}
     for shard in work.study.of_split("fit"):
         folder = work.study.shard_folder(shard.number)
-        latents |= load_file(folder / LATENTS)
         labels |= load_file(folder / LABELS)
-    return torch.stack(list(latents.values())), {
-        of.name: torch.stack([labels[f"{image}/{of.name}"].float() for image in latents])
-        for of in work.places.properties
-    }
+        if work.latents():
+            latents |= load_file(folder / LATENTS)
+    rows = work.study.sound_rows("fit")
+    return FitPictures(
+        work.places.properties,
+        {
+            of.name: torch.stack([labels[f"{row.image}/{of.name}"].float() for row in rows])
+            for of in work.places.properties
+        },
+        torch.stack([latents[row.image] for row in rows]) if latents else None,
+        work.embed(tuple(rows)),
+    )

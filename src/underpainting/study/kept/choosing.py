@@ -77,8 +77,8 @@ def strengths_at_an_end(
         share = float(there.double().mean())
         if share >= OFTEN and float((judge[..., end] - judge[..., inner])[there].nanmean()) >= GAIN:
             lines.append(
-                f"{of.name}: ridge strength {strengths[end]:g} is the best of those tried in {share:.0%} of the "
-                f"places; try {word} ones, by --set probes.strengths"
+                f"{of.name}: ridge strength {strengths[end]:g} is the best of those tried in {share:.0%} of "
+                f"the places; try {word} ones, by --set probes.strengths"
             )
     return lines
 
