@@ -4,7 +4,7 @@ import inspect
 import shutil
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import huggingface_hub
 import huggingface_hub.constants
@@ -47,18 +47,33 @@ class LocalHub:
         self.calls.append({"message": options["commit_message"]})
 
     def _snapshot(
-        self, repo_id: str, *, repo_type: str, allow_patterns: list[str] | None, **options: Any
-    ) -> str:
+        self, repo_id: str, *, repo_type: str, allow_patterns: list[str] | None = None, **options: Any
+    ) -> Any:
         inspect.signature(self.real[1]).bind(repo_id, repo_type=repo_type, **options)
         source = self.home / repo_type / repo_id
         self.calls.append(options)
         if not source.is_dir():
             raise RepositoryNotFoundError("404", response=_Response())  # type: ignore[arg-type]
+        files = [path for path in source.rglob("*") if path.is_file()]
+        if options.get("dry_run"):
+            return [_Listed(path.relative_to(source).as_posix(), path.stat().st_size) for path in files]
         if (local := options.get("local_dir")) is None:
             return str(source)
-        shutil.copytree(source, local, dirs_exist_ok=True)
+        for path in files:
+            name = path.relative_to(source).as_posix()
+            allowed = allow_patterns is None or any(fnmatch(name, pattern) for pattern in allow_patterns)
+            if allowed and not any(
+                fnmatch(name, pattern) for pattern in options.get("ignore_patterns") or ()
+            ):
+                (Path(local) / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, Path(local) / name, follow_symlinks=False)
         (Path(local) / ".cache" / "huggingface").mkdir(parents=True)
         return str(local)
+
+
+class _Listed(NamedTuple):
+    filename: str
+    file_size: int
 
 
 class _Response:

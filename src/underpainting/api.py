@@ -29,6 +29,7 @@ from underpainting.study.request.presets import with_preset
 from underpainting.study.results import results
 from underpainting.study.run import MAX_SET_ASIDE
 from underpainting.study.study import StudyFolder, check_free, open_study
+from underpainting.study.trust import trust as say_yes
 from underpainting.vocabulary import METRICS
 
 
@@ -94,12 +95,22 @@ class Study(StudyFolder):
         return cls.open(home, model=own, estimator=observer)
 
     @classmethod
-    def open(cls, folder: str | Path, *, model: Any = None, estimator: Estimator | None = None) -> Study:
+    def open(
+        cls,
+        folder: str | Path,
+        *,
+        model: Any = None,
+        estimator: Estimator | None = None,
+        trust: Sequence[str] = (),
+    ) -> Study:
         """Open a study. model, estimator: objects to work with, in place of loading those that it names.
 
-        Raises UnderpaintingError where there is no study, or a file of it is damaged.
+        trust: classes `module:Class` that a study from elsewhere names and may run, as `underpainting trust`;
+        they are remembered. Raises UnderpaintingError where there is no study, a file of it is damaged, or
+        there is no such class.
         """
         opened = open_study(Path(folder))
+        say_yes([trust] if isinstance(trust, str) else trust)
         parts = opened.folder, opened.config, opened.rows, opened.splits
         return cls(*parts, model=own_model(model), estimator=estimator)
 

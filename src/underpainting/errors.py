@@ -15,7 +15,7 @@ class UnderpaintingError(Exception):
 
     def __init__(self, message: str) -> None:
         """Keep the message as one line, whatever names and reasons it quotes."""
-        super().__init__(" ".join(message.split()))
+        super().__init__(" ".join(printable(message).split()))
 
 
 class UnsoundPictures(UnderpaintingError):
@@ -27,6 +27,11 @@ class UnsoundPictures(UnderpaintingError):
         more = f" (and {len(reasons) - 1} more pictures)" if len(reasons) > 1 else ""
         super().__init__(f"picture {place + 1} of the batch: {reason}{more}")
         self.reasons = dict(reasons)
+
+
+def printable(text: str) -> str:
+    """A text without what would steer a terminal: control characters, and those that turn reading around."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def reason(error: BaseException) -> str:

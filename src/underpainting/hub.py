@@ -45,6 +45,15 @@ def upload(
     return address
 
 
+def sizes(repository: str, kind: Kind, *, revision: str | None = None) -> dict[str, int]:
+    """Bytes of a repository's files, by path; nothing of them is fetched. Raises as `fetch`."""
+    from huggingface_hub import snapshot_download
+
+    with _speaking(repository, "fetched from"):
+        files = snapshot_download(repository, repo_type=kind, revision=revision, dry_run=True)
+        return {file.filename: file.file_size or 0 for file in files}
+
+
 def fetch(repository: str, kind: Kind, *, only: Sequence[str] | None = None, **options: Any) -> Path:
     """A folder with a repository's files, from the hub's cache or fetched.
 

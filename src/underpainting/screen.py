@@ -18,7 +18,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from underpainting.errors import Stopped
+from underpainting.errors import Stopped, printable
 from underpainting.progress import Paced, Progress
 
 SOON, SELDOM = 10.0, 30.0  # seconds from a phase's line to the next one, and between later ones
@@ -99,7 +99,7 @@ class Lines(Paced):
 
     def note(self, line: str) -> None:
         """Say it."""
-        print(f"underpainting: {line}", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"underpainting: {printable(line)}", file=sys.stderr, flush=True)  # noqa: T201
 
     def _say(self, pause: float) -> None:
         count = "" if self.share == 1 else self.count()
@@ -117,7 +117,7 @@ class Bar(Paced):
 
     def note(self, line: str) -> None:
         """Say it above."""
-        self._console.print(f"underpainting: {line}", markup=False, highlight=False)
+        self._console.print(f"underpainting: {printable(line)}", markup=False, highlight=False)
 
     def drawn(self) -> RenderableType:
         """The line as it is: phase, bar where there is room, numbers."""

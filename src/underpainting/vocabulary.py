@@ -5,6 +5,7 @@ Written once and imported everywhere; it imports nothing of ours.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -15,6 +16,10 @@ Grid = tuple[int, int]
 Branch = Literal["conditional", "unconditional"]
 BRANCHES: tuple[Branch, ...] = ("conditional", "unconditional")
 SPLITS = ("fit", "calibrate", "test")
+NAME = re.compile(r"\w[\w .:+@()-]{0,199}")
+NAME_RULE = "a name begins with a letter or digit, and holds letters, digits, blanks and _.:+@()- alone"
+"""Of properties, layers, images and whatever else names a file or a tensor: no path, markup or formula."""
+
 OBJECT = "saliency"
 """The binary property whose label parts a picture in object and background, and that moves are of."""
 
@@ -82,6 +87,14 @@ class Property:
     def free_metric(self) -> str:
         """The score that needs no threshold; ridge strengths are chosen by it."""
         return "average_precision" if self.binary else "spearman"
+
+
+def no_name(names: Iterable[object]) -> str | None:
+    """The first of some that is no name (see `NAME_RULE`), as it would be written in Python; None where all
+    are.
+    """
+    wrong = (name for name in names if not (isinstance(name, str) and NAME.fullmatch(name)))
+    return next((repr(name) for name in wrong), None)
 
 
 def main_branch(branches: Sequence[str]) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from underpainting.errors import UnderpaintingError
 
@@ -190,18 +189,3 @@ def readable(size: int) -> str:
             break
         value, unit = value / 1000, larger
     return f"{value:.0f} {unit}" if value >= 100 or unit == "B" else f"{value:.1f} {unit}"
-
-
-def read_pipeline(folder: Path, **options: Any) -> Any:
-    """A diffusers pipeline as diffusers reads it, from a folder and safetensors only.
-
-    Its bar stays away where the hub's bars are turned off (HF_HUB_DISABLE_PROGRESS_BARS), as transformers'.
-    """
-    from diffusers import DiffusionPipeline
-    from diffusers.utils import logging
-    from huggingface_hub.utils.tqdm import are_progress_bars_disabled
-
-    if are_progress_bars_disabled():
-        logging.disable_progress_bar()
-    pipelines: Any = DiffusionPipeline
-    return pipelines.from_pretrained(folder, use_safetensors=True, local_files_only=True, **options)

@@ -25,6 +25,7 @@ from underpainting.study.request.config import (
 from underpainting.study.request.prompts import PromptRow, read_prompts
 from underpainting.study.run import MAX_SET_ASIDE, run_study
 from underpainting.study.study import StudyFolder, check_free, create_study, open_study
+from underpainting.study.trust import own_classes, trust
 
 DEMO = StudyConfig(model=ModelConfig(guidance_scale=3.0), labels=LabelsConfig(classifier="stilllife"))
 FULL_DEMO = DEMO.model_copy(
@@ -47,7 +48,8 @@ def init(
     """Make a study folder, after checking that prompts, model, layers, and estimator or labels are there.
 
     rows, test_rows, model, labeller: objects in place of what the config names. Known weights that are only
-    not fetched yet are no obstacle: see `doctor`. Raises UnderpaintingError where anything else is not there,
+    not fetched yet are no obstacle: see `doctor`. Classes of one's own that the config names are trusted from
+    here on (see `study.trust`). Raises UnderpaintingError where anything else is not there,
     or where the folder is taken. Nothing is fetched.
     """
     check_free(folder)
@@ -64,6 +66,7 @@ def init(
         loaded = load_study(config, model, labeller)
         if isinstance(loaded.labeller, BroughtLabels):
             loaded.labeller.require([row.image for row in (*rows, *test_rows)])
+    trust(own_classes(config, labeller))
     return create_study(folder, config, rows, test_rows)
 
 

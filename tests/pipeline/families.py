@@ -1,22 +1,27 @@
 """Tiny random pipelines of each family, built from configurations alone."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import (
     AutoencoderKL,
+    DDIMScheduler,
     DPMSolverMultistepScheduler,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
     LatentConsistencyModelPipeline,
     LCMScheduler,
     LMSDiscreteScheduler,
+    LuminaNextDiT2DModel,
+    LuminaPipeline,
     PixArtAlphaPipeline,
     PixArtSigmaPipeline,
     PixArtTransformer2DModel,
     SD3Transformer2DModel,
     StableDiffusion3Pipeline,
+    StableDiffusionPanoramaPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
@@ -25,6 +30,8 @@ from transformers import (
     CLIPTextConfig,
     CLIPTextModel,
     CLIPTextModelWithProjection,
+    GemmaConfig,
+    GemmaModel,
     PreTrainedTokenizerFast,
     T5Config,
     T5EncoderModel,
@@ -36,12 +43,12 @@ NOISE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_line
 PIXART_BLOCKS = 3
 
 
-def autoencoder() -> AutoencoderKL:
-    """Pictures twice the latents' size."""
+def autoencoder(blocks: int = 2) -> AutoencoderKL:
+    """Pictures twice the latents' size, or 2^(blocks - 1) times."""
     return AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
-        block_out_channels=(8, 8),
+        down_block_types=("DownEncoderBlock2D",) * blocks,
+        up_block_types=("UpDecoderBlock2D",) * blocks,
+        block_out_channels=(8,) * blocks,
         norm_num_groups=4,
         latent_channels=4,
         sample_size=32,
@@ -195,3 +202,51 @@ def latent_consistency(folder: Path) -> Any:
         scheduler=LCMScheduler(**NOISE),
         requires_safety_checker=False,
     )
+
+
+def lumina(folder: Path) -> Any:
+    """Of Lumina's kind, which has no adapter: a flow, whose guidance stacks the prompt's rows first."""
+    tokenizer = tiny_tokenizer(folder)
+    encoder = GemmaModel(
+        GemmaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=16,
+            intermediate_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=2,
+            head_dim=8,
+        )
+    )
+    transformer = LuminaNextDiT2DModel(
+        sample_size=8,
+        in_channels=4,
+        hidden_size=16,
+        num_layers=2,
+        num_attention_heads=2,
+        num_kv_heads=2,
+        multiple_of=8,
+        cross_attention_dim=16,
+    )
+    with torch.no_grad():
+        for weight in transformer.parameters():
+            weight.normal_(0, 0.3)
+    return LuminaPipeline(
+        transformer=transformer.eval(),
+        scheduler=FlowMatchEulerDiscreteScheduler(),
+        vae=autoencoder(blocks=4),
+        text_encoder=encoder.eval(),
+        tokenizer=tokenizer,
+    )
+
+
+def of_stable_diffusion(kind: Any, folder: Path, **unet: Any) -> Any:
+    """A pipeline of another kind with the parts of Stable Diffusion."""
+    parts = {**tiny_pipeline(folder, **unet).components, "safety_checker": None}
+    takes = inspect.signature(kind.__init__).parameters
+    given = {name: part for name, part in parts.items() if name in takes}
+    if kind is StableDiffusionPanoramaPipeline:
+        given["scheduler"] = DDIMScheduler(**NOISE, clip_sample=False)
+    pipe = kind(**given, **({"requires_safety_checker": False} if "requires_safety_checker" in takes else {}))
+    pipe.set_progress_bar_config(disable=True)
+    return pipe

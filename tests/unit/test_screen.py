@@ -5,7 +5,7 @@ from rich.console import Console
 
 from tests.terminal import Seen
 from underpainting.cli._screen import table
-from underpainting.errors import Stopped
+from underpainting.errors import Stopped, UnderpaintingError
 from underpainting.screen import Bar, Lines, progress
 
 
@@ -114,3 +114,17 @@ def test_a_table_that_is_too_wide_is_several(
         assert {word for line in screen for word in line.split()} == set(wide.split())
         fits = max(map(len, screen)) <= terminal
         assert fits == (terminal > 38)  # the keys and one column are never parted
+
+
+@pytest.mark.parametrize(
+    "word", ["[bold]x[/bold]", "[red", "\x1b]0;title\x07", "\x1b[2J", "a\x9bb", "\u202eright"]
+)
+def test_a_word_of_a_stranger_steers_no_terminal(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Cells, notes and errors show a word's letters, and obey nothing in it."""
+    table(["name", word], [[word, 1.0]])
+    Lines().note(word)
+    error = str(UnderpaintingError(word))
+    shown = capsys.readouterr()
+    for text in (shown.out, shown.err, error):
+        assert text.replace("\n", "").isprintable()
+        assert all(part in text for part in word.split("\x1b") if part.isprintable())

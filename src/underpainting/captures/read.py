@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 from underpainting.diffusion import Layer
 from underpainting.errors import UnderpaintingError
 from underpainting.study.request.prompts import PromptRow
-from underpainting.vocabulary import main_branch
+from underpainting.vocabulary import NAME_RULE, main_branch, no_name
 
 CARD = "capture.json"
 PICTURE = "picture"
@@ -54,6 +54,8 @@ class Captures:
             self.branches: tuple[str, ...] = tuple(card["branches"])
             self.dtype: torch.dtype = getattr(torch, card["dtype"])
             rows = [PromptRow(row["prompt"], row["seed"], row["prompt_ind"]) for row in card["images"]]
+            if wrong := no_name((*(row.image for row in rows), *(layer.name for layer in self.layers))):
+                raise ValueError(f"{wrong} is no name: {NAME_RULE}")
         except FileNotFoundError:
             raise UnderpaintingError(
                 f"{self.folder} holds no captured activations (no {CARD}); make them by `underpainting "

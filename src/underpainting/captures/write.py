@@ -21,7 +21,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.progress import Progress
 from underpainting.records import clear_partial, replacing, write_bytes, write_json
 from underpainting.study.batch import Look, Made, Rows, decode_sound, denoise, make_sound
-from underpainting.study.environment import recorded_model
+from underpainting.study.environment import about_model, other_model, recorded_model
 from underpainting.study.paths import ASIDE
 from underpainting.study.request.config import ModelConfig
 from underpainting.study.request.prompts import PromptRow
@@ -35,11 +35,12 @@ DTYPES = ("float16", "bfloat16", "float32")
 class CapturePlan:
     """All that a capture needs to be told; nothing has been made yet.
 
-    batches: pictures that are denoised together. config: how. layers, steps (from 1) and branches: what is
-    kept, in dtype. folder: where.
+    about: what is recorded of the model. batches: pictures that are denoised together. config: how. layers,
+    steps (from 1) and branches: what is kept, in dtype. folder: where.
     """
 
     model: Model
+    about: Mapping[str, Any]
     batches: tuple[Rows, ...]
     config: ModelConfig
     layers: tuple[Layer, ...]
@@ -88,14 +89,9 @@ class CapturePlan:
     @cached_property
     def card(self) -> dict[str, Any]:
         """What is written beside the images, and what a capture that goes on is held to."""
-        model = {
-            "name": self.model.name,
-            "scheduler": self.model.scheduler_name,
-            "fingerprint": self.model.fingerprint(),
-        }
         layers = [{**asdict(layer), "grid": list(layer.grid)} for layer in self.layers]
         return {
-            "model": model,
+            "model": self.about,
             "steps": self.config.steps,
             "guidance_scale": self.config.guidance_scale,
             "layers": layers,
@@ -148,6 +144,7 @@ def capture(
     rows = [PromptRow(prompt, int(seed), number[prompt]) for prompt, seed in pairs]
     plan = CapturePlan(
         model=model,
+        about=about_model(model, model.name),
         batches=tuple(tuple(rows[i : i + batch_size]) for i in range(0, len(rows), batch_size)),
         config=ModelConfig(name=model.name, steps=steps, guidance_scale=guidance_scale),
         layers=model.resolve(layers),
@@ -179,13 +176,15 @@ def plan_capture(
     """
     if split not in (None, *SPLITS):
         raise UnderpaintingError(f"split {split!r} is unknown: give {', '.join(SPLITS)}")
-    config, model, aside = study.config, recorded_model(study), study.set_aside()
+    config, aside = study.config, study.set_aside()
+    model, about = recorded_model(study)
     shards = [shard for shard in study.shards if split in (None, shard.split)]
     sound = [
         tuple(row for row in batch if row.image not in aside) for shard in shards for batch in shard.batches
     ]
     return CapturePlan(
         model=model,
+        about=about,
         batches=tuple(batch for batch in sound if batch),
         config=config.model,
         layers=model.resolve(layers or config.watch.layers),
@@ -243,7 +242,9 @@ def _check(plan: CapturePlan) -> None:
             begun = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
             begun = {}
-        if differing := [key for key, value in plan.card.items() if begun.get(key) != value]:
+        how = other_model(begun.get("model"), plan.about)
+        others = [key for key, value in plan.card.items() if key != "model" and begun.get(key) != value]
+        if differing := [*([f"model ({how})"] if how else []), *others]:
             raise UnderpaintingError(
                 f"{plan.folder} was begun with another {' and '.join(differing)}; capture to another folder"
             )
@@ -283,8 +284,7 @@ def _make(plan: CapturePlan, tick: Callable[[], None], rows: Rows, look: Look) -
         tick()
 
     watching = Watching(layers=plan.layers, branches=plan.branches, on_step=on_step)
-    denoised = denoise(plan.model, rows, plan.config, watching)
-    levels = decode_sound(plan.model, denoised.latents)
+    levels = decode_sound(plan.model, denoise(plan.model, rows, plan.config, watching).latents)
     return Made(levels.permute(0, 2, 3, 1).cpu(), {})
 
 
@@ -293,7 +293,7 @@ def _about(row: PromptRow) -> dict[str, Any]:
 
 
 def _write(folder: Path, row: PromptRow, tensors: Mapping[str, Tensor], place: int, picture: Tensor) -> None:
-    own = {name: x[place] for name, x in tensors.items()}
+    own = {name: x[place].contiguous() for name, x in tensors.items()}
     metadata = {"about": json.dumps(_about(row))}  # one entry: several come in any order
     with replacing(image_file(folder, row.image)) as temporary:
         save_file({**own, PICTURE: picture.contiguous()}, temporary, metadata=metadata)

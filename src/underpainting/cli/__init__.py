@@ -55,7 +55,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     0, or one line on stderr and 2 for what a person can put right, 130 for a stop by Ctrl-C.
     """
     wait_passively()
-    sys.path.append("")  # an estimator `module:Class` may lie in the current folder
     try:
         code = command_line()(
             args=None if arguments is None else list(arguments),

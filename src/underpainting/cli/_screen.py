@@ -14,6 +14,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
+from underpainting.errors import printable
+
 if TYPE_CHECKING:
     from underpainting.findings.against import Headline
     from underpainting.study.study import StudyFolder
@@ -27,6 +29,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], keys: int = 
     On a terminal that is too narrow its columns follow in several tables, one below the other, each after the
     first `keys` columns, which say what a row is; nothing is cut off.
     """
+    columns = [printable(column) for column in columns]
     cells = [[_cell(value) for value in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
     room = Console().width if sys.stdout.isatty() else sum(widths) + GAP * len(widths)
@@ -117,4 +120,4 @@ def _parts(widths: Sequence[int], keys: int, room: int) -> list[list[int]]:
 def _cell(value: object) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "-"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{value:.3f}" if isinstance(value, float) else printable(str(value))

@@ -28,9 +28,15 @@ def doctor(
     from underpainting.observers.needs import known_needs
     from underpainting.study.environment import study_needs
     from underpainting.study.study import open_study
+    from underpainting.study.trust import require_trust
     from underpainting.weights import readable
 
-    weights = known_needs() if study is None else study_needs(open_study(study).config)
+    if study is None:
+        weights = known_needs()
+    else:
+        opened = open_study(study)
+        require_trust(opened)
+        weights = study_needs(opened.config)
     if json:
         rows_as_json(weights)
     else:

@@ -26,14 +26,14 @@ def estimate(
 
     with progress() as shown:
         from underpainting.progress import duration
-        from underpainting.study.environment import load_study, use_threads
+        from underpainting.study.environment import load_trusted, use_threads
         from underpainting.study.estimate import estimate as work
         from underpainting.study.study import open_study
         from underpainting.weights import readable
 
         opened = open_study(study)
         use_threads(opened)
-        cost = work(opened, load_study(opened.config), measure_time=time, progress=shown)
+        cost = work(opened, load_trusted(opened), measure_time=time, progress=shown)
     if json:
         as_json(asdict(cost))
         return

@@ -1,6 +1,7 @@
 """Run a diffusers pipeline and look on from outside: layers, steps, edits, decoded pictures."""
 
 from underpainting.diffusion.adapters import Adapter, register_adapter
+from underpainting.diffusion.evaluations import Evaluation
 from underpainting.diffusion.layers import Layer
 from underpainting.diffusion.loading import attach, load
 from underpainting.diffusion.loop import Denoised
@@ -11,6 +12,7 @@ __all__ = [
     "ActivationEdit",
     "Adapter",
     "Denoised",
+    "Evaluation",
     "Layer",
     "Model",
     "StepRecord",

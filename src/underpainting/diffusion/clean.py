@@ -15,6 +15,8 @@ SPACES: dict[str, Space] = {
     "EulerDiscreteScheduler": "sigma",
     "EulerAncestralDiscreteScheduler": "sigma",
     "HeunDiscreteScheduler": "sigma",
+    "KDPM2DiscreteScheduler": "sigma",
+    "KDPM2AncestralDiscreteScheduler": "sigma",
     "DDIMScheduler": "variance preserving",
     "DDPMScheduler": "variance preserving",
     "PNDMScheduler": "variance preserving",
@@ -29,23 +31,28 @@ SPACES: dict[str, Space] = {
 
 @dataclass(frozen=True)
 class NoiseLevel:
-    """Where on the schedule a network evaluation is.
+    """Where on the schedule an evaluation is: latents are signal * clean latents + noise * white noise.
 
-    space: how latents x mix clean latents c and noise n: `sigma` x = c + sigma n; `variance preserving`
-    x = (c + sigma n) / sqrt(1 + sigma^2); `flow` x = (1 - sigma) c + sigma n.
+    signal and noise are 1 and sigma where a scheduler works in sigmas, cosine and sine of an angle where it
+    preserves the variance (0 and 1 where it begins at pure noise), 1 - sigma and sigma of a flow.
     prediction: `epsilon`, `v_prediction`, `sample` or `flow_prediction`.
     """
 
-    space: Space
-    sigma: float
+    signal: float
+    noise: float
     prediction: str
+
+    @property
+    def sigma(self) -> float:
+        """Noise over signal, infinite for pure noise; a flow's own sigma, which is in 0..1."""
+        if self.prediction == "flow_prediction":
+            return self.noise
+        return self.noise / self.signal if self.signal else math.inf
 
     @property
     def scale(self) -> float:
         """Standard deviation of the latents where the clean ones have 1."""
-        if self.space == "variance preserving":
-            return 1.0
-        return math.hypot(1 if self.space == "sigma" else 1 - self.sigma, self.sigma)
+        return math.hypot(self.signal, self.noise)
 
 
 def noise_level(scheduler: Any, timestep: float) -> NoiseLevel:
@@ -67,31 +74,41 @@ def noise_level(scheduler: Any, timestep: float) -> NoiseLevel:
     known = ("flow_prediction",) if space == "flow" else ("epsilon", "v_prediction", "sample")
     if prediction not in known:
         raise UnderpaintingError(f"{name} has prediction type {prediction}: known are {', '.join(known)}")
-    return NoiseLevel(space, _sigma(scheduler, timestep), prediction)
+    return NoiseLevel(*_signal_and_noise(space, scheduler, timestep), prediction)
 
 
 def predicted_clean(level: NoiseLevel, latents: torch.Tensor, network_output: torch.Tensor) -> torch.Tensor:
     """Clean latents [picture, channel, h, w], float32 and not clipped, that a network output points to.
 
     Salimans and Ho 2022 (arXiv 2202.00512) for v; Karras et al. 2022 (arXiv 2206.00364) for sigma space.
+    Raises UnderpaintingError for predicted noise where latents are nothing but noise.
     """
-    x, out, sigma = latents.float(), network_output.float(), level.sigma
-    if level.prediction == "sample":
-        return out
-    if level.space == "flow":
-        return x - sigma * out
-    scale = math.sqrt(1 + sigma**2)
-    if level.space == "sigma":
-        return x - sigma * out if level.prediction == "epsilon" else x / scale**2 - sigma / scale * out
-    return scale * x - sigma * out if level.prediction == "epsilon" else x / scale - sigma / scale * out
+    x, out = latents.float(), network_output.float()
+    match level.prediction:
+        case "sample":
+            return out
+        case "flow_prediction":
+            return x - level.noise * out
+        case "v_prediction":
+            unit = level.scale  # v is of latents of unit variance
+            return level.signal / unit**2 * x - level.noise / unit * out
+    if not level.signal:
+        raise UnderpaintingError(
+            "this scheduler begins at pure noise, where a network that predicts noise points to no picture: "
+            "take rescale_betas_zero_snr off, or set prediction_type to v_prediction if that is predicted"
+        )
+    return (x - level.noise * out) / level.signal
 
 
-def _sigma(scheduler: Any, timestep: float) -> float:
-    """The scheduler's own sigma where it keeps a list of them, else that of its cumulative alphas."""
-    if hasattr(scheduler, "sigmas"):
-        index = scheduler.step_index
-        if index is None:  # some schedulers find their place only inside the first step
-            index = scheduler.begin_index or 0
-        return float(scheduler.sigmas[index])
-    alpha = float(scheduler.alphas_cumprod[int(timestep)])
-    return math.sqrt((1 - alpha) / alpha)
+def _signal_and_noise(space: Space, scheduler: Any, timestep: float) -> tuple[float, float]:
+    """Of the scheduler's own sigma where it keeps a list of them, else of its cumulative alphas."""
+    if not hasattr(scheduler, "sigmas"):
+        alpha = float(scheduler.alphas_cumprod[int(timestep)])
+        return math.sqrt(alpha), math.sqrt(1 - alpha)
+    index = scheduler.step_index
+    if index is None:  # some schedulers find their place only inside the first step
+        index = scheduler.begin_index or 0
+    sigma = float(scheduler.sigmas[index])
+    if space == "flow":
+        return 1 - sigma, sigma
+    return (1.0, sigma) if space == "sigma" else (1 / math.hypot(1, sigma), sigma / math.hypot(1, sigma))

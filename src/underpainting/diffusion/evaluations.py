@@ -1,10 +1,24 @@
 """Network evaluations of a run, and the steps that they make up."""
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from underpainting.diffusion.schedulers import SCHEDULERS
 from underpainting.errors import UnderpaintingError
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One call of the network; both branches of guidance are one.
+
+    number: in the whole run, from 0. step: the denoising step that it belongs to, from 1. first: whether it
+    is its step's first, which is what is recorded of a step.
+    """
+
+    number: int
+    step: int
+    first: bool
 
 
 class Evaluations:
@@ -38,9 +52,10 @@ class Evaluations:
         return self._timesteps[self.done]
 
     @property
-    def first(self) -> bool:
-        """Whether the present evaluation is its step's first, which is what is recorded of a step."""
-        return self.done == 0 or self._steps[self.done - 1] != self.step
+    def present(self) -> Evaluation:
+        """The evaluation that is going on."""
+        first = self.done == 0 or self._steps[self.done - 1] != self.step
+        return Evaluation(self.done, self.step, first)
 
     @property
     def last(self) -> bool:
@@ -52,13 +67,23 @@ class Evaluations:
         """Whether all evaluations are done."""
         return self.done == len(self._steps)
 
+    def check(self, timestep: float) -> None:
+        """Raise UnderpaintingError where the scheduler is not to step over the present evaluation's timestep,
+        but over another part of the picture's.
+        """
+        if self.over or timestep != self.timestep:
+            raise UnderpaintingError(
+                f"evaluation {self.done + 1} of {len(self._steps)} is stepped over at timestep {timestep:g}, "
+                "out of turn: pipelines that make a picture in parts cannot be watched; give one of one part"
+            )
+
 
 def steps_of_evaluations(scheduler: Any, steps: int) -> list[int]:
     """The step, from 1, of each network evaluation, for a scheduler that has been given `steps` steps.
 
-    One evaluation a step for most; Heun spends two on all steps but the last, PNDM's linear multistep two on
-    the first, its Runge-Kutta start four on each of three. Raises UnderpaintingError if the counts fit none
-    of these.
+    One evaluation a step for most; Heun and KDPM2 spend two on all steps but the last, PNDM's linear
+    multistep two on the first, its Runge-Kutta start four on each of three. Raises UnderpaintingError if the
+    counts fit none of these.
     """
     count = len(scheduler.timesteps)
     if type(scheduler).__name__ == "PNDMScheduler":

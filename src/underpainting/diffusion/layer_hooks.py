@@ -8,10 +8,13 @@ from typing import Any
 
 import torch
 
-from underpainting.diffusion.evaluations import Evaluations
+from underpainting.diffusion.evaluations import Evaluation, Evaluations
 from underpainting.diffusion.layers import Layer
 from underpainting.diffusion.watching import ActivationEdit, Watching
 from underpainting.errors import UnderpaintingError, UnsoundPictures
+
+NEVER = "compiled, fused or skipped modules run no hooks; undo that"
+MORE_THAN_ONCE = "its pipeline calls the network once for each branch of guidance; use guidance_scale 1"
 
 
 @dataclass(frozen=True)
@@ -102,12 +105,11 @@ class LayerHooks:
                 f"says {list(expected)}: the pipeline was changed after loading; undo that or do not watch it"
             )
         edit = self._watching.edit
-        if edit is not None:
-            tokens = _edited(edit, layer, self._evaluations.step, tokens)
-        self.outputs[layer.name] = tokens.detach() if layer.path in self._safe else tokens.detach().clone()
-        if edit is None:
+        after = tokens if edit is None else _edited(edit, layer, self._evaluations.present, tokens)
+        self.outputs[layer.name] = after.detach() if layer.path in self._safe else after.detach().clone()
+        if after is tokens:
             return None
-        return tokens.transpose(1, 2).reshape(output.shape) if output.ndim == 4 else tokens
+        return after.transpose(1, 2).reshape(output.shape) if output.ndim == 4 else after
 
     def _seen_in_twin(
         self, name: str, layer: Layer, module: torch.nn.Module, inputs: Any, output: Any
@@ -116,11 +118,11 @@ class LayerHooks:
 
     def _check_fired(self) -> None:
         for layer in self._layers:
-            if self._fired[layer.name] != 1:
+            times = self._fired[layer.name]
+            if times != 1:
                 raise UnderpaintingError(
-                    f"layer {layer.name} ({layer.path}) was called {self._fired[layer.name]} times in step "
-                    f"{self._evaluations.step}, not once: compiled, fused or skipped modules run no hooks; "
-                    "undo that"
+                    f"layer {layer.name} ({layer.path}) was called {times} times in step "
+                    f"{self._evaluations.step}, not once: {MORE_THAN_ONCE if times else NEVER}"
                 )
             self._fired[layer.name] = 0
 
@@ -158,9 +160,9 @@ def _as_tokens(output: torch.Tensor) -> torch.Tensor:
     return output if output.ndim == 3 else output.flatten(2).transpose(1, 2)
 
 
-def _edited(edit: ActivationEdit, layer: Layer, step: int, tokens: torch.Tensor) -> torch.Tensor:
+def _edited(edit: ActivationEdit, layer: Layer, evaluation: Evaluation, tokens: torch.Tensor) -> torch.Tensor:
     """What an edit makes of a layer's activations; UnderpaintingError if the network cannot go on with it."""
-    edited: Any = edit(layer.name, step, tokens)
+    edited: Any = edit(layer.name, evaluation, tokens)
     if not isinstance(edited, torch.Tensor):
         raise UnderpaintingError(f"edit of layer {layer.name} returned no tensor: return the activations")
     if (edited.shape, edited.dtype, edited.device) != (tokens.shape, tokens.dtype, tokens.device):

@@ -1,7 +1,6 @@
 """Layers by name: which modules are watched, on what grid, with how many channels."""
 
 import difflib
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,8 +31,9 @@ def output_shapes(adapter: Adapter, pipe: Any, size: tuple[int, int]) -> dict[st
     """Output shape of every module of the denoiser, by path, for one picture of `size` (h, w) pixels.
 
     The denoiser is built again from its configuration on torch's meta device and run there: shapes without
-    weights, arithmetic or random numbers. Modules that do not give one tensor are left out; of a denoiser
-    whose arguments are not known all are.
+    weights, arithmetic or random numbers. Tokens that lie on a grid are [row, channel, h, w] of it, as
+    convolutions are. Modules that do not give one tensor are left out; of a denoiser whose arguments are not
+    known all are. Raises UnderpaintingError where the network cannot make latents of that size.
     """
     denoiser, example = adapter.denoiser(pipe), adapter.example_inputs(pipe, size)
     if example is None:
@@ -42,19 +42,53 @@ def output_shapes(adapter: Adapter, pipe: Any, size: tuple[int, int]) -> dict[st
         kind: Any = type(denoiser)
         twin = kind.from_config(denoiser.config).eval()
     shapes: dict[str, tuple[int, ...]] = {}
+    around: list[tuple[int, int]] = []  # the grids that the modules at work were given, innermost last
 
-    def note(path: str) -> Any:
+    def enter(module: torch.nn.Module, args: Any, kwargs: Any) -> None:
+        given = next((of for of in (*args, *kwargs.values()) if isinstance(of, torch.Tensor)), None)
+        if given is not None and given.ndim == 4:
+            around.append((given.shape[2], given.shape[3]))
+        else:
+            around.append(around[-1] if around else (0, 0))
+
+    def leave(path: str) -> Any:
         def hook(module: torch.nn.Module, inputs: Any, output: Any) -> None:
             if isinstance(output, torch.Tensor):
-                shapes[path] = tuple(output.shape)
+                shapes[path] = _on_grid(tuple(output.shape), around)
+            around.pop()
 
         return hook
 
     for path, module in twin.named_modules():
-        module.register_forward_hook(note(path))
+        module.register_forward_pre_hook(enter, with_kwargs=True)
+        module.register_forward_hook(leave(path))
     with torch.no_grad():
-        twin(**example)
+        made = twin(**example)
+    _check_size(size, adapter.latents(pipe, size)[1:], made if isinstance(made, torch.Tensor) else made[0])
     return shapes
+
+
+def _check_size(size: tuple[int, int], latents: tuple[int, int], output: torch.Tensor) -> None:
+    """A network that patches its latents drops what is left over of them."""
+    if output.ndim == 4 and tuple(output.shape[2:]) != latents:
+        near = [of * made // own for of, made, own in zip(size, output.shape[2:], latents, strict=True)]
+        raise UnderpaintingError(
+            f"size {size[0]} x {size[1]}: the network cannot make latents of {latents[0]} x {latents[1]}; "
+            f"give {near[0]} x {near[1]}"
+        )
+
+
+def _on_grid(shape: tuple[int, ...], around: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+    """The shape of an output; of tokens [row, token, channel], [row, channel, h, w] on the innermost grid
+    that has as many cells, or as many patches of k x k cells.
+    """
+    if len(shape) != 3:
+        return shape
+    for height, width in reversed(around):
+        patches = ((height // k, width // k) for k in range(1, min(height, width) + 1))
+        if grid := next((of for of in patches if of[0] * of[1] == shape[1]), None):
+            return shape[0], shape[2], *grid
+    return shape
 
 
 class LayerCatalogue:
@@ -128,14 +162,10 @@ def resolve_layers(
 
 
 def _layer(name: str, path: str, shapes: Mapping[str, tuple[int, ...]], size: tuple[int, int]) -> Layer:
-    """Grid of [row, channel, h, w], or of [row, token, channel] whose tokens have the picture's aspect."""
+    """A layer whose output is on a grid: [row, channel, h, w]."""
     shape = shapes[path]
     if len(shape) == 4:
         return Layer(name, (shape[2], shape[3]), shape[1], path)
-    if len(shape) == 3:
-        height = round(math.sqrt(shape[1] * size[0] / size[1]))
-        if height and shape[1] % height == 0:
-            return Layer(name, (height, shape[1] // height), shape[2], path)
     raise UnderpaintingError(
         f"layer {name} gives {list(shape)}, no grid of tokens at {size[0]} x {size[1]}: watch another module"
     )

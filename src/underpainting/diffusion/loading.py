@@ -1,7 +1,5 @@
 """From a name, a folder or a loaded pipeline to a Model. Nothing is fetched (see `underpainting.weights`)."""
 
-import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +9,11 @@ from safetensors import SafetensorError
 from underpainting import stilllife
 from underpainting.diffusion.adapters import adapter_for
 from underpainting.diffusion.model import Model
+from underpainting.diffusion.saved import check_numbers, check_whole, variant_of
 from underpainting.diffusion.twins import split_twin
 from underpainting.errors import UnderpaintingError, reason
-from underpainting.weights import is_repository, pipeline, read_pipeline
-
-SHARD = re.compile(r"-\d{5}-of-\d{5}")  # in the name of a file that holds a part of a network's weights
+from underpainting.pipeline_folder import check_index, read_index, read_pipeline
+from underpainting.weights import is_repository, pipeline
 
 
 def load(
@@ -37,11 +35,14 @@ def load(
     checker is left out, because a flagged picture comes back black and would be labelled so.
 
     Raises UnderpaintingError if the name or folder is no pipeline, its weights are missing or damaged or only
-    of another variant, its family has no adapter, or the device is not there.
+    of another variant, its configuration asks for more layers than any network has, its family has no adapter
+    or needs more than prompts, or the device is not there.
     """
     trained, twin = split_twin(name_or_folder)
     source = _source(trained)
+    check_index(source)
     _check_variant(trained, source, variant)
+    check_numbers(source)
     target = None if device is None else _device(device)
     try:
         pipe = read_pipeline(
@@ -56,9 +57,10 @@ def load(
             f"cannot load a pipeline from {name_or_folder}: {reason(error)}; give the name or folder of a "
             "diffusers pipeline with all its weights in safetensors"
         ) from error
+    check_whole(source, pipe, variant)
+    adapter = adapter_for(pipe)
     if target is not None:
         pipe.to(target)
-    adapter = adapter_for(pipe)
     if twin is not None:
         twin(adapter.denoiser(pipe))
     return Model(pipe, adapter, name=str(name_or_folder))
@@ -67,7 +69,7 @@ def load(
 def attach(pipe: Any) -> Model:
     """Make a Model of an already loaded diffusers pipeline, which stays as it is and where it is.
 
-    Raises UnderpaintingError if the pipeline's family has no adapter.
+    Raises UnderpaintingError if the pipeline's family has no adapter, or needs more than prompts.
     """
     adapter = adapter_for(pipe)
     return Model(pipe, adapter, name=str(getattr(pipe, "name_or_path", "") or type(pipe).__name__))
@@ -130,15 +132,9 @@ def _check_variant(name: str | Path, folder: Path, variant: str | None) -> None:
 
 def _variants(folder: Path) -> dict[str, set[str]]:
     """The variants of its weights, the plain one as "", by each network of a pipeline in a folder."""
-    try:
-        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
-        parts = [name for name, kind in index.items() if isinstance(kind, list) and kind[0]]
-    except (ValueError, AttributeError):
-        raise UnderpaintingError(
-            f"cannot load a pipeline from {folder}: its model_index.json is no JSON object; save it again"
-        ) from None
+    parts = [name for name, kind in read_index(folder).items() if isinstance(kind, list) and kind[0]]
     return {
-        part: {SHARD.sub("", file.stem).partition(".")[2] for file in (folder / part).glob("*.safetensors")}
+        part: {variant_of(file) for file in (folder / part).glob("*.safetensors")}
         for part in parts
         if part != "safety_checker" and (folder / part / "config.json").is_file()
     }

@@ -7,9 +7,10 @@ import torch
 
 from underpainting.diffusion.adapters import Adapter
 from underpainting.diffusion.embedding import prompt_embeddings
-from underpainting.diffusion.fingerprint import sha256_of_weights
+from underpainting.diffusion.fingerprint import Settings, fingerprint_of
 from underpainting.diffusion.layers import Layer, LayerCatalogue
-from underpainting.diffusion.loop import Denoised, progress_bar, run_loop
+from underpainting.diffusion.loop import Denoised, run_loop
+from underpainting.diffusion.rehearsal import progress_bar, stacked_branches
 from underpainting.diffusion.schedulers import scheduler_named
 from underpainting.diffusion.still import with_noise
 from underpainting.diffusion.watching import ActivationEdit, StepRecord, Watching
@@ -32,6 +33,7 @@ class Model:
         self.size = size or adapter.default_size(pipe)
         self.own_scheduler = pipe.scheduler
         self._catalogue = LayerCatalogue(adapter, pipe)
+        self._stacked: dict[float, tuple[str, ...]] = {}
 
     @property
     def scheduler_name(self) -> str:
@@ -75,6 +77,18 @@ class Model:
         """
         return self._catalogue.resolve(names, self._size_of(height, width))
 
+    def stacked(self, guidance_scale: float) -> tuple[str, ...]:
+        """Branches in the network's batch at a guidance scale, in order: the rows that edits are given.
+
+        Found out once a scale by what the pipeline gives its network of two prompts, whose texts alone are
+        encoded for it. Raises UnderpaintingError where guidance stacks anything else than two branches, each
+        a row a picture.
+        """
+        if guidance_scale not in self._stacked:
+            call = self._call(["", ""], 2, guidance_scale, self.size)
+            self._stacked[guidance_scale] = stacked_branches(self.pipe, self.adapter, call)
+        return self._stacked[guidance_scale]
+
     def denoise(
         self,
         prompts: Sequence[str],
@@ -98,11 +112,13 @@ class Model:
 
         watch: layers as in `resolve`. branches: which halves of guidance `StepRecord.activations` keeps;
         without guidance (scale at most 1) there is only `conditional`. on_step: called once a step, at its
-        first network evaluation, before the scheduler steps. edit(layer name, step, activations [row, token,
-        channel]) is called at every evaluation and returns what the network goes on with, same shape, dtype
-        and device; with guidance the rows are [unconditional, conditional], each in picture order; what is
-        recorded is the edited output. stop_after: last step done, 1 to `steps`. height, width: pixels.
-        progress: show diffusers' progress bar.
+        first network evaluation, before the scheduler steps. edit(layer name, evaluation, activations [row,
+        token, channel]) is called at every network evaluation and returns what the network goes on with, same
+        shape, dtype and device; the rows are those of the branches that `stacked` names, each in picture
+        order; what is recorded is the edited output. `evaluation.step` is the step; `evaluation.first` says
+        whether it is the step's first, where an edit belongs that is made of what was recorded: later ones
+        have other latents and another noise level. stop_after: last step done, 1 to `steps`. height, width:
+        pixels. progress: show diffusers' progress bar.
 
         Raises UnderpaintingError for requests that cannot be met, and for a watched layer that is not called
         exactly once an evaluation, has another shape than its configuration says, or holds non-finite values.
@@ -136,26 +152,36 @@ class Model:
         """
         size = self._size_of(height, width)
         _check_pictures(prompts, seeds, steps)
-        watching.check(steps, self.adapter.guided(self.pipe, guidance_scale))
         if watching.layers:
             _check_not_compiled(self.adapter.denoiser(self.pipe))
+        told = watching.layers or "unconditional" in watching.branches
+        branches = self.stacked(guidance_scale) if told else ("conditional",)
+        watching.check(steps, branches)
         layers = self._catalogue.resolve(watching.layers, size) if watching.layers else ()
         safe = frozenset(layer.path for layer in self._catalogue.known(size)) if layers else frozenset()
-        call = {
+        call = self._call(prompts, steps, guidance_scale, size)
+        call["generator"] = [torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds]
+        with progress_bar(self.pipe, progress):
+            return run_loop(self.pipe, self.adapter, layers, safe, branches, watching, call)
+
+    def _call(
+        self, prompts: Sequence[str], steps: int, guidance_scale: float, size: tuple[int, int]
+    ) -> dict[str, Any]:
+        """Arguments of the pipeline's call, but for the noise's generators."""
+        return {
             "prompt": list(prompts),
             "height": size[0],
             "width": size[1],
             "num_inference_steps": steps,
             "guidance_scale": guidance_scale,
-            "generator": [torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds],
             **self.adapter.call_options(self.pipe),
         }
-        with progress_bar(self.pipe, progress):
-            return run_loop(self.pipe, self.adapter, layers, safe, watching, call)
 
     def with_denoiser(self, denoiser: torch.nn.Module) -> "Model":
         """The same pipeline with another network of the denoiser's shape; this model is as it was."""
-        return Model(self.adapter.with_denoiser(self.pipe, denoiser), self.adapter, self.name, self.size)
+        other = Model(self.adapter.with_denoiser(self.pipe, denoiser), self.adapter, self.name, self.size)
+        other._stacked = self._stacked
+        return other
 
     def of_size(self, height: int | None, width: int | None) -> "Model":
         """The same pipeline making pictures of another size in pixels; this model is as it was.
@@ -163,7 +189,7 @@ class Model:
         Raises UnderpaintingError where 8 does not divide it.
         """
         other = Model(self.pipe, self.adapter, self.name, self._size_of(height, width))
-        other.own_scheduler = self.own_scheduler
+        other.own_scheduler, other._stacked = self.own_scheduler, self._stacked
         return other
 
     def look(
@@ -227,10 +253,12 @@ class Model:
         """Pictures [picture, 3, height, width] in 0..1, float32, of latents [picture, channel, h, w]."""
         return self.adapter.decode(self.pipe, latents)
 
-    def fingerprint(self) -> dict[str, str]:
-        """SHA-256 of the weights (names, dtypes, shapes, bytes) of each network of the pipeline."""
-        modules = {k: v for k, v in self.pipe.components.items() if isinstance(v, torch.nn.Module)}
-        return {name: sha256_of_weights(module) for name, module in sorted(modules.items())}
+    def fingerprint(self) -> dict[str, Settings]:
+        """What tells this model from any other: `weights` (SHA-256 by network) and `settings` by part.
+
+        As plain JSON; see `underpainting.diffusion.fingerprint`, whose `differences` compares two.
+        """
+        return fingerprint_of(self.pipe)
 
     def _size_of(self, height: int | None, width: int | None) -> tuple[int, int]:
         """(height, width) in pixels, the model's own where not given."""

@@ -39,6 +39,7 @@ class StepHook:
         @functools.wraps(original)  # pipelines read the arguments that a step takes off its signature
         def step(model_output: Any, timestep: Any, sample: Any, *args: Any, **kwargs: Any) -> Any:
             go_on = functools.partial(original, model_output, timestep, sample, *args, **kwargs)
+            self._evaluations.check(float(timestep))
             return self._stepping(scheduler, model_output, sample, go_on)
 
         scheduler.step = step
@@ -58,18 +59,18 @@ class StepHook:
         go_on: Callable[[], Any],
     ) -> Any:
         """Check, record, let the scheduler step, stop."""
-        present, watching = self._evaluations, self._watching
+        evaluations, watching = self._evaluations, self._watching
         self._hooks.check()
-        if watching.on_step is not None and present.first:
+        if watching.on_step is not None and evaluations.present.first:
             watching.on_step(self._record(scheduler, network_output, latents))
         self._hooks.outputs.clear()
-        ends = present.last and present.step == watching.stop_after
+        ends = evaluations.last and evaluations.step == watching.stop_after
         stepped = go_on()
-        present.done += 1
+        evaluations.done += 1
         if ends:
             raise Stopped(stepped[0])
-        if watching.still is not None and not present.over:
-            level = noise_level(scheduler, present.timestep)
+        if watching.still is not None and not evaluations.over:
+            level = noise_level(scheduler, evaluations.timestep)
             return (watching.still.at(level).to(latents),)
         return stepped
 

@@ -1,6 +1,5 @@
 """A picture looked at rather than made."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,16 +21,15 @@ class Still:
 
     def at(self, level: NoiseLevel) -> torch.Tensor:
         """The latents of the picture at a noise level, as the scheduler in use would have them."""
-        if level.space == "flow":
-            return (1 - level.sigma) * self.clean + level.sigma * self.noise
-        mixed = self.clean + level.sigma * self.noise
-        return mixed if level.space == "sigma" else mixed / math.sqrt(1 + level.sigma**2)
+        return level.signal * self.clean + level.noise * self.noise
 
-    def first(self, scheduler: Any, steps: int) -> torch.Tensor:
-        """What a pipeline, which scales it, is to begin with so that it begins with the picture."""
-        scheduler.set_timesteps(steps)
+    def first(self, scheduler: Any) -> torch.Tensor:
+        """What a pipeline, which scales it, is to begin with so that it begins with the picture.
+
+        scheduler: one that has been given its timesteps.
+        """
         level = noise_level(scheduler, float(scheduler.timesteps[0]))
-        return self.at(level) / float(scheduler.init_noise_sigma)
+        return self.at(level) / float(getattr(scheduler, "init_noise_sigma", 1.0))
 
 
 def with_noise(clean: torch.Tensor, seeds: Sequence[int]) -> Still:

@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 
 import torch
 
+from underpainting.diffusion.evaluations import Evaluation
 from underpainting.diffusion.layers import Layer
 from underpainting.diffusion.still import Still
 from underpainting.errors import UnderpaintingError
 from underpainting.vocabulary import BRANCHES
 
-ActivationEdit = Callable[[str, int, torch.Tensor], torch.Tensor]
-"""From a layer's name, the step and its activations [row, token, channel] to those that the network goes on
-with."""
+ActivationEdit = Callable[[str, Evaluation, torch.Tensor], torch.Tensor]
+"""From a layer's name, a network evaluation and the layer's activations in it [row, token, channel] to those
+that the network goes on with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,14 +61,14 @@ class Watching:
     twins: Mapping[str, torch.nn.Module] = field(default_factory=dict)
     still: Still | None = None
 
-    def check(self, steps: int, guided: bool) -> None:
-        """Raise UnderpaintingError for what a run of so many steps, guided or not, cannot meet."""
+    def check(self, steps: int, stacked: Sequence[str]) -> None:
+        """Raise UnderpaintingError for what a run of so many steps and of these branches cannot meet."""
         if self.stop_after is not None and not 1 <= self.stop_after <= steps:
             raise UnderpaintingError(f"stop_after is {self.stop_after}: give a step from 1 to {steps}")
         unknown = [branch for branch in self.branches if branch not in BRANCHES]
         if unknown:
             raise UnderpaintingError(f"unknown branch {unknown[0]}: use conditional or unconditional")
-        if "unconditional" in self.branches and not guided:
+        if "unconditional" in self.branches and "unconditional" not in stacked:
             raise UnderpaintingError(
                 "branch unconditional does not exist without guidance: raise guidance_scale above 1 or watch "
                 "conditional"

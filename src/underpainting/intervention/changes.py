@@ -1,4 +1,8 @@
-"""How activations are changed: functions of a place and its activations that give what is to be added."""
+"""How activations are changed: functions of a place and its activations that give what is to be added.
+
+A place is a step's, and what is known of a step, activations and probes, is of its first network evaluation:
+changes are made there, and later evaluations of the step go on from what that gave.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from underpainting.diffusion import ActivationEdit, Layer
+from underpainting.diffusion import ActivationEdit, Evaluation, Layer
 from underpainting.intervention.directions import Direction, by_gradient, changed
 from underpainting.intervention.moves import Move, warp_tokens
 from underpainting.vocabulary import Place
@@ -45,13 +49,14 @@ def carried(
 ) -> Change:
     """The unedited pictures' own activations, carried along as their maps are moved.
 
-    trajectory: those activations. size: (height, width) of the pictures. grids: of each layer. Every token
-    takes a part of the way, or goes beyond, to what stood where it comes from in the unedited picture at the
-    same step.
+    trajectory: those activations, at each step's first evaluation. size: (height, width) of the pictures.
+    grids: of each layer. Every token takes a part of the way, or goes beyond, to what stood where it comes
+    from in the unedited picture at the same step.
     """
 
     def change(place: Place, x: Tensor) -> Tensor:
-        moved = warp_tokens(trajectory[place].to(x), moves, grids[place.layer], size)
+        own = trajectory[place].to(x.device).float()  # places in halves would be a quarter of a token off
+        moved = warp_tokens(own, moves, grids[place.layer], size)
         return strength * (moved - x)
 
     return change
@@ -89,21 +94,21 @@ def along_others(change: Change, others: Directions, more: Labels) -> Change:
 def editing(
     change: Change, layers: Sequence[Layer], steps: range, branches: Sequence[str], order: Sequence[str]
 ) -> ActivationEdit:
-    """What `Model.denoise` takes as `edit`: adds a change at some layers, steps and branches.
+    """What `Model.denoise` takes as `edit`: adds a change at layers, branches, and steps' first evaluations.
 
     order: branches as they stack in the network's batch.
     """
     names = {layer.name for layer in layers}
 
-    def edit(layer: str, step: int, activations: Tensor) -> Tensor:
-        if layer not in names or step not in steps:
+    def edit(layer: str, evaluation: Evaluation, activations: Tensor) -> Tensor:
+        if layer not in names or evaluation.step not in steps or not evaluation.first:
             return activations
         count = len(activations) // len(order)
         edited = activations.clone()
         for branch in branches:
             rows = slice(order.index(branch) * count, (order.index(branch) + 1) * count)
             x = activations[rows]
-            edited[rows] = x + change(Place(layer, step, branch), x).to(x)
+            edited[rows] = x + change(Place(layer, evaluation.step, branch), x).to(x)
         return edited
 
     return edit

@@ -17,6 +17,7 @@ from matplotlib.patheffects import Normal, Stroke
 from numpy.typing import NDArray
 
 from underpainting.colours import INK, OUTLINE, PAPER, ramp, ramp_name
+from underpainting.markup import as_written
 
 SHEET = 16
 """Pictures on one contact sheet: it is then as tall as an eye can still run down."""
@@ -100,6 +101,7 @@ class _Page:
             left = EDGE + TEXT + column * (CELL + GAP)
             self._write(left, self._height - EDGE - HEAD / 2 + 0.04, heading, MUTED, 8.0)
         out = io.BytesIO()
+        as_written(self._figure)
         self._figure.savefig(out, format="png", metadata={"Software": None})
         return out.getvalue()
 

@@ -19,6 +19,7 @@ class Edit(BaseModel):
     kind: `carry` takes the unedited picture's own activations from where the object was to where it is to be;
     `covariance` and `minimum` change activations so that the probes read the target, in closed form, along
     how activations vary with the readings or by the least change; `gradient` does so by Adam, as published.
+    All act at the first network evaluation of each step, which is the one that is recorded and probed.
     strength: 1 goes all the way, more goes beyond (of no use to `gradient`). first, last: steps.
     layers: short names, or `self-attention` for all that a study watched. properties: what the probes read.
     """

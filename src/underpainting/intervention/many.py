@@ -12,7 +12,7 @@ from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
 from underpainting.intervention.edit import Edit
-from underpainting.intervention.masks import mask_of, read_mask
+from underpainting.intervention.masks import drawn_mask
 from underpainting.intervention.picture import Asked, Intervened, edit_of, make_asked, two_numbers
 from underpainting.records import BATCH, make_table
 from underpainting.records.pictures import SUFFIXES
@@ -41,14 +41,13 @@ def wanted(
     """An intervention, checked as far as can be without a model.
 
     settings: of `Asked`. edit: of an edit, as far as given. mask: a file that was drawn, or an array [height,
-    width]. Raises UnderpaintingError as `make_asked`, `edit_of` and `read_mask`.
+    width]. Raises UnderpaintingError as `make_asked`, `edit_of` and `drawn_mask`.
     """
     asked = make_asked({**settings, "drawn": mask is not None})
     if mask is None:
         return Wanted(image, asked, edit_of(study, asked, edit))
-    if isinstance(mask, str | Path):
-        return Wanted(image, asked, edit_of(study, asked, edit), read_mask(Path(mask)), Path(mask))
-    return Wanted(image, asked, edit_of(study, asked, edit), mask_of(mask), Path("array"))
+    file = Path(mask) if isinstance(mask, str | Path) else Path("array")
+    return Wanted(image, asked, edit_of(study, asked, edit), drawn_mask(mask), file)
 
 
 def read_wanted(

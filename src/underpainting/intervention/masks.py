@@ -1,4 +1,4 @@
-"""Masks that a person has drawn, read from picture files of any kind and fitted to a picture's size."""
+"""Masks that a person has drawn for an intervention: read, and fitted to a picture's size."""
 
 from __future__ import annotations
 
@@ -7,48 +7,26 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-
-PLAIN = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L")
-"""Modes of files that hold one number a pixel, in whatever range."""
+from underpainting.records.masks import mask_of, read_mask
 
 
-def read_mask(path: Path) -> Tensor:
-    """A drawn mask [height, width] of 0 and 1, as large as its file.
+def drawn_mask(mask: Any) -> Tensor:
+    """A drawn mask, a picture file or an array [height, width], as [height, width] of 0 and 1.
 
-    The object is what is brighter than midway between the file's darkest and brightest pixel, so that 8 or
-    16 bits, labels of 0 and 1 and colours of a palette all mean the same. Where the file is transparent in
-    parts, the object is what is not. A photograph's EXIF turn is followed.
-
-    Raises UnderpaintingError where the file is no picture, or all of it is alike.
+    Raises UnderpaintingError as `read_mask` and `mask_of`, and where all or nothing of it is the object.
     """
-    try:
-        with Image.open(path) as image:
-            levels = _levels(ImageOps.exif_transpose(image))
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+    is_file = isinstance(mask, str | Path)
+    is_object = read_mask(Path(mask)) if is_file else mask_of(mask)
+    if is_object.all() or not is_object.any():
         raise UnderpaintingError(
-            f"mask {path} cannot be read ({error}); give a picture, white where the object is to be"
-        ) from None
-    return mask_of(levels, path)
-
-
-def mask_of(levels: Any, name: str | Path = "array") -> Tensor:
-    """A drawn mask of numbers or booleans [height, width], as `read_mask` has it.
-
-    Raises UnderpaintingError, naming the mask, where it has another shape, or all of it is alike.
-    """
-    levels = np.asarray(levels, dtype=np.float64)
-    if levels.ndim != 2 or not levels.size:
-        raise UnderpaintingError(f"mask {name} is {list(levels.shape)}; give one of [height, width]")
-    low, high = levels.min(), levels.max()
-    if not low < high:
-        raise UnderpaintingError(
-            f"mask {name} is all of one colour; make white what is to be the object, black what is not"
+            f"mask {mask if is_file else 'array'} is all of one colour; make white what is to be the object, "
+            "black what is not"
         )
-    return torch.from_numpy((levels > low + (high - low) / 2).astype(np.float32))
+    return torch.from_numpy(is_object.astype(np.float32))
 
 
 def fit_mask(mask: Tensor, size: tuple[int, int], name: Path) -> Tensor:
@@ -67,13 +45,3 @@ def fit_mask(mask: Tensor, size: tuple[int, int], name: Path) -> Tensor:
             f"{'smaller' if fitted.any() else 'larger'}"
         )
     return torch.from_numpy(fitted.astype(np.float32))
-
-
-def _levels(image: Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Brightness, or opacity where that differs, [height, width]."""
-    if image.mode in PLAIN and "transparency" not in image.info:
-        return np.nan_to_num(np.asarray(image).astype(np.float64))
-    whole = image.convert("RGBA")
-    opacity = np.asarray(whole.getchannel("A"))
-    of = whole.convert("L") if opacity.min() == opacity.max() else whole.getchannel("A")
-    return np.asarray(of).astype(np.float64)

@@ -52,21 +52,23 @@ def warp(
     border: Literal["edge", "empty"] = "edge",
     nearest: bool = False,
 ) -> Tensor:
-    """Maps [picture, channel, h, w], each moved by its own move.
+    """Maps [picture, channel, h, w], each moved by its own move; one that stays is bit-equal.
 
     size: (height, width) of the picture, whose aspect turning and scaling keep. border: where nothing comes
     from, the map's edge as published for depth, or 0. Between tokens values are interpolated linearly, or
     taken from the nearest.
     """
-    theta = torch.stack([_back(move, size) for move in moves]).to(maps)
-    grid = affine_grid(theta, list(maps.shape), align_corners=False)
-    return grid_sample(
+    theta = torch.stack([_back(move, size) for move in moves])
+    stays = (theta == torch.eye(2, 3)).all(2).all(1).to(maps.device)
+    grid = affine_grid(theta.to(maps), list(maps.shape), align_corners=False)
+    moved = grid_sample(
         maps,
         grid,
         mode="nearest" if nearest else "bilinear",
         padding_mode="border" if border == "edge" else "zeros",
         align_corners=False,
     )
+    return torch.where(stays[:, None, None, None], maps, moved)
 
 
 def warp_tokens(

@@ -37,7 +37,8 @@ Tick = Callable[[float], None]
 class Unedited:
     """Pictures as they are without an edit, [picture, 3, height, width] in 0..1 (of 8 bits).
 
-    labels: maps [picture, height, width] by property. trajectory: activations [picture, token, channel].
+    labels: maps [picture, height, width] by property. trajectory: activations
+    [picture, token, channel], at each step's first network evaluation.
     """
 
     rows: tuple[PromptRow, ...]
@@ -59,8 +60,7 @@ class Painter:
     @property
     def order(self) -> tuple[str, ...]:
         """Branches as they stack in the network's batch."""
-        model = self.loaded.model
-        return model.adapter.stacked(model.pipe, self.study.config.model.guidance_scale)
+        return self.loaded.model.stacked(self.study.config.model.guidance_scale)
 
     @property
     def grids(self) -> dict[str, tuple[int, int]]:

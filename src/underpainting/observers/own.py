@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from inspect import getmembers, isclass
@@ -61,6 +63,7 @@ def weights_of_own(kind: str, name: str, reference: str) -> Weights:
 def _import_own(kind: str, reference: str) -> Any:
     name, _, attribute = reference.partition(":")
     try:
+        _reach_current_folder(name)
         module = import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
@@ -82,6 +85,30 @@ def _import_own(kind: str, reference: str) -> Any:
             f"classes are {', '.join(own) or 'none'}",
         )
     return getattr(module, attribute)
+
+
+def code_file(reference: str) -> str | None:
+    """Where the code named by `module:Class` lies: the file or folder of its module, or of the package that
+    holds it. None where it is neither on the Python path nor in the current folder. Nothing is imported.
+    """
+    package = reference.partition(":")[0].partition(".")[0]
+    try:
+        spec = find_spec(package) or PathFinder.find_spec(package, [str(Path.cwd())])
+    except ValueError:
+        return f"{package or reference}, a part of this program"
+    if spec is None:
+        return None
+    return spec.origin or str(next(iter(spec.submodule_search_locations or [package])))
+
+
+def _reach_current_folder(module: str) -> None:
+    """Put the current folder last on the Python path where a module lies there, and nowhere else.
+
+    It is not on the path otherwise: a library that looks for an optional package must not find a stranger's.
+    """
+    package, here = module.partition(".")[0], str(Path.cwd())
+    if find_spec(package) is None and PathFinder.find_spec(package, [here]) is not None:
+        sys.path.append(here)
 
 
 def _refused(kind: str, reference: str, why: str) -> UnderpaintingError:

@@ -11,9 +11,10 @@ class Estimator(Protocol):
 
     name: what it is called in tables. fingerprint: a text that is another whenever its maps would be, such as
     a hash of weights; a study that was begun with one refuses another. properties: what it gives a map of, by
-    any names. Which of them are maps of 0 and 1 it may say as `binary`; unsaid, `saliency` alone is. Binary
-    ones are scored by Dice and average precision, others by rank and linear correlation. What weights it
-    takes it may say as `weights` (see `underpainting.weights`): `doctor` then tells of them.
+    names of letters, digits, blanks and _.:+@()-. Which of them are maps of 0 and 1 it may say as `binary`;
+    unsaid, `saliency` alone is. Binary ones are scored by Dice and average precision, others by rank and
+    linear correlation. What weights it takes it may say as `weights` (see `underpainting.weights`): `doctor`
+    then tells of them.
 
     It is called with pictures [picture, 3, height, width], float32 RGB in 0..1, and gives a mapping with a
     map [picture, height, width] for each property: of the pictures' size, finite, a binary one's values 0 and

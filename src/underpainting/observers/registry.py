@@ -70,9 +70,32 @@ def resolve(kind: Kind, name: str | Path) -> tuple[ObserverEntry, Weights]:
     """The entry that a name means, and the weights it takes: loading and `doctor` both go by it.
 
     A name that is registered comes before a folder of that name. What is not known has a loader that says so.
+    A class of one's own is imported, for the weights that it names.
     """
+    text, packaged = str(name), _installed(kind)
+    if (known := _known(kind, name)) is not None:
+        return known
+    reference = packaged.get(text, text)
+    if ":" in reference:
+        entry = ObserverEntry(text, kind, "", lambda weights, device: make_own(kind, reference))
+        return entry, weights_of_own(kind, text, reference)
+    return ObserverEntry(text, kind, "", _refuse_name(kind)), SavedModel(text, Path(name))
+
+
+def own_class(kind: Kind, name: str | Path) -> str | None:
+    """The name, where it means a class `module:Class` of code that no installed package registers.
+
+    None where it means anything else. Nothing is imported.
+    """
+    text = str(name)
+    is_own = ":" in text and text not in _installed(kind) and _known(kind, name) is None
+    return text if is_own else None
+
+
+def _known(kind: Kind, name: str | Path) -> tuple[ObserverEntry, Weights] | None:
+    """What is registered under a name, lies in the folder of that name, or is of a family."""
     text, path = str(name), Path(name)
-    registered, packaged = _REGISTRY[kind], _installed(kind)
+    registered = _REGISTRY[kind]
     entry = registered.get(text)
     if entry is not None and entry.family is None and isinstance(name, str):
         return entry, entry.weights or Code(text, entry.load.__module__)
@@ -85,11 +108,7 @@ def resolve(kind: Kind, name: str | Path) -> tuple[ObserverEntry, Weights]:
     for entry in registered.values():
         if entry.family is not None and (weights := entry.family(text)):
             return entry, weights
-    reference = packaged.get(text, text)
-    if ":" in reference:
-        entry = ObserverEntry(text, kind, "", lambda weights, device: make_own(kind, reference))
-        return entry, weights_of_own(kind, text, reference)
-    return ObserverEntry(text, kind, "", _refuse_name(kind)), SavedModel(text, path)
+    return None
 
 
 def load(kind: Kind, name: str | Path, device: Device = None) -> Any:

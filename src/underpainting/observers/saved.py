@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from underpainting.errors import UnderpaintingError, reason
+from underpainting.pipeline_folder import needs_code
 from underpainting.weights import Weights
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -68,15 +69,22 @@ def load_weights(model: nn.Module, folder: Path) -> str:
 
 
 @contextmanager
-def loading(weights: Weights) -> Iterator[Path]:
-    """The folder of an estimator's weights, while another library loads it.
+def loading(weights: Weights, kind: str = "estimator") -> Iterator[Path]:
+    """The folder of an estimator's or a classifier's weights, while another library loads it.
 
-    Raises UnderpaintingError where it is missing, or whatever goes wrong in loading it.
+    Raises UnderpaintingError where it is missing, or whatever goes wrong in loading it: also where it needs
+    code that lies beside its weights, which never runs.
     """
     folder = weights.require()
     try:
         yield folder
+    except UnderpaintingError:
+        raise
     except Exception as error:
-        raise UnderpaintingError(
-            f"estimator {weights.name!r} in {folder} cannot be loaded: {reason(error)}"
-        ) from None
+        why = reason(error)
+        if needs_code(folder):
+            why = (
+                "it needs code of its own (auto_map), which never runs here; write a class of yours that "
+                f"loads it, and give that as 'module:Class' ({why})"
+            )
+        raise UnderpaintingError(f"{kind} {weights.name!r} in {folder} cannot be loaded: {why}") from None

@@ -19,7 +19,7 @@ from underpainting.hub import fetch, upload
 from underpainting.markup import table
 from underpainting.probes.probe import Probe, joined
 from underpainting.probes.readme import probe_card
-from underpainting.vocabulary import METRICS, Grid, Place, ProbeLayer
+from underpainting.vocabulary import METRICS, NAME_RULE, Grid, Place, ProbeLayer, no_name
 
 _TENSORS, _CARD = "probes.safetensors", "card.json"
 
@@ -268,6 +268,9 @@ class ProbeSet:
                 model=card["model"],
                 images=card["images"],
             )
+            named = (*(key.property for key in loaded.entries), *(key.layer for key in loaded.entries))
+            if wrong := no_name((*named, *loaded.best, *(layer.name for layer in loaded.layers))):
+                raise ValueError(f"{wrong} is no name: {NAME_RULE}")
             channels = {layer.name: layer.channels for layer in loaded.layers}
             for key, entry in loaded.entries.items():
                 if (

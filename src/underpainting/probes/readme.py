@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
+from underpainting.markup import in_markdown
 from underpainting.vocabulary import ProbeLayer
 
 _READ = """\
@@ -37,10 +38,10 @@ def probe_card(
     grids = [[of.name, f"{of.grid[0]} x {of.grid[1]}", of.channels] for of in layers]
     parts = [
         header("model", model),
-        f"# Linear probes of {model}\n",
+        f"# Linear probes of {in_markdown(model)}\n",
         f"{len(keys)} linear maps from the activations of a diffusion model's layers to "
-        f"{', '.join(properties)}, for {steps} denoising steps (counted from 1) and the "
-        f"{' and '.join(branches)} branch of guidance, by underpainting. A reading is "
+        f"{in_markdown(', '.join(properties))}, for {steps} denoising steps (counted from 1) and the "
+        f"{in_markdown(' and '.join(branches))} branch of guidance, by underpainting. A reading is "
         "`activations @ weight + bias`, a token at a time; a binary property is there where the reading is "
         "above the threshold.\n",
         _READ.format(name=name, property=property, layer=layer, step=step, branch=branch),
@@ -64,7 +65,7 @@ def header(kind: str, model: str) -> str:
 
 
 def markdown(columns: list[str], rows: list[list[object]]) -> str:
-    """A Markdown table."""
+    """A Markdown table of texts and numbers."""
     shown = [columns, ["---"] * len(columns), *[[_cell(value) for value in row] for row in rows]]
     return "\n".join("| " + " | ".join(row) + " |" for row in shown) + "\n"
 
@@ -72,4 +73,4 @@ def markdown(columns: list[str], rows: list[list[object]]) -> str:
 def _cell(value: object) -> str:
     if value is None:
         return "-"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return f"{value:.3g}" if isinstance(value, float) else in_markdown(str(value))

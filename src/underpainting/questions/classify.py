@@ -76,11 +76,12 @@ def classify(
     if not sources and prompt is None:
         raise UnderpaintingError("nothing to classify: give pictures, a folder of them, a study, or --prompt")
     set_threads()
-    progress, network = progress or Progress(), load_classifier(classifier, device=choose_device("auto"))
+    progress = progress or Progress()
     shown: list[Shown] = []
     for path in sources:
         is_study = (path / "study.toml").is_file()
         shown += study_shown(open_study(path)) if is_study else read_shown([path])
+    network = load_classifier(classifier, device=choose_device("auto"))
     if prompt is not None:
         config = config or ModelConfig()
         shown.append(make_shown(open_model(StudyConfig(model=config)), config, prompt, seed, progress))

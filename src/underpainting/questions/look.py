@@ -12,7 +12,7 @@ from torch import Tensor
 from underpainting.diffusion import StepRecord
 from underpainting.probes import Scorer
 from underpainting.progress import Progress
-from underpainting.records.pictures import read_picture
+from underpainting.records.pictures import fit_picture, read_frame
 from underpainting.study.batch import to_bytes
 from underpainting.study.environment import Loaded, reload
 from underpainting.study.labels import label_pictures
@@ -48,8 +48,9 @@ def look(
     prompt: what the model is told; seed: of the noise. Raises UnderpaintingError where the picture cannot be
     read, the study has no probes, or its model or estimator is not the one that it was run with.
     """
+    frame = read_frame(file)
     loaded = reload(study)
-    picture = read_picture(file, loaded.model.size)
+    picture = fit_picture(frame, loaded.model.size)
     return look_at(study, loaded, picture, prompt=prompt, seed=seed, progress=progress)
 
 

@@ -10,9 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from underpainting.errors import UnderpaintingError
+from underpainting.vocabulary import NAME_RULE, no_name
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 PART = 1 << 16  # rows read at a time
+WORDS = ("prompt", "class", "class_unedited", "class_edited")
+"""Columns of text that may be anything; all other text is names."""
 
 SCORES = pa.schema(
     [
@@ -174,13 +177,14 @@ def read_table(
 ) -> pa.Table:
     """Read columns (all where left out) of the rows that pass pyarrow `filters`, in the schema's order.
 
-    Raises UnderpaintingError where the file is missing, is no Parquet, or lacks a column.
+    Raises UnderpaintingError where the file is missing, is no Parquet, lacks a column, or holds a name that
+    is none (see `vocabulary.NAME_RULE`).
     """
     names = [name for name in schema.names if columns is None or name in columns]
     try:
         _check_names(schema, pq.read_schema(path).names, str(path))
         table = pq.read_table(path, columns=names, filters=filters, partitioning=None)
-        return table.select(names).cast(pa.schema([schema.field(name) for name in names]))
+        return _named(path, table.select(names).cast(pa.schema([schema.field(name) for name in names])))
     except (OSError, pa.ArrowException) as error:
         raise UnderpaintingError(_unreadable(path, error)) from error
 
@@ -195,7 +199,7 @@ def read_parts(path: Path, schema: pa.Schema, columns: Sequence[str]) -> Iterato
             path, read_dictionary=[x.name for x in kept if pa.types.is_dictionary(x.type)]
         ) as file:
             for batch in file.iter_batches(PART, columns=names):
-                yield pa.Table.from_batches([batch]).select(names).cast(kept)
+                yield _named(path, pa.Table.from_batches([batch]).select(names).cast(kept))
     except (OSError, pa.ArrowException) as error:
         raise UnderpaintingError(_unreadable(path, error)) from error
 
@@ -203,6 +207,17 @@ def read_parts(path: Path, schema: pa.Schema, columns: Sequence[str]) -> Iterato
 def plain_schema(schema: pa.Schema) -> pa.Schema:
     """A schema with strings in place of dictionaries, which some of pyarrow's functions do not take."""
     return pa.schema([(field.name, _plain(field.type)) for field in schema])
+
+
+def _named(path: Path, table: pa.Table) -> pa.Table:
+    """The table, where all that names something in it is a name, or nothing."""
+    for field in table.schema:
+        if field.name in WORDS or _plain(field.type) != pa.string():
+            continue
+        values = {name for chunk in table[field.name].chunks for name in chunk.unique().to_pylist()}
+        if wrong := no_name(values - {None, ""}):
+            raise UnderpaintingError(f"{path}: {field.name} {wrong} is no name: {NAME_RULE}")
+    return table
 
 
 def _unreadable(path: Path, error: Exception) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 from underpainting.controls import sources
+from underpainting.markup import in_markdown
 from underpainting.probes.readme import header, markdown
 from underpainting.records import EMERGENCE
+from underpainting.report.contents import made_with
 from underpainting.study.request.config import config_toml
 from underpainting.study.results import results
 from underpainting.study.study import StudyFolder
@@ -31,13 +33,14 @@ def study_card(study: StudyFolder, name: str) -> str:
     config, images = study.config, study.images
     counted = ", ".join(f"{count} {split}" for split, count in images.items())
     watched = " and ".join(config.watch.branches)
+    model, estimator = in_markdown(config.model.name), in_markdown(config.labels.estimator)
     return "\n".join(
         [
             header("dataset", config.model.name),
-            f"# What {config.model.name} knows of a picture while it is still noise\n",
+            f"# What {model} knows of a picture while it is still noise\n",
             f"A study of {len(study.rows)} pictures ({counted}) by underpainting: linear probes of the "
             f"self-attention layers at each of {config.model.steps} denoising steps, {watched} branch, "
-            f"labels by {config.labels.estimator}. Every figure is from the test pictures.\n",
+            f"labels by {estimator}. Every figure is from the test pictures.\n",
             _READ.format(name=name),
             about_study(study),
         ]
@@ -68,8 +71,7 @@ def about_study(study: StudyFolder) -> str:
         if (row["layer"], row["source"], row["criterion"]) == ("best", "probe", "emergence")
     ]
     columns = ["property", "layer", "step", "metric", *(source.title for source in shown)]
-    hashes: list[list[object]] = [[f"`{name}`", f"`{digest}`"] for name, digest in study.hashes().items()]
-    environment = {key: value for key, value in study.environment.items() if key != "config"}
+    hashes: list[list[object]] = [[name, digest] for name, digest in study.hashes().items()]
     return "\n".join(
         [
             "## Scores at the best layer, last step\n",
@@ -79,7 +81,7 @@ def about_study(study: StudyFolder) -> str:
             "## Settings\n",
             f"```toml\n{config_toml(study.config)}```\n",
             "## Versions and weights\n",
-            f"```json\n{json.dumps(environment, indent=1)}\n```\n",
+            f"```json\n{json.dumps(made_with(study), indent=1)}\n```\n",
             "## SHA-256\n",
             markdown(["file", "hash"], hashes),
         ]

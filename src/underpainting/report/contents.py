@@ -108,7 +108,7 @@ def read_contents(study: StudyFolder, growth: Path | None = None) -> Contents:
         probes=probes,
         scores=study_scores(study, study.scores_file, probes),
         title=kept_title(study),
-        environment=study.environment,
+        environment=made_with(study),
         gallery=study.gallery,
         aside=study.set_aside(),
         emergence=emergence,
@@ -167,3 +167,11 @@ def _examples(path: Path) -> Mapping[str, NDArray[Any]]:
         return dict(load_file(path))
     except (SafetensorError, OSError) as error:
         raise UnderpaintingError(f"{path} cannot be read ({error}); run the experiment again") from None
+
+
+def made_with(study: StudyFolder) -> dict[str, Any]:
+    """A study's environment but for its long parts: the config, and the settings of the model."""
+    about = {name: value for name, value in study.environment.items() if name != "config"}
+    if "model" in about:
+        about["model"] = {name: value for name, value in about["model"].items() if name != "settings"}
+    return about

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from underpainting.findings.classification import Seen, accuracies, calibration, commonest, recognised
+from underpainting.markup import in_cell
 from underpainting.report.class_figures import accuracy_figure, calibration_figure, recognised_figure
 from underpainting.report.contents import Contents
 from underpainting.report.derived import PANELS, Derived
@@ -33,7 +34,7 @@ class Exhibit:
         out = io.StringIO()
         table = csv.DictWriter(out, list(self.rows[0]) if self.rows else [], lineterminator="\n")
         table.writeheader()
-        table.writerows(self.rows)
+        table.writerows({name: in_cell(value) for name, value in row.items()} for row in self.rows)
         return out.getvalue()
 
     @property

@@ -152,11 +152,14 @@ def _begun(contents: Contents) -> str:
 
 
 def _not_asked(contents: Contents) -> list[tuple[str, str]]:
-    """What the environment says beside the settings, which its `config` and some names repeat."""
+    """What the environment says beside the settings, which some of its names repeat."""
     labels, asked = contents.settings.get("labels", {}), {name for name, _ in _flat(contents.settings)}
     named = [(f"{part}.name", labels.get(part)) for part in ("estimator", "classifier")]
-    ran = _flat({name: value for name, value in contents.environment.items() if name != "config"})
-    return [(name, value) for name, value in ran if name not in asked and (name, value) not in named]
+    return [
+        (name, value)
+        for name, value in _flat(dict(contents.environment))
+        if name not in asked and (name, value) not in named
+    ]
 
 
 def _columns(

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from underpainting.findings.classification import SURE, Seen, leaders
+from underpainting.markup import as_written
 
 HUES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b08500", "#56a3d9", "#8a6bbe", "#8c564b")
 """Okabe and Ito's colours (2008), their yellow darkened to be read on white; the right class comes first."""
@@ -108,6 +109,7 @@ def _picture_file(seen: Seen, frame: NDArray[np.uint8], kind: Literal["png", "sv
 
 
 def _written(figure: Figure, kind: Literal["png", "svg"]) -> bytes:
+    as_written(figure)
     out = io.BytesIO()
     nothing = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
     figure.savefig(out, format=kind, metadata=nothing)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from underpainting.colours import INK, PAPER, ramp, ramp_name
+from underpainting.markup import as_written
 
 CELL, LEFT, TOP, GAP = 0.78, 1.35, 0.3, 0.04  # inches
 
@@ -47,6 +48,7 @@ def strip_png(
     for c, heading in enumerate(columns):
         middle = (LEFT + c * (CELL + GAP) + CELL / 2) / width
         figure.text(middle, 1 - TOP / 2 / height, heading, ha="center", va="center", size=10, color=INK)
+    as_written(figure)
     out = io.BytesIO()
     figure.savefig(out, format="png", metadata={"Software": None})
     return out.getvalue()

@@ -11,6 +11,8 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from underpainting.markup import as_written
+
 TEXT = 10.0  # points
 CELLS = "cells"
 """The part of a figure whose paths have tooltips."""
@@ -76,9 +78,10 @@ class Drawing:
                 r"<path([^>]*)/>", lambda m: f"<path{m[1]}><title>{escape(next(words))}</title></path>", cells
             )
             svg = before + cells + after
+        own = _identifier(self.name)
         used = set(re.findall(r'(?:url\(#|href="#)([^")]+)', svg))
-        svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{self.name}-{m[1]}"' if m[1] in used else "", svg)
-        svg = re.sub(r'(url\(#|href="#)', rf"\g<1>{self.name}-", svg)
+        svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{own}-{m[1]}"' if m[1] in used else "", svg)
+        svg = re.sub(r'url\(#|href="#', lambda m: f"{m[0]}{own}-", svg)
         for stand_in, variable in VARIABLES.items():
             svg = svg.replace(stand_in, variable)
         _, box, drawing = _split(svg, 'viewBox="', '"')
@@ -97,7 +100,13 @@ class Drawing:
         return out.getvalue()
 
 
+def _identifier(name: str) -> str:
+    """A name as an id of HTML; no two names have the same."""
+    return re.sub(r"[^\w-]", lambda m: f".{ord(m[0]):x}.", name)
+
+
 def _same_text(figure: Figure) -> None:
+    as_written(figure)
     for axes in figure.axes:
         for text in (*axes.get_xticklabels(), *axes.get_yticklabels()):
             text.set_fontsize(TEXT)

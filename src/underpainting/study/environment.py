@@ -16,6 +16,7 @@ from torch import Tensor
 
 from underpainting.controls import Control, Setting, controls
 from underpainting.diffusion import Model, attach, load
+from underpainting.diffusion.fingerprint import differences
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.classifiers import Classifier, load_classifier
 from underpainting.observers.estimators import Estimator, load_estimator
@@ -27,9 +28,11 @@ from underpainting.study.request.brought import BroughtLabels, open_brought
 from underpainting.study.request.config import StudyConfig
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.study import StudyFolder, read_environment
+from underpainting.study.trust import require_trust
 from underpainting.threads import set_threads
 
 DIGITS = ("device", "machine", "threads")  # on which last digits depend, as on versions
+NAMED = 3  # differences of a model that are told one by one
 PACKAGES = ("underpainting", "torch", "diffusers", "transformers", "safetensors", "numpy")
 
 
@@ -91,10 +94,23 @@ def own_model(given: Any) -> Model | None:
     return own
 
 
+def load_trusted(
+    study: StudyFolder, model: Model | None = None, estimator: Estimator | None = None
+) -> Loaded:
+    """Load what a study was run with, or is to be; its model and estimator may be given as objects.
+
+    Raises UnderpaintingError as `load_study`, and where it names code that nobody has said yes to here.
+    """
+    estimator = estimator or study.estimator
+    require_trust(study, estimator)
+    return load_study(study.config, model or study.model, estimator)
+
+
 def load_study(
     config: StudyConfig, model: Model | None = None, estimator: Estimator | BroughtLabels | None = None
 ) -> Loaded:
-    """Load what a config names; a model or estimator given as an object takes its place.
+    """Load what a config names, code of one's own too; a model or estimator given as an object takes its
+    place.
 
     Raises UnderpaintingError on names that cannot be loaded, unknown layers, properties or schedulers.
     """
@@ -139,7 +155,7 @@ def reload(study: StudyFolder) -> Loaded:
     """
     require_whole(study.probes_folder, f"`underpainting run {study.folder}` makes it")
     use_threads(study)
-    loaded = load_study(study.config, study.model, study.estimator)
+    loaded = load_trusted(study)
     record_environment(study, loaded)
     return loaded
 
@@ -186,35 +202,50 @@ def record_environment(study: StudyFolder, loaded: Loaded) -> list[str]:
     ]
 
 
-def recorded_model(study: StudyFolder) -> Model:
-    """Load a study's model alone, with the threads of `use_threads`.
+def recorded_model(study: StudyFolder) -> tuple[Model, dict[str, Any]]:
+    """Load a study's model alone, with the threads of `use_threads`; beside it what `about_model` says of it.
 
     Raises UnderpaintingError where it is not there, or not the one that the study was begun with.
     """
     use_threads(study)
     model, recorded = open_model(study.config, study.model), read_environment(study)
+    about = about_model(model, study.config.model.name)
     if recorded is not None:
-        _hold_to(study, recorded, {"model": _about_model(study, model)}, ("model",))
-    return model
+        _hold_to(study, recorded, {"model": about}, ("model",))
+    return model, about
+
+
+def about_model(model: Model, name: str) -> dict[str, Any]:
+    """What is recorded of a model, by which what goes on with it tells it from others."""
+    return {"name": name, "scheduler": model.scheduler_name, **model.fingerprint()}
+
+
+def other_model(recorded: Any, present: Mapping[str, Any]) -> str:
+    """How a model differs from the recorded one, in a few words; empty where it is the same.
+
+    present: what `about_model` says of it. Of more than `NAMED` differences the others are counted.
+    """
+    recorded = recorded if isinstance(recorded, dict) else {}
+    if recorded.get("name") != present["name"]:
+        return f"its name is {present['name']}, was {recorded.get('name')}"
+    how = differences(recorded, present)
+    return "; ".join([*how[:NAMED], *([f"and {len(how) - NAMED} more"] if len(how) > NAMED else [])])
 
 
 def _hold_to(
     study: StudyFolder, recorded: Mapping[str, Any], present: Mapping[str, Any], parts: Sequence[str]
 ) -> None:
     for part in parts:
-        if recorded.get(part) != present.get(part):
+        before, now = recorded.get(part), present.get(part)
+        if part == "model":
+            how = other_model(before, now or {})
+        else:
+            how = "weights or settings differ" if before != now else ""
+        if how:
             raise UnderpaintingError(
-                f"the {part} is not the one that {study.folder} was begun with (weights or settings differ); "
-                "bring the former back, or init another folder"
+                f"the {part} is not the one that {study.folder} was begun with ({how}); bring the former "
+                "back, or init another folder"
             )
-
-
-def _about_model(study: StudyFolder, model: Model) -> dict[str, Any]:
-    return {
-        "name": study.config.model.name,
-        "scheduler": model.scheduler_name,
-        "fingerprint": model.fingerprint(),
-    }
 
 
 def _environment(study: StudyFolder, loaded: Loaded) -> dict[str, Any]:
@@ -228,7 +259,7 @@ def _environment(study: StudyFolder, loaded: Loaded) -> dict[str, Any]:
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
         "machine": platform.machine(),
         "threads": torch.get_num_threads(),
-        "model": _about_model(study, model),
+        "model": about_model(model, study.config.model.name),
         **{
             part: {"name": observer.name, "fingerprint": observer.fingerprint}
             for part, observer in observers.items()

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from underpainting.errors import UnderpaintingError
 from underpainting.progress import Progress
 from underpainting.study import calibrate, fit, test
-from underpainting.study.environment import Loaded, load_study, record_environment
+from underpainting.study.environment import Loaded, load_trusted, record_environment
 from underpainting.study.schedule import Shard
 from underpainting.study.study import StudyFolder, clear_leftovers, open_study
 from underpainting.study.work import Work
@@ -144,7 +144,7 @@ def _load(folder: Path) -> None:
 
 @cache
 def _loaded(folder: Path) -> Loaded:
-    return load_study(open_study(folder).config)
+    return load_trusted(open_study(folder))
 
 
 @cache

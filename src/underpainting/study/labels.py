@@ -13,20 +13,22 @@ from underpainting.errors import UnderpaintingError, UnsoundPictures
 from underpainting.observers.estimators import Estimator
 from underpainting.probes import cell_means
 from underpainting.study.request.brought import BroughtLabels
-from underpainting.vocabulary import OBJECT, Grid, Property
+from underpainting.vocabulary import NAME_RULE, OBJECT, Grid, Property, no_name
 
 
 def choose_properties(labeller: Estimator | BroughtLabels, wanted: Sequence[str]) -> tuple[Property, ...]:
     """The properties asked for (none named: all that there are labels of), in that order.
 
     An estimator may name its 0/1 properties as `binary`; otherwise `saliency` is the one. Raises
-    UnderpaintingError on a property that there are no labels of.
+    UnderpaintingError on a property that there are no labels of, or whose name is none.
     """
     if isinstance(labeller, BroughtLabels):
         known = {of.name: of for of in labeller.properties}
     else:
         binary: Any = getattr(labeller, "binary", (OBJECT,))
         known = {name: Property(name, name in binary) for name in labeller.properties}
+    if wrong := no_name(known):
+        raise UnderpaintingError(f"{labeller.name} gives the property {wrong}, which is no name: {NAME_RULE}")
     for name in wanted:
         if name not in known:
             near = get_close_matches(name, known, n=1, cutoff=0.3) or list(known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,22 @@ LABELS, ASIDE, IMAGES = "labels.safetensors", "aside.json", "images"
 
 GALLERY, FILMS = "gallery.json", "gallery.safetensors"
 """Files of the gallery."""
+
+_STEM = r"\w[\w .:+@()-]*"
+_DATA = re.compile(
+    r"(study\.toml|README\.md|report/title\.txt|environment\.json"
+    r"|(prompts|calibrate|scores|classification|emergence|leads)\.parquet"
+    r"|(labels|shards|moments|probes|controls|gallery|interventions)"
+    rf"/({_STEM}/)*{_STEM}\.(json|parquet|safetensors|png|npy))(\.sha256)?"
+)
+
+
+def is_data(name: str) -> bool:
+    """Whether a path within a study's folder is of its data: what may be taken from a stranger.
+
+    The report's page and figures are none: a page may run anything, and they are made anew of the tables.
+    """
+    return _DATA.fullmatch(name) is not None
 
 
 @dataclass(frozen=True)

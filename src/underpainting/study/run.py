@@ -14,7 +14,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.observers.estimators import Estimator
 from underpainting.progress import Progress
 from underpainting.study.damage import find_damage, repair
-from underpainting.study.environment import load_study, record_environment, use_threads
+from underpainting.study.environment import load_trusted, record_environment, use_threads
 from underpainting.study.executors import PHASES, Make, shard_maker
 from underpainting.study.schedule import Shard
 from underpainting.study.study import StudyFolder, clear_leftovers, only_run
@@ -60,7 +60,7 @@ def run_study(
         progress.start(len(study.rows), study.pictures_made)
         use_threads(study, workers)
         with shard_maker(study, workers, max_set_aside) as make:
-            loaded = load_study(study.config, model, estimator)
+            loaded = load_trusted(study, model, estimator)
             for line in record_environment(study, loaded):
                 progress.note(line)
             work = Work(study, loaded, max_set_aside, progress)

@@ -3,7 +3,10 @@
 import functools
 from typing import Any, NamedTuple
 
+import diffusers
 import torch
+
+from underpainting.diffusion import Model
 
 
 class StepCall(NamedTuple):
@@ -12,6 +15,23 @@ class StepCall(NamedTuple):
     output: torch.Tensor
     timestep: Any
     sample: torch.Tensor
+
+
+SEVERAL: dict[str, tuple[type[Any], dict[str, Any]]] = {
+    "heun": (diffusers.HeunDiscreteScheduler, {}),
+    "kdpm2": (diffusers.KDPM2DiscreteScheduler, {}),
+    "kdpm2 ancestral": (diffusers.KDPM2AncestralDiscreteScheduler, {}),
+    "pndm": (diffusers.PNDMScheduler, {"skip_prk_steps": True}),
+    "pndm, runge kutta": (diffusers.PNDMScheduler, {"skip_prk_steps": False}),
+}
+"""Schedulers that call the network more than once in some steps."""
+
+
+def use_several(model: Model, name: str) -> Model:
+    """Give a model's pipeline one of those."""
+    kind, settings = SEVERAL[name]
+    model.pipe.scheduler = kind.from_config(model.pipe.scheduler.config, **settings)
+    return model
 
 
 def step_calls(scheduler: Any) -> list[StepCall]:

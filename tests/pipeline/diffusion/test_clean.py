@@ -1,5 +1,6 @@
 """Predicted clean latents against what schedulers return, and against the formulas' own definition."""
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from diffusers import (
     FlowMatchEulerDiscreteScheduler,
     HeunDiscreteScheduler,
     KDPM2DiscreteScheduler,
+    LCMScheduler,
     LMSDiscreteScheduler,
     PNDMScheduler,
     UniPCMultistepScheduler,
@@ -18,7 +20,8 @@ from diffusers import (
 
 from tests.pipeline.diffusion.stepping import StepCall, step_calls
 from underpainting.diffusion import Model, StepRecord
-from underpainting.diffusion.clean import NoiseLevel, Space, noise_level, predicted_clean
+from underpainting.diffusion.clean import NoiseLevel, noise_level, predicted_clean
+from underpainting.diffusion.schedulers import scheduler_named
 from underpainting.errors import UnderpaintingError
 
 
@@ -41,9 +44,13 @@ def unclipped(scheduler: type[Any]) -> dict[str, bool]:
     return {"clip_sample": False} if scheduler is DDIMScheduler else {}
 
 
-@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
+PREDICTIONS = ("epsilon", "v_prediction", "sample")
+RETURNING = (LMSDiscreteScheduler, EulerDiscreteScheduler, DDIMScheduler, HeunDiscreteScheduler)
+
+
 @pytest.mark.parametrize(
-    "scheduler", [LMSDiscreteScheduler, EulerDiscreteScheduler, DDIMScheduler, HeunDiscreteScheduler]
+    ("scheduler", "prediction"),
+    [*product(RETURNING, PREDICTIONS), *product([KDPM2DiscreteScheduler], PREDICTIONS[:2])],
 )
 def test_agrees_with_what_the_scheduler_returns(model: Model, scheduler: type[Any], prediction: str) -> None:
     records, calls, fresh = records_of(model, scheduler, prediction)
@@ -93,32 +100,63 @@ def test_pndm_agrees_with_ddim_at_the_same_timestep(model: Model, prediction: st
         torch.testing.assert_close(record.predicted_clean, returned, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("space", "prediction"),
-    [
-        ("sigma", "epsilon"),
-        ("sigma", "v_prediction"),
-        ("variance preserving", "epsilon"),
-        ("variance preserving", "v_prediction"),
-        ("flow", "flow_prediction"),
-    ],
-)
-@pytest.mark.parametrize("sigma", [0.02, 0.9])
-def test_a_perfect_network_gives_the_clean_latents(space: Space, prediction: str, sigma: float) -> None:
+MIXED = {  # by prediction, the mixtures that a network with it is given, in the share of the signal
+    "epsilon": [(1.0, 0.02), (1.0, 0.9), (0.6, 0.8)],
+    "v_prediction": [(1.0, 0.02), (1.0, 0.9), (0.6, 0.8), (0.0, 1.0)],
+    "flow_prediction": [(0.98, 0.02), (0.1, 0.9), (0.0, 1.0)],
+}
+
+
+@pytest.mark.parametrize(("prediction", "mixed"), [(of, mix) for of, mixes in MIXED.items() for mix in mixes])
+def test_a_perfect_network_gives_the_clean_latents(prediction: str, mixed: tuple[float, float]) -> None:
+    signal, share = mixed
     clean, noise = torch.randn(2, 1, 4, 8, 8, generator=torch.Generator().manual_seed(0)).double()
-    scale = (1 + sigma**2) ** 0.5
-    latents = {
-        "sigma": clean + sigma * noise,
-        "variance preserving": (clean + sigma * noise) / scale,
-        "flow": (1 - sigma) * clean + sigma * noise,
-    }[space]
+    unit = (signal**2 + share**2) ** 0.5
     output = {
         "epsilon": noise,
-        "v_prediction": (noise - sigma * clean) / scale,
+        "v_prediction": (signal * noise - share * clean) / unit,
         "flow_prediction": noise - clean,
     }[prediction]
-    found = predicted_clean(NoiseLevel(space, sigma, prediction), latents, output)
+    found = predicted_clean(NoiseLevel(signal, share, prediction), signal * clean + share * noise, output)
     torch.testing.assert_close(found, clean.float(), rtol=1e-4, atol=1e-5)
+
+
+ZERO = {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+
+
+@pytest.mark.parametrize("scheduler", [DDIMScheduler, EulerDiscreteScheduler, DPMSolverMultistepScheduler])
+def test_a_schedule_that_begins_at_pure_noise(model: Model, scheduler: type[Any]) -> None:
+    config, settings = model.pipe.scheduler.config, {**ZERO, "prediction_type": "v_prediction"}
+    model.pipe.scheduler = scheduler.from_config(config, **settings, **unclipped(scheduler))
+    records: list[StepRecord] = []
+    calls = step_calls(model.pipe.scheduler)
+    model.denoise(["a lemon"], [1], steps=4, watch=["mid.0"], on_step=records.append)
+    ddim = DDIMScheduler.from_config(config, **settings, clip_sample=False)
+    ddim.set_timesteps(4)
+    assert records[0].sigma > 1000 and ddim.alphas_cumprod[-1] == 0
+    for record, call in zip(records, calls, strict=True):
+        alone = call.sample / record.scale  # DDIM's latents have unit variance
+        wanted = ddim.step(call.output, int(record.timestep), alone).pred_original_sample
+        torch.testing.assert_close(record.predicted_clean, wanted, rtol=2e-3, atol=2e-3)
+    picture = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    seen: list[StepRecord] = []
+    model.look(picture, ["a lemon"], [1], steps=4, watch=["mid.0"], on_step=seen.append)
+    noise = torch.randn(4, 16, 16, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(seen[0].latents[0] / seen[0].scale, noise, rtol=1e-3, atol=1e-3)
+
+
+def test_noise_predicted_of_pure_noise_points_to_no_picture(model: Model) -> None:
+    model.pipe.scheduler = DDIMScheduler.from_config(model.pipe.scheduler.config, **ZERO, clip_sample=False)
+    with pytest.raises(UnderpaintingError, match=r"begins at pure noise.*take rescale_betas_zero_snr off"):
+        model.denoise(["a lemon"], [1], steps=4, on_step=lambda record: None)
+
+
+@pytest.mark.parametrize("name", ["lms", "heun", "pndm"])
+def test_a_scheduler_that_would_drop_the_pure_noise_is_refused(model: Model, name: str) -> None:
+    own = DDIMScheduler.from_config(model.pipe.scheduler.config, **ZERO)
+    with pytest.raises(UnderpaintingError, match=r"zero_snr.*give ddim, euler, dpm\+\+, pipeline"):
+        scheduler_named(name, own)
+    assert scheduler_named("euler", own).config.rescale_betas_zero_snr
 
 
 def test_flow_schedulers_mix_as_the_formula_says() -> None:
@@ -134,6 +172,6 @@ def test_flow_schedulers_mix_as_the_formula_says() -> None:
 
 
 def test_unknown_scheduler_is_refused_by_name(model: Model) -> None:
-    model.pipe.scheduler = KDPM2DiscreteScheduler.from_config(model.pipe.scheduler.config)
-    with pytest.raises(UnderpaintingError, match=r"KDPM2DiscreteScheduler.*LMSDiscreteScheduler"):
+    model.pipe.scheduler = LCMScheduler.from_config(model.pipe.scheduler.config)
+    with pytest.raises(UnderpaintingError, match=r"LCMScheduler.*LMSDiscreteScheduler"):
         model.denoise(["a mug"], [1], steps=3, on_step=lambda record: None)

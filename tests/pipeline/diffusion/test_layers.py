@@ -1,11 +1,15 @@
 """Layers: the sixteen of Stable Diffusion v1, other paths, names that are wrong."""
 
+import math
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from tests.pipeline.conftest import tiny_pipeline
+from tests.pipeline.families import pixart
 from underpainting.diffusion import Layer, Model, StepRecord, attach
 from underpainting.errors import UnderpaintingError
 
@@ -29,6 +33,58 @@ def test_grids_and_channels_are_those_of_a_real_run(model: Model) -> None:
     for layer in model.layers:
         act = records[0].activations[layer.name]["conditional"]
         assert act.shape == (1, layer.grid[0] * layer.grid[1], layer.channels)
+
+
+SIDES = st.integers(1, 24).map(lambda eighths: 8 * eighths)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """Three blocks of one layer each."""
+    down = ("CrossAttnDownBlock2D",) * 2 + ("DownBlock2D",)
+    up = ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 2
+    sizes = {"down_block_types": down, "up_block_types": up, "block_out_channels": (8, 8, 8)}
+    return attach(tiny_pipeline(tmp_path_factory.mktemp("small"), **sizes, layers_per_block=1))
+
+
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(height=SIDES, width=SIDES)
+@example(height=96, width=72)
+@example(height=8, width=136)
+def test_grids_are_the_real_ones_at_every_size_that_8_divides(small: Model, height: int, width: int) -> None:
+    """Halved, and rounded up, as often as the network does: Stable Diffusion's at 384 x 272 end in 6 x 5."""
+    small.pipe.vae_scale_factor = 8
+    layers = small.resolve(["self-attention"], height=height, width=width)
+    depths = [0, 1, 2, 1, 1, 0, 0]
+    latents = (height // 8, width // 8)
+    for layer, depth in zip(layers, depths, strict=True):
+        assert layer.grid == tuple(math.ceil(side / 2**depth) for side in latents)
+
+
+@pytest.mark.parametrize("size", [(48, 72), (24, 40), (8, 24), (136, 8)])
+def test_a_run_gives_what_the_grids_say(model: Model, size: tuple[int, int]) -> None:
+    records: list[StepRecord] = []
+    model.denoise(
+        ["a mug"],
+        [1],
+        steps=1,
+        watch=["self-attention", "conv_in"],
+        on_step=records.append,
+        height=size[0],
+        width=size[1],
+    )
+    assert len(records[0].activations) == 17
+
+
+def test_a_size_that_the_network_would_crop_is_refused(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    model = attach(pixart(tmp_path))
+    model.pipe.vae_scale_factor = 8  # as of the real one: latents of 33, in patches of 2
+    said = "size 264 x 256: the network cannot make latents of 33 x 32; give 256 x 256"
+    with pytest.raises(UnderpaintingError, match=said):
+        model.resolve(["self-attention"], height=264, width=256)
+    grids = {layer.grid for layer in model.resolve(["self-attention"], height=272, width=256)}
+    assert grids == {(17, 16)}
 
 
 def test_short_full_and_inner_names_are_one_layer(model: Model) -> None:

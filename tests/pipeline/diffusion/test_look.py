@@ -1,5 +1,6 @@
 """Looking at a given picture: the latents of every step against the schedulers' own noising."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,13 +9,15 @@ from diffusers import (
     DDIMScheduler,
     DPMSolverMultistepScheduler,
     EulerDiscreteScheduler,
+    FlowMatchEulerDiscreteScheduler,
     HeunDiscreteScheduler,
     LMSDiscreteScheduler,
     PNDMScheduler,
 )
 
 from tests.pipeline.diffusion.stepping import step_calls
-from underpainting.diffusion import Model, StepRecord
+from tests.pipeline.families import lumina, stable_diffusion_3
+from underpainting.diffusion import Model, StepRecord, attach
 from underpainting.errors import UnderpaintingError
 
 SCHEDULERS = [
@@ -49,6 +52,36 @@ def test_every_step_sees_the_picture_as_the_scheduler_noises_it(model: Model, sc
         assert record.timestep == float(fresh.timesteps[record.evaluation])
         assert torch.equal(record.latents, calls[record.evaluation].sample)
     assert records[0].activations["up.3.0"]["conditional"].shape[:2] == (2, 256)
+
+
+FLOWS = {
+    "stable diffusion 3": (stable_diffusion_3, {}),
+    "shifted": (stable_diffusion_3, {"shift": 3.0}),
+    "shifted by the size": (stable_diffusion_3, {"use_dynamic_shifting": True}),
+    "lumina": (lumina, {}),
+}
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_a_flow_sees_the_picture_mixed_as_its_scheduler_mixes(name: str, tmp_path: Path) -> None:
+    make, settings = FLOWS[name]
+    torch.manual_seed(1)
+    pipe = make(tmp_path)
+    pipe.scheduler = FlowMatchEulerDiscreteScheduler(**settings)
+    pipe.set_progress_bar_config(disable=True)
+    model = attach(pipe)
+    calls = step_calls(pipe.scheduler)
+    records: list[StepRecord] = []
+    model.look(pictures(), ["a lemon", "a mug"], [1, 2], steps=4, on_step=records.append)
+    clean = model.encode(pictures())
+    generators = [torch.Generator().manual_seed(seed) for seed in (1, 2)]
+    noise = torch.stack([torch.randn(clean.shape[1:], generator=own) for own in generators])
+    assert pipe.scheduler.sigmas[0] == 1 and len(pipe.scheduler.sigmas) == 5
+    for record, call, sigma in zip(records, calls, pipe.scheduler.sigmas, strict=False):
+        mixed = (1 - sigma) * clean + sigma * noise
+        torch.testing.assert_close(call.sample, mixed, atol=1e-5, rtol=1e-4)
+        assert record.sigma == pytest.approx(float(sigma))
+    assert [record.step for record in records] == [1, 2, 3, 4]
 
 
 def test_looking_leaves_no_trace(model: Model) -> None:

@@ -9,7 +9,7 @@ import torch
 from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
 
 from tests.pipeline.families import latent_consistency, stable_diffusion_3
-from underpainting.diffusion import Model, StepRecord, attach
+from underpainting.diffusion import Evaluation, Model, StepRecord, attach
 from underpainting.errors import UnderpaintingError
 
 PROMPTS, SEEDS = ["a blue mug", "an orange"], [3, 11]
@@ -74,7 +74,7 @@ def test_one_branch_where_guidance_is_an_input(made: Any) -> None:
     expected = bare(model, 4.0)
     seen: list[torch.Tensor] = []
 
-    def keep(name: str, step: int, x: torch.Tensor) -> torch.Tensor:
+    def keep(name: str, evaluation: Evaluation, x: torch.Tensor) -> torch.Tensor:
         seen.append(x.clone())
         return x
 

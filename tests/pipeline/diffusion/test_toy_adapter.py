@@ -67,7 +67,7 @@ class ToyPipeline(DiffusionPipeline):
 class ToyAdapter(Adapter):
     """All that is to be known of it."""
 
-    part, branches = "network", ("conditional",)
+    part = "network"
 
     def accepts(self, pipe: Any) -> bool:
         return type(pipe).__name__ == "ToyPipeline"

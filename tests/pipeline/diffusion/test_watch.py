@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 import torch
 
-from underpainting.diffusion import Model, StepRecord
+from tests.pipeline.diffusion.stepping import SEVERAL, use_several
+from underpainting.diffusion import Evaluation, Model, StepRecord
 from underpainting.errors import UnderpaintingError
 
 BOTH = ("unconditional", "conditional")
@@ -57,15 +58,15 @@ def test_an_edit_acts_on_the_rows_it_changes_and_no_others(model: Model) -> None
         )
         return done.latents, records[0]
 
-    def push(layer: str, step: int, act: torch.Tensor) -> torch.Tensor:
-        if layer != "down.1.0" or step != 1:
+    def push(layer: str, evaluation: Evaluation, act: torch.Tensor) -> torch.Tensor:
+        if layer != "down.1.0" or evaluation.step != 1:
             return act
         pushed = act.clone()
         pushed[2:] += 5
         return pushed
 
     plain, before = run(None)
-    untouched, _ = run(lambda layer, step, act: act)
+    untouched, _ = run(lambda layer, evaluation, act: act)
     edited, after = run(push)
     assert torch.equal(plain, untouched)
     assert not torch.allclose(plain, edited)
@@ -81,8 +82,8 @@ def test_an_edit_acts_on_the_rows_it_changes_and_no_others(model: Model) -> None
 def test_an_edit_gets_the_layers_full_output_at_every_step(model: Model) -> None:
     seen: list[tuple[str, int, tuple[int, ...]]] = []
 
-    def edit(layer: str, step: int, act: torch.Tensor) -> torch.Tensor:
-        seen.append((layer, step, tuple(act.shape)))
+    def edit(layer: str, evaluation: Evaluation, act: torch.Tensor) -> torch.Tensor:
+        seen.append((layer, evaluation.step, tuple(act.shape)))
         return act
 
     model.denoise(["a mug"], [1], steps=2, watch=["up.3.0", "conv_in"], edit=edit)
@@ -96,10 +97,29 @@ def test_an_edit_gets_the_layers_full_output_at_every_step(model: Model) -> None
     ]
 
 
+@pytest.mark.parametrize("scheduler", SEVERAL)
+def test_an_edit_is_told_every_evaluation(model: Model, scheduler: str) -> None:
+    use_several(model, scheduler)
+    seen: list[Evaluation] = []
+
+    def edit(layer: str, evaluation: Evaluation, act: torch.Tensor) -> torch.Tensor:
+        seen.append(evaluation)
+        return act
+
+    done = model.denoise(["a mug"], [1], steps=4, watch=["mid.0"], edit=edit)
+    assert [of.number for of in seen] == list(range(done.evaluations)) and done.evaluations > 4
+    assert [of.step for of in seen] == sorted(of.step for of in seen)
+    records: list[StepRecord] = []
+    model.denoise(["a mug"], [1], steps=4, on_step=records.append)
+    first = [(of.step, of.number) for of in seen if of.first]
+    assert first == [(record.step, record.evaluation) for record in records]
+    assert [step for step, _ in first] == [1, 2, 3, 4]
+
+
 def test_an_edit_of_a_convolution_lands_where_it_was_made(model: Model) -> None:
     seen: list[torch.Tensor] = []
 
-    def edit(layer: str, step: int, act: torch.Tensor) -> torch.Tensor:
+    def edit(layer: str, evaluation: Evaluation, act: torch.Tensor) -> torch.Tensor:
         changed = act.clone()
         changed[:, 16 * 3 + 5, 2] = 100
         return changed
@@ -187,9 +207,9 @@ def test_a_layer_of_another_shape_is_named(model: Model, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_non_finite_activations_are_named(model: Model, value: float) -> None:
-    def spoil(layer: str, step: int, act: torch.Tensor) -> torch.Tensor:
+    def spoil(layer: str, evaluation: Evaluation, act: torch.Tensor) -> torch.Tensor:
         spoiled = act.clone()
-        if step == 2 and layer == "mid.0":
+        if evaluation.step == 2 and layer == "mid.0":
             spoiled[-1, 0, 0] = value
         return spoiled
 
@@ -202,7 +222,7 @@ def test_non_finite_activations_are_named(model: Model, value: float) -> None:
 )
 def test_an_edit_that_returns_something_else_is_refused(model: Model, returned: Any, message: str) -> None:
     with pytest.raises(UnderpaintingError, match=message):
-        model.denoise(["a mug"], [1], steps=1, watch=["up.3.0"], edit=lambda layer, step, act: returned)
+        model.denoise(["a mug"], [1], steps=1, watch=["up.3.0"], edit=lambda layer, evaluation, act: returned)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +235,7 @@ def test_an_edit_that_returns_something_else_is_refused(model: Model, returned: 
         ({"stop_after": 4}, "from 1 to 3"),
         ({"branches": ["left"]}, "unknown branch left"),
         ({"branches": BOTH, "guidance_scale": 1.0}, "does not exist without guidance"),
-        ({"edit": lambda layer, step, act: act}, "no layers"),
+        ({"edit": lambda layer, evaluation, act: act}, "no layers"),
         ({"height": 33}, "33 x 32"),
     ],
 )

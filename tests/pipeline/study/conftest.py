@@ -11,6 +11,7 @@ from underpainting.study.request.config import StudyConfig, parse_config
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.run import run_study
 from underpainting.study.study import StudyFolder, create_study
+from underpainting.study.trust import trust
 
 
 class LightEstimator:
@@ -108,6 +109,7 @@ def named_study(
     labels = config.labels.model_copy(update={"estimator": "estimator_of_light:Light"})
 
     def make(name: str) -> StudyFolder:
+        trust([labels.estimator])
         return create_study(tmp_path / name, config.model_copy(update={"labels": labels}), tiny_rows())
 
     return make

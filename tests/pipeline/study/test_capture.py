@@ -90,7 +90,7 @@ def test_what_the_study_set_aside_is_left_out_and_other_weights_are_refused(
     plan = plan_capture(open_study(copy), tmp_path / "out", **PLACES)
     assert plan.rows == tuple(r for of in finished.shards for r in of.pictures if r != left)
     recorded = json.loads(finished.environment_file.read_text())
-    recorded["model"]["fingerprint"]["unet"] = "0" * 64
+    recorded["model"]["weights"]["unet"] = "0" * 64
     with sealing(copy / "environment.json") as temporary:
         temporary.write_text(json.dumps(recorded))
     with pytest.raises(UnderpaintingError, match="the model is not the one"):
@@ -209,6 +209,15 @@ def test_values_beyond_the_dtype_are_named(pipeline_folder: Path, tmp_path: Path
         UnderpaintingError, match=r"up\.3\.0 holds values beyond float16 in step 1; .*bfloat16"
     ):
         underpainting.capture(model, ["a"], [1], tmp_path / "d", layers=["up.3.0"], steps=1)
+
+
+def test_a_convolutions_grid_is_written_as_tokens(loaded: Model, tmp_path: Path) -> None:
+    seen: list[torch.Tensor] = []
+    hook = loaded.pipe.unet.conv_in.register_forward_hook(lambda module, x, out: seen.append(out[1:].clone()))
+    layer = ["conv_in@16x16x8"]
+    made = underpainting.capture(loaded, ["a"], [1], tmp_path / "c", layers=layer, steps=1, dtype="float32")
+    hook.remove()
+    assert torch.equal(made.read(made.images[0], "conv_in", 1), seen[0][0].flatten(1).T)
 
 
 def test_a_dataset_feeds_a_loader_with_workers(small: Captures) -> None:

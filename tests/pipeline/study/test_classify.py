@@ -178,3 +178,9 @@ def test_photographs_without_a_prompt(tmp_path: Path, reds: str, capsys: pytest.
     steps = [paint(tmp_path / "steps" / f"x_step_{step}.png", 90 * step) for step in range(3)]
     assert run(str(steps[0].parent), "--classifier", reds) == 0
     assert "--class" in capsys.readouterr().out  # what is recognised was not said
+
+
+def test_a_picture_is_read_before_a_classifier_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "words.png").write_text("no picture")
+    with pytest.raises(UnderpaintingError, match=r"words\.png cannot be read as a picture"):
+        classify([tmp_path / "words.png"], classifier="none")

@@ -12,16 +12,17 @@ import torch
 from PIL import Image
 from sklearn.metrics import f1_score
 
+from tests.pipeline.diffusion.stepping import SEVERAL, use_several
 from tests.pipeline.study.conftest import ESTIMATOR, tiny_config, tiny_rows
 from underpainting.cli import main
-from underpainting.diffusion import StepRecord
+from underpainting.diffusion import Evaluation, StepRecord
 from underpainting.errors import UnderpaintingError
 from underpainting.intervention import act
 from underpainting.intervention.conditions import controls
 from underpainting.intervention.edit import EDIT_OF_MOVES, EDIT_OF_TARGETS, Edit
 from underpainting.intervention.experiment import distances, run_experiment
 from underpainting.intervention.kept import read_kept
-from underpainting.intervention.moves import Move
+from underpainting.intervention.moves import STAY, Move
 from underpainting.intervention.painter import Painter, set_up
 from underpainting.intervention.picture import FOLLOWED, Intervened, Painted, make_asked
 from underpainting.intervention.trials import FAR, NEAR, draw_moves, moved, targets
@@ -95,6 +96,48 @@ def test_without_strength_the_picture_is_the_pipelines_own(painter: Painter) -> 
         stronger = edit.model_copy(update={"strength": 3.0})
         acting = painter.acting(stronger, painter.change(stronger, unedited, target, moves))
         assert not torch.equal(painter.paint(unedited.rows, acting), unedited.pictures)
+
+
+def under(painter: Painter, scheduler: str) -> Painter:
+    """The painter with another scheduler and four steps, the least that PNDM's Runge-Kutta start takes."""
+    model, config = painter.loaded.model, painter.study.config
+    if scheduler in SEVERAL:
+        use_several(model, scheduler)
+    else:
+        model.use_scheduler(scheduler)
+    longer = config.model_copy(update={"model": config.model.model_copy(update={"steps": 4})})
+    return replace(painter, study=replace(painter.study, config=longer))
+
+
+def test_carried_nowhere_the_picture_is_the_pipelines_own_under_any_scheduler(painter: Painter) -> None:
+    for scheduler in (*SEVERAL, "euler", "lms", "ddim"):
+        scheduled = under(painter, scheduler)
+        unedited = scheduled.unedited(scheduled.study.rows[:2])
+        edit = Edit(kind="carry", strength=1, last=3, branches=EVERY_BRANCH)
+        change = scheduled.change(edit, unedited, unedited.labels, [STAY, MOVE])
+        pictures = scheduled.paint(unedited.rows, scheduled.acting(edit, change))
+        assert torch.equal(pictures[0], unedited.pictures[0]), scheduler
+        assert not torch.equal(pictures[1], unedited.pictures[1]), scheduler
+
+
+def test_edits_act_at_the_first_evaluation_of_their_steps_alone(painter: Painter) -> None:
+    for scheduler in ("heun", "pndm, runge kutta"):
+        scheduled = under(painter, scheduler)
+        unedited = scheduled.unedited([painter.study.rows[0]])
+        target = {name: 1 - of for name, of in unedited.labels.items()}
+        for kind in ("carry", "covariance"):
+            edit = Edit(kind=kind, strength=1, first=2, last=3)  # type: ignore[arg-type]
+            acting = scheduled.acting(edit, scheduled.change(edit, unedited, target, [MOVE]))
+            edited = set()
+
+            def watching(layer: str, evaluation: Evaluation, x: torch.Tensor) -> torch.Tensor:
+                after = acting(layer, evaluation, x)  # noqa: B023 (called before the next is made)
+                if not torch.equal(after, x):
+                    edited.add((evaluation.step, evaluation.first))  # noqa: B023
+                return after
+
+            scheduled.paint(unedited.rows, watching)
+            assert edited == {(2, True), (3, True)}, (scheduler, kind)
 
 
 def test_after_a_whole_edit_the_probes_read_the_target(painter: Painter) -> None:

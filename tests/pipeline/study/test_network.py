@@ -29,9 +29,8 @@ def test_the_network_reads_what_the_step_has(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "UPDATES", 30)
-    config = tiny_config(pipeline_folder).model_copy(
-        update={"controls": ControlsConfig(use=(*defaults(), "network", "permuted", "permuted-own", "prompt"), share=0)}
-    )
+    use = (*defaults(), "network", "permuted", "permuted-own", "prompt")
+    config = tiny_config(pipeline_folder).model_copy(update={"controls": ControlsConfig(use=use, share=0)})
     study = create_study(tmp_path / "study", config, tiny_rows())
     cost = estimate(study, load_study(config, estimator=estimator))
     assert cost.seconds is not None and cost.seconds > 0  # the twins were shown what they are to be shown

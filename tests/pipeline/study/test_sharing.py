@@ -1,9 +1,11 @@
 """A study to the hub and back, its card; its tables as DataFrames, its labels as tensors."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -52,8 +54,8 @@ def test_a_study_goes_to_the_hub_and_comes_back(
     (done.folder / "shards" / ".left.1-ab.partial").unlink()
     assert _call("pull", "me/study", str(tmp_path / "copy"), "--revision", "v1") == 0
     assert "14 pictures, done" in capsys.readouterr().out and hub.calls[-1]["revision"] == "v1"
-    copied = {name: of for name, of in contents(tmp_path / "copy").items() if not name.startswith(".cache")}
-    assert copied == contents(done.folder)
+    copied = {name: of for name, of in contents(tmp_path / "copy").items() if not name.startswith("report/")}
+    assert copied == contents(done.folder) and (tmp_path / "copy/report/index.html").is_file()
     assert _call("verify", str(tmp_path / "copy")) == 0
     assert _call("pull", "me/study", str(tmp_path / "copy")) == 2
     assert "already holds a study" in capsys.readouterr().err
@@ -62,6 +64,61 @@ def test_a_study_goes_to_the_hub_and_comes_back(
     assert "scores.parquet: contents changed; remove" in capsys.readouterr().err
     assert _call("pull", "me/nothing", str(tmp_path / "nothing")) == 2
     assert "cannot be fetched from the hub" in capsys.readouterr().err
+
+
+FOREIGN = (
+    ".git/hooks/post-checkout",
+    "shards/.git/config",
+    "shards/00000/images/.hidden.png",
+    "evil.py",
+    "conftest.py",
+    "estimator.pth",
+    "shards/evil.sh",
+    "shards/00000/evil.pkl",
+    "report/index.html",
+    "report/figures/evil.svg",
+    "probes/a$(b).json",
+    "README.md.exe",
+)
+
+
+def test_pull_takes_a_study_and_nothing_else(
+    done: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub = LocalHub(tmp_path / "hub", monkeypatch)
+    push(done, "me/study")
+    repository, copy = hub.home / "dataset/me/study", tmp_path / "copy"
+    for name in FOREIGN:
+        (repository / name).parent.mkdir(parents=True, exist_ok=True)
+        (repository / name).write_text("<script>alert(1)</script>")
+    secret = tmp_path / "secret"
+    secret.write_text("of mine")
+    (repository / "probes" / "link.json").symlink_to(secret)
+    (repository / "gallery" / "link.png").symlink_to("/etc/hostname")
+    assert _call("pull", "me/study", str(copy)) == 0
+    said = capsys.readouterr()
+    assert re.search(r"fetching \d+ files, \d", said.err) and "14 pictures, done" in said.out
+    taken = contents(copy)
+    assert {name for name in taken if not name.startswith("report/")} == set(contents(done.folder))
+    assert "alert(1)" not in (copy / "report/index.html").read_text() and not (copy / ".git").exists()
+    assert not [path for path in copy.rglob("*") if path.is_symlink()] and secret.read_text() == "of mine"
+
+
+def test_what_is_too_large_is_not_begun(
+    done: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub = LocalHub(tmp_path / "hub", monkeypatch)
+    push(done, "me/study")
+    monkeypatch.setattr("underpainting.sharing.MOST", 1000.0)
+    assert _call("pull", "me/study", str(tmp_path / "copy")) == 2
+    assert re.search(r"me/study takes \d.*, more than 1\.0 kB; give --yes", capsys.readouterr().err)
+    monkeypatch.setattr("underpainting.sharing.disk_usage", lambda _: SimpleNamespace(free=2000))
+    assert _call("pull", "me/study", str(tmp_path / "copy"), "--yes") == 2
+    assert "has 2.0 kB left; free some" in capsys.readouterr().err
+    (hub.home / "dataset/me/study/study.toml").unlink()
+    assert _call("pull", "me/study", str(tmp_path / "copy")) == 2
+    assert "me/study holds no study (no study.toml)" in capsys.readouterr().err
+    assert not (tmp_path / "copy").exists()
 
 
 def test_its_card_has_scores_settings_versions_hashes(
@@ -81,8 +138,9 @@ def test_its_card_has_scores_settings_versions_hashes(
         environment = json.loads(card.split("```json\n")[1].split("```")[0])
         recorded = json.loads(done.environment_file.read_text())
         assert environment["versions"]["torch"] == torch.__version__.partition("+")[0]
-        assert environment["model"] == recorded["model"]
-        assert f"| `scores.parquet` | `{sha256_file(done.scores_file)}` |" in card
+        short = {name: value for name, value in recorded["model"].items() if name != "settings"}
+        assert environment["model"] == short and short["weights"]["unet"]
+        assert f"| scores.parquet | {sha256_file(done.scores_file)} |" in card
     assert "underpainting pull me/study STUDY" in study
     loaded = ProbeSet.from_pretrained("me/probes")
     assert loaded.entries.keys() == done.probes.entries.keys()

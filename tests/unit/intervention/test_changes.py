@@ -5,7 +5,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from underpainting.diffusion import Layer
+from underpainting.diffusion import Evaluation, Layer
 from underpainting.intervention.changes import along_others, carried, editing, rotated
 from underpainting.intervention.edit import Edit
 from underpainting.intervention.moves import Move
@@ -27,6 +27,16 @@ def test_carried_activations_are_the_unedited_ones_moved() -> None:
     torch.testing.assert_close(whole[0].reshape(4, 4, 3)[:, 1:], before[0].reshape(4, 4, 3)[:, :-1])
     torch.testing.assert_close(whole[1].reshape(4, 4, 3)[:2], before[1].reshape(4, 4, 3)[2:])
     assert not carried({PLACE: x}, [Move(), Move()], (32, 32), GRIDS, 2.0)(PLACE, x).any()
+
+
+def test_in_halves_they_are_moved_as_far() -> None:
+    """Places on a grid of 64 are not told apart by bfloat16."""
+    x, moves = torch.randn(1, 64 * 64, 3), [Move(right=5 / 64)]
+    grids = {"a": (64, 64)}
+    whole = x + carried({PLACE: x}, moves, (512, 512), grids, 1.0)(PLACE, x)
+    half = x.bfloat16()
+    given = half + carried({PLACE: half}, moves, (512, 512), grids, 1.0)(PLACE, half)
+    torch.testing.assert_close(given.float(), whole, atol=0.05, rtol=0.02)
 
 
 def test_a_random_direction_keeps_every_tokens_norm_and_is_the_same_each_time() -> None:
@@ -53,13 +63,19 @@ def test_other_probes_get_as_much_where_the_target_differs() -> None:
     assert (sides[:, 2:, 1] > 0).all() and (sides[:, :2, 1] < 0).all() and not sides[..., 0].any()
 
 
-def test_only_the_asked_rows_layers_and_steps_are_edited() -> None:
+def test_only_the_asked_rows_layers_and_steps_are_edited_at_their_first_evaluations() -> None:
     layer = Layer("a", (4, 4), 3, path="path")
     edit = editing(changing, [layer], range(2, 4), ["conditional"], ["unconditional", "conditional"])
     x = torch.randn(4, 16, 3)
-    for name, step in (("a", 1), ("a", 4), ("b", 2)):
-        assert torch.equal(edit(name, step, x), x)
-    edited = edit("a", 2, x)
+    first = {step: Evaluation(2 * step, step, first=True) for step in (1, 2, 4)}
+    for name, evaluation in (
+        ("a", first[1]),
+        ("a", first[4]),
+        ("b", first[2]),
+        ("a", Evaluation(5, 2, False)),
+    ):
+        assert torch.equal(edit(name, evaluation, x), x)
+    edited = edit("a", first[2], x)
     assert torch.equal(edited[:2], x[:2])
     torch.testing.assert_close(edited[2:], x[2:] + changing(PLACE, x[2:]))
 

@@ -1,7 +1,7 @@
-"""Masks mean the same in whatever file they come, and fit the picture."""
+"""Drawn masks fit the picture, whatever their size; one that leaves no choice is refused."""
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,51 +9,17 @@ import torch
 from PIL import Image
 
 from underpainting.errors import UnderpaintingError
-from underpainting.intervention.masks import fit_mask, read_mask
+from underpainting.intervention.masks import drawn_mask, fit_mask
 
-DISC = np.hypot(*(np.mgrid[:32, :32] - 15.5)) < 9
-
-
-def _alpha(colour: int) -> Image.Image:
-    return Image.merge("LA", (Image.new("L", (32, 32), colour), Image.fromarray(DISC.astype(np.uint8) * 255)))
+LEFT = np.arange(64).reshape(8, 8) % 8 < 3
 
 
-def _palette() -> Image.Image:
-    image = Image.fromarray(DISC.astype(np.uint8), mode="P")
-    image.putpalette([0, 0, 0, 128, 0, 0])
-    return image
-
-
-def _blue() -> Image.Image:
-    return Image.fromarray((DISC[..., None] * np.array([0, 0, 255])).astype(np.uint8))
-
-
-KINDS: dict[str, Callable[[], Image.Image]] = {
-    "black and white": lambda: Image.fromarray(DISC),
-    "labels 0 and 1": lambda: Image.fromarray(DISC.astype(np.uint8)),
-    "16 bits on a dark ground": lambda: Image.fromarray(np.where(DISC, 65535, 300).astype(np.uint16)),
-    "white, the ground transparent": lambda: _alpha(255).convert("RGBA"),
-    "black, the ground transparent": lambda: _alpha(0),
-    "dark red of a palette": _palette,
-    "blue": _blue,
-    "blue, opaque": lambda: _blue().convert("RGBA"),
-}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_file_is_the_same_mask(kind: str, tmp_path: Path) -> None:
-    KINDS[kind]().save(tmp_path / "mask.png")
-    assert torch.equal(read_mask(tmp_path / "mask.png"), torch.from_numpy(DISC).float())
-
-
-def test_a_turned_photograph_is_seen_as_viewers_show_it(tmp_path: Path) -> None:
-    left = np.zeros((32, 16), dtype=np.uint8)
-    left[:, :8] = 255
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned clockwise by a quarter
-    Image.fromarray(left).save(tmp_path / "mask.jpg", exif=exif, quality=100)
-    mask = read_mask(tmp_path / "mask.jpg")
-    assert mask.shape == (16, 32) and mask[:8].all() and not mask[8:].any()
+@pytest.mark.parametrize("kind", ["path", "text", "booleans", "tensor"])
+def test_a_drawn_mask_is_a_file_or_an_array(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "mask.png"
+    Image.fromarray(LEFT.astype(np.uint8)).save(path)
+    masks: dict[str, Any] = {"path": path, "text": str(path), "booleans": LEFT, "tensor": torch.tensor(LEFT)}
+    assert torch.equal(drawn_mask(masks[kind]), torch.from_numpy(LEFT).float())
 
 
 def test_a_mask_fits_the_picture_whatever_its_size() -> None:
@@ -68,12 +34,14 @@ def test_a_mask_fits_the_picture_whatever_its_size() -> None:
 
 
 def test_a_mask_of_nothing_is_refused_by_name(tmp_path: Path) -> None:
-    Image.new("L", (8, 8), 255).save(tmp_path / "white.png")
-    with pytest.raises(UnderpaintingError, match=r"white\.png is all of one colour"):
-        read_mask(tmp_path / "white.png")
+    for level in (0, 255):
+        Image.new("L", (8, 8), level).save(tmp_path / "alike.png")
+        for mask, name in ((tmp_path / "alike.png", r"alike\.png"), (np.full((8, 8), level > 0), "array")):
+            with pytest.raises(UnderpaintingError, match=f"{name} is all of one colour; make white"):
+                drawn_mask(mask)
     (tmp_path / "words.png").write_text("no picture")
     with pytest.raises(UnderpaintingError, match=r"words\.png cannot be read"):
-        read_mask(tmp_path / "words.png")
+        drawn_mask(tmp_path / "words.png")
     dot = torch.zeros(64, 64)
     dot[3, 3] = 1
     with pytest.raises(UnderpaintingError, match="nothing is the object at the picture's 8 x 16 pixels"):

@@ -51,6 +51,14 @@ def test_turns_scales_and_mirrors_about_a_centre(angle: float, scale: float, mir
     np.testing.assert_allclose(done(of, move), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("centre", [(0.5, 0.5), (0.31, 0.77)])
+@pytest.mark.parametrize("nearest", [True, False])
+def test_what_stays_is_bit_equal_beside_what_moves(centre: tuple[float, float], nearest: bool) -> None:
+    maps = torch.randn(2, 3, 31, 47)
+    moved = warp(maps, [Move(centre=centre), Move(0.1, centre=centre)], SIZE, nearest=nearest)
+    assert torch.equal(moved[0], maps[0]) and not torch.equal(moved[1], maps[1])
+
+
 def test_tokens_move_with_their_grid_and_each_picture_by_its_own_move() -> None:
     tokens = torch.randn(2, 12, 5)
     moves = [Move(1 / 4, 0), Move(0, -1 / 3)]

@@ -135,7 +135,9 @@ def test_page_is_cited_as_the_citation_file_says(html: str) -> None:
 
 
 def test_page_has_a_title_of_ones_own_the_day_and_the_version(own_study: Callable[..., StudyFolder]) -> None:
-    about = {"begun": "2026-03-07", "model": {"name": "stilllife", "scheduler": "LMSDiscreteScheduler"}}
+    model = {"name": "stilllife", "scheduler": "LMSDiscreteScheduler", "weights": {"unet": "3b1f"}}
+    model["settings"] = {"scheduler": {"class": "LMSDiscreteScheduler", "config": {"beta_end": 0.012}}}
+    about = {"begun": "2026-03-07", "model": model}
     study = own_study(steps=2, prompts=2, pictures=0, environment=about)
     html = write_report(study).read_text(encoding="utf-8")
     assert "<h1>mine</h1>" in html
@@ -143,7 +145,8 @@ def test_page_has_a_title_of_ones_own_the_day_and_the_version(own_study: Callabl
     assert "7 March 2026" in head and "underpainting 0.1.0" in head
     named = re.findall(r"<dt>([\w.]+\.\w+)</dt>", html)
     assert len(named) == len(set(named)) and "versions.torch" in named
-    assert not any(name.startswith("config.") for name in named)
+    assert "model.weights.unet" in named
+    assert not any(name.startswith(("config.", "model.settings.")) for name in named)
     keep_title(study, " Still lives,\n & <more> ")
     html = write_report(study).read_text(encoding="utf-8")
     assert "<h1>Still lives, &amp; &lt;more&gt;</h1>" in html

@@ -1,5 +1,6 @@
 """Labels that the user brings: masks and maps by image, fitted to the pictures, or refused by name."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,11 @@ def put(folder: Path, name: str, values: np.ndarray, suffix: str, image: str = I
         (MASK, ".npy"),
         (MASK, ".png"),
         ((MASK * 255).astype(np.uint8), ".png"),
+        (MASK.astype(np.uint8), ".png"),
+        (np.where(MASK, 65535, 300).astype(np.uint16), ".png"),
+        (MASK.astype(np.uint8), ".npy"),
+        (MASK.astype(np.float64), ".npy"),
+        (np.dstack([np.full((4, 4, 3), 255, np.uint8), MASK * np.uint8(255)]), ".png"),
         (np.stack([(MASK * 255).astype(np.uint8)] * 3, axis=-1), ".png"),
     ],
 )
@@ -44,6 +50,19 @@ def test_masks_are_binary_properties(values: np.ndarray, suffix: str, tmp_path: 
     maps = labels.maps([IMAGE], (4, 4))["saliency"]
     assert maps.dtype == torch.float32 and maps.shape == (1, 4, 4)
     assert torch.equal(maps[0], torch.from_numpy(MASK).float())
+
+
+def test_a_mask_of_labels_is_read_as_masks_are_everywhere(tmp_path: Path) -> None:
+    ones = np.ones((4, 4), dtype=np.uint8)
+    for levels, share in ((0, 0.0), (255, 1.0)):
+        put(tmp_path, "saliency", ones * levels, ".png")
+        assert open_brought(tmp_path).maps([IMAGE], (4, 4))["saliency"].mean() == share
+    put(tmp_path, "saliency", ones, ".png")
+    with pytest.raises(UnderpaintingError, match=r"\.png is all of one colour; make white"):
+        open_brought(tmp_path)
+    put(tmp_path, "saliency", np.kron(np.arange(3), np.ones((3, 3))).astype(np.uint8), ".png")
+    with pytest.raises(UnderpaintingError, match=r"\.png has areas of more than two levels"):
+        open_brought(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -131,8 +150,47 @@ def test_what_is_no_map_is_refused(values: np.ndarray, message: str, tmp_path: P
 def test_a_file_that_cannot_be_read_is_named(name: str, content: bytes, tmp_path: Path) -> None:
     (tmp_path / "depth").mkdir()
     (tmp_path / "depth" / name).write_bytes(content)
-    with pytest.raises(UnderpaintingError, match=f"{name} cannot be read as a label"):
+    with pytest.raises(UnderpaintingError, match=f"{name} cannot be read as a "):
         open_brought(tmp_path)
+
+
+class Runs:
+    """What runs when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, ("unpickled",)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000, 1000000), }",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (-4, 4), }",
+        "{'descr': '|O', 'fortran_order': False, 'shape': (4, 4), }",
+        "{'descr': '|V8', 'fortran_order': False, 'shape': (4, 4), }",
+        "{'descr': 'x', 'fortran_order': False, 'shape': (4, 4), }",
+        "(" * 5000,
+        "{'descr'",
+        "'" * 3,
+    ],
+)
+def test_a_header_that_lies_is_one_line_and_no_memory(header: str, tmp_path: Path) -> None:
+    text = header.encode() + b"\n"
+    (tmp_path / "depth").mkdir()
+    (tmp_path / "depth" / "x.npy").write_bytes(
+        b"\x93NUMPY\x01\0" + len(text).to_bytes(2, "little") + text + b"\0" * 128
+    )
+    with pytest.raises(UnderpaintingError, match=r"x\.npy"):
+        open_brought(tmp_path)
+
+
+def test_nothing_is_unpickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "maps" / "depth").mkdir(parents=True)
+    np.save(tmp_path / "maps" / "depth" / "x.npy", np.array([[Runs()]], dtype=object), allow_pickle=True)
+    with pytest.raises(UnderpaintingError, match=r"x\.npy cannot be read as a label"):
+        open_brought(tmp_path / "maps")
+    assert not (tmp_path / "unpickled").exists()
 
 
 def test_an_archive_of_arrays_is_no_map(tmp_path: Path) -> None:
@@ -157,7 +215,9 @@ def test_the_fingerprint_is_of_every_map_and_of_nothing_else(tmp_path: Path) -> 
     before = labels.fingerprint
     assert open_brought(tmp_path).fingerprint == before
     (tmp_path / "saliency" / ".cache").mkdir()
-    assert labels.fingerprint == before
+    (tmp_path / "saliency" / "a_folder.npy").mkdir()
+    os.mkfifo(tmp_path / "saliency" / "a_pipe.npy")
+    assert open_brought(tmp_path).fingerprint == labels.fingerprint == before
     np.save(path, ~MASK)
     changed = labels.fingerprint
     path.rename(path.with_name("prompt_1_seed_7.npy"))

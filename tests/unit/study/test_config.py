@@ -46,6 +46,8 @@ def test_a_config_reads_back_as_it_was_written(tmp_path: Path) -> None:
             {"controls": {"use": ["latent"]}},
             r"use = .*: no control 'latent'; did you mean 'latents'\?",
         ),
+        ({"model": {"name": "a\x1b[31m"}}, r"name = 'a\\x1b\[31m' in \[model\]: it holds characters that"),
+        ({"watch": {"layers": ["up.3.0", "x\n"]}}, r"layers = .* in \[watch\]: it holds characters that"),
         ({"controls": {"use": ["zzz"]}}, r"no control 'zzz'; known are .*permuted-own"),
         ({"controls": {"network": True}}, r"unknown key 'network' in \[controls\]; known are use, share"),
     ],

@@ -26,15 +26,18 @@ def adapter_for(pipe: Any) -> Adapter:
 
     One's own are asked first: of two that accept a pipeline, it is the one that was registered last. Modules
     that installed packages name in the entry point group `underpainting.adapters` are imported before, to
-    register theirs. Raises UnderpaintingError where one cannot be imported, and where no adapter accepts the
-    pipeline and it does not make pictures of prompts by way of latents.
+    register theirs. Raises UnderpaintingError where one cannot be imported, where no adapter accepts the
+    pipeline and it does not make pictures of prompts by way of latents, and where it needs more than prompts.
     """
     _import_installed()
-    for adapter in reversed(ADAPTERS.values()):
-        if adapter.accepts(pipe):
-            return adapter
-    if stated := stated_adapter(pipe):
-        return stated
+    own = next((adapter for adapter in reversed(ADAPTERS.values()) if adapter.accepts(pipe)), None)
+    adapter = own or stated_adapter(pipe)
+    if adapter is not None:
+        if more := adapter.more_than_prompts(pipe):
+            raise UnderpaintingError(
+                f"{type(pipe).__name__} cannot be watched, for it needs more than prompts: {more}"
+            )
+        return adapter
     raise UnderpaintingError(
         f"no adapter for {type(pipe).__name__}: text-to-image pipelines with one U-Net or transformer and an "
         "AutoencoderKL whose latents are not packed can be watched"

@@ -26,17 +26,5 @@ class SDXLAdapter(UNetAdapter):
         }
         return {**super().example_inputs(pipe, size), "added_cond_kwargs": conditions}
 
-    def decode(self, pipe: Any, latents: torch.Tensor) -> torch.Tensor:
-        """As the pipeline does: in float32 where the autoencoder asks for it."""
-        vae = pipe.vae
-        halved = vae.dtype == torch.float16 and vae.config.force_upcast
-        if halved:
-            vae.to(torch.float32)
-        try:
-            return super().decode(pipe, latents)
-        finally:
-            if halved:
-                vae.to(torch.float16)
-
 
 register_adapter("stable diffusion xl", SDXLAdapter())

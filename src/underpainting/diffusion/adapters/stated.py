@@ -6,21 +6,22 @@ from typing import Any
 import torch
 
 from underpainting.diffusion.adapters.base import Adapter
+from underpainting.diffusion.adapters.prompts_only import GIVEN
 
-NEEDED = ("prompt", "generator", "num_inference_steps", "output_type")
-MORE = ("image", "mask_image", "control_image")
+AUTOENCODERS = ("AutoencoderKL", "AutoencoderTiny")
+OTHER = ("image", "mask_image", "control_image", "num_frames", "video_length")
 """What a pipeline takes that does not make pictures of prompts alone."""
 
 
 class StatedAdapter(Adapter):
     """A denoiser by the name of its part, and what diffusers' pipelines have in common.
 
-    part: `unet` or `transformer`. branches: one where the pipeline takes no negative prompt.
+    part: `unet` or `transformer`.
     """
 
-    def __init__(self, part: str, branches: tuple[str, ...]) -> None:
+    def __init__(self, part: str) -> None:
         """Keep what differs between pipelines."""
-        self.part, self.branches = part, branches
+        self.part = part
 
     def accepts(self, pipe: Any) -> bool:
         """The one it was made for."""
@@ -37,19 +38,18 @@ class StatedAdapter(Adapter):
 def stated_adapter(pipe: Any) -> StatedAdapter | None:
     """An adapter for a pipeline of an unknown family; None where it is none that makes pictures of a prompt.
 
-    It must have a U-Net or a transformer with a sample size, an `AutoencoderKL` whose latents are not packed,
-    and take no other picture.
+    It must have a U-Net or a transformer with a sample size, an autoencoder that is known and whose latents
+    are not packed, and take no other picture.
     """
     part = next((name for name in ("transformer", "unet") if getattr(pipe, name, None) is not None), None)
     takes = inspect.signature(type(pipe).__call__).parameters
     if (
         part is None
-        or type(getattr(pipe, "vae", None)).__name__ != "AutoencoderKL"
+        or type(getattr(pipe, "vae", None)).__name__ not in AUTOENCODERS
         or getattr(getattr(pipe, part).config, "sample_size", None) is None
         or hasattr(pipe, "_pack_latents")
-        or any(name not in takes for name in NEEDED)
-        or any(name in takes for name in MORE)
+        or any(name not in takes for name in GIVEN)
+        or any(name in takes for name in OTHER)
     ):
         return None
-    two = "negative_prompt" in takes
-    return StatedAdapter(part, ("unconditional", "conditional") if two else ("conditional",))
+    return StatedAdapter(part)

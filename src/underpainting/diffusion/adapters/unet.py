@@ -25,10 +25,6 @@ class UNetAdapter(Adapter):
         kinds = {kind.__name__ for kind in type(pipe).__mro__}
         return "StableDiffusionPipeline" in kinds and pipe.unet.config.addition_embed_type is None
 
-    def guided(self, pipe: Any, guidance_scale: float) -> bool:
-        """Above 1, unless the U-Net takes the guidance scale as an input."""
-        return super().guided(pipe, guidance_scale) and pipe.unet.config.time_cond_proj_dim is None
-
     def self_attention(self, denoiser: torch.nn.Module) -> dict[str, str]:
         """`up.3.0` for the only block of `up_blocks.3.attentions.0`, `up.3.0.1` where blocks stack."""
         found: list[tuple[tuple[int, ...], str]] = []

@@ -1,14 +1,14 @@
 """Image classifiers of transformers, from a folder or from the hub's cache."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from underpainting.errors import UnderpaintingError, reason
 from underpainting.observers.network_classifier import NetworkClassifier
 from underpainting.observers.registry import Device, ObserverEntry, register
-from underpainting.observers.saved import glance
+from underpainting.observers.saved import glance, loading
 from underpainting.weights import Checkpoint, Weights, is_repository
 
 
@@ -19,14 +19,11 @@ def load_transformers(weights: Weights, device: Device = None) -> NetworkClassif
     """
     from transformers import AutoImageProcessor, AutoModelForImageClassification
 
-    folder, name = weights.require(), weights.name.rpartition("/")[2]
-    try:
-        network = AutoModelForImageClassification.from_pretrained(folder, local_files_only=True)
-        processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
-    except Exception as error:
-        raise UnderpaintingError(
-            f"classifier {name!r} in {folder} cannot be loaded by transformers: {reason(error)}"
-        ) from None
+    name = weights.name.rpartition("/")[2]
+    only: Any = {"local_files_only": True, "trust_remote_code": False}
+    with loading(weights, "classifier") as folder:
+        network = AutoModelForImageClassification.from_pretrained(folder, **only)
+        processor = AutoImageProcessor.from_pretrained(folder, **only)
 
     def prepare(pictures: Tensor) -> Tensor:
         levels = (pictures * 255).round().to(torch.uint8).cpu()

@@ -1,41 +1,104 @@
-"""Depth estimators of transformers: MiDaS v3 (Ranftl et al. 2021) and Depth Anything (Yang et al. 2024)."""
+"""Depth estimators of transformers, whatever they predict: near is large in the end.
+
+MiDaS (Ranftl et al. 2021) and Depth Anything (Yang et al. 2024) predict relative inverse depth; ZoeDepth,
+GLPN and others predict metres. Which of the two a network predicts is told by its config, not by its name.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from underpainting.errors import UnderpaintingError
-from underpainting.observers.fingerprints import fingerprint
+from underpainting.observers.fingerprints import fingerprint, joined
 from underpainting.observers.registry import Device, ObserverEntry, register
 from underpainting.observers.saved import glance, loading
-from underpainting.weights import Checkpoint, Weights
+from underpainting.weights import Checkpoint, SavedModel, Weights, is_repository
 
 MIDAS = Checkpoint("midas", "Intel/dpt-large", 1_370_000_000, "Apache-2.0")
 HYBRID = Checkpoint("midas-hybrid", "Intel/dpt-hybrid-midas", 490_000_000, "Apache-2.0")
 ANYTHING = Checkpoint("depth-anything", "depth-anything/Depth-Anything-V2-Small-hf", 99_000_000, "Apache-2.0")
 
+Predicts = Literal["inverse", "metric"]
+"""Inverse depth, of which near is large, in any scale; or depth, of which far is large."""
+
+BY_CODE: dict[str, Predicts] = {
+    "glpn": "metric",
+    "zoedepth": "metric",
+    "tipsv2_dpt": "metric",
+    "depth_pro": "inverse",  # in its canonical scale: its processor, which is not asked, turns it into metres
+}
+"""What networks predict by their code alone, by `model_type`."""
+
+MIDAS_BACKBONES = (None, "bit", "beit", "swinv2")
+"""Of DPT: its own ViT and the hybrid of MiDaS 3.0, BEiT and Swin of MiDaS 3.1."""
+
+NEAREST = 0.01
+"""Depths below, in metres, count as this one."""
+
+
+def predicted_by(config: Any) -> Predicts | None:
+    """What a network of transformers predicts, by its config; None where that does not tell.
+
+    A DPT on DINOv2 with a projection is Meta's, trained on metres of NYU or KITTI.
+    """
+    kind = config.model_type
+    if kind == "depth_anything":
+        return "metric" if config.depth_estimation_type == "metric" else "inverse"
+    if kind == "dpt":
+        backbone = getattr(config.backbone_config, "model_type", None)
+        if backbone in MIDAS_BACKBONES:
+            return "inverse"
+        return "metric" if backbone == "dinov2" and config.add_projection else None
+    return BY_CODE.get(kind)
+
 
 class DepthEstimator:
-    """Relative inverse depth (near is large), as the network predicts it, resized bicubically to the picture.
+    """Inverse depth (near is large), relative or per metre, resized bicubically to the picture.
 
-    Pictures are resized and normalised by the checkpoint's own image processor, from 8 bits.
+    What a network predicts as metres is inverted first. Pictures are resized and normalised by the
+    checkpoint's own image processor, from 8 bits.
     """
 
     properties = ("depth",)
 
     def __init__(
-        self, network: Any, processor: Any, *, name: str, device: str | torch.device | None = None
+        self,
+        network: Any,
+        processor: Any,
+        *,
+        name: str,
+        device: str | torch.device | None = None,
+        predicts: Predicts | None = None,
     ) -> None:
-        """network, processor: as `AutoModelForDepthEstimation` and `AutoImageProcessor` load them."""
+        """network, processor: as `AutoModelForDepthEstimation` and `AutoImageProcessor` load them.
+
+        predicts: where the config does not tell, or tells it of a DPT, which may have been trained further.
+        Raises UnderpaintingError where it is neither known nor stated, or stated against the network's code.
+        """
+        kind, known = network.config.model_type, predicted_by(network.config)
+        self.predicts = predicts or known
+        if self.predicts is None:
+            raise UnderpaintingError(
+                f"estimator {name!r}: the config of this {kind!r} does not say whether near or far is large; "
+                "name it inverse-depth:FOLDER where near is, metric-depth:FOLDER where far is"
+            )
+        if known not in (None, self.predicts) and kind != "dpt":
+            raise UnderpaintingError(
+                f"estimator {name!r}: by its config this {kind!r} predicts {known} depth; name its folder "
+                "without a prefix"
+            )
         self.device = torch.device(device or "cpu")
         self.network = network.to(self.device).eval().requires_grad_(False)
         self.processor, self.name = processor, name
-        self.fingerprint = fingerprint(network)
+        self.fingerprint = joined([fingerprint(network), self.predicts])
 
     @torch.no_grad()
     def __call__(self, pictures: Tensor) -> Mapping[str, Tensor]:
@@ -43,28 +106,40 @@ class DepthEstimator:
         levels = (pictures * 255).round().clamp(0, 255).to("cpu", torch.uint8)
         ready = self.processor(images=list(levels), return_tensors="pt")["pixel_values"]
         depth = self.network(ready.to(self.device, self.network.dtype)).predicted_depth.float()
-        resized = interpolate(depth[:, None], pictures.shape[-2:], mode="bicubic", align_corners=False)
-        return {"depth": resized[:, 0]}
+        near = 1 / depth.clamp(min=NEAREST) if self.predicts == "metric" else depth
+        return {"depth": self._fitted(near, (pictures.shape[-2], pictures.shape[-1]))}
+
+    def _fitted(self, maps: Tensor, size: tuple[int, int]) -> Tensor:
+        if self.network.config.model_type != "zoedepth":
+            return interpolate(maps[:, None], size, mode="bicubic", align_corners=False)[:, 0]
+        # its processor has padded the pictures, and cuts that off again
+        whole = self.processor.post_process_depth_estimation(
+            SimpleNamespace(predicted_depth=maps), [size] * len(maps)
+        )
+        return torch.stack([one["predicted_depth"] for one in whole])
 
 
-def load_depth(weights: Weights, device: Device = None) -> DepthEstimator:
+def load_depth(
+    weights: Weights, device: Device = None, *, predicts: Predicts | None = None
+) -> DepthEstimator:
     """A depth estimator from the hub's cache or from a folder that transformers saved. Nothing is fetched.
 
-    Raises UnderpaintingError where the weights are missing, damaged or of another kind.
+    Raises UnderpaintingError where the weights are missing, damaged or of another kind, and as
+    `DepthEstimator`.
     """
     from transformers import AutoImageProcessor, AutoModelForDepthEstimation
 
     with loading(weights) as folder:
         network, report = AutoModelForDepthEstimation.from_pretrained(
-            folder, local_files_only=True, output_loading_info=True
+            folder, local_files_only=True, trust_remote_code=False, output_loading_info=True
         )
-        processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+        processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     if wrong := sorted([*report["missing_keys"], *(str(key) for key in report["mismatched_keys"])]):
         raise UnderpaintingError(
             f"estimator {weights.name!r} in {folder} lacks {len(wrong)} weights, {wrong[0]} first; "
             "fetch it again"
         )
-    return DepthEstimator(network, processor, name=weights.name, device=device)
+    return DepthEstimator(network, processor, name=weights.name, device=device, predicts=predicts)
 
 
 for _checkpoint in (MIDAS, HYBRID, ANYTHING):
@@ -76,5 +151,27 @@ for _checkpoint in (MIDAS, HYBRID, ANYTHING):
             load=load_depth,
             weights=_checkpoint,
             recognises=lambda folder: "model_type" in glance(folder),
+        )
+    )
+
+
+def _stated(prefix: str, name: str) -> Weights | None:
+    """The weights of `PREFIX:FOLDER` or `PREFIX:OWNER/NAME`; None where a name is none of these."""
+    if not name.startswith(prefix):
+        return None
+    text = name.removeprefix(prefix)
+    folder = Path(text).expanduser()
+    return Checkpoint(name, text) if is_repository(text) and not folder.is_dir() else SavedModel(name, folder)
+
+
+for _predicts in ("inverse", "metric"):
+    _prefix = f"{_predicts}-depth:"
+    register(
+        ObserverEntry(
+            f"{_prefix}NAME",
+            "estimator",
+            gives="depth",
+            load=partial(load_depth, predicts=_predicts),
+            family=partial(_stated, _prefix),
         )
     )

@@ -15,7 +15,8 @@ from underpainting.errors import UnderpaintingError
 from underpainting.observers.fingerprints import fingerprint, joined
 from underpainting.observers.registry import Device, ObserverEntry, register
 from underpainting.observers.saved import loading
-from underpainting.weights import Checkpoint, Weights, read_pipeline
+from underpainting.pipeline_folder import read_pipeline
+from underpainting.weights import Checkpoint, Weights
 
 DEPTH = Checkpoint("marigold-depth", "prs-eth/marigold-depth-v1-1", 2_600_000_000, "OpenRAIL++")
 LIGHTING = Checkpoint("marigold-lighting", "prs-eth/marigold-iid-lighting-v1-1", 2_600_000_000, "OpenRAIL++")

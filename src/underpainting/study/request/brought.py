@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import UnderpaintingError, reason
 from underpainting.records import atomic_folder
-from underpainting.vocabulary import Property
+from underpainting.records.masks import mask_of, mask_of_pixels
+from underpainting.records.pictures import read_pixels
+from underpainting.vocabulary import OBJECT, Property
 
 SUFFIXES = (".npy", ".png")
 
@@ -26,10 +27,10 @@ SUFFIXES = (".npy", ".png")
 class BroughtLabels:
     """A folder of maps, `FOLDER/PROPERTY/IMAGE.png` or `.npy`, images named as the study names them.
 
-    A PNG of 8 bits, or an array of booleans, is a mask: what is bright, or true, is the object. A PNG of 16
-    bits or an array of numbers is a continuous map; near is large in depth, as everywhere here. A property's
-    maps are all of one kind. They are fitted to the pictures' size: masks by the nearest pixel, others
-    linearly.
+    A PNG of 8 bits, an array of booleans and all of `saliency` are masks, by the rule of `read_mask`. A PNG
+    of 16 bits of grey, or an array of numbers, is a continuous map; near is large in depth, as everywhere
+    here. A property's maps are all of one kind. They are fitted to the pictures' size: masks by the nearest
+    pixel, others linearly.
     """
 
     folder: Path
@@ -42,7 +43,7 @@ class BroughtLabels:
         digest = hashlib.sha256()
         for of in self.properties:
             for path in sorted((self.folder / of.name).iterdir()):
-                if path.suffix in SUFFIXES:
+                if path.suffix in SUFFIXES and path.is_file():
                     digest.update(f"{of.name}/{path.name}\n".encode() + path.read_bytes())
         return digest.hexdigest()
 
@@ -64,7 +65,7 @@ def open_brought(folder: Path) -> BroughtLabels:
     """The maps of a folder. Raises UnderpaintingError where there are none, or one cannot be read."""
     kinds: dict[str, bool] = {}
     for path in sorted(folder.glob("*/*")) if folder.is_dir() else ():
-        if path.suffix in SUFFIXES and path.parent.name not in kinds:
+        if path.suffix in SUFFIXES and path.parent.name not in kinds and path.is_file():
             kinds[path.parent.name] = _read(path).dtype == bool
     if not kinds:
         raise UnderpaintingError(
@@ -155,17 +156,23 @@ def _map(path: Path, of: Property) -> np.ndarray:
 
 def _read(path: Path) -> np.ndarray:
     """A map [height, width]: booleans of a mask, else float32, finite."""
+    is_object = path.parent.name == OBJECT
+    if path.suffix == ".npy":
+        values = _read_array(path)
+        return mask_of(values, path) if is_object else _checked(values, str(path))
+    pixels = read_pixels(path)
+    is_deep = pixels.values.ndim == 2 and pixels.white != 255
+    return _checked(pixels.values, str(path)) if is_deep and not is_object else mask_of_pixels(pixels, path)
+
+
+def _read_array(path: Path) -> np.ndarray:
+    """An array of a file, of which nothing is unpickled, and which is as long as its header says."""
     try:
-        if path.suffix == ".npy":
-            with path.open("rb") as file:
-                values = np.lib.format.read_array(file, allow_pickle=False)
-        else:
-            with Image.open(path) as image:
-                deep = image.mode.startswith("I")
-                values = np.asarray(image, dtype=np.float32) if deep else np.asarray(image.convert("L")) > 127
-    except (OSError, ValueError, UnidentifiedImageError) as error:
-        raise UnderpaintingError(f"{path} cannot be read as a label ({error}); give a PNG or .npy") from None
-    return _checked(values, str(path))
+        return np.array(np.lib.format.open_memmap(path, mode="r"))
+    except Exception as error:
+        raise UnderpaintingError(
+            f"{path} cannot be read as a label ({reason(error)}); give a PNG or .npy"
+        ) from None
 
 
 def _checked(values: np.ndarray, name: str) -> np.ndarray:

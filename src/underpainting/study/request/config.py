@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import UnderpaintingError, printable
 from underpainting.vocabulary import STRENGTHS, Branch
 
 LONGEST = 1_000_000  # bytes of a study.toml
@@ -32,6 +32,14 @@ def _setting(
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*")
+    @classmethod
+    def _is_text(cls, value: Any) -> Any:
+        for text in (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ():
+            if isinstance(text, str) and printable(text) != text:
+                raise ValueError("it holds characters that cannot be printed")
+        return value
 
 
 class ModelConfig(_Section):

@@ -1,0 +1,50 @@
+"""What a pipeline needs beside prompts, which is more than a study gives it."""
+
+import inspect
+from typing import Any
+
+GIVEN = (
+    "prompt",
+    "height",
+    "width",
+    "num_inference_steps",
+    "guidance_scale",
+    "generator",
+    "latents",
+    "output_type",
+)
+"""Arguments of a pipeline's call that every run gives."""
+
+OWN_GUIDANCE = ("pag_scale", "sag_scale")
+"""Arguments of guidance that looks at the network once more, in an evaluation or beside it."""
+
+VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+TEXT = ("text", "text_time", "text_proj")
+"""Kinds of further conditions that are made of the prompt."""
+
+
+def more_than_prompts(pipe: Any, denoiser: Any, options: dict[str, Any]) -> str | None:
+    """What a pipeline needs that makes no picture of prompts alone, in words; None where it needs no more.
+
+    options: what its family gives to its call beside `GIVEN`.
+    """
+    takes = inspect.signature(type(pipe).__call__).parameters
+    demanded = [
+        name for name, of in takes.items() if of.default is of.empty and of.kind is of.POSITIONAL_OR_KEYWORD
+    ]
+    if lacking := [name for name in demanded[1:] if name not in (*GIVEN, *options)]:
+        return f"{' and '.join(lacking)}, which its call takes"
+    if guides := [name for name in OWN_GUIDANCE if name in takes and name not in options]:
+        return f"a network that is looked at once more, for its {guides[0]}"
+    config = denoiser.config
+    if config.get("encoder_hid_dim_type") not in (None, *TEXT):
+        return "a picture for its IP-Adapter: unload it by unload_ip_adapter()"
+    if config.get("class_embed_type") or config.get("num_class_embeds"):
+        return "class labels"
+    if config.get("addition_embed_type") not in (None, *TEXT):
+        return f"further conditions, {config['addition_embed_type']}"
+    own = getattr(getattr(pipe, "vae", None), "config", {}).get("latent_channels")
+    taken = config.get("in_channels", own)
+    if own is not None and taken != own:
+        return f"a picture too: its network takes {taken} channels, its autoencoder's latents have {own}"
+    return None
