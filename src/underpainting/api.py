@@ -24,7 +24,7 @@ from underpainting.screen import drawn_progress
 from underpainting.study.environment import own_model
 from underpainting.study.request.brought import kept_labels
 from underpainting.study.request.config import StudyConfig, by_section, parse_config
-from underpainting.study.request.given import given_rows, named
+from underpainting.study.request.given import about_given, given_rows, named
 from underpainting.study.request.presets import with_preset
 from underpainting.study.results import results
 from underpainting.study.run import MAX_SET_ASIDE
@@ -57,6 +57,7 @@ class Study(StudyFolder):
         estimator: str | Estimator | None = None,
         labels: str | Path | Mapping[str, Any] | None = None,
         preset: str | None = None,
+        progress: bool | Progress = True,
         **settings: Any,
     ) -> Study:
         """Make a study in a new folder.
@@ -66,8 +67,10 @@ class Study(StudyFolder):
         model: a name or folder, a diffusers pipeline, or a `Model`; a pipeline stays as it is. estimator: a
         name, or an `Estimator`. labels: maps of one's own in its place, a folder FOLDER/PROPERTY/IMAGE.png or
         .npy, or arrays [height, width] by property, and by image or in the order of the pictures, which are
-        kept in the study's folder. preset: `chen2023`, say. settings: any setting of a study by its name as
-        an option of `underpainting init` or as in `study.toml`, such as steps=10 or layers=["up.3.0"].
+        kept in the study's folder. preset: `chen2023`, say. progress: whether to show how prompts were read
+        and told apart (see `workflow.init`), or what is told of it. settings: any setting of a study by its
+        name as an option of `underpainting init` or as in `study.toml`, such as steps=10 or
+        layers=["up.3.0"].
 
         Raises UnderpaintingError where a setting, a row or a map is none, or the folder is taken.
         """
@@ -87,11 +90,14 @@ class Study(StudyFolder):
         rows = given_rows(prompts, config.prompts.limit)
         tests = [] if test_prompts is None else given_rows(test_prompts, config.prompts.limit, after=rows)
         objects: dict[str, Any] = {"rows": rows, "test_rows": tests, "model": own}
-        if isinstance(labels, Mapping):
-            with kept_labels(home / "labels", labels, [row.image for row in (*rows, *tests)]) as brought:
-                workflow.init(home, config, **objects, labeller=brought)
-        else:
-            workflow.init(home, config, **objects, labeller=observer)
+        with _shown(progress) as shown:
+            for line in [*about_given(prompts), *about_given(test_prompts)]:
+                shown.note(line)
+            if isinstance(labels, Mapping):
+                with kept_labels(home / "labels", labels, [row.image for row in (*rows, *tests)]) as brought:
+                    workflow.init(home, config, **objects, labeller=brought, progress=shown)
+            else:
+                workflow.init(home, config, **objects, labeller=observer, progress=shown)
         return cls.open(home, model=own, estimator=observer)
 
     @classmethod

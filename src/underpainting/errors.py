@@ -1,10 +1,26 @@
 """What a person, not a bug, causes: a mistake in what is asked for, or a stop."""
 
+from __future__ import annotations
+
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from numbers import Integral, Real
 from textwrap import shorten
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 LONGEST = 300  # characters of another library's sentence
+
+
+def one_line(message: str) -> str:
+    """A message without line ends, words that no line has room for cut in their middle."""
+    return " ".join(
+        word if len(word) <= LONGEST else f"{word[: LONGEST // 2]}...{word[-LONGEST // 4 :]}"
+        for word in message.split()
+    )
 
 
 class UnderpaintingError(Exception):
@@ -15,7 +31,7 @@ class UnderpaintingError(Exception):
 
     def __init__(self, message: str) -> None:
         """Keep the message as one line, whatever names and reasons it quotes."""
-        super().__init__(" ".join(printable(message).split()))
+        super().__init__(one_line(printable(message)))
 
 
 class UnsoundPictures(UnderpaintingError):
@@ -32,6 +48,49 @@ class UnsoundPictures(UnderpaintingError):
 def printable(text: str) -> str:
     """A text without what would steer a terminal: control characters, and those that turn reading around."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def shown(value: Any) -> str:
+    """A value as a line quotes it: not longer than 60 characters, whatever it is."""
+    try:
+        return shorten(repr(value), 60, placeholder=" ...") if not isinstance(value, str) else _quoted(value)
+    except ValueError:  # of whole numbers beyond Python's limit of digits
+        return f"a {type(value).__name__} of too many digits"
+
+
+def _quoted(text: str) -> str:
+    quoted = repr(text)
+    return quoted if len(quoted) <= 60 else f"{quoted[:55]} ..."
+
+
+def require_number(name: str, value: Any, low: float, high: float, *, whole: bool) -> None:
+    """Raise UnderpaintingError where a value is no number from low to high, or not a whole one."""
+    kind: Any = Integral if whole else Real
+    if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
+        raise UnderpaintingError(
+            f"{name} is {shown(value)}: give {'a whole number' if whole else 'a number'} from {low} to {high}"
+        )
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first fault of settings that a pydantic class refuses: the setting, its value, what is wrong."""
+    fault = error.errors()[0]
+    place = " ".join(map(str, fault["loc"]))
+    given = f" = {shown(fault['input'])}" if place else ""
+    return f"{place}{given}: {fault['msg'].removeprefix('Value error, ')}".removeprefix(": ")
+
+
+@contextmanager
+def paths_in_one_line() -> Iterator[None]:
+    """Raise UnderpaintingError where a path cannot be used as it is: too long, no folder, not permitted."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise UnderpaintingError(
+            f"{error.filename}: {error.strerror}; give another path, or make this one usable"
+        ) from error
 
 
 def reason(error: BaseException) -> str:

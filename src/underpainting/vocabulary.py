@@ -23,6 +23,12 @@ NAME_RULE = "a name begins with a letter or digit, and holds letters, digits, bl
 OBJECT = "saliency"
 """The binary property whose label parts a picture in object and background, and that moves are of."""
 
+SEEDS = 2**63
+"""Seeds are whole numbers from 0 to below this, which tables keep as int64."""
+
+STEPS, GUIDANCE, PIXELS = 1000, 1000.0, 65_536
+"""The most denoising steps, as many as noise levels are trained on; the largest guidance scale; of a side."""
+
 METRICS = {
     "dice": "Dice",
     "average_precision": "average precision",

@@ -13,7 +13,8 @@ from underpainting.observers.estimators import Estimator
 from underpainting.progress import Progress
 from underpainting.records import require_whole
 from underpainting.report import keep_title, write_figures, write_report
-from underpainting.study.environment import load_study, study_needs
+from underpainting.study.environment import load_study, open_model, study_needs
+from underpainting.study.request.alike import tell_apart
 from underpainting.study.request.brought import BroughtLabels
 from underpainting.study.request.config import (
     ControlsConfig,
@@ -22,7 +23,8 @@ from underpainting.study.request.config import (
     StudyConfig,
     WatchConfig,
 )
-from underpainting.study.request.prompts import PromptRow, read_prompts
+from underpainting.study.request.prompts import PromptRow, about_prompts, read_prompts
+from underpainting.study.request.splits import TooFewPrompts
 from underpainting.study.run import MAX_SET_ASIDE, run_study
 from underpainting.study.study import StudyFolder, check_free, create_study, open_study
 from underpainting.study.trust import own_classes, trust
@@ -44,16 +46,24 @@ def init(
     test_rows: Sequence[PromptRow] | None = None,
     model: Model | None = None,
     labeller: Estimator | BroughtLabels | None = None,
+    progress: Progress | None = None,
 ) -> StudyFolder:
     """Make a study folder, after checking that prompts, model, layers, and estimator or labels are there.
 
-    rows, test_rows, model, labeller: objects in place of what the config names. Known weights that are only
-    not fetched yet are no obstacle: see `doctor`. Classes of one's own that the config names are trusted from
-    here on (see `study.trust`). Raises UnderpaintingError where anything else is not there,
-    or where the folder is taken. Nothing is fetched.
+    rows, test_rows, model, labeller: objects in place of what the config names. progress: told how prompts
+    were read, which are cut at the text encoders' limit, and which are one to the model (see `tell_apart`).
+    Known weights that are only not fetched yet are no obstacle: see `doctor`. Classes of one's own that the
+    config names are trusted from here on (see `study.trust`). Raises UnderpaintingError where anything else
+    is not there, a prompt tests and fits, or the folder is taken. Nothing is fetched.
     """
     check_free(folder)
     files = config.prompts
+    said = [
+        line
+        for file in (files.file, files.test_file)
+        if rows is None and file
+        for line in about_prompts(file)
+    ]
     rows = read_prompts(files.file, files.limit) if rows is None else rows
     if test_rows is None:
         test_rows = read_prompts(files.test_file, files.limit, after=rows) if files.test_file else []
@@ -66,8 +76,18 @@ def init(
         loaded = load_study(config, model, labeller)
         if isinstance(loaded.labeller, BroughtLabels):
             loaded.labeller.require([row.image for row in (*rows, *test_rows)])
+        model = loaded.model
+    elif model is None and all(needed.part != "model" for needed in missing):
+        model = open_model(config)
     trust(own_classes(config, labeller))
-    return create_study(folder, config, rows, test_rows)
+    told = tell_apart(rows, test_rows, model)
+    try:
+        study = create_study(folder, config, told.rows, told.test_rows)
+    except TooFewPrompts as error:
+        raise UnderpaintingError("; ".join([str(error), *told.said])) from None
+    for line in (*said, *told.said):
+        (progress or Progress()).note(line)
+    return study
 
 
 def run(

@@ -7,18 +7,26 @@ name, and the module that holds them.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand
 from typer.exceptions import Abort, TyperException
 
 import underpainting
-from underpainting.errors import Stopped, UnderpaintingError
+from underpainting.errors import (
+    Stopped,
+    UnderpaintingError,
+    one_line,
+    paths_in_one_line,
+)
 from underpainting.threads import wait_passively
 
 STOPPED = 130  # the shell's exit code of what Ctrl-C stopped
@@ -42,6 +50,7 @@ def command_line() -> typer.Typer:
         work = getattr(module, name)
         app.command(
             name.replace("_", "-"),
+            cls=_Command,
             help=_flowing(work.__doc__ or ""),
             epilog=_examples(*module.EXAMPLES),
             rich_help_panel=module.PANEL,
@@ -56,11 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     wait_passively()
     try:
-        code = command_line()(
-            args=None if arguments is None else list(arguments),
-            prog_name="underpainting",
-            standalone_mode=False,
-        )
+        with paths_in_one_line():
+            code = command_line()(
+                args=None if arguments is None else list(arguments),
+                prog_name="underpainting",
+                standalone_mode=False,
+            )
     except UnderpaintingError as error:
         _leave(str(error), 2)
     except TyperException as error:
@@ -72,6 +82,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if code == STOPPED:
         _leave("stopped", STOPPED)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+class _Command(TyperCommand):
+    """A command whose paths are named and whose numbers are finite."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take the arguments as they are typed. Raises UnderpaintingError where a path is empty."""
+        typed, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        for option, name, kind in self._kinds():
+            values = typed.get(name)
+            if kind in (Path, list[Path]) and "" in (
+                values if isinstance(values, tuple | list) else [values]
+            ):
+                raise UnderpaintingError(f"{option} is empty: give a path")
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it. Raises UnderpaintingError where a number is not finite."""
+        for option, name, kind in self._kinds():
+            if kind is float and not math.isfinite(ctx.params.get(name) or 0):
+                raise UnderpaintingError(f"{option} is {ctx.params[name]}: give a finite number")
+        return super().invoke(ctx)
+
+    def _kinds(self) -> list[tuple[str, str, Any]]:
+        """Every option and argument: as it is typed, its name, and its type."""
+        own: list[Any] = self.params
+        return [(max(one.opts, key=len), one.name, one.type_descriptor.annotation) for one in own]
 
 
 def _modules() -> Iterator[tuple[str, Any]]:
@@ -116,5 +153,5 @@ def _start(
 
 
 def _leave(message: str, code: int) -> NoReturn:
-    typer.echo(f"underpainting: {' '.join(message.split())}", err=True)
+    typer.echo(f"underpainting: {one_line(message)}", err=True)
     sys.exit(code)

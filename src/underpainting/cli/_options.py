@@ -12,10 +12,12 @@ import typer
 from underpainting.errors import UnderpaintingError
 from underpainting.study.request.config import Option, options
 from underpainting.threads import ask_for
+from underpainting.vocabulary import SEEDS
 
 EDIT = "Edit"
 AnyStudy = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of the study.")]
 DoneStudy = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of a study that is done.")]
+Seed = Annotated[int, typer.Option(min=0, max=SEEDS - 1, help="Seed of its noise.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Variant = Annotated[
     str | None,
@@ -61,6 +63,7 @@ Threads = Annotated[
     typer.Option(
         "--threads",
         min=1,
+        max=4096,
         callback=ask_for,
         expose_value=False,
         help="Threads that each process computes with.",

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from underpainting.cli._options import Json, Threads, Variant
+from underpainting.cli._options import Json, Seed, Threads, Variant
+from underpainting.vocabulary import GUIDANCE, STEPS
 
 if TYPE_CHECKING:
     from underpainting.findings.classification import Accuracy
@@ -30,11 +31,13 @@ def classify(
         ),
     ] = None,
     prompt: Annotated[str | None, typer.Option(help="Make a picture of this prompt.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of its noise.")] = 0,
+    seed: Seed = 0,
     model: Annotated[str, typer.Option(help="Name or folder of the pipeline that makes it.")] = "stilllife",
     variant: Variant = None,
-    steps: Annotated[int, typer.Option(min=1, help="Its denoising steps.")] = 15,
-    guidance_scale: Annotated[float, typer.Option(min=0, help="Its classifier-free guidance.")] = 7.5,
+    steps: Annotated[int, typer.Option(min=1, max=STEPS, help="Its denoising steps.")] = 15,
+    guidance_scale: Annotated[
+        float, typer.Option(min=0, max=GUIDANCE, help="Its classifier-free guidance.")
+    ] = 7.5,
     classifier: Annotated[
         str | None,
         typer.Option(
@@ -67,7 +70,7 @@ def classify(
     from underpainting.records import CLASSIFICATION, sealing, write_table
     from underpainting.report.answers import write_classified
     from underpainting.screen import progress
-    from underpainting.study.request.config import ModelConfig
+    from underpainting.study.request.config import parse_config
     from underpainting.study.study import open_study
 
     given, names = sources or [], listed(right) or ()
@@ -77,7 +80,8 @@ def classify(
         seen, layer, probe = classification_of(open_study(given[0]), names)
         done = given[0] / "classification.parquet"
     else:
-        config = ModelConfig(name=model, steps=steps, guidance_scale=guidance_scale, variant=variant)
+        given_model = {"name": model, "steps": steps, "guidance_scale": guidance_scale, "variant": variant}
+        config = parse_config({"model": given_model}, "options").model
         asked: dict[str, Any] = {"prompt": prompt, "seed": seed, "config": config, "right": names}
         with progress() as shown:
             answer = question.classify(given, **asked, classifier=classifier or "stilllife", progress=shown)

@@ -39,6 +39,7 @@ def estimate(
         return
     rows = [
         ["pictures", f"{cost.pictures} ({cost.fit} fit, {cost.calibrate} calibrate, {cost.test} test)"],
+        ["prompts cut at the text encoders' limit", str(cost.prompts_cut)],
         ["made already", str(cost.pictures_made)],
         ["network evaluations", str(cost.evaluations)],
         ["probes", f"{cost.probes} ({cost.layers} layers, {cost.steps} steps)"],

@@ -19,8 +19,8 @@ EXAMPLES = (
 def experiment(
     study: DoneStudy,
     aim: Annotated[str, typer.Option(help="The property whose maps are moved.")] = "saliency",
-    pictures: Annotated[int, typer.Option(min=2, help="Test pictures, one a prompt.")] = 100,
-    trials: Annotated[int, typer.Option(min=1, help="Random targets a picture.")] = 3,
+    pictures: Annotated[int, typer.Option(min=2, max=1_000_000, help="Test pictures, one a prompt.")] = 100,
+    trials: Annotated[int, typer.Option(min=1, max=1000, help="Random targets a picture.")] = 3,
     vary: Annotated[
         bool, typer.Option("--vary", help="Other strengths, steps and layers in place of controls.")
     ] = False,

@@ -31,24 +31,22 @@ def init(
 ) -> None:
     """Make a study folder: its config, and its pictures split by prompt into fit, calibrate and test.
 
-    A file of prompts without seeds has rows that are given 0, 1, and so on.
+    Prompts that are the same to the model's text encoders are in one split, and pictures that it would make
+    again are left out; both are said, and how many prompts are longer than the encoders read. A file of
+    prompts without seeds has rows that are given 0, 1, and so on.
     """
     from underpainting.screen import progress
 
-    with progress():
+    with progress() as shown:
         from underpainting import workflow
         from underpainting.study.environment import study_needs
         from underpainting.study.request.config import parse_config
         from underpainting.study.request.presets import with_preset
-        from underpainting.study.request.prompts import about_seeds
 
         config = parse_config(with_preset(preset, given_settings(settings)), "options")
-        made = workflow.init(study, config)
+        made = workflow.init(study, config, progress=shown)
     counts = ", ".join(f"{count} {split}" for split, count in made.images.items())
     typer.echo(f"{study}: {len(made.rows)} pictures ({counts})")
-    for file in (config.prompts.file, config.prompts.test_file):
-        if file and (line := about_seeds(file)):
-            typer.echo(line)
     missing = [needed for needed in study_needs(config) if not needed.here]
     for needed in missing:
         typer.echo(needed.line)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from underpainting.cli._options import Branches, DoneStudy, Json, Kind, Layers, Steps, Strength, Threads
+from underpainting.cli._options import Branches, DoneStudy, Json, Kind, Layers, Seed, Steps, Strength, Threads
 
 PANEL, PLACE = "Act", 1
 TARGET, MANY = "Target", "Many pictures"
@@ -23,7 +23,7 @@ EXAMPLES = (
 def intervene(
     study: DoneStudy,
     prompt: Annotated[str | None, typer.Option(help="Prompt of the picture.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of its noise.")] = 0,
+    seed: Seed = 0,
     move: Annotated[
         str | None,
         typer.Option(

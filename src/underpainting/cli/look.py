@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from underpainting.cli._options import DoneStudy, Json, Threads
+from underpainting.cli._options import DoneStudy, Json, Seed, Threads
 
 PANEL = "Ask"
 EXAMPLES = (
@@ -20,7 +20,7 @@ def look(
     study: DoneStudy,
     picture: Annotated[Path, typer.Argument(help="A picture file.")],
     prompt: Annotated[str, typer.Option(help="What the model is told.")] = "",
-    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
+    seed: Seed = 0,
     out: Annotated[
         Path | None, typer.Option(help="PNG file to write.", show_default="beside the picture")
     ] = None,

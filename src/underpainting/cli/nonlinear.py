@@ -14,7 +14,9 @@ EXAMPLES = ("underpainting nonlinear demo", "underpainting nonlinear demo --pict
 
 def nonlinear(
     study: DoneStudy,
-    pictures: Annotated[int, typer.Option(min=4, help="Fit pictures to train on; half as many test.")] = 60,
+    pictures: Annotated[
+        int, typer.Option(min=4, max=1_000_000, help="Fit pictures to train on; half as many test.")
+    ] = 60,
     threads: Threads = None,
     json: Json = False,
 ) -> None:

@@ -19,7 +19,10 @@ EXAMPLES = (
 def run(
     study: AnyStudy,
     workers: Annotated[
-        int, typer.Option(min=1, help="Processes that make pictures; the CPUs are shared out among them.")
+        int,
+        typer.Option(
+            min=1, max=256, help="Processes that make pictures; the CPUs are shared out among them."
+        ),
     ] = 1,
     max_set_aside: Annotated[
         float, typer.Option(min=0, max=1, help="Share of pictures that may be set aside as unsound.")

@@ -6,6 +6,7 @@ from underpainting.diffusion.layers import Layer
 from underpainting.diffusion.loading import attach, load
 from underpainting.diffusion.loop import Denoised
 from underpainting.diffusion.model import Model
+from underpainting.diffusion.tokens import TextTokens
 from underpainting.diffusion.watching import ActivationEdit, StepRecord, Watching
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Layer",
     "Model",
     "StepRecord",
+    "TextTokens",
     "Watching",
     "attach",
     "load",

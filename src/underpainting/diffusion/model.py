@@ -13,9 +13,11 @@ from underpainting.diffusion.loop import Denoised, run_loop
 from underpainting.diffusion.rehearsal import progress_bar, stacked_branches
 from underpainting.diffusion.schedulers import scheduler_named
 from underpainting.diffusion.still import with_noise
+from underpainting.diffusion.tokens import TextTokens, text_tokens
 from underpainting.diffusion.watching import ActivationEdit, StepRecord, Watching
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import UnderpaintingError, require_number
 from underpainting.markup import table
+from underpainting.vocabulary import GUIDANCE, PIXELS, SEEDS, STEPS
 
 
 class Model:
@@ -151,7 +153,9 @@ class Model:
         Options and errors are those of `denoise`.
         """
         size = self._size_of(height, width)
-        _check_pictures(prompts, seeds, steps)
+        _check_pictures(prompts, seeds)
+        require_number("steps", steps, 1, STEPS, whole=True)
+        require_number("guidance_scale", guidance_scale, 0, GUIDANCE, whole=False)
         if watching.layers:
             _check_not_compiled(self.adapter.denoiser(self.pipe))
         told = watching.layers or "unconditional" in watching.branches
@@ -260,22 +264,30 @@ class Model:
         """
         return fingerprint_of(self.pipe)
 
+    def text_tokens(self, prompts: Sequence[str]) -> list[TextTokens]:
+        """What the text encoders are given of each prompt: equal ids are one prompt to the model."""
+        height, width = self.size
+        options = {"height": height, "width": width, "guidance_scale": 1.0, "num_inference_steps": 1}
+        return text_tokens(self.pipe, prompts, {**options, **self.adapter.call_options(self.pipe)})
+
     def _size_of(self, height: int | None, width: int | None) -> tuple[int, int]:
         """(height, width) in pixels, the model's own where not given."""
         size = (height or self.size[0], width or self.size[1])
-        if size[0] % 8 or size[1] % 8 or min(size) < 8:
+        for side, pixels in zip(("height", "width"), size, strict=True):
+            require_number(side, pixels, 8, PIXELS, whole=True)
+        if size[0] % 8 or size[1] % 8:
             raise UnderpaintingError(f"size {size[0]} x {size[1]}: give a height and width that 8 divides")
         return size
 
 
-def _check_pictures(prompts: Sequence[str], seeds: Sequence[int], steps: int) -> None:
+def _check_pictures(prompts: Sequence[str], seeds: Sequence[int]) -> None:
     if isinstance(prompts, str) or not prompts or len(prompts) != len(seeds):
         count = "one string" if isinstance(prompts, str) else f"{len(prompts)} prompts"
         raise UnderpaintingError(
             f"{count} and {len(seeds)} seeds: give a list of prompts and a seed for each"
         )
-    if steps < 1:
-        raise UnderpaintingError(f"steps is {steps}: give at least 1")
+    for seed in seeds:
+        require_number("seed", seed, 0, SEEDS - 1, whole=True)
 
 
 def _check_not_compiled(denoiser: torch.nn.Module) -> None:

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from underpainting.errors import UnderpaintingError
-from underpainting.vocabulary import OBJECT, Branch
+from underpainting.errors import UnderpaintingError, first_fault
+from underpainting.vocabulary import OBJECT, STEPS, Branch
 
 Kind = Literal["carry", "covariance", "minimum", "gradient"]
 
@@ -27,9 +27,9 @@ class Edit(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Kind = "carry"
-    strength: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 2.0
-    first: Annotated[int, Field(ge=1)] = 1
-    last: Annotated[int, Field(ge=1)] = 5
+    strength: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = 2.0
+    first: Annotated[int, Field(ge=1, le=STEPS)] = 1
+    last: Annotated[int, Field(ge=1, le=STEPS)] = 5
     layers: Annotated[tuple[str, ...], Field(min_length=1)] = ("self-attention",)
     branches: Annotated[tuple[Branch, ...], Field(min_length=1)] = ("conditional",)
     properties: Annotated[tuple[str, ...], Field(min_length=1)] = (OBJECT,)
@@ -65,6 +65,4 @@ def make_edit(settings: Mapping[str, Any]) -> Edit:
     try:
         return Edit.model_validate(settings)
     except ValidationError as error:
-        fault = error.errors()[0]
-        where = " ".join(map(str, fault["loc"]))
-        raise UnderpaintingError(f"edit {where}: {fault['msg'].removeprefix('Value error, ')}") from None
+        raise UnderpaintingError(f"edit {first_fault(error)}") from None

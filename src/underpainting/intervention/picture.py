@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import UnderpaintingError, first_fault
 from underpainting.intervention.edit import EDIT_OF_MOVES, EDIT_OF_TARGETS, Edit, make_edit
 from underpainting.intervention.experiment import chosen_edit
 from underpainting.intervention.moves import Move
@@ -19,7 +19,7 @@ from underpainting.observers.classifiers import Classifier
 from underpainting.study.batch import to_bytes
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.study import StudyFolder
-from underpainting.vocabulary import OBJECT
+from underpainting.vocabulary import OBJECT, SEEDS
 
 FOLLOWED = 0.25
 """The share of what the unedited picture lacks of the target (1 less its score) that an edit must win for the
@@ -30,7 +30,7 @@ STAYED = 0.5
 """Dice with where the object was, from which on it counts as still there: most of it is."""
 
 TARGETS = "--move, --scale, --rotate, --mirror, --mask, --nearer or --relight"
-Number = Annotated[float, Field(allow_inf_nan=False)]
+Number = Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)]
 
 
 class NoTarget(UnderpaintingError):
@@ -48,10 +48,10 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     prompt: str
-    seed: Annotated[int, Field(ge=0)]
+    seed: Annotated[int, Field(ge=0, lt=SEEDS)]
     right: Number = 0.0
     down: Number = 0.0
-    scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    scale: Annotated[float, Field(ge=0.001, le=1000, allow_inf_nan=False)] = 1.0
     angle: Number = 0.0
     mirrored: bool = False
     drawn: bool = False
@@ -93,8 +93,7 @@ def make_asked(settings: Mapping[str, Any]) -> Asked:
     try:
         asked = Asked.model_validate(settings)
     except ValidationError as error:
-        fault = error.errors()[0]
-        raise UnderpaintingError(f"{' '.join(map(str, fault['loc']))}: {fault['msg']}") from None
+        raise UnderpaintingError(first_fault(error)) from None
     if not asked.properties:
         raise UnderpaintingError(
             f"{asked.prompt!r}, seed {asked.seed}, has no target to follow; give one by {TARGETS}"

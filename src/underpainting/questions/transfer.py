@@ -21,7 +21,7 @@ from underpainting.questions.remake import (
     view_of,
 )
 from underpainting.study.environment import Loaded, reload
-from underpainting.study.request.prompts import PromptRow, about_seeds, prompt_numbers, read_prompts
+from underpainting.study.request.prompts import PromptRow, about_prompts, prompt_numbers, read_prompts
 from underpainting.study.study import StudyFolder
 
 ALL, NO_WORD = "all", ""
@@ -71,7 +71,7 @@ def transfer(
         )
     progress = progress or Progress()
     others = {} if prompts is None else {prompts: read_prompts(prompts)}
-    if prompts is not None and (line := about_seeds(prompts)):
+    for line in about_prompts(prompts) if prompts is not None else ():
         progress.note(line)
     probes = study.probes
     tested, loaded = study_scores(study, study.scores_file, probes), reload(study)

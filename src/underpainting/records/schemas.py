@@ -169,7 +169,7 @@ def write_table(path: Path, table: pa.Table, schema: pa.Schema) -> None:
         whole = table.select(schema.names).cast(plain_schema(schema)).combine_chunks().cast(schema)
     except pa.ArrowException as error:
         raise UnderpaintingError(f"{path}: columns are not of the schema's types ({error})") from error
-    pq.write_table(whole, path, compression="zstd")
+    pq.write_table(whole, path.absolute(), compression="zstd")  # pyarrow would take ~ for a home
 
 
 def read_table(
@@ -182,8 +182,8 @@ def read_table(
     """
     names = [name for name in schema.names if columns is None or name in columns]
     try:
-        _check_names(schema, pq.read_schema(path).names, str(path))
-        table = pq.read_table(path, columns=names, filters=filters, partitioning=None)
+        _check_names(schema, pq.read_schema(path.absolute()).names, str(path))
+        table = pq.read_table(path.absolute(), columns=names, filters=filters, partitioning=None)
         return _named(path, table.select(names).cast(pa.schema([schema.field(name) for name in names])))
     except (OSError, pa.ArrowException) as error:
         raise UnderpaintingError(_unreadable(path, error)) from error
@@ -194,9 +194,9 @@ def read_parts(path: Path, schema: pa.Schema, columns: Sequence[str]) -> Iterato
     names = [name for name in schema.names if name in columns]
     kept = pa.schema([schema.field(name) for name in names])
     try:
-        _check_names(schema, pq.read_schema(path).names, str(path))
+        _check_names(schema, pq.read_schema(path.absolute()).names, str(path))
         with pq.ParquetFile(
-            path, read_dictionary=[x.name for x in kept if pa.types.is_dictionary(x.type)]
+            path.absolute(), read_dictionary=[x.name for x in kept if pa.types.is_dictionary(x.type)]
         ) as file:
             for batch in file.iter_batches(PART, columns=names):
                 yield _named(path, pa.Table.from_batches([batch]).select(names).cast(kept))

@@ -15,6 +15,7 @@ from underpainting.study.kept.gallery import gallery_rows
 from underpainting.study.kept.totals import empty_totals
 from underpainting.study.places import TARGETS
 from underpainting.study.recorders import Held
+from underpainting.study.request.alike import cut_prompts
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import ProbeLayer
 
@@ -27,7 +28,8 @@ class Estimate:
     """Counts, bytes and seconds of a whole study; seconds are None where they were not measured.
 
     evaluations are calls of the network, each of both guidance branches; memory is what the study holds
-    besides the model's weights (`model_bytes`) and the network's own working space.
+    besides the model's weights (`model_bytes`) and the network's own working space. prompts_cut are prompts
+    that are longer than the text encoders read.
     """
 
     pictures: int
@@ -44,6 +46,7 @@ class Estimate:
     disk_bytes: int
     seconds: float | None
     pictures_made: int
+    prompts_cut: int
 
 
 def estimate(
@@ -95,6 +98,7 @@ def estimate(
         disk_bytes=int(disk),
         seconds=seconds,
         pictures_made=made,
+        prompts_cut=cut_prompts(study.rows, model),
     )
 
 

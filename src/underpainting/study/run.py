@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from underpainting.diffusion import Model
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import UnderpaintingError, require_number
 from underpainting.observers.estimators import Estimator
 from underpainting.progress import Progress
 from underpainting.study.damage import find_damage, repair
 from underpainting.study.environment import load_trusted, record_environment, use_threads
 from underpainting.study.executors import PHASES, Make, shard_maker
+from underpainting.study.request.alike import require_apart
 from underpainting.study.schedule import Shard
 from underpainting.study.study import StudyFolder, clear_leftovers, only_run
 from underpainting.study.work import Work
 
-MAX_SET_ASIDE = 0.05
+MAX_SET_ASIDE, MAX_WORKERS = 0.05, 256
 
 
 def run_study(
@@ -40,8 +41,11 @@ def run_study(
     max_set_aside: share of the pictures that may be set aside as unsound.
 
     Raises UnderpaintingError where something named cannot be loaded or is not what the study was begun with,
-    another run is at work in the folder, the disk is full, or too many pictures are unsound.
+    prompts that are one to the model are in two splits (see `tell_apart`), another run is at work in the
+    folder, the disk is full, or too many pictures are unsound.
     """
+    require_number("workers", workers, 1, MAX_WORKERS, whole=True)
+    require_number("max_set_aside", max_set_aside, 0, 1, whole=False)
     model, estimator = model or study.model, estimator or study.estimator
     if workers > 1 and estimator:
         raise UnderpaintingError(
@@ -61,6 +65,7 @@ def run_study(
         use_threads(study, workers)
         with shard_maker(study, workers, max_set_aside) as make:
             loaded = load_trusted(study, model, estimator)
+            require_apart(study.rows, study.splits, loaded.model)
             for line in record_environment(study, loaded):
                 progress.note(line)
             work = Work(study, loaded, max_set_aside, progress)

@@ -206,7 +206,7 @@ def create_study(
     folder holds a study or anything else already, or prompts are too few.
     """
     check_free(folder)
-    prompts = [row.prompt for row in rows]
+    prompts = [row.split_as or row.prompt for row in rows]
     splits = split_beside(prompts, config.split) if test_rows else split_prompts(prompts, config.split)
     rows, splits = [*rows, *test_rows], splits + ["test"] * len(test_rows)
     columns: dict[str, Sequence[Any]] = {

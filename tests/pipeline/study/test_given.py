@@ -82,12 +82,13 @@ def test_prompts_in_python_are_those_of_a_file(pipeline_folder: Path) -> None:
     assert Study.create("frame", prompts=frame, **given).rows == file.rows
     alone = Study.create("alone", prompts=[prompt for prompt, _ in PROMPTS], **given)
     assert [row.seed for row in alone.rows] == list(range(8))
-    apart = Study.create("apart", prompts=PROMPTS[:5], test_prompts=PROMPTS[5:], **given)
-    assert [row.prompt for row in apart.rows] == [row.prompt for row in file.rows]
+    tests = [(f"test {prompt}", seed) for prompt, seed in PROMPTS[5:]]
+    apart = Study.create("apart", prompts=PROMPTS[:5], test_prompts=tests, **given)
+    assert [(row.prompt, row.seed) for row in apart.rows] == PROMPTS[:5] + tests
     assert apart.splits[5:] == ("test",) * 3 and "test" not in apart.splits[:5]
     for prompts, line in (
         (["a", "  "], "row 2: the prompt is empty"),
-        ([("a", 1), ("b", -1)], "row 2: seed '-1'"),
+        ([("a", 1), ("b", -1)], "row 2: seed -1 is not"),
         ([("a", 1), ("a", 1)], "already on row 1"),
         ([("a", 1, 2, 3)], "is no prompt and no"),
         (frame.rename(columns={"prompt": "text"}), "needs columns prompt"),

@@ -336,8 +336,8 @@ def light(levels: np.ndarray) -> np.ndarray:
 REFUSED = [
     ([], "has no target to follow; give one by --move"),
     (["--move", "0.2"], "is not two numbers"),
-    (["--move", "nan,0"], "right: Input should be a finite number"),
-    (["--scale", "0", "--mirror"], "scale: Input should be greater than 0"),
+    (["--move", "nan,0"], "right = nan: Input should be a finite number"),
+    (["--scale", "0", "--mirror"], "scale = 0.0: Input should be greater than"),
     (["--nearer", "1", "--edit", "carry"], "activations can only be carried along"),
     (["--move", "0.1,0.1", "--nearer", "1", "--edit", "carry"], "activations can only be carried along"),
     (["--move", "0.1,0.1", "--mask", "drawn.png"], "give one target, not both"),

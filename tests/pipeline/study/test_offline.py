@@ -89,9 +89,10 @@ def test_the_commands_say_the_same(
     known, unknown = ("stabilityai/sdxl-turbo", "someone/something")
     arguments = ("--prompts", str(prompts), "--model")
     assert command("init", str(tmp_path / "known"), *arguments, known) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert refusal(lambda: load(known)) in said  # doctor's line, and load's
-    assert f"{prompts} has no seeds: its rows are given 0, 1, ... in their order" in said
+    shown = capsys.readouterr()
+    assert refusal(lambda: load(known)) in shown.out.splitlines()  # doctor's line, and load's
+    said = shown.err.splitlines()
+    assert f"underpainting: {prompts} has no seeds: its rows are given 0, 1, ... in their order" in said
     assert command("doctor", str(tmp_path / "known")) == 1
     assert refusal(lambda: load(known)) in capsys.readouterr().out.splitlines()
     assert command("init", str(tmp_path / "unknown"), *arguments, unknown) == 2

@@ -31,7 +31,7 @@ def value(option: Option) -> str:
 def test_every_setting_can_be_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     made: list[StudyConfig] = []
 
-    def keep(folder: Path, config: StudyConfig) -> None:
+    def keep(folder: Path, config: StudyConfig, **options: object) -> None:
         made.append(config)
         raise SystemExit
 

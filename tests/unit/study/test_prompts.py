@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from underpainting.errors import UnderpaintingError
-from underpainting.study.request.prompts import PromptRow, about_seeds, read_prompts
+from underpainting.study.request.prompts import PromptRow, about_prompts, read_prompts
 
 
 def _file(folder: Path, text: str, encoding: str = "utf-8", name: str = "prompts.csv") -> str:
@@ -67,9 +67,9 @@ def test_rows_without_seeds_are_given_them(tmp_path: Path) -> None:
     other = tmp_path / "test.parquet"
     pq.write_table(pa.table({"prompts": ["a mug, red", "a lemon"], "prompt_inds": [0, 7]}), other)
     assert read_prompts(str(other), after=rows) == [PromptRow("a mug, red", 4, 0), PromptRow("a lemon", 5, 7)]
-    assert about_seeds(file).startswith(f"{file} has no seeds") and about_seeds(str(other))
-    assert not about_seeds("stilllife")
-    assert not about_seeds(_file(tmp_path, "prompts,seeds\na,3\n", name="seeds.csv"))
+    assert about_prompts(file)[0].startswith(f"{file} has no seeds") and about_prompts(str(other))
+    assert not about_prompts("stilllife")
+    assert not about_prompts(_file(tmp_path, "prompts,seeds\na,3\n", name="seeds.csv"))
 
 
 def test_parquet_and_limit(tmp_path: Path) -> None:

@@ -167,7 +167,10 @@ def score_rows(
 
 def gather(tables: Iterable[pa.Table], path: Path, schema: pa.Schema = SCORES) -> None:
     """Put tables together in one sealed file, one of them in memory at a time."""
-    with sealing(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+    with (
+        sealing(path) as temporary,
+        pq.ParquetWriter(temporary.absolute(), schema, compression="zstd") as writer,
+    ):
         for table in tables:
             writer.write_table(table)
 

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
-from textwrap import shorten
 from types import ModuleType
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
-from underpainting.errors import UnderpaintingError, printable
-from underpainting.vocabulary import STRENGTHS, Branch
+from underpainting.errors import UnderpaintingError, printable, shown
+from underpainting.vocabulary import GUIDANCE, PIXELS, SEEDS, STEPS, STRENGTHS, Branch
 
 LONGEST = 1_000_000  # bytes of a study.toml
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -47,12 +46,18 @@ class ModelConfig(_Section):
 
     name: str = _setting("stilllife", "Name or folder of a pipeline.", option="model", first=True)
     scheduler: str = _setting("lms", "lms, ddim, euler, heun, dpm++, pndm or pipeline.", first=True)
-    steps: int = _setting(15, "Denoising steps.", first=True, ge=1, le=1000)
-    guidance_scale: float = _setting(7.5, "Classifier-free guidance.", first=True, ge=0, allow_inf_nan=False)
+    steps: int = _setting(15, "Denoising steps.", first=True, ge=1, le=STEPS)
+    guidance_scale: float = _setting(
+        7.5, "Classifier-free guidance.", first=True, ge=0, le=GUIDANCE, allow_inf_nan=False
+    )
     dtype: Literal["float32", "float16", "bfloat16"] = _setting("float32", "Type of the weights.")
     variant: str | None = _setting(None, "Variant of the weights' files, such as fp16.", first=True)
-    height: int | None = _setting(None, "Height of the pictures in pixels; the model's own if none.", ge=8)
-    width: int | None = _setting(None, "Width of the pictures in pixels; the model's own if none.", ge=8)
+    height: int | None = _setting(
+        None, "Height of the pictures in pixels; the model's own if none.", ge=8, le=PIXELS
+    )
+    width: int | None = _setting(
+        None, "Width of the pictures in pixels; the model's own if none.", ge=8, le=PIXELS
+    )
 
 
 class PromptsConfig(_Section):
@@ -80,7 +85,7 @@ class SplitConfig(_Section):
     fit: Share = _setting(0.6, "Share of the prompts that fit.")
     calibrate: Share = _setting(0.15, "Share of the prompts that calibrate.")
     test: Share = _setting(0.25, "Share of the prompts that test.")
-    seed: int = _setting(0, "Seed of the split.")
+    seed: int = _setting(0, "Seed of the split.", ge=0, lt=SEEDS)
 
     @model_validator(mode="after")
     def _whole(self) -> SplitConfig:
@@ -121,7 +126,7 @@ class LabelsConfig(_Section):
 class ProbesConfig(_Section):
     """How probes are solved."""
 
-    strengths: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = _setting(
+    strengths: tuple[Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)], ...] = _setting(
         STRENGTHS,
         "Ridge strengths to choose from, relative to the channels' mean variance.",
         min_length=1,
@@ -276,8 +281,7 @@ def _first_fault(error: ValidationError) -> str:
     reason = reason[:1].lower() + reason[1:]
     if len(place) < 2:
         return f"{reason}{_within(place)}"
-    given = shorten(repr(fault["input"]), 60, placeholder=" ...")
-    return f"{place[1]} = {given}{_within(place[:1])}: {reason}"
+    return f"{place[1]} = {shown(fault['input'])}{_within(place[:1])}: {reason}"
 
 
 def _within(place: list[str]) -> str:

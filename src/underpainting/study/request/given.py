@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
-from underpainting.errors import UnderpaintingError
-from underpainting.study.request.prompts import PromptRow, Raw, checked_row, numbered, places_of, read_prompts
+from underpainting.errors import UnderpaintingError, shown
+from underpainting.study.request.prompts import PromptRow, about_prompts, numbered, read_prompts
+from underpainting.study.request.table import Table, column_names, raw_rows
 
 GIVEN = "given in Python"
 """What a config says of prompts that come from no file."""
@@ -31,39 +32,57 @@ def given_rows(
     """
     if isinstance(prompts, str | Path):
         return read_prompts(str(prompts), limit, after=after)
-    if hasattr(prompts, "columns"):
-        raws = _of_frame(prompts)
-    elif isinstance(prompts, Iterable):
-        raws = [_of_entry(entry, f"row {i}") for i, entry in enumerate(prompts, start=1)]
+    if hasattr(prompts, "to_pandas"):  # of polars, pyarrow, datasets
+        prompts = prompts.to_pandas()
+    name = "test_prompts" if after else "prompts"
+    if hasattr(prompts, "iloc") and hasattr(prompts, "columns"):
+        rows = list(raw_rows(_of_frame(prompts, name)))
     else:
-        raise UnderpaintingError(
-            f"prompts are of type {type(prompts).__name__}: give a file, a list of prompts or of "
-            "(prompt, seed), or a DataFrame"
-        )
-    if not raws:
-        raise UnderpaintingError("prompts hold no row; give one or more")
-    return numbered(raws[:limit], "prompts", after)
+        rows = [
+            next(raw_rows(_of_entry(entry, name, f"row {i}")))
+            for i, entry in enumerate(_listed(prompts), start=1)
+        ]
+    if not rows:
+        raise UnderpaintingError(f"{name} hold no row; give one or more")
+    return numbered(rows[:limit], name, after)
 
 
-def _of_frame(frame: Any) -> list[Raw]:
-    places = places_of([str(name) for name in frame.columns], "the DataFrame")
-    values = {name: frame.iloc[:, place].tolist() for name, place in places.items()}
-    rows = (dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True))
-    return [
-        checked_row({name: _text(value) for name, value in row.items()}, "prompts", f"row {i}")
-        for i, row in enumerate(rows, start=1)
-    ]
+def about_given(prompts: Prompts) -> list[str]:
+    """What to say of how prompts were read, a line each; see `about_prompts`."""
+    return about_prompts(str(prompts)) if isinstance(prompts, str | Path) else []
 
 
-def _of_entry(entry: Any, where: str) -> Raw:
-    if isinstance(entry, str):
-        return checked_row({"prompt": entry}, "prompts", where)
+def _listed(prompts: Prompts) -> list[Any]:
+    """Entries in their order, which mappings and sets do not have, or not as prompts."""
     try:
-        prompt, seed = entry
-    except (TypeError, ValueError):
-        raise UnderpaintingError(f"prompts {where}: {entry!r} is no prompt and no (prompt, seed)") from None
-    return checked_row({"prompt": _text(prompt), "seed": _text(seed)}, "prompts", where)
+        if not isinstance(prompts, Mapping | Set | bytes):
+            return list(prompts)
+    except TypeError:
+        pass
+    raise UnderpaintingError(
+        f"prompts are of type {type(prompts).__name__}: give a file, a list of prompts or of "
+        "(prompt, seed), or a DataFrame"
+    )
 
 
-def _text(value: Any) -> str:
-    return "" if value is None or value != value else str(value)
+def _of_frame(frame: Any, name: str) -> Table:
+    """A DataFrame's table; what pandas knows to be missing is None."""
+    cells = [
+        column.astype(object).where(column.notna(), None).tolist()
+        for column in (frame.iloc[:, place] for place in range(frame.shape[1]))
+    ]
+    rows = [(f"row {i}", row) for i, row in enumerate(zip(*cells, strict=True), start=1)]
+    return Table(name, column_names(frame.columns), rows)
+
+
+def _of_entry(entry: Any, name: str, where: str) -> Table:
+    """One entry of a list as a table of its own: entries may be of either kind."""
+    if isinstance(entry, str | bytes):
+        return Table(name, ("prompt",), [(where, [entry])])
+    try:
+        cells = [] if isinstance(entry, Mapping | Set) else list(entry)
+    except TypeError:
+        cells = []
+    if len(cells) != 2:
+        raise UnderpaintingError(f"{name} {where}: {shown(entry)} is no prompt and no (prompt, seed)")
+    return Table(name, ("prompt", "seed"), [(where, cells)])

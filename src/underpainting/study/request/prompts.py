@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from textwrap import shorten
 
 import numpy as np
 import pyarrow as pa
@@ -15,22 +13,25 @@ from numpy.typing import NDArray
 
 from underpainting import stilllife
 from underpainting.errors import UnderpaintingError
+from underpainting.study.request.csv_table import read_csv
+from underpainting.study.request.table import NAMES, Raw, Table, as_text, column_names, raw_rows
 
-NAMES = {
-    "prompt": ("prompts", "prompt"),
-    "seed": ("seeds", "seed"),
-    "prompt_ind": ("prompt_inds", "prompt_ind"),
-}
-LONGEST_RECORD = 50
+KNOWN = frozenset(name for names in NAMES.values() for name in names)
 
 
 @dataclass(frozen=True)
 class PromptRow:
-    """One picture to make: prompt, seed of its noise, and the number of its prompt."""
+    """One picture to make: prompt, seed of its noise, and the number of its prompt.
+
+    where: what it was read from, such as `prompts.csv line 3`; empty where that is not known any more.
+    split_as: the prompt by which it is split, where that stands for several that are one to the model.
+    """
 
     prompt: str
     seed: int
     prompt_ind: int
+    where: str = field(default="", compare=False, repr=False)
+    split_as: str = field(default="", compare=False, repr=False)
 
     @property
     def image(self) -> str:
@@ -44,64 +45,43 @@ def read_prompts(file: str, limit: int | None = None, *, after: Sequence[PromptR
 
     Columns are `prompts,seeds,prompt_inds` as published or `prompt,seed`; other columns are left alone.
     Without seeds, rows are given 0, 1, ... in their order, and those of a second file the next numbers. A CSV
-    may be UTF-8, UTF-16 or ISO-8859-1, and may hold stray quotes. Raises UnderpaintingError naming the line
+    may be UTF-8, UTF-16 or Windows-1252, and may hold stray quotes. Raises UnderpaintingError naming the line
     of a bad row.
     """
-    path = _path(file)
-    rows = list(_parquet(path) if _is_parquet(path) else _csv(path))
+    table = _read_table(file)
+    rows = list(raw_rows(table))
     if not rows:
-        raise UnderpaintingError(f"{path} holds no prompts; add a row of prompt below the column names")
-    return numbered(rows[:limit], path, after)
+        raise UnderpaintingError(f"{table.name} holds no prompts; add a row of prompt below the column names")
+    return numbered(rows[:limit], table.name, after)
 
 
-def about_seeds(file: str) -> str:
-    """What to say of a file of prompts that has no seeds; empty where it has.
+def about_prompts(file: str) -> list[str]:
+    """What to say of how a file of prompts was read, a line each: an encoding that is a guess, no seeds.
 
     Raises UnderpaintingError as `read_prompts` does.
     """
-    path = _path(file)
-    columns = places_of(_parquet_table(path).column_names if _is_parquet(path) else _csv_start(path)[2], path)
-    return "" if "seed" in columns else f"{file} has no seeds: its rows are given 0, 1, ... in their order"
-
-
-def _path(file: str) -> Path:
-    path = stilllife.folder() / "prompts.csv" if file == "stilllife" else Path(file)
-    if not path.is_file():
-        raise UnderpaintingError(f"no prompts at {path}; give a CSV or Parquet file with columns prompt,seed")
-    return path
+    table = _read_table(file)
+    given = (
+        ()
+        if "seed" in table.places
+        else (f"{file} has no seeds: its rows are given 0, 1, ... in their order",)
+    )
+    return [*table.said, *given]
 
 
 def read_column(file: str, name: str) -> list[str] | None:
     """Another column of a file of prompts, as text row by row; None where the file has no such column.
 
-    A CSV is read strictly: what holds commas is quoted. Raises UnderpaintingError as `read_prompts`.
+    Raises UnderpaintingError as `read_prompts`.
     """
-    if file == "stilllife":
+    table = _read_table(file, [name])
+    if name not in table.columns:
         return None
-    path = _path(file)
-    if _is_parquet(path):
-        table = _parquet_table(path)
-        at = [column.strip().lower() for column in table.column_names]
-        values = table.column(at.index(name)).to_pylist() if name in at else None
-        return None if values is None else ["" if value is None else str(value) for value in values]
-    header, *records = csv.reader(line for line in _decode(path).splitlines() if line.strip())
-    at = [column.strip().strip('"').lower() for column in header]
-    if name not in at:
-        return None
-    return [record[at.index(name)] if len(record) > at.index(name) else "" for record in records]
+    at = table.columns.index(name)
+    return [as_text(cells[at] if cells else None, f"{file} {where}", name) for where, cells in table.rows]
 
 
-@dataclass(frozen=True)
-class Raw:
-    """A row as it was read: where it stands, prompt, seed and number where there are any."""
-
-    where: str
-    prompt: str
-    seed: int | None
-    prompt_ind: int | None
-
-
-def numbered(rows: Sequence[Raw], name: str | Path, after: Sequence[PromptRow]) -> list[PromptRow]:
+def numbered(rows: Iterable[Raw], name: str, after: Sequence[PromptRow]) -> list[PromptRow]:
     """Number prompts and give seeds. Raises UnderpaintingError where a picture is twice."""
     numbers = {row.prompt: row.prompt_ind for row in after}
     seen = {row.image: "in the other file" for row in after}
@@ -111,10 +91,10 @@ def numbered(rows: Sequence[Raw], name: str | Path, after: Sequence[PromptRow]) 
         number, seed = raw.prompt_ind, at if raw.seed is None else raw.seed
         if number is None:
             number = numbers.setdefault(raw.prompt, first + len(numbers))
-        row = PromptRow(raw.prompt, seed, number)
+        row = PromptRow(raw.prompt, seed, number, f"{name} {raw.where}")
         if row.image in seen:
             raise UnderpaintingError(
-                f"{name} {raw.where}: picture {row.image} is already {seen[row.image]}; "
+                f"{row.where}: picture {row.image} is already {seen[row.image]}; "
                 "give every row its own pair of prompt and seed"
             )
         seen[row.image] = f"on {raw.where}"
@@ -122,168 +102,32 @@ def numbered(rows: Sequence[Raw], name: str | Path, after: Sequence[PromptRow]) 
     return result
 
 
-def _is_parquet(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(4) == b"PAR1"
-
-
-def _parquet_table(path: Path) -> pa.Table:
-    try:
-        return pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise UnderpaintingError(
-            f"{path} is not a readable Parquet file ({str(error).splitlines()[0]})"
-        ) from None
-
-
-def _parquet(path: Path) -> Iterator[Raw]:
-    table = _parquet_table(path)
-    columns = places_of(table.column_names, path)
-    values = {name: table.column(place).to_pylist() for name, place in columns.items()}
-    for i in range(table.num_rows):
-        fields = {name: "" if column[i] is None else str(column[i]) for name, column in values.items()}
-        yield checked_row(fields, path, f"row {i + 1}")
-
-
-def _csv_start(path: Path) -> tuple[list[str], int, list[str]]:
-    """A file's lines, which of them names the columns, and the columns."""
-    lines = _decode(path).splitlines(keepends=True)
-    start = next((i for i, line in enumerate(lines) if line.strip()), None)
-    if start is None:
-        raise UnderpaintingError(f"{path} is empty; give a CSV with columns prompt,seed")
-    return lines, start, next(csv.reader([lines[start]]))
-
-
-def _csv(path: Path) -> Iterator[Raw]:
-    lines, start, header = _csv_start(path)
-    columns = places_of(header, path)
-    at = start + 1
-    while at < len(lines):
-        if not lines[at].strip():
-            at += 1
-            continue
-        fields, used = _record(lines, at, columns, len(header))
-        yield checked_row(fields, path, f"line {at + 1}")
-        at += used
-
-
-def _record(lines: list[str], at: int, columns: dict[str, int], width: int) -> tuple[dict[str, str], int]:
-    """Fields of the record that starts at a line, and how many lines it takes.
-
-    In this order: the line as proper CSV; where numbers stand beside the prompt, the line cut by commas from
-    both ends around it, whatever quotes it holds; several lines as proper CSV. What is none of these is given
-    back as far as it can be told.
-    """
-    whole = _strict(lines[at], columns, width)
-    if whole and _numbers_fit(whole):
-        return whole, 1
-    cut = _cut(lines[at], columns, width)
-    if cut and len(columns) > 1 and _numbers_fit(cut):
-        return cut, 1
-    for used in range(2, min(LONGEST_RECORD, len(lines) - at) + 1):
-        joined = _strict("".join(lines[at : at + used]), columns, width)
-        if joined and _numbers_fit(joined):
-            return joined, used
-    return whole or cut or {}, 1
-
-
-def _strict(text: str, columns: dict[str, int], width: int) -> dict[str, str] | None:
-    try:
-        records = list(csv.reader(text.splitlines(keepends=True), strict=True))
-    except csv.Error:
-        return None
-    if len(records) != 1 or len(records[0]) != width:
-        return None
-    return {name: records[0][place] for name, place in columns.items()}
-
-
-def _cut(line: str, columns: dict[str, int], width: int) -> dict[str, str] | None:
-    before = columns["prompt"]
-    after = width - 1 - before
-    left = line.rstrip("\r\n").split(",", before)
-    if len(left) != before + 1:
-        return None
-    right = left.pop().rsplit(",", after)
-    if len(right) != after + 1:
-        return None
-    fields = [*left, *right]
-    prompt = fields[before]
-    if len(prompt) > 1 and prompt[0] == prompt[-1] == '"':
-        prompt = prompt[1:-1]
-    elif prompt.count('"') % 2:
-        prompt = prompt[1:] if prompt.startswith('"') else prompt.removesuffix('"')
-    fields[before] = prompt.replace('""', '"')
-    return {
-        name: fields[place].strip('"') if name != "prompt" else fields[place]
-        for name, place in columns.items()
-    }
-
-
-def _numbers_fit(fields: dict[str, str]) -> bool:
-    return all(_whole(value) is not None for name, value in fields.items() if name != "prompt")
-
-
-def places_of(header: Sequence[str], name: str | Path) -> dict[str, int]:
-    """Which columns hold prompt, seed, number. Raises UnderpaintingError where none holds prompts."""
-    names = [column.strip().strip('"').lower() for column in header]
-    found = {
-        key: next((names.index(column) for column in known if column in names), None)
-        for key, known in NAMES.items()
-    }
-    if found["prompt"] is None:
-        shown = shorten(", ".join(names), 80, placeholder=" ...") or "nothing"
-        raise UnderpaintingError(
-            f"{name} needs columns prompt,seed (or prompt alone, or prompts,seeds,prompt_inds) on its first "
-            f"line, not {shown}"
-        )
-    return {key: place for key, place in found.items() if place is not None}
-
-
-def checked_row(fields: dict[str, str], path: str | Path, where: str) -> Raw:
-    """A row of texts by what they are. Raises UnderpaintingError where it is none."""
-    if not fields:
-        raise UnderpaintingError(
-            f"{path} {where}: not a row of prompt and seed; quote prompts that hold commas"
-        )
-    prompt = fields["prompt"].strip()
-    if not prompt:
-        raise UnderpaintingError(f"{path} {where}: the prompt is empty; write one or remove the row")
-    for name in ("seed", "prompt_ind"):
-        if name in fields and _whole(fields[name]) is None:
-            raise UnderpaintingError(
-                f"{path} {where}: {name} {fields[name]!r} is not a whole number from 0; correct the row"
-            )
-    seed, number = (_whole(fields[name]) if name in fields else None for name in ("seed", "prompt_ind"))
-    return Raw(where, prompt, seed, number)
-
-
-def _whole(text: str) -> int | None:
-    digits = text.strip().removesuffix(".0")
-    if not (digits.isascii() and digits.isdigit()):
-        return None
-    value = int(digits)
-    return value if value < 2**63 else None
-
-
-def _decode(path: Path) -> str:
-    data = path.read_bytes()
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encodings = ["utf-16"]
-    elif any(0x80 <= byte <= 0x9F for byte in data):
-        encodings = ["utf-8-sig", "cp1252", "iso-8859-1"]
-    else:
-        encodings = ["utf-8-sig", "iso-8859-1"]
-    for encoding in encodings:
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" in text:
-            break
-        return text
-    raise UnderpaintingError(f"{path} is not text; give prompts as CSV (UTF-8) or Parquet")
-
-
 def prompt_numbers(rows: Sequence[PromptRow]) -> NDArray[np.int64]:
     """The number of each picture's prompt; pictures of no prompt are each on their own."""
     return np.unique([row.prompt or row.image for row in rows], return_inverse=True)[1]
+
+
+def _read_table(file: str, more: Collection[str] = ()) -> Table:
+    """The table of a file. more: columns to read beside those of prompts, seeds and numbers."""
+    path = stilllife.folder() / "prompts.csv" if file == "stilllife" else Path(file)
+    if not path.is_file():
+        raise UnderpaintingError(f"no prompts at {path}; give a CSV or Parquet file with columns prompt,seed")
+    with path.open("rb") as opened:
+        is_parquet = opened.read(4) == b"PAR1"
+    return _read_parquet(path, KNOWN.union(more)) if is_parquet else read_csv(path)
+
+
+def _read_parquet(path: Path, wanted: Collection[str]) -> Table:
+    try:
+        read = pq.read_table(path.absolute())
+        columns = column_names(read.column_names)
+        cells = [
+            column.to_pylist() if name in wanted else [None] * len(column)
+            for name, column in zip(columns, read.columns, strict=True)
+        ]
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise UnderpaintingError(
+            f"{path} is not a readable Parquet file ({str(error).splitlines()[0]})"
+        ) from None
+    rows = [(f"row {i}", row) for i, row in enumerate(zip(*cells, strict=True), start=1)]
+    return Table(str(path), columns, rows)

@@ -10,16 +10,20 @@ from underpainting.study.request.config import SplitConfig
 from underpainting.vocabulary import SPLITS
 
 
+class TooFewPrompts(UnderpaintingError):
+    """Prompts are too few to be split."""
+
+
 def split_prompts(prompts: Sequence[str], config: SplitConfig) -> list[str]:
-    """Name the split of every picture from its prompt's text.
+    """Name the split of every picture from its prompt's text; prompts that are alike are given as one.
 
     Distinct prompts are put in an order that only their text and the split's seed decide, then cut by the
-    shares; each split gets at least one prompt, fit at least two pictures. Raises UnderpaintingError where
-    prompts are too few.
+    shares; each split gets at least one prompt, fit at least two pictures. Raises TooFewPrompts where they
+    are too few.
     """
     distinct = _shuffled(prompts, config.seed)
     if len(distinct) < len(SPLITS) or len(prompts) < len(SPLITS) + 1:
-        raise UnderpaintingError(
+        raise TooFewPrompts(
             f"{len(prompts)} pictures of {len(distinct)} prompts are too few to fit, calibrate and test; "
             "give at least 4 pictures of 3 prompts"
         )
@@ -40,11 +44,11 @@ def split_prompts(prompts: Sequence[str], config: SplitConfig) -> list[str]:
 def split_beside(prompts: Sequence[str], config: SplitConfig) -> list[str]:
     """As `split_prompts` where other pictures test: fit or calibrate, in the proportion of their shares.
 
-    Raises UnderpaintingError where prompts are too few.
+    Raises TooFewPrompts where they are too few.
     """
     distinct = _shuffled(prompts, config.seed)
     if len(distinct) < 2:
-        raise UnderpaintingError("pictures of one prompt are too few to fit and calibrate; give two or more")
+        raise TooFewPrompts("pictures of one prompt are too few to fit and calibrate; give two or more")
     share = config.calibrate / (config.fit + config.calibrate)
     calibrate = set(distinct[: min(max(1, round(len(distinct) * share)), len(distinct) - 1)])
     return ["calibrate" if prompt in calibrate else "fit" for prompt in prompts]

@@ -1,0 +1,124 @@
+"""What a pipeline's text encoders are given of a prompt: token ids, up to its own call's limit."""
+
+import copy
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import transformers.utils as transformers
+from diffusers.utils import logging
+
+LONGEST = 100_000  # tokens; a tokenizer without a limit of its own states a huge one
+
+
+@dataclass(frozen=True)
+class TextTokens:
+    """What a model is given of one prompt.
+
+    ids: token ids, tokenizer by tokenizer; prompts of equal ids are one prompt to the model. limit: how many
+    tokens the encoder that reads most of them takes. is_cut: whether every encoder is given less than all.
+    """
+
+    ids: tuple[tuple[Any, ...], ...]
+    limit: int
+    is_cut: bool
+
+
+def text_tokens(pipe: Any, prompts: Sequence[str], options: Mapping[str, Any]) -> list[TextTokens]:
+    """What the text encoders would be given of each prompt, found out without running them.
+
+    The pipeline's own call is made as far as its `encode_prompt`, with encoders on torch's meta device, which
+    compute shapes alone; what its tokenizers give on the way is what is looked for. A tokenizer that is not
+    heard so is asked by its own limit; without any, prompts are told apart as texts. options: of the call.
+    """
+    heard = {name: _Heard(part) for name, part in pipe.components.items() if _is_tokenizer(name, part)}
+    if heard and hasattr(pipe, "encode_prompt"):
+        _encode(pipe, heard, {"prompt": list(prompts), **options})
+    if not heard:
+        return [TextTokens(((prompt,),), 0, False) for prompt in prompts]
+    parts = [tokenizer.tokens(prompts) for tokenizer in heard.values()]
+    limit = max(limit for _, limit, _ in parts)
+    return [
+        TextTokens(tuple(ids[i] for ids, _, _ in parts), limit, all(cut[i] for _, _, cut in parts))
+        for i in range(len(prompts))
+    ]
+
+
+class _Encoded(Exception):
+    """The prompts are encoded: no more of the call is wanted."""
+
+
+class _Heard:
+    """A tokenizer that keeps the first texts it is called with, and what it gave."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self.call: tuple[list[str], Any, dict[str, Any]] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.tokenizer, name)
+
+    def __call__(self, *given: Any, **options: Any) -> Any:
+        result = self.tokenizer(*given, **options)
+        if self.call is None and given and isinstance(given[0], list):
+            self.call = given[0], result["input_ids"], options
+        return result
+
+    def tokens(self, prompts: Sequence[str]) -> tuple[list[tuple[int, ...]], int, list[bool]]:
+        """Ids of each prompt, how many there can be, and whether the prompt has more."""
+        if self.call is None or len(self.call[0]) != len(prompts):
+            limit = self.tokenizer.model_max_length
+            bounds = {"truncation": True, "max_length": limit} if limit < LONGEST else {}
+            texts = list(prompts)
+            self.call = texts, self.tokenizer(texts, **bounds)["input_ids"], bounds
+        texts, given, options = self.call
+        ids = [tuple(map(int, row)) for row in given]
+        limit = options.get("max_length") or max(map(len, ids))
+        special = {key: of for key, of in options.items() if key == "add_special_tokens"}
+        whole = self.tokenizer(texts, **special, verbose=False)["input_ids"]
+        return ids, limit, [len(row) > limit for row in whole]
+
+
+def _is_tokenizer(name: str, part: Any) -> bool:
+    return name.startswith("tokenizer") and callable(part) and hasattr(part, "model_max_length")
+
+
+def _encode(pipe: Any, heard: Mapping[str, _Heard], call: Mapping[str, Any]) -> None:
+    """Have a pipeline's call encode its prompts, as far as it can without weights."""
+    other, own = copy.copy(pipe), pipe.components
+    other.__dict__.update(heard)
+
+    def encode_prompt(*given: Any, **options: Any) -> None:
+        method = type(pipe).encode_prompt
+        bound = inspect.signature(method).bind(other, *given, **options)
+        if "device" in bound.signature.parameters:
+            bound.arguments["device"] = torch.device("meta")
+        method(*bound.args, **bound.kwargs)
+        raise _Encoded
+
+    other.__dict__["encode_prompt"] = encode_prompt
+    with _quiet():
+        try:
+            for name, part in own.items():
+                if name.startswith("text_encoder") and part is not None:
+                    with torch.device("meta"):
+                        other.__dict__[name] = type(part)(part.config).eval()
+            other(**call)
+        except Exception:  # whatever a foreign encoder does without weights: its tokenizer came before
+            return
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The libraries warn of prompts that are cut, all of them at once; callers say it in one line."""
+    before = [(library, library.get_verbosity()) for library in (logging, transformers.logging)]
+    for library, _ in before:
+        library.set_verbosity_error()
+    try:
+        yield
+    finally:
+        for library, verbosity in before:
+            library.set_verbosity(verbosity)
