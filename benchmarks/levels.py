@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from underpainting.controls import rivals
 from underpainting.findings.against import against, explaining
 from underpainting.findings.cubes import Scores
+from underpainting.findings.distances import kernel_distance
 from underpainting.findings.emergence import emergence_table
 from underpainting.findings.intervals import mean, unpaired_interval
 from underpainting.findings.leads import leads_table
@@ -202,7 +203,54 @@ def emergence_rows(rng: np.random.Generator, repeats: int) -> Iterator[Row]:
         )
 
 
-PARTS = {"means": means_rows, "against": against_rows, "leads": leads_rows, "emergence": emergence_rows}
+def distances_rows(rng: np.random.Generator, repeats: int) -> Iterator[Row]:
+    """Kernel distances of pictures from what was made of them, whose features resemble theirs (0.8)."""
+    spread = np.linspace(2, 0.3, 16)
+    for words, shift, wider in (
+        ("of one kind", 0.0, 1.0),
+        ("hardly shifted", 0.2, 1.0),
+        ("shifted", 0.6, 1.0),
+        ("spread wider", 0.0, 1.4),
+    ):
+        truth = normal_distance(shift * spread, wider * spread, spread)
+        for prompts in SIZES:
+            held, above = [], []
+            for _ in range(repeats):
+                before, other = rng.normal(0, 1, (2, prompts, len(spread))) * spread
+                after = wider * (0.8 * before + 0.6 * other) + shift * spread
+                found = kernel_distance(after, before, np.arange(prompts))
+                held.append(found.low <= truth <= found.high)
+                above.append(found.low > 0)
+            test = f"kernel distance: {words}"
+            yield Row(test, prompts, "interval holds the truth", float(np.mean(held)), "0.95")
+            if truth == 0:
+                yield Row(test, prompts, "surely apart by chance", float(np.mean(above)), "≤ 0.025")
+
+
+def normal_distance(mean: Floats, one: Floats, other: Floats) -> float:
+    """The kernel distance of normal features from others whose means are 0, from their moments.
+
+    The kernel's mean is a sum over the moments that two distributions share: 1 + 3 m·m' / d + 3 M·M' / d² +
+    T·T' / d³, for d features with means m, second moments M and third moments T. one, other: standard
+    deviations.
+    """
+    count = len(mean)
+    second = np.diag(one**2) + np.outer(mean, mean)
+    third = np.einsum("i,j,k->ijk", mean, mean, mean)
+    for letters in ("ij,k->ijk", "ik,j->ijk", "jk,i->ijk"):
+        third += np.einsum(letters, np.diag(one**2), mean)
+    apart = [mean, second - np.diag(other**2), third]  # those of the others are 0, their variances and 0
+    weights = (3 / count, 3 / count**2, 1 / count**3)
+    return float(sum(weight * (of**2).sum() for weight, of in zip(weights, apart, strict=True)))
+
+
+PARTS = {
+    "means": means_rows,
+    "against": against_rows,
+    "leads": leads_rows,
+    "emergence": emergence_rows,
+    "distances": distances_rows,
+}
 
 
 def simulate(part: str, repeats: int, seed: int = 0) -> list[Row]:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-from underpainting.findings.frechet import kinds
-from underpainting.findings.interventions import NULL, interventions
+from underpainting.findings.distances import kernel_kinds, kinds
+from underpainting.findings.interventions import EVALUATIONS, KEPT, NULL, interventions
 from underpainting.intervention.conditions import Paint, Trial, edited
 from underpainting.intervention.edit import Edit, make_edit
 from underpainting.intervention.painter import Painter, Unedited
@@ -27,6 +30,7 @@ from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import OBJECT
 
 FEATURES = ".features.safetensors"
+KINDS = ("carry", "covariance")
 LOOKED_AT = 6, 4  # pictures and targets kept for looking at
 
 
@@ -35,7 +39,7 @@ def candidates(aim: str) -> list[Edit]:
     last = (5, 8) if aim == OBJECT else (3, 5, 8)
     return [
         Edit.model_validate({"kind": kind, "strength": strength, "last": step, "properties": (aim,)})
-        for kind in (("carry", "covariance") if aim == OBJECT else ("covariance",))
+        for kind in (KINDS if aim == OBJECT else ("covariance",))
         for strength in (1.5, 2.5)
         for step in last
     ]
@@ -73,6 +77,23 @@ def choose_edit(painter: Painter, aim: str, progress: Progress) -> Edit:
     with sealing(_choice(painter.study, aim)) as temporary:
         write_json(temporary, {"chosen": chosen.model_dump(mode="json"), "tried": about})
     return chosen
+
+
+def beside(study: StudyFolder, aim: str, edit: Edit) -> list[Edit]:
+    """The best edit of each kind other than an edit's own among those that were tried for a property.
+
+    Where none was tried, the edit's settings with the other kind.
+    """
+    path, tried = _choice(study, aim), []
+    if path.is_file():
+        tried = json.loads(path.read_text(encoding="utf-8"))["tried"]
+    found = []
+    for kind in KINDS:
+        of_kind = [about for about in tried if about["edit"]["kind"] == kind]
+        if kind != edit.kind:
+            best = max(of_kind, key=lambda about: float(about["target_if_kept"]), default=None)
+            found.append(make_edit(best["edit"]) if best else edit.model_copy(update={"kind": kind}))
+    return found
 
 
 def _choice(study: StudyFolder, aim: str) -> Path:
@@ -117,13 +138,25 @@ def run_experiment(
     return pa.concat_tables([read_table(path, INTERVENTIONS) for path in parts])
 
 
-def distances(folder: Path) -> dict[str, float]:
-    """Whether an experiment's pictures are still of their kind: see `findings.frechet.kinds`.
+def distances(folder: Path) -> dict[str, Any]:
+    """Whether an experiment's pictures are still of their kind, in the features of the study's classifier.
 
-    In the features of the study's classifier, where it gives them; else nothing.
+    `kernel`: by condition `distance`, `low`, `high` of `findings.distances.kernel_distance` from the unedited
+    pictures; `frechet`: see `findings.distances.kinds`. Nothing where the classifier gives no features.
     """
-    features = _joined([load_file(path) for path in sorted(folder.glob(f"[0-9]*{FEATURES}"))])
-    return kinds({name: of.double().numpy() for name, of in features.items()}, NULL) if features else {}
+    parts = sorted(folder.glob("[0-9]*.parquet"))
+    seen = _joined([load_file(path.with_suffix(FEATURES)) for path in parts])
+    features = {name: of.double().numpy() for name, of in seen.items()}
+    if not features:
+        return {}
+    rows = pa.concat_tables(read_table(path, INTERVENTIONS) for path in parts)
+    painted = rows.filter((pc.field("condition") == NULL) & (pc.field("metric") == KEPT))
+    prompts = np.array(painted["prompt"].to_pylist())  # a row a picture, in the order of the features
+    kernel = kernel_kinds(features, NULL, prompts)
+    return {
+        "kernel": {name: asdict(of) for name, of in kernel.items()},
+        "frechet": kinds(features, NULL),
+    }
 
 
 def _joined(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
@@ -149,7 +182,7 @@ def keep_examples(painter: Painter, aim: str, edit: Edit, progress: Progress) ->
     for unedited in _unedited(painter, rows, aim, progress):
         of, painted = [_trial(painter, unedited, aim, trial) for trial in range(trials)], []
         for trial in of:
-            painted.append(edited(painter, edit)(trial))
+            painted.append(edited(painter, edit)(trial).pictures)
             progress.advance(len(unedited.rows))
         before.append(unedited.pictures)
         after.append(torch.stack(painted, dim=1))
@@ -179,9 +212,11 @@ def _scored(
         for number in range(trials):
             trial = _trial(painter, unedited, aim, number)
             for condition, paint in conditions.items():
-                pictures = paint(trial)
+                painting = paint(trial)
+                pictures = painting.pictures
                 labels, target = painter.labels(pictures), trial.target
                 scores = judge(pictures, labels, unedited, target, properties, loaded.classifier)
+                scores["", EVALUATIONS] = torch.full((len(pictures),), float(painting.evaluations))
                 rows_of = _rows(unedited.rows, number, condition, aim, scores)
                 yield rows_of, {condition: features(pictures).cpu()} if features else {}
                 progress.advance(len(unedited.rows))
@@ -213,7 +248,7 @@ def _moved_maps(unedited: Unedited, aim: str) -> Tensor:
 
 def _trial(painter: Painter, unedited: Unedited, aim: str, number: int) -> Trial:
     moves = draw_moves(_moved_maps(unedited, aim), [row.seed for row in unedited.rows], number)
-    return Trial(unedited, moves, targets(unedited.labels, moves, painter.loaded.places.properties))
+    return Trial(unedited, moves, targets(unedited.labels, moves, painter.loaded.places.properties), number)
 
 
 def _rows(

@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from underpainting.colours import OUTLINE
-from underpainting.findings.interventions import INTERVENED, MOVED, NULL, Done, conditions
+from underpainting.findings.interventions import (
+    EVALUATIONS,
+    INTERVENED,
+    MOVED,
+    NULL,
+    SDEDIT,
+    Done,
+    conditions,
+)
 from underpainting.report.contents import Contents, Experiment
 from underpainting.report.gallery import map_address, picture_address
 from underpainting.report.tables import number
@@ -25,6 +33,7 @@ METRICS = {
     "class_right": "class right",
     "colour_change": "colour change",
     "background_change": "background change",
+    EVALUATIONS: "network evaluations",
 }
 KINDS = {
     "carry": "the unedited picture's own activations carried along",
@@ -100,7 +109,28 @@ def _sentences(experiment: Experiment, cells: Cells, present: list[str]) -> tupl
         kept = cells.get((MOVED, "", "class_kept"))
         also = f" and keep the class in {_percent(kept)}" if kept else ""
         sentences.append(f"Moving the finished picture itself would reach {number(whole.mean)}{also}.")
+    if SDEDIT in others:
+        sentences.append(_beside_sdedit(others[SDEDIT], cells))
     return tuple(sentences)
+
+
+def _beside_sdedit(target: Done, cells: Cells) -> str:
+    """What SDEdit does better, and what the edit does better."""
+    said = (
+        f"The finished picture moved, noised and redone from half of the steps on (SDEdit) reaches "
+        f"{number(target.mean)}: the edit is {_difference(target)} above it"
+    )
+    change, mine = (cells.get((name, "", "background_change")) for name in (SDEDIT, INTERVENED))
+    if change is None or mine is None:
+        return f"{said}."
+    return (
+        f"{said}, and changes the background by {number(mine.mean)} where SDEdit changes it by "
+        f"{number(change.mean)} (difference {_difference(change)})."
+    )
+
+
+def _difference(row: Done) -> str:
+    return f"{number(row.above)} ({number(row.above_low)} to {number(row.above_high)})"
 
 
 def _percent(row: Done) -> str:
