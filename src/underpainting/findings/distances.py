@@ -18,7 +18,7 @@ SIDE = 1.96
 class Distance:
     """How far two sets are apart, with a 95 % interval over prompts; 0 on average where they are alike."""
 
-    distance: float
+    mean: float
     low: float
     high: float
 

@@ -195,7 +195,7 @@ def experiment(
     run_experiment(painter, aim, edit, compared, home / aim, **size, progress=progress)
     keep_examples(painter, aim, edit, progress)
     progress.phase("distances of distributions")
-    with sealing(home / aim / "distances.json") as temporary:
+    with sealing(study.distances_file(aim)) as temporary:
         write_json(temporary, distances(home / aim))
     parts = sorted(home.glob("*/[0-9]*.parquet"))
     table = pa.concat_tables([read_table(part, INTERVENTIONS) for part in parts])

@@ -141,7 +141,7 @@ def run_experiment(
 def distances(folder: Path) -> dict[str, Any]:
     """Whether an experiment's pictures are still of their kind, in the features of the study's classifier.
 
-    `kernel`: by condition `distance`, `low`, `high` of `findings.distances.kernel_distance` from the unedited
+    `kernel`: by condition `mean`, `low`, `high` of `findings.distances.kernel_distance` from the unedited
     pictures; `frechet`: see `findings.distances.kinds`. Nothing where the classifier gives no features.
     """
     parts = sorted(folder.glob("[0-9]*.parquet"))

@@ -106,10 +106,10 @@ INTERVENTIONS = pa.schema(
 )
 """One row a score of a picture made with edited activations.
 
-condition: `null` (not edited), `intervened`, or a control. aim: the property whose map was to be moved;
-property: the one that is scored, empty for scores of the picture itself. metric: `target`,
-`target_if_kept`, `own`, `class_kept`, `class_right`, `colour_change`, `background_change`; nan where there is
-no score.
+condition: `null` (not edited), `intervened`, a control, or another way. aim: the property whose map was to be
+moved; property: the one that is scored, empty for scores of the picture itself. metric: `target`,
+`target_if_kept`, `own`, `class_kept`, `class_right`, `colour_change`, `background_change`,
+`evaluations` (of the network, beside those of the unedited picture); nan where there is no score.
 """
 
 BATCH = pa.schema(

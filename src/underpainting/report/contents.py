@@ -18,6 +18,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.findings import classification_of, study_scores
 from underpainting.findings.classification import Accuracy, Seen
 from underpainting.findings.cubes import Scores
+from underpainting.findings.distances import Distance
 from underpainting.findings.growth import Grown, read_growth
 from underpainting.findings.interventions import Done, interventions
 from underpainting.findings.of_study import chosen_layers, main_metrics
@@ -33,13 +34,14 @@ class Experiment:
     """Interventions that aimed at one property: the edit, its scores, and pictures to look at.
 
     examples: `before`, `after` and `target` as `intervention.experiment.keep_examples` keeps them, where it
-    did.
+    did. distances: kernel distances of pictures from the unedited ones by condition, where known.
     """
 
     aim: str
     edit: Edit
     rows: tuple[Done, ...]
     examples: Mapping[str, NDArray[Any]]
+    distances: Mapping[str, Distance] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,7 @@ def _experiments(study: StudyFolder) -> tuple[Experiment, ...]:
             _edit(study.experiment_file(aim)),
             tuple(row for row in rows if row.aim == aim),
             _examples(study.examples_file(aim)),
+            _distances(study.distances_file(aim)),
         )
         for aim in dict.fromkeys(row.aim for row in rows)
     )
@@ -166,6 +169,16 @@ def _examples(path: Path) -> Mapping[str, NDArray[Any]]:
     try:
         return dict(load_file(path))
     except (SafetensorError, OSError) as error:
+        raise UnderpaintingError(f"{path} cannot be read ({error}); run the experiment again") from None
+
+
+def _distances(path: Path) -> dict[str, Distance]:
+    if not path.is_file():
+        return {}
+    try:
+        kernel = json.loads(path.read_text(encoding="utf-8")).get("kernel", {})
+        return {name: Distance(**of) for name, of in kernel.items()}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
         raise UnderpaintingError(f"{path} cannot be read ({error}); run the experiment again") from None
 
 

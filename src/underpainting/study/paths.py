@@ -145,6 +145,10 @@ class StudyPaths:
         """Pictures of an experiment that are kept for looking at."""
         return self.interventions_folder / aim / "examples.safetensors"
 
+    def distances_file(self, aim: str) -> Path:
+        """How far an experiment's pictures are from the unedited ones in a classifier's features."""
+        return self.interventions_folder / aim / "distances.json"
+
     @property
     def report_file(self) -> Path:
         """The report's page; made of the tables, and anew with them."""

@@ -5,6 +5,7 @@ import pytest
 from scipy.linalg import sqrtm
 from sklearn.metrics.pairwise import polynomial_kernel
 
+from benchmarks.levels import normal_distance, simulate
 from underpainting.findings.distances import frechet, kernel_distance, kernel_kinds, kinds
 
 
@@ -55,14 +56,14 @@ def test_the_kernel_distance_is_that_of_a_plain_double_loop(prompts: list[str]) 
     a = rng.normal(size=(len(prompts), 4))
     b = a + rng.normal(0.5, 1, size=a.shape)
     found = kernel_distance(a, b, np.array(prompts))
-    assert found.distance == pytest.approx(by_loops(a, b, prompts))
+    assert found.mean == pytest.approx(by_loops(a, b, prompts))
     left = [
         by_loops(a[keep], b[keep], [name for name in prompts if name != gone])
         for gone in sorted(set(prompts))
         for keep in [np.array(prompts) != gone]
     ]
     error = np.sqrt((len(left) - 1) * np.var(left))
-    ends = found.distance - 1.96 * error, found.distance + 1.96 * error
+    ends = found.mean - 1.96 * error, found.mean + 1.96 * error
     assert (found.low, found.high) == pytest.approx(ends)
 
 
@@ -75,7 +76,7 @@ def test_the_kernel_distance_is_scikit_learns_kernel_off_the_diagonal() -> None:
         for pairs in (((a, a), (b, b)), ((a, b),))
     )
     found = kernel_distance(a, b, np.arange(30))
-    assert found.distance == pytest.approx(sum(within) - 2 * across[0])
+    assert found.mean == pytest.approx(sum(within) - 2 * across[0])
 
 
 def test_few_pictures_of_one_kind_have_a_frechet_distance_but_no_kernel_distance_on_average() -> None:
@@ -85,7 +86,7 @@ def test_few_pictures_of_one_kind_have_a_frechet_distance_but_no_kernel_distance
         a = rng.normal(size=(20, 6))
         b = 0.8 * a + 0.6 * rng.normal(size=a.shape)
         frechets.append(frechet(a, b))
-        kernels.append(kernel_distance(a, b, np.arange(20)).distance)
+        kernels.append(kernel_distance(a, b, np.arange(20)).mean)
     assert min(frechets) > 0.2
     assert abs(np.mean(kernels)) < 3 * np.std(kernels) / np.sqrt(200)
 
@@ -95,5 +96,22 @@ def test_what_cannot_be_told_apart_from_itself_and_what_is_too_little() -> None:
     plain = rng.normal(size=(40, 5))
     found = kernel_kinds({"null": plain, "same": plain, "moved": plain + 1}, "null", np.arange(40))
     assert list(found) == ["same", "moved"] and found["moved"].low > 0
-    assert found["same"].distance == found["same"].low == found["same"].high == pytest.approx(0)
-    assert np.isnan(kernel_distance(plain, plain + 1, np.arange(40) // 20).distance)
+    assert found["same"].mean == found["same"].low == found["same"].high == pytest.approx(0)
+    assert np.isnan(kernel_distance(plain, plain + 1, np.arange(40) // 20).mean)
+
+
+def test_the_truth_that_intervals_are_held_to_is_that_of_many_pictures() -> None:
+    rng = np.random.default_rng(7)
+    mean, spread = np.array([0.5, -0.2, 0.1]), np.array([1.0, 0.5, 2.0])
+    a, b = rng.normal(size=(2, 3000, 3)) * spread
+    found = kernel_distance(1.3 * a + mean, b, np.arange(3000))
+    assert found.low < normal_distance(mean, 1.3 * spread, spread) < found.high
+
+
+@pytest.mark.slow
+def test_intervals_of_kernel_distances_hold_the_truth() -> None:
+    for row in simulate("distances", 300):
+        if row.found == "surely apart by chance":
+            assert row.share <= 0.025
+        else:
+            assert row.share > (0.87 if row.prompts == 20 else 0.89)
