@@ -29,6 +29,7 @@ def with_noise(clean: torch.Tensor, seeds: Sequence[int]) -> Still:
 
 
 def white_noise(latents: torch.Tensor, seeds: Sequence[int]) -> torch.Tensor:
-    """Noise of the shape of latents, drawn for each picture from its own CPU generator."""
-    noise = [torch.randn(latents.shape[1:], generator=torch.Generator().manual_seed(int(s))) for s in seeds]
+    """Noise of the shape and dtype of latents, drawn for each picture from its own CPU generator."""
+    generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+    noise = [torch.randn(latents.shape[1:], generator=own, dtype=latents.dtype) for own in generators]
     return torch.stack(noise).to(latents)

@@ -120,10 +120,8 @@ def _sentences(experiment: Experiment, cells: Cells, present: list[str]) -> tupl
         kept = cells.get((MOVED, "", "class_kept"))
         also = f" and keep the class in {_percent(kept)}" if kept else ""
         sentences.append(f"Moving the finished picture itself would reach {number(whole.mean)}{also}.")
-    sentences += [
-        _beside(words, name, cells, experiment.aim) for name, words in REDONE.items() if name in others
-    ]
-    return tuple(sentences)
+    redone = [name for name in REDONE if name in others]
+    return (*sentences, *(_beside(REDONE[name], name, cells, experiment.aim) for name in redone))
 
 
 def _beside(words: str, name: str, cells: Cells, aim: str) -> str:

@@ -1,12 +1,17 @@
 """Denoisings that begin with given latents, at any step, against diffusers' own image-to-image pipeline."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionImg2ImgPipeline
 
 from tests.pipeline.diffusion.stepping import step_calls, use_several
-from underpainting.diffusion import Begin, Model, StepRecord, Watching
+from tests.pipeline.families import lumina, stable_diffusion_3
+from underpainting.diffusion import Begin, Model, StepRecord, Watching, attach
 from underpainting.diffusion.still import Still, white_noise
 from underpainting.errors import UnderpaintingError
 
@@ -110,3 +115,22 @@ def test_a_first_step_that_is_none_is_refused(model: Model) -> None:
     for step in (0, 4):
         with pytest.raises(UnderpaintingError, match=f"the first step is {step}: give a step from 1 to 3"):
             model.run(PROMPTS, SEEDS, Watching(begin=Begin(NOISED, step)), steps=3)
+
+
+@pytest.mark.parametrize("make", [stable_diffusion_3, lumina])
+def test_a_flow_begins_at_its_own_level(make: Callable[[Path], Any], tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    pipe = make(tmp_path)
+    pipe.set_progress_bar_config(disable=True)
+    model, steps = attach(pipe), 4
+    shape = model.denoise(PROMPTS, SEEDS, steps=1).latents.shape
+    clean, noise = torch.randn(2, *shape, generator=torch.Generator().manual_seed(0))
+    whole: list[StepRecord] = []
+    model.denoise(PROMPTS, SEEDS, steps=steps, on_step=whole.append)
+    records: list[StepRecord] = []
+    watching = Watching(begin=Begin(Still(clean, noise).at, 3), on_step=records.append)
+    made = model.run(PROMPTS, SEEDS, watching, steps=steps)
+    assert [record.timestep for record in records] == [record.timestep for record in whole[2:]]
+    sigma = whole[2].sigma
+    torch.testing.assert_close(records[0].latents, (1 - sigma) * clean + sigma * noise)
+    assert made.evaluations == 2 and made.latents.isfinite().all()

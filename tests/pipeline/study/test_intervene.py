@@ -24,7 +24,7 @@ from underpainting.intervention import act
 from underpainting.intervention.alternatives import alternatives, other_seeds
 from underpainting.intervention.conditions import Trial, controls, moved_picture
 from underpainting.intervention.edit import EDIT_OF_MOVES, EDIT_OF_TARGETS, Edit
-from underpainting.intervention.experiment import distances, run_experiment
+from underpainting.intervention.experiment import beside, distances, run_experiment
 from underpainting.intervention.kept import read_kept
 from underpainting.intervention.moves import STAY, Move
 from underpainting.intervention.painter import Painter, set_up
@@ -498,6 +498,20 @@ def test_a_plan_is_chosen_once_on_calibrate_pictures(done: StudyFolder) -> None:
     best = max(choice["tried"], key=lambda of: of["target_if_kept"])
     assert choice["chosen"] == best["edit"]
     assert {row.aim for row in found} == {"shading"}
+
+
+def test_beside_an_edit_stands_the_best_of_the_other_kind(done: StudyFolder) -> None:
+    edit = Edit(kind="carry", strength=1.5, last=2)
+    assert beside(done, "saliency", edit) == [edit.model_copy(update={"kind": "covariance"})]
+    tried = [
+        {"edit": Edit(kind=kind, strength=strength, last=3).model_dump(mode="json"), "target_if_kept": score}
+        for kind, strength, score in (("carry", 2.5, 0.9), ("covariance", 1.5, 0.4), ("covariance", 2.5, 0.6))
+    ]
+    path = done.folder / "interventions" / "saliency" / "choice.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"chosen": tried[0]["edit"], "tried": tried}), encoding="utf-8")
+    assert beside(done, "saliency", edit) == [Edit(kind="covariance", strength=2.5, last=3)]
+    assert [of.kind for of in beside(done, "saliency", EDIT_OF_TARGETS)] == ["carry"]
 
 
 def test_an_edit_is_varied(done: StudyFolder) -> None:
