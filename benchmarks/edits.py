@@ -90,7 +90,7 @@ def _difference(pictures: int) -> float:
             target = targets(unedited.labels, moves, properties)
             for name, edit in edits.items():
                 change = painter.change(edit, unedited, target, moves)
-                after = painter.labels(painter.paint(rows, painter.acting(edit, change)))
+                after = painter.labels(painter.paint(rows, painter.acting(edit, change)).pictures)
                 scores[name].append(agreement(after[OBJECT], target[OBJECT], mask))
     means = {name: float(torch.cat(of).nanmean()) for name, of in scores.items()}
     table([f"Dice with the target, {pictures} pictures", "mean"], [list(of) for of in means.items()])

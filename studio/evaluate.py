@@ -25,7 +25,7 @@ from studio.prompts import Row, draw
 from studio.world import CLASSES
 from underpainting import load, load_classifier, load_estimator, stilllife
 from underpainting.diffusion import Model
-from underpainting.findings.frechet import frechet
+from underpainting.findings.distances import frechet
 from underpainting.observers.classifiers.small_vgg import SmallClassifier
 
 BATCH, STEPS, SEED = 16, 15, 12345

@@ -46,6 +46,9 @@ METRICS = {
 BINARY = ("dice", "average_precision")
 CONTINUOUS = ("spearman", "pearson", "rmse")
 
+STRENGTHS = tuple(float(f"1e{power}") for power in range(-7, 1))
+"""Ridge strengths that probes are chosen from unless others are given: 1e-7 to 1, by tens."""
+
 
 class Place(NamedTuple):
     """Where a probe reads: a layer's short name, a denoising step (from 1), a branch of guidance."""

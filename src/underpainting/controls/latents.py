@@ -1,12 +1,13 @@
-"""The latents on a layer's grid, as if they were a layer: what a linear probe reads without the network."""
+"""Windows of latents in the place of a layer: what a linear probe reads without the network."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+import torch
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d
+from torch.nn.functional import adaptive_avg_pool2d, pad, unfold
 
 from underpainting.controls.registry import (
     LONG,
@@ -23,26 +24,49 @@ from underpainting.diffusion import StepRecord
 from underpainting.vocabulary import Grid, ProbeLayer, grid_name
 
 KINDS = ("noisy", "clean")
+WINDOW = 5
+WAVES = 4
+PLACES = WAVES**2 - 1
 
 
 def latents_of(record: StepRecord, kind: str) -> Tensor:
-    """`noisy`, the latents before the step, or `clean`, the clean latents that the step predicts."""
-    return record.latents if kind == "noisy" else record.predicted_clean
+    """`noisy`, latents before the step at unit scale, or `clean`, the clean latents it predicts; float32."""
+    return record.latents.float() / record.scale if kind == "noisy" else record.predicted_clean.float()
 
 
-def pooled(record: StepRecord, kind: str, names: Mapping[Grid, str]) -> dict[str, Tensor]:
-    """One kind of latents averaged over each token's cell, on each grid: [picture, token, channel]."""
-    latents = latents_of(record, kind).float()
-    return {
-        name: adaptive_avg_pool2d(latents, grid).flatten(2).transpose(1, 2) for grid, name in names.items()
-    }
+def windows(latents: Tensor, grid: Grid) -> Tensor:
+    """What is read of latents [picture, channel, h, w] at each token of a grid: [picture, token, number].
+
+    The latents' means over the token's cell and over those around it, 5 x 5 in all (at the border the nearest
+    cell again), and where the token is: cosines of up to three half waves down and across the picture, which
+    tell a linear probe what position alone tells it.
+    """
+    cells = pad(adaptive_avg_pool2d(latents, grid), (WINDOW // 2,) * 4, mode="replicate")
+    around = unfold(cells, WINDOW).transpose(1, 2)
+    return torch.cat([around, cosines(grid).to(around).expand(len(around), -1, -1)], dim=2)
+
+
+def cosines(grid: Grid) -> Tensor:
+    """Products of cosines of 0 to 3 half waves down and across a grid, the constant left out: [token, 15]."""
+    down, across = (
+        torch.cos(torch.pi * torch.arange(WAVES) * (torch.arange(count)[:, None] + 0.5) / count)
+        for count in grid
+    )
+    waves = down[:, None, :, None] * across[None, :, None, :]
+    return waves.reshape(grid[0] * grid[1], WAVES**2)[:, 1:]
+
+
+def read(record: StepRecord, kind: str, names: Mapping[Grid, str]) -> dict[str, Tensor]:
+    """One kind of latents by window, on each grid."""
+    latents = latents_of(record, kind)
+    return {name: windows(latents, grid) for grid, name in names.items()}
 
 
 class LatentsControl(Control):
-    """Linear probes of the noisy and of the predicted clean latents."""
+    """Linear probes of windows of the noisy and of the predicted clean latents, and of where they are."""
 
     key = "latents"
-    cost = "under a hundredth of the time: latents have few channels"
+    cost = "a few hundredths of the time: windows of latents have few channels"
     default = True
     sources = (
         Source(
@@ -63,15 +87,16 @@ class LatentsControl(Control):
 
     def stand_ins(self, setting: Setting) -> Sequence[StandIn]:
         """One layer a kind and grid."""
-        channels = setting.model.adapter.latents(setting.model.pipe, setting.model.size)[0]
+        latents = setting.model.adapter.latents(setting.model.pipe, setting.model.size)[0]
+        channels = latents * WINDOW**2 + PLACES
         stand_ins = []
         for kind, source in zip(KINDS, self.sources, strict=True):
             layers = tuple(
                 ProbeLayer(f"latents.{kind}.{grid_name(of.grid)}", of.grid, channels)
                 for of in setting.watched
             )
-            read = partial(pooled, kind=kind, names={layer.grid: layer.name for layer in layers})
-            stand_ins.append(BranchlessStandIn(source.key, layers, setting.branches, read))
+            look = partial(read, kind=kind, names={layer.grid: layer.name for layer in layers})
+            stand_ins.append(BranchlessStandIn(source.key, layers, setting.branches, look))
         return stand_ins
 
 

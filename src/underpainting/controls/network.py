@@ -14,10 +14,18 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, silu
 
 from underpainting.controls.latents import KINDS
-from underpainting.controls.registry import DASHED, Control, FinishedPicture, Line, Maps, Source, register
+from underpainting.controls.registry import (
+    DASHED,
+    Control,
+    FinishedPicture,
+    FitPictures,
+    Line,
+    Maps,
+    Source,
+    register,
+)
 from underpainting.probes import cell_means
 from underpainting.readers import opened_tensors
-from underpainting.vocabulary import Property
 
 WIDTH, DILATIONS = 32, (1, 2, 4)
 UPDATES, BATCH, RATE = 600, 32, 2e-3
@@ -143,12 +151,12 @@ class NetworkControl(Control):
         """readers: by kind of latents, once they are trained."""
         self._readers = dict(readers or {})
 
-    def train(
-        self, latents: Tensor, labels: Mapping[str, Tensor], properties: Sequence[Property], folder: Path
-    ) -> None:
+    def train(self, pictures: FitPictures, folder: Path) -> None:
         """Train a reader of each kind of latents, on labels averaged to the latents' grid."""
+        assert pictures.latents is not None
+        latents, properties = pictures.latents, pictures.properties
         grid = (latents.shape[-2], latents.shape[-1])
-        maps = torch.stack([cell_means(labels[of.name], grid) for of in properties], dim=1)
+        maps = torch.stack([cell_means(pictures.labels[of.name], grid) for of in properties], dim=1)
         maps = maps.reshape(*maps.shape[:2], *grid)
         for k, kind in enumerate(KINDS):
             reader = train_reader(latents[:, k], maps, [of.binary for of in properties])

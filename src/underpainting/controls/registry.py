@@ -32,9 +32,9 @@ Run = Callable[[Model, Callable[[StepRecord], None]], None]
 
 Panel = Literal["probes", "networks", "pictures", "none"]
 PANELS: tuple[Panel, ...] = ("probes", "networks", "pictures", "none")
-Explanation = Literal["layout", "latents", "luminance"]
-"""What explains a score that the probe is not above: the layout that pictures share, what the latents say, or
-light and dark."""
+Explanation = Literal["layout", "prompt", "latents", "luminance"]
+"""What explains a score that the probe is not above: the layout that pictures share, what the prompt says,
+what the latents say, or light and dark."""
 
 SOLID, DOTTED, SHORT, DASHED, LONG = (), (1.0, 1.6), (3.0, 2.0), (5.0, 2.0), (9.0, 3.0)
 DASH_DOT, LONG_DOT = (6.0, 2.0, 1.0, 2.0), (7.0, 2.0, 1.0, 2.0)
@@ -130,9 +130,10 @@ class FinishedPicture:
     """A finished test picture, for controls that look by themselves.
 
     picture: uint8 [height, width, 3]. frames: by look (`noisy`, `scaled`, `clean`), uint8 [step, height,
-    width, 3], of filmed pictures only. latents: [kind, step, channel, h, w] at unit scale, where a control
-    records them. label: the study's estimator on pictures [picture, 3, height, width] in 0..1, which
-    raises UnsoundPictures where it fails; None where labels were brought.
+    width, 3], of filmed pictures only. latents: [kind, step, channel, h, w] at unit scale, where a
+    control records them. prompt: its prompt's embedding [number], where a control reads it. label: the
+    study's estimator on pictures [picture, 3, height, width] in 0..1, which raises UnsoundPictures where
+    it fails; None where labels were brought.
     """
 
     picture: Tensor
@@ -140,16 +141,32 @@ class FinishedPicture:
     latents: Tensor | None
     label: Callable[[Tensor], dict[str, Tensor]] | None
     properties: tuple[Property, ...]
+    prompt: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class FitPictures:
+    """What a control may learn from: the fit pictures, in one order.
+
+    labels [picture, height, width] by property. latents [picture, kind, step, channel, h, w] at unit scale,
+    where a control records them. prompts: embeddings [picture, number], where a control reads them.
+    """
+
+    properties: tuple[Property, ...]
+    labels: Mapping[str, Tensor]
+    latents: Tensor | None
+    prompts: Tensor | None
 
 
 class Control:
     """A control: what it adds to a study. A subclass overrides what it takes part in.
 
     key: its name in `[controls] use`. sources: whose scores it adds to the tables. cost: what it costs, in a
-    sentence. default: whether studies use it unless they say otherwise. tries: what it tries beyond a linear
-    map of the latents, in a few words; only where a control of each kind was tried is a score shown to be
-    held inside the network. records_latents: whether it needs the latents of every step. threshold: where
-    the map of a binary property says object.
+    sentence. default: whether studies use it unless they say otherwise. tries: what it tries beyond a
+    linear map of the latents, in a few words; only where a control of each kind was tried is a score
+    shown to be held inside the network. records_latents: whether it needs the latents of every step.
+    reads_prompts: whether it needs the prompts' embeddings. threshold: where the map of a binary property
+    says object.
     """
 
     key: str
@@ -158,19 +175,15 @@ class Control:
     default: bool = False
     tries: str = ""
     records_latents: bool = False
+    reads_prompts: bool = False
     threshold: float = 0.0
 
     def stand_ins(self, setting: Setting) -> Sequence[StandIn]:
         """What stands in for the watched layers, to be probed as they are."""
         return ()
 
-    def train(
-        self, latents: Tensor, labels: Mapping[str, Tensor], properties: Sequence[Property], folder: Path
-    ) -> None:
-        """Learn from the fit pictures and keep what was learnt in a folder.
-
-        latents [picture, kind, step, channel, h, w] at unit scale; labels [picture, height, width].
-        """
+    def train(self, pictures: FitPictures, folder: Path) -> None:
+        """Learn from the fit pictures and keep what was learnt in a folder."""
 
     def opened(self, folder: Path) -> Control:
         """The control with what it has learnt, from that folder."""

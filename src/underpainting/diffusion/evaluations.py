@@ -27,15 +27,19 @@ class Evaluations:
     done: evaluations that are done, which is the number of the present one, from 0.
     """
 
-    def __init__(self, scheduler: Any, steps: int) -> None:
-        """Nothing is read off the scheduler before it has been given its timesteps."""
+    def __init__(self, scheduler: Any, steps: int, first: int = 1) -> None:
+        """Of a run's steps, the first one that is done and all after it.
+
+        Nothing is read off the scheduler before it has been given its timesteps.
+        """
         self.done = 0
         self._scheduler = scheduler
-        self._asked = steps
+        self._before = first - 1
+        self._asked = steps - self._before
 
     @cached_property
     def _steps(self) -> list[int]:
-        return steps_of_evaluations(self._scheduler, self._asked)
+        return [self._before + step for step in steps_of_evaluations(self._scheduler, self._asked)]
 
     @cached_property
     def _timesteps(self) -> list[float]:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from underpainting.diffusion.adapters import Adapter
+from underpainting.diffusion.begin import Begin, schedule_from
 from underpainting.diffusion.evaluations import Evaluations
 from underpainting.diffusion.layer_hooks import BatchRows, LayerHooks
 from underpainting.diffusion.layers import Layer
@@ -43,17 +44,20 @@ def run_loop(
     call: arguments of the pipeline's call, except for those that say what it begins with and gives back.
     """
     denoiser, steps = adapter.denoiser(pipe), call["num_inference_steps"]
-    evaluations = Evaluations(pipe.scheduler, steps)
+    evaluations = Evaluations(pipe.scheduler, steps, watching.first)
     rows = BatchRows(branches, len(call["prompt"]))
     layer_hooks = LayerHooks(layers, watching, rows, evaluations, safe)
     step_hook = StepHook(watching, evaluations, layer_hooks)
-    start = None
+    begin, start = watching.begin, None
     if watching.still is not None:
-        rehearse(pipe, adapter, call)  # a pipeline may choose its timesteps by the picture's size
-        start = watching.still.first(pipe.scheduler)
+        begin = Begin(watching.still.at)
     try:
-        with layer_hooks.on(denoiser), step_hook.on(pipe.scheduler):
-            latents = pipe(**call, latents=start, output_type="latent").images
+        with schedule_from(pipe.scheduler, watching.first, steps):
+            if begin is not None:
+                rehearse(pipe, adapter, call)  # a pipeline may choose its timesteps by the picture's size
+                start = begin.first(pipe.scheduler)
+            with layer_hooks.on(denoiser), step_hook.on(pipe.scheduler):
+                latents = pipe(**call, latents=start, output_type="latent").images
     except Stopped as stopped:
         latents = stopped.latents
         pipe.maybe_free_model_hooks()

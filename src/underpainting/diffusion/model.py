@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from underpainting.diffusion.adapters import Adapter
+from underpainting.diffusion.embedding import prompt_embeddings
 from underpainting.diffusion.fingerprint import Settings, fingerprint_of
 from underpainting.diffusion.layers import Layer, LayerCatalogue
 from underpainting.diffusion.loop import Denoised, run_loop
@@ -236,6 +237,10 @@ class Model:
     def encode(self, pictures: torch.Tensor) -> torch.Tensor:
         """Clean latents [picture, channel, h, w] of pictures [picture, 3, height, width] in 0..1."""
         return self.adapter.encode(self.pipe, pictures)
+
+    def embed(self, prompts: Sequence[str]) -> torch.Tensor:
+        """Embeddings [prompt, number] of prompts; see `prompt_embeddings`."""
+        return prompt_embeddings(self.pipe, prompts)
 
     @property
     def decoder_channels(self) -> int | None:

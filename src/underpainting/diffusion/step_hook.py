@@ -64,10 +64,12 @@ class StepHook:
         if watching.on_step is not None and evaluations.present.first:
             watching.on_step(self._record(scheduler, network_output, latents))
         self._hooks.outputs.clear()
-        ends = evaluations.last and evaluations.step == watching.stop_after
+        step, ends = evaluations.step, evaluations.last
         stepped = go_on()
+        if watching.after_step is not None and ends:
+            stepped = (watching.after_step(step, stepped[0]),)
         evaluations.done += 1
-        if ends:
+        if ends and step == watching.stop_after:
             raise Stopped(stepped[0])
         if watching.still is not None and not evaluations.over:
             level = noise_level(scheduler, evaluations.timestep)

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
-from underpainting.diffusion.clean import NoiseLevel, noise_level
+from underpainting.diffusion.clean import NoiseLevel
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,16 +22,14 @@ class Still:
         """The latents of the picture at a noise level, as the scheduler in use would have them."""
         return level.signal * self.clean + level.noise * self.noise
 
-    def first(self, scheduler: Any) -> torch.Tensor:
-        """What a pipeline, which scales it, is to begin with so that it begins with the picture.
-
-        scheduler: one that has been given its timesteps.
-        """
-        level = noise_level(scheduler, float(scheduler.timesteps[0]))
-        return self.at(level) / float(getattr(scheduler, "init_noise_sigma", 1.0))
-
 
 def with_noise(clean: torch.Tensor, seeds: Sequence[int]) -> Still:
-    """Clean latents with noise that is drawn for each picture from its own CPU generator."""
-    noise = [torch.randn(clean.shape[1:], generator=torch.Generator().manual_seed(int(s))) for s in seeds]
-    return Still(clean, torch.stack(noise).to(clean))
+    """Clean latents with noise of their shape; see `white_noise`."""
+    return Still(clean, white_noise(clean, seeds))
+
+
+def white_noise(latents: torch.Tensor, seeds: Sequence[int]) -> torch.Tensor:
+    """Noise of the shape and dtype of latents, drawn for each picture from its own CPU generator."""
+    generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+    noise = [torch.randn(latents.shape[1:], generator=own, dtype=latents.dtype) for own in generators]
+    return torch.stack(noise).to(latents)

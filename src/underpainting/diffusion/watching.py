@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from underpainting.diffusion.begin import Begin
 from underpainting.diffusion.evaluations import Evaluation
 from underpainting.diffusion.layers import Layer
 from underpainting.diffusion.still import Still
@@ -14,6 +15,9 @@ from underpainting.vocabulary import BRANCHES
 ActivationEdit = Callable[[str, Evaluation, torch.Tensor], torch.Tensor]
 """From a layer's name, a network evaluation and the layer's activations in it [row, token, channel] to those
 that the network goes on with."""
+
+LatentEdit = Callable[[int, torch.Tensor], torch.Tensor]
+"""From a step and the latents after it [picture, channel, h, w] to those that the pipeline goes on with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +54,8 @@ class Watching:
     layers: as `Model.resolve` takes them. twins: networks of the denoiser's shape, by name, that are shown
     all that it is shown, as controls (see `underpainting.diffusion.twins.twin_of`); what they say is only
     watched, at the same layers. still: pictures whose own latents each step sees at its level, whatever the
-    network says.
+    network says. begin: what the denoising begins with, and where. after_step: changes the latents after each
+    step.
     """
 
     layers: Sequence[str | Layer] = ()
@@ -60,11 +65,22 @@ class Watching:
     stop_after: int | None = None
     twins: Mapping[str, torch.nn.Module] = field(default_factory=dict)
     still: Still | None = None
+    begin: Begin | None = None
+    after_step: LatentEdit | None = None
+
+    @property
+    def first(self) -> int:
+        """The first step that is done."""
+        return self.begin.step if self.begin else 1
 
     def check(self, steps: int, stacked: Sequence[str]) -> None:
         """Raise UnderpaintingError for what a run of so many steps and of these branches cannot meet."""
-        if self.stop_after is not None and not 1 <= self.stop_after <= steps:
-            raise UnderpaintingError(f"stop_after is {self.stop_after}: give a step from 1 to {steps}")
+        if not 1 <= self.first <= steps:
+            raise UnderpaintingError(f"the first step is {self.first}: give a step from 1 to {steps}")
+        if self.stop_after is not None and not self.first <= self.stop_after <= steps:
+            raise UnderpaintingError(
+                f"stop_after is {self.stop_after}: give a step from {self.first} to {steps}"
+            )
         unknown = [branch for branch in self.branches if branch not in BRANCHES]
         if unknown:
             raise UnderpaintingError(f"unknown branch {unknown[0]}: use conditional or unconditional")

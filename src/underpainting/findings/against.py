@@ -12,7 +12,7 @@ from underpainting.controls import Explanation, Source, sources
 from underpainting.findings.cubes import Scores
 from underpainting.findings.intervals import ENOUGH, mean, means
 
-Verdict = Literal["few", "layout", "latents", "luminance", "above", "alone"]
+Verdict = Literal["few", "layout", "prompt", "latents", "luminance", "above", "alone"]
 
 Step = tuple[int | None, int | None, int | None]
 """A step with the ends of its interval; None is not reached."""
@@ -79,9 +79,10 @@ class Headline:
     def verdict(self) -> Verdict:
         """What the controls leave of the score.
 
-        `few`: too few test prompts to say; `layout`: what all pictures share explains it; `latents`: it is
-        read as well without the trained network; `luminance`: it is little more than light and dark;
-        `above`: no control explains it; `alone`: none was scored.
+        `few`: too few test prompts to say; `layout`: what all pictures share explains it; `prompt`: the
+        prompt alone tells it; `latents`: it is read as well without the trained network; `luminance`:
+        it is little more than light and dark; `above`: no control explains it; `alone`: none was
+        scored.
         """
         if self.prompts < ENOUGH:
             return "few"

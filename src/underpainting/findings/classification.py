@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from underpainting.findings.cubes import Scores, best_layers
+from underpainting.findings.cubes import Scores
 from underpainting.findings.intervals import Floats, mean
 from underpainting.findings.steps import stays
 from underpainting.observers.class_names import class_numbers, right_classes
@@ -226,15 +226,17 @@ def calibration_error(rows: Sequence[Calibration]) -> float:
 
 
 def probe_accuracies(test: Scores, calibrate: Scores) -> tuple[str, list[Accuracy]]:
-    """The layer whose class probe is best at the last step on calibrate pictures, and its accuracy by step.
+    """The layer whose class probe is best on calibrate pictures, and its accuracy by step.
 
+    The best is that of the highest mean over all steps: which layer tells the class at the last step says
+    little of which tells it early.
     No layer and no rows where there are no class probes.
     """
     key = CLASS, ACCURACY, "probe"
     if key not in test.cubes:
         return "", []
     chosen = calibrate.cubes[key] if key in calibrate.cubes else test.cubes[key]
-    i = int(best_layers(np.nanmean(chosen[:, 1:], axis=-1)))
+    i = int(np.nanmean(chosen[:, 1:], axis=(1, 2)).argmax())
     rows = []
     for step in range(1, test.steps + 1):
         share = mean(test.cubes[key][i, step], test.prompts)

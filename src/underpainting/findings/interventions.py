@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from underpainting.findings.intervals import Floats, means
 
 INTERVENED, NULL, MOVED = "intervened", "null", "moved_picture"
+SDEDIT, HELD = "sdedit", "held"
+EVALUATIONS = "evaluations"
 KEPT, RIGHT, KEPT_IF_RIGHT = "class_kept", "class_right", "class_kept_if_right"
 
 
@@ -37,6 +39,13 @@ _CONDITIONS = {
         Condition("wrong_target", "towards another target"),
         Condition("late", "at the last steps"),
         Condition("own_mask", "towards its own map"),
+        Condition("carry", "carried along, the best such edit", is_control=False),
+        Condition("covariance", "along the covariance, the best such edit", is_control=False),
+        Condition("another_seed", "none: another seed of the same prompt"),
+        Condition("noise_rolled", "none: the initial noise rolled"),
+        Condition("noise_moved", "none: the initial noise moved, fresh where empty"),
+        Condition(SDEDIT, "none: the finished picture moved, noised and redone (SDEdit)", is_control=False),
+        Condition(HELD, "none: the object moved within its picture and redone there", is_control=False),
         Condition(MOVED, "none: the finished picture moved", is_control=False),
     )
 }

@@ -21,24 +21,25 @@ def leads_table(
 ) -> pa.Table:
     """The probe's lead over every rival at each property's best layer.
 
-    metrics, layers: the main metric and the best layer of each property. A picture's bar is a share of its
-    own probe's last score; never at the bar counts as one step after the last.
+    metrics, layers: the main metric and the best layer of each property. All readers and pictures have one
+    bar, a share of the probe's last mean score, as the criterion `bar` of emergence: a bar of each picture's
+    own last score would be one that the probe always reaches and a rival need not. Never at the bar counts
+    as one step after the last.
     """
+    leads = {
+        (source, name): lead
+        for source in rivals()
+        for name, metric in metrics.items()
+        if source != "probe" and (name, metric, source) in test.cubes
+        for lead in [_leads(test, name, metric, source, layers[name], share)]
+        if np.isfinite(lead).any()
+    }
+    tests = [sign_test(lead, test.prompts) for lead in leads.values()]
+    adjusted = holm([p for _, _, p in tests])
     rows = []
-    for source in rivals():
-        leads = {
-            name: lead
-            for name, metric in metrics.items()
-            if source != "probe" and (name, metric, source) in test.cubes
-            for lead in [_leads(test, name, metric, source, layers[name], share)]
-            if np.isfinite(lead).any()
-        }
-        tests = {name: sign_test(lead, test.prompts) for name, lead in leads.items()}
-        adjusted = dict(zip(leads, holm([p for _, _, p in tests.values()]), strict=True))
-        for name, lead in leads.items():
-            by = mean(lead, test.prompts)
-            about = (name, layers[name], source, by.pictures, *by.within)
-            rows.append((*about, *tests[name], adjusted[name]))
+    for ((source, name), lead), tested, p_holm in zip(leads.items(), tests, adjusted, strict=True):
+        by = mean(lead, test.prompts)
+        rows.append((name, layers[name], source, by.pictures, *by.within, *tested, p_holm))
     columns = list(zip(*rows, strict=True)) or [()] * len(LEADS.names)
     return make_table(LEADS, dict(zip(LEADS.names, map(list, columns), strict=True)))
 
@@ -64,10 +65,13 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def _leads(test: Scores, name: str, metric: str, source: str, layer: str, share: float) -> Floats:
-    """Steps [picture] by which the probe is at the picture's bar before a rival; NaN where undefined."""
+    """Steps [picture] by which the probe is at the bar before a rival; NaN where undefined."""
     i = test.layers.index(layer)
     probe, other = (test.cubes[name, metric, key][i, 1:].T for key in ("probe", source))
-    bar = share * probe[:, -1]
+    last = probe[:, -1]
+    if not np.isfinite(last).any() or np.nanmean(last) <= 0:
+        return np.full(len(probe), np.nan)
+    bar = np.array(share * np.nanmean(last))
     step, late = (np.where(s == 0, test.steps + 1, s) for s in (at_bar(probe, bar), at_bar(other, bar)))
-    defined = (bar > 0) & np.isfinite(other).any(1)
-    return np.where(defined, (late - step).astype(np.float64), np.nan)
+    seen = np.isfinite(last) & np.isfinite(other).any(1)
+    return np.where(seen, (late - step).astype(np.float64), np.nan)

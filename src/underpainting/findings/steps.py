@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from underpainting.findings.intervals import ENDS, Floats
 
 SHARE = 0.9
+ROUNDING = 1e-12
 Steps = NDArray[np.int64]
 
 
@@ -23,20 +24,46 @@ def stays(holds: NDArray[np.bool_]) -> Steps:
     return first
 
 
-def emergence(curve: Floats, floor: Floats, share: float = SHARE) -> Steps:
-    """First step [...] from which scores [..., step] stay above a share of the way from a floor to the last.
+def rising(curve: Floats) -> Floats:
+    """The non-decreasing scores [..., step] nearest to a curve's in squares: its isotonic regression.
 
+    NaN where a score is not defined. By the max-min formula (Barlow et al. 1972, 1.9): at step k the largest,
+    over starts up to k, of the smallest mean of the scores from the start to an end from k on.
+    """
+    known = np.isfinite(curve)
+    total = np.concatenate([np.zeros((*curve.shape[:-1], 1)), np.where(known, curve, 0).cumsum(-1)], axis=-1)
+    count = np.concatenate([np.zeros((*curve.shape[:-1], 1)), known.cumsum(-1)], axis=-1)
+    highest = np.full(curve.shape, -np.inf)
+    for start in range(curve.shape[-1]):
+        scores = total[..., start + 1 :] - total[..., start : start + 1]
+        defined = count[..., start + 1 :] - count[..., start : start + 1]
+        means = np.divide(scores, defined, out=np.full(scores.shape, np.inf), where=defined > 0)
+        lowest = np.minimum.accumulate(means[..., ::-1], axis=-1)[..., ::-1]
+        np.maximum(highest[..., start:], lowest, out=highest[..., start:])
+    return np.where(known, highest, np.nan)
+
+
+def crossing(risen: Floats, bar: Floats) -> Steps:
+    """First step [...] at which non-decreasing scores [..., step] are at a bar [...]; 0 where none is."""
+    at = risen >= np.asarray(bar)[..., None] - ROUNDING
+    first: Steps = np.where(at.any(-1), at.argmax(-1) + 1, 0)
+    return first
+
+
+def emergence(curve: Floats, floor: Floats, share: float = SHARE) -> Steps:
+    """First step [...] at which risen scores are a share of the way from a floor to the last.
+
+    curve [..., step]: made `rising` first, for single steps of a mean over few pictures go up and down.
     floor [...]: what position alone scores. 0 where the last score is not above it, or undefined.
     """
-    last = curve[..., -1]
-    bar = floor + share * (last - floor)
-    reached = stays(curve >= bar[..., None] - 1e-12)
-    return np.where(last > floor, reached, 0)
+    risen = rising(curve)
+    last = risen[..., -1]
+    return np.where(last > floor + ROUNDING, crossing(risen, floor + share * (last - floor)), 0)
 
 
 def at_bar(curve: Floats, bar: Floats) -> Steps:
-    """First step [...] from which scores [..., step] stay at or above a bar [...]; 0 where they never do."""
-    return stays(curve >= np.asarray(bar)[..., None])
+    """First step [...] at which scores [..., step], made `rising`, are at a bar [...]; 0 where none is."""
+    return crossing(rising(curve), bar)
 
 
 def overtaken(rival: Floats, probe: Floats) -> Steps:

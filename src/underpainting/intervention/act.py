@@ -11,10 +11,12 @@ import pyarrow as pa
 
 from underpainting.errors import UnderpaintingError, UnsoundPictures
 from underpainting.findings.interventions import Done, interventions
-from underpainting.intervention.conditions import controls, variations
+from underpainting.intervention.alternatives import alternatives
+from underpainting.intervention.conditions import controls, edited, variations
 from underpainting.intervention.drawing import SHEET, Shown, contact_sheet, intervention_strip
 from underpainting.intervention.edit import make_edit
 from underpainting.intervention.experiment import (
+    beside,
     choose_edit,
     distances,
     keep_examples,
@@ -191,7 +193,9 @@ def experiment(
         with study.sealing(home / aim / "variations.parquet") as temporary:
             write_table(temporary, table, INTERVENTIONS)
         return interventions(table)
-    run_experiment(painter, aim, edit, controls(painter, aim, edit), home / aim, **size, progress=progress)
+    compared = controls(painter, aim, edit) | alternatives(painter)
+    compared |= {other.kind: edited(painter, other) for other in beside(study, aim, edit)}
+    run_experiment(painter, aim, edit, compared, home / aim, **size, progress=progress)
     keep_examples(painter, aim, edit, progress)
     progress.phase("distances of distributions")
     with study.sealing(study.distances_file(aim)) as temporary:

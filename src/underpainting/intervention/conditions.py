@@ -11,21 +11,22 @@ from underpainting.findings.interventions import INTERVENED, MOVED, NULL
 from underpainting.intervention.changes import Change, along_others, rotated
 from underpainting.intervention.edit import Edit
 from underpainting.intervention.moves import STAY, Move, warp
-from underpainting.intervention.painter import Painter, Unedited
+from underpainting.intervention.painter import Painter, Painting, Unedited
 from underpainting.intervention.trials import targets
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A batch of pictures, how each is to be moved, and the target maps that gives."""
+    """A batch of pictures, how each is to be moved, the target maps that gives, and which of them this is."""
 
     unedited: Unedited
     moves: Sequence[Move]
     target: Mapping[str, Tensor]
+    number: int
 
 
-Paint = Callable[[Trial], Tensor]
-"""From a trial to the pictures [picture, 3, height, width] of one condition."""
+Paint = Callable[[Trial], Painting]
+"""From a trial to the pictures of one condition."""
 
 
 def controls(painter: Painter, aim: str, edit: Edit) -> dict[str, Paint]:
@@ -52,11 +53,11 @@ def controls(painter: Painter, aim: str, edit: Edit) -> dict[str, Paint]:
         "own_mask": lambda trial: elsewhere(trial, [STAY] * len(trial.moves)),
     }
     return {
-        NULL: lambda trial: trial.unedited.pictures,
+        NULL: _unedited,
         INTERVENED: edited(painter, edit),
         **{name: _painted(painter, edit, change) for name, change in changes.items()},
         "late": edited(painter, edit.late(painter.probes.steps)),
-        MOVED: _moved_picture,
+        MOVED: moved_picture,
     }
 
 
@@ -72,7 +73,7 @@ def variations(painter: Painter, edit: Edit) -> dict[str, Paint]:
         varied[f"only {part}"] = {"layers": mine}
         varied[f"without {part}"] = {"layers": tuple(name for name in layers if name not in mine)}
     conditions = {name: edited(painter, edit.model_copy(update=update)) for name, update in varied.items()}
-    return {NULL: lambda trial: trial.unedited.pictures, **conditions}
+    return {NULL: _unedited, **conditions}
 
 
 def edited(painter: Painter, edit: Edit) -> Paint:
@@ -84,7 +85,12 @@ def _painted(painter: Painter, edit: Edit, change: Callable[[Trial], Change]) ->
     return lambda trial: painter.paint(trial.unedited.rows, painter.acting(edit, change(trial)))
 
 
-def _moved_picture(trial: Trial) -> Tensor:
+def _unedited(trial: Trial) -> Painting:
+    return Painting(trial.unedited.pictures, 0)
+
+
+def moved_picture(trial: Trial) -> Painting:
     """What a perfect move would give: the finished picture itself moved, edges filling what is empty."""
     pictures = trial.unedited.pictures
-    return warp(pictures, trial.moves, (pictures.shape[-2], pictures.shape[-1]), nearest=True)
+    size = (pictures.shape[-2], pictures.shape[-1])
+    return Painting(warp(pictures, trial.moves, size, nearest=True), 0)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-from underpainting.findings.frechet import kinds
-from underpainting.findings.interventions import NULL, interventions
+from underpainting.findings.distances import kernel_kinds, kinds
+from underpainting.findings.interventions import EVALUATIONS, KEPT, NULL, interventions
 from underpainting.intervention.conditions import Paint, Trial, edited
 from underpainting.intervention.edit import Edit, make_edit
 from underpainting.intervention.painter import Painter, Unedited
@@ -28,6 +31,7 @@ from underpainting.study.sealed import ASK_AGAIN
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import OBJECT
 
+KINDS = ("carry", "covariance")
 LOOKED_AT = 6, 4  # pictures and targets kept for looking at
 
 
@@ -36,7 +40,7 @@ def candidates(aim: str) -> list[Edit]:
     last = (5, 8) if aim == OBJECT else (3, 5, 8)
     return [
         Edit.model_validate({"kind": kind, "strength": strength, "last": step, "properties": (aim,)})
-        for kind in (("carry", "covariance") if aim == OBJECT else ("covariance",))
+        for kind in (KINDS if aim == OBJECT else ("covariance",))
         for strength in (1.5, 2.5)
         for step in last
     ]
@@ -74,6 +78,22 @@ def choose_edit(painter: Painter, aim: str, progress: Progress) -> Edit:
     with painter.study.sealing(painter.study.chosen_edit_file(aim)) as temporary:
         write_json(temporary, {"chosen": chosen.model_dump(mode="json"), "tried": about})
     return chosen
+
+
+def beside(study: StudyFolder, aim: str, edit: Edit) -> list[Edit]:
+    """The best edit of each kind other than an edit's own among those that were tried for a property.
+
+    Where none was tried, the edit's settings with the other kind.
+    """
+    path = study.chosen_edit_file(aim)
+    tried = read_json(path)["tried"] if study.has(path, ASK_AGAIN) else []
+    found = []
+    for kind in KINDS:
+        of_kind = [about for about in tried if about["edit"]["kind"] == kind]
+        if kind != edit.kind:
+            best = max(of_kind, key=lambda about: float(about["target_if_kept"]), default=None)
+            found.append(make_edit(best["edit"]) if best else edit.model_copy(update={"kind": kind}))
+    return found
 
 
 def run_experiment(
@@ -115,15 +135,26 @@ def run_experiment(
     return pa.concat_tables([study.table(path, INTERVENTIONS) for path in parts])
 
 
-def distances(study: StudyFolder, folder: Path) -> dict[str, float]:
-    """Whether an experiment's pictures are still of their kind: see `findings.frechet.kinds`.
+def distances(study: StudyFolder, folder: Path) -> dict[str, Any]:
+    """Whether an experiment's pictures are still of their kind, in the features of the study's classifier.
 
-    In the features of the study's classifier, where it gives them; else nothing.
+    `kernel`: by condition `mean`, `low`, `high` of `findings.distances.kernel_distance` from the unedited
+    pictures; `frechet`: see `findings.distances.kinds`. Nothing where the classifier gives no features.
     """
     starts = {path.name.partition(".")[0] for path in folder.glob("[0-9]*")}
-    paths = [folder / f"{start}{FEATURES}" for start in sorted(starts)]
-    features = _joined([read_tensors(study.require(path, ASK_AGAIN)) for path in paths])
-    return kinds({name: of.double().numpy() for name, of in features.items()}, NULL) if features else {}
+    parts = [folder / f"{start}.parquet" for start in sorted(starts)]
+    seen = _joined([read_tensors(study.require(path.with_suffix(FEATURES), ASK_AGAIN)) for path in parts])
+    features = {name: of.double().numpy() for name, of in seen.items()}
+    if not features:
+        return {}
+    rows = pa.concat_tables(study.table(path, INTERVENTIONS) for path in parts)
+    painted = rows.filter((pc.field("condition") == NULL) & (pc.field("metric") == KEPT))
+    prompts = np.array(painted["prompt"].to_pylist())  # a row a picture, in the order of the features
+    kernel = kernel_kinds(features, NULL, prompts)
+    return {
+        "kernel": {name: asdict(of) for name, of in kernel.items()},
+        "frechet": kinds(features, NULL),
+    }
 
 
 def _joined(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
@@ -149,7 +180,7 @@ def keep_examples(painter: Painter, aim: str, edit: Edit, progress: Progress) ->
     for unedited in _unedited(painter, rows, aim, progress):
         of, painted = [_trial(painter, unedited, aim, trial) for trial in range(trials)], []
         for trial in of:
-            painted.append(edited(painter, edit)(trial))
+            painted.append(edited(painter, edit)(trial).pictures)
             progress.advance(len(unedited.rows))
         before.append(unedited.pictures)
         after.append(torch.stack(painted, dim=1))
@@ -179,9 +210,11 @@ def _scored(
         for number in range(trials):
             trial = _trial(painter, unedited, aim, number)
             for condition, paint in conditions.items():
-                pictures = paint(trial)
+                painting = paint(trial)
+                pictures = painting.pictures
                 labels, target = painter.labels(pictures), trial.target
                 scores = judge(pictures, labels, unedited, target, properties, loaded.classifier)
+                scores["", EVALUATIONS] = torch.full((len(pictures),), float(painting.evaluations))
                 rows_of = _rows(unedited.rows, number, condition, aim, scores)
                 yield rows_of, {condition: features(pictures).cpu()} if features else {}
                 progress.advance(len(unedited.rows))
@@ -213,7 +246,7 @@ def _moved_maps(unedited: Unedited, aim: str) -> Tensor:
 
 def _trial(painter: Painter, unedited: Unedited, aim: str, number: int) -> Trial:
     moves = draw_moves(_moved_maps(unedited, aim), [row.seed for row in unedited.rows], number)
-    return Trial(unedited, moves, targets(unedited.labels, moves, painter.loaded.places.properties))
+    return Trial(unedited, moves, targets(unedited.labels, moves, painter.loaded.places.properties), number)
 
 
 def _rows(

@@ -8,7 +8,7 @@ from itertools import product
 
 from torch import Tensor
 
-from underpainting.diffusion import ActivationEdit, Layer, StepRecord, Watching
+from underpainting.diffusion import ActivationEdit, Begin, Denoised, LatentEdit, Layer, StepRecord, Watching
 from underpainting.diffusion.layers import ALL
 from underpainting.errors import UnderpaintingError
 from underpainting.intervention.changes import Change, by_adam, carried, editing, through_probes
@@ -38,13 +38,26 @@ class Unedited:
     """Pictures as they are without an edit, [picture, 3, height, width] in 0..1 (of 8 bits).
 
     labels: maps [picture, height, width] by property. trajectory: activations
-    [picture, token, channel], at each step's first network evaluation.
+    [picture, token, channel], at each step's first network evaluation. path: latents [picture, channel, h, w]
+    that each step begins with, in order, and the finished ones.
     """
 
     rows: tuple[PromptRow, ...]
     pictures: Tensor
     labels: Mapping[str, Tensor]
     trajectory: Mapping[Place, Tensor]
+    path: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Painting:
+    """Pictures [picture, 3, height, width] in 0..1 (of 8 bits), and network evaluations spent on each.
+
+    Both branches of guidance are one evaluation; those of the unedited picture are not counted.
+    """
+
+    pictures: Tensor
+    evaluations: int
 
 
 @dataclass(frozen=True)
@@ -141,17 +154,20 @@ class Painter:
         Without an edit all of them are kept, for whichever edits come.
         """
         kept: dict[Place, Tensor] = {}
+        path: list[Tensor] = []
         places = None if edit is None else self._carried(edit)
 
         def look(record: StepRecord) -> None:
+            path.append(record.latents)
             for layer, by_branch in record.activations.items():
                 for branch, x in by_branch.items():
                     place = Place(layer, record.step, branch)
                     if places is None or place in places:
                         kept[place] = x.clone()
 
-        pictures = self._denoise(rows, look=look, tick=tick)
-        return Unedited(tuple(rows), pictures, self.labels(pictures), kept)
+        denoised = self._denoise(rows, look=look, tick=tick)
+        pictures = self._decode(denoised)
+        return Unedited(tuple(rows), pictures, self.labels(pictures), kept, (*path, denoised.latents))
 
     def _carried(self, edit: Edit) -> set[Place]:
         """The places whose activations an edit takes from the unedited picture."""
@@ -159,9 +175,18 @@ class Painter:
         places = product((layer.name for layer in self.layers(edit)), steps, edit.branches)
         return {Place(*place) for place in places} if edit.kind == "carry" else set()
 
-    def paint(self, rows: Sequence[PromptRow], edit: ActivationEdit, *, tick: Tick | None = None) -> Tensor:
-        """Pictures [picture, 3, height, width] in 0..1 (of 8 bits) with edited activations."""
-        return self._denoise(rows, edit=edit, tick=tick)
+    def paint(
+        self,
+        rows: Sequence[PromptRow],
+        edit: ActivationEdit | None = None,
+        *,
+        begin: Begin | None = None,
+        after_step: LatentEdit | None = None,
+        tick: Tick | None = None,
+    ) -> Painting:
+        """Pictures with edited activations, with other latents to begin with, or changed after each step."""
+        denoised = self._denoise(rows, edit=edit, begin=begin, after_step=after_step, tick=tick)
+        return Painting(self._decode(denoised), denoised.evaluations)
 
     def labels(self, pictures: Tensor) -> dict[str, Tensor]:
         """Maps [picture, height, width] of the study's properties."""
@@ -172,9 +197,11 @@ class Painter:
         rows: Sequence[PromptRow],
         *,
         edit: ActivationEdit | None = None,
+        begin: Begin | None = None,
+        after_step: LatentEdit | None = None,
         look: Callable[[StepRecord], None] | None = None,
         tick: Tick | None = None,
-    ) -> Tensor:
+    ) -> Denoised:
         model, config = self.loaded.model, self.study.config.model
 
         def on_step(record: StepRecord) -> None:
@@ -188,9 +215,13 @@ class Painter:
             branches=self.order,
             on_step=on_step if look or tick else None,
             edit=edit,
+            begin=begin,
+            after_step=after_step,
         )
-        denoised = denoise(model, rows, config, watching)
-        return to_bytes(model.decode(denoised.latents)).float().cpu() / 255
+        return denoise(model, rows, config, watching)
+
+    def _decode(self, denoised: Denoised) -> Tensor:
+        return to_bytes(self.loaded.model.decode(denoised.latents)).float().cpu() / 255
 
 
 def set_up(study: StudyFolder, loaded: Loaded) -> Painter:

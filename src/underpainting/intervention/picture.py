@@ -222,7 +222,7 @@ def paint_intervened(
     target, moves = _target(painter, asked, unedited, drawn)
     change = painter.change(edit, unedited, target, moves)
     begin("edited picture")
-    pictures = painter.paint(unedited.rows, painter.acting(edit, change), tick=tick)
+    pictures = painter.paint(unedited.rows, painter.acting(edit, change), tick=tick).pictures
     classifier, properties = painter.loaded.classifier, painter.loaded.places.properties
 
     def painted(pictures: Tensor, labels: Mapping[str, Tensor]) -> Painted:

@@ -1,6 +1,7 @@
 """Linear probes on arrays: moments, solving, scoring; and probe sets on disk. No diffusers, no study."""
 
 from underpainting.probes.baselines import TwoLayerProbe, train_gradient_probe, train_two_layer_probe
+from underpainting.probes.erasure import Eraser, erasing
 from underpainting.probes.files import Best, Entry, Key, ProbeSet
 from underpainting.probes.fitted import FittedProbe, fit
 from underpainting.probes.metrics import (
@@ -23,6 +24,7 @@ __all__ = [
     "THRESHOLDS",
     "Best",
     "Entry",
+    "Eraser",
     "FittedProbe",
     "Key",
     "Moments",
@@ -39,6 +41,7 @@ __all__ = [
     "dice",
     "dice_curve",
     "enlarge",
+    "erasing",
     "fit",
     "import_published",
     "load_sums",

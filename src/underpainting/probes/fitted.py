@@ -15,7 +15,7 @@ from underpainting.probes.patches import Patches, cell_means, pixel_ranks, squar
 from underpainting.probes.probe import Probe
 from underpainting.probes.score import Scorer
 from underpainting.probes.solve import ridge
-from underpainting.vocabulary import Grid, Property
+from underpainting.vocabulary import STRENGTHS, Grid, Property
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def fit(
     labels: Tensor,
     *,
     grid: Grid | None = None,
-    strengths: Sequence[float] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0),
+    strengths: Sequence[float] = STRENGTHS,
     calibrate_share: float = 0.2,
     test_share: float = 0.2,
     seed: int = 0,

@@ -70,10 +70,10 @@ LEADS = pa.schema(
         ("p_holm", pa.float64()),
     ]
 )
-"""One row a rival: by how many steps the probe is at a picture's bar before it, a mean over pictures.
+"""One row a rival: by how many steps the probe is at the common bar before it, a mean over pictures.
 
 low, high: 95 % interval over draws of prompts. ahead, behind: prompts on which the probe is earlier, later.
-p: sign test over prompts; p_holm: adjusted over properties.
+p: sign test over prompts; p_holm: adjusted over all rows of the table.
 """
 
 CLASSIFICATION = pa.schema(
@@ -108,10 +108,10 @@ INTERVENTIONS = pa.schema(
 )
 """One row a score of a picture made with edited activations.
 
-condition: `null` (not edited), `intervened`, or a control. aim: the property whose map was to be moved;
-property: the one that is scored, empty for scores of the picture itself. metric: `target`,
-`target_if_kept`, `own`, `class_kept`, `class_right`, `colour_change`, `background_change`; nan where there is
-no score.
+condition: `null` (not edited), `intervened`, a control, or another way. aim: the property whose map was to be
+moved; property: the one that is scored, empty for scores of the picture itself. metric: `target`,
+`target_if_kept`, `own`, `class_kept`, `class_right`, `colour_change`, `background_change`,
+`evaluations` (of the network, beside those of the unedited picture); nan where there is no score.
 """
 
 BATCH = pa.schema(

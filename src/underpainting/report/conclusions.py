@@ -14,6 +14,7 @@ from underpainting.vocabulary import listed
 
 SHOWS = {
     "layout": "shows no knowledge of the one picture",
+    "prompt": "does not show more than the prompt tells",
     "latents": "does not show that the trained network holds more than its latents say",
     "luminance": "is little more than light and dark",
 }

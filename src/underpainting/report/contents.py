@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from underpainting.findings import classification_of, study_scores
 from underpainting.findings.classification import Accuracy, Seen
 from underpainting.findings.cubes import Scores
+from underpainting.findings.distances import Distance
 from underpainting.findings.growth import Grown, read_growth
 from underpainting.findings.interventions import Done, interventions
 from underpainting.findings.of_study import chosen_layers, main_metrics
@@ -31,13 +32,14 @@ class Experiment:
     """Interventions that aimed at one property: the edit, its scores, and pictures to look at.
 
     examples: `before`, `after` and `target` as `intervention.experiment.keep_examples` keeps them, where it
-    did.
+    did. distances: kernel distances of pictures from the unedited ones by condition, where known.
     """
 
     aim: str
     edit: Edit
     rows: tuple[Done, ...]
     examples: Mapping[str, NDArray[Any]]
+    distances: Mapping[str, Distance] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,11 @@ def _experiments(study: StudyFolder) -> tuple[Experiment, ...]:
     rows = interventions(read_table(study.require(path, ASK_AGAIN), INTERVENTIONS))
     return tuple(
         Experiment(
-            aim, _edit(study, aim), tuple(row for row in rows if row.aim == aim), _examples(study, aim)
+            aim,
+            _edit(study, aim),
+            tuple(row for row in rows if row.aim == aim),
+            _examples(study, aim),
+            _distances(study, aim),
         )
         for aim in dict.fromkeys(row.aim for row in rows)
     )
@@ -160,6 +166,16 @@ def _examples(study: StudyFolder, aim: str) -> Mapping[str, NDArray[Any]]:
         return {}
     examples = read_tensors(study.require(path, ASK_AGAIN), "file of examples", "run the experiment again")
     return {name: of.numpy() for name, of in examples.items()}
+
+
+def _distances(study: StudyFolder, aim: str) -> dict[str, Distance]:
+    path = study.distances_file(aim)
+    if not study.has(path, ASK_AGAIN):
+        return {}
+    about = path, "file of distances", "run the experiment again"
+    written = read_json(*about)
+    with reading(*about):
+        return {name: Distance(**of) for name, of in written.get("kernel", {}).items()}
 
 
 def made_with(study: StudyFolder) -> dict[str, Any]:

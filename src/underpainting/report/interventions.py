@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from underpainting.colours import OUTLINE
-from underpainting.findings.interventions import INTERVENED, MOVED, NULL, Done, conditions
+from underpainting.findings.distances import Distance
+from underpainting.findings.interventions import (
+    EVALUATIONS,
+    HELD,
+    INTERVENED,
+    MOVED,
+    NULL,
+    SDEDIT,
+    Done,
+    conditions,
+)
 from underpainting.report.contents import Contents, Experiment
 from underpainting.report.gallery import map_address, picture_address
 from underpainting.report.tables import number
@@ -25,14 +36,19 @@ METRICS = {
     "class_right": "class right",
     "colour_change": "colour change",
     "background_change": "background change",
+    EVALUATIONS: "network evaluations",
 }
+KERNEL, UNKNOWN = "kernel", Distance(nan, nan, nan)
 KINDS = {
     "carry": "the unedited picture's own activations carried along",
     "covariance": "in closed form, along how activations vary with the reading",
     "minimum": "in closed form, by the least change",
     "gradient": "by gradient descent",
 }
-
+REDONE = {
+    SDEDIT: "The finished picture moved, noised and redone from half of the steps on (SDEdit)",
+    HELD: "The same, but held to the unedited picture around the object,",
+}
 
 Cells = Mapping[tuple[str, str, str], Done]
 """Scores by condition, property and metric."""
@@ -51,15 +67,19 @@ def _section(experiment: Experiment) -> dict[str, Any]:
         for metric, words in METRICS.items()
         if (INTERVENED, _scored(experiment.aim, metric), metric) in cells
     }
+    kernel = {KERNEL: "kernel distance from unedited pictures"} if experiment.distances else {}
     return {
         "aim": experiment.aim,
         "sentences": _sentences(experiment, cells, present),
-        "columns": columns,
+        "columns": columns | kernel,
         "rows": [
             {
                 "condition": name,
                 "words": conditions()[name].title,
-                "cells": [cells[name, _scored(experiment.aim, metric), metric] for metric in columns],
+                "cells": [
+                    *(cells[name, _scored(experiment.aim, metric), metric] for metric in columns),
+                    *(experiment.distances.get(name, UNKNOWN) for _ in kernel),
+                ],
                 "above": cells[name, experiment.aim, "target"],
             }
             for name in present
@@ -100,7 +120,25 @@ def _sentences(experiment: Experiment, cells: Cells, present: list[str]) -> tupl
         kept = cells.get((MOVED, "", "class_kept"))
         also = f" and keep the class in {_percent(kept)}" if kept else ""
         sentences.append(f"Moving the finished picture itself would reach {number(whole.mean)}{also}.")
-    return tuple(sentences)
+    redone = [name for name in REDONE if name in others]
+    return (*sentences, *(_beside(REDONE[name], name, cells, experiment.aim) for name in redone))
+
+
+def _beside(words: str, name: str, cells: Cells, aim: str) -> str:
+    """What a way to the target that is no control reaches, and at what price, beside the edit."""
+    target = cells[name, aim, "target"]
+    said = f"{words} reaches {number(target.mean)} (the edit less that: {_difference(target)})"
+    change, mine = (cells.get((of, "", "background_change")) for of in (name, INTERVENED))
+    if change is None or mine is None:
+        return f"{said}."
+    return (
+        f"{said}, and changes the background by {number(change.mean)} where the edit changes it by "
+        f"{number(mine.mean)} (difference {_difference(change)})."
+    )
+
+
+def _difference(row: Done) -> str:
+    return f"{number(row.above)}, {number(row.above_low)} to {number(row.above_high)}"
 
 
 def _percent(row: Done) -> str:

@@ -19,6 +19,7 @@ OFF = "off the denoiser\u2019s activations above every control that could explai
 NO_FINDING = "no finding"
 _SAID = {
     "layout": NO_FINDING,
+    "prompt": "no more than the prompt tells",
     "latents": "not shown to be held inside the network",
     "luminance": "little more than light and dark",
 }

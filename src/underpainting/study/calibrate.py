@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from underpainting.controls import FitPictures
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import THRESHOLDS, ProbeSet, Scorer, save_sums
 from underpainting.readers import read_tensors
@@ -22,6 +23,7 @@ from underpainting.study.kept.choosing import (
     chosen_scores,
     probe_sets,
     scores_at_cuts,
+    strengths_at_an_end,
 )
 from underpainting.study.kept.classes import POOLED, ClassProbes, calibrate_class_scores, fit_class_probes
 from underpainting.study.kept.scores import (
@@ -103,6 +105,8 @@ def _choose(work: Work, shards: list[Shard]) -> None:
     class_probes = fit_class_probes(study, places, classifier.classes, strengths) if classifier else None
     means = mean_scores(parts)
     choices = {target: choose(means[target], places.properties) for target in TARGETS}
+    for line in strengths_at_an_end(means["probe"], choices["probe"], places.properties, strengths):
+        work.progress.note(line)
     cuts = choose_cuts(means["position"], places.properties)
     remove(study.calibrate_file)
     with study.sealing(study.calibrate_file) as temporary:
@@ -159,20 +163,30 @@ def _write_controls(
     write_json(folder / "position.json", {"properties": properties, "thresholds": thresholds})
     if class_probes:
         class_probes.save(folder)
-    if learners := [control for control in work.loaded.controls if control.records_latents]:
-        latents, labels = _fit_latents(work)
+    learners = [
+        control for control in work.loaded.controls if control.records_latents or control.reads_prompts
+    ]
+    if learners:
+        pictures = _fit_pictures(work)
         for control in learners:
-            control.train(latents, labels, places.properties, folder)
+            control.train(pictures, folder)
 
 
-def _fit_latents(work: Work) -> tuple[Tensor, dict[str, Tensor]]:
-    """The fit pictures' latents [picture, kind, step, channel, h, w] and labels [picture, height, width]."""
+def _fit_pictures(work: Work) -> FitPictures:
+    """What controls learn from."""
     latents: dict[str, Tensor] = {}
     labels: dict[str, Tensor] = {}
     for shard in work.study.of_split("fit"):
-        latents |= read_tensors(work.study.shard_file(shard.number, LATENTS))
         labels |= read_tensors(work.study.shard_file(shard.number, LABELS))
-    return torch.stack(list(latents.values())), {
-        of.name: torch.stack([labels[f"{image}/{of.name}"].float() for image in latents])
-        for of in work.places.properties
-    }
+        if work.latents():
+            latents |= read_tensors(work.study.shard_file(shard.number, LATENTS))
+    rows = work.study.sound_rows("fit")
+    return FitPictures(
+        work.places.properties,
+        {
+            of.name: torch.stack([labels[f"{row.image}/{of.name}"].float() for row in rows])
+            for of in work.places.properties
+        },
+        torch.stack([latents[row.image] for row in rows]) if latents else None,
+        work.embed(tuple(rows)),
+    )

@@ -37,7 +37,7 @@ def is_data(name: str) -> bool:
 FEATURES = ".features.safetensors"
 """Suffix of what a classifier makes of the pictures of a part of an experiment."""
 
-DISTANCES = "frechet.json"
+DISTANCES = "distances.json"
 """Last file of an experiment."""
 
 BATCH_CARD = "batch.json"

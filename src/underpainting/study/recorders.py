@@ -121,9 +121,7 @@ class Latents:
 
     def look(self, record: StepRecord) -> None:
         """Keep one step."""
-        kinds = [latents_of(record, kind).float() for kind in KINDS]
-        kinds[0] = kinds[0] / record.scale  # noisy ones alone are of another scale
-        self._kept.append(torch.stack(kinds, dim=1).cpu())
+        self._kept.append(torch.stack([latents_of(record, kind) for kind in KINDS], dim=1).cpu())
 
     def of(self, i: int) -> Tensor:
         """One picture's: [kind, step, channel, h, w]."""

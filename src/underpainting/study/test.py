@@ -54,8 +54,9 @@ def make(work: Work, shard: Shard, keeper: Keeper) -> None:
     for batch in work.batches(shard, keeper, recorders):
         scorer = Scorer(batch.made.labels, work.places.properties, work.chosen.positions)
         tables += _batch_tables(work, batch, scorer)
+        prompts = work.embed(batch.rows)
         for i, row in enumerate(batch.rows):
-            seen = _look(work, batch, i)
+            seen = _look(work, batch, i, None if prompts is None else prompts[i])
             tables += _map_tables(work, scorer.of_picture(i), row, seen)
             if classifier:
                 classes.append(_class_rows(classifier, seen, row))
@@ -120,8 +121,8 @@ def _batch_tables(work: Work, batch: Batch[Recorded], scorer: Scorer) -> Iterato
         yield class_scores(chosen.class_probes, pooled.by_layer, rows, places, classes)
 
 
-def _look(work: Work, batch: Batch[Recorded], i: int) -> _Seen:
-    """Let the controls look at a batch's `i`-th picture."""
+def _look(work: Work, batch: Batch[Recorded], i: int, prompt: Tensor | None) -> _Seen:
+    """Let the controls look at a batch's `i`-th picture, whose prompt has that embedding."""
     _, film, latents, _ = batch.recorders
     properties, labeller = work.places.properties, work.loaded.labeller
     picture = FinishedPicture(
@@ -132,6 +133,7 @@ def _look(work: Work, batch: Batch[Recorded], i: int) -> _Seen:
         if isinstance(labeller, BroughtLabels)
         else lambda pictures: label_pictures(labeller, pictures, properties),
         properties,
+        prompt,
     )
     maps: dict[str, Maps] = {}
     thresholds: dict[str, float] = {}

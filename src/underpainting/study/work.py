@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from torch import Tensor
+
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import Probe
 from underpainting.progress import Progress
@@ -63,6 +65,12 @@ class Work:
         """What keeps a batch's latents, where a control needs them."""
         wanted = any(control.records_latents for control in self.loaded.controls)
         return Latents() if wanted else None
+
+    def embed(self, rows: Rows) -> Tensor | None:
+        """Embeddings [row, number] of the rows' prompts, where a control reads them."""
+        if not any(control.reads_prompts for control in self.loaded.controls):
+            return None
+        return self.loaded.model.embed([row.prompt for row in rows])
 
     def shard(self, shard: Shard, fill: Callable[[Keeper], None]) -> None:
         """Make a shard's folder whole under a temporary name, in place of what may be left of it."""

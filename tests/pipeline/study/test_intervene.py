@@ -3,13 +3,15 @@
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from diffusers import StableDiffusionImg2ImgPipeline
 from PIL import Image
+from safetensors.torch import load_file
 from sklearn.metrics import f1_score
 
 from benchmarks.faults import rewriting
@@ -18,10 +20,12 @@ from tests.pipeline.study.conftest import ESTIMATOR, tiny_config, tiny_rows
 from underpainting.cli import main
 from underpainting.diffusion import Evaluation, StepRecord
 from underpainting.errors import UnderpaintingError
+from underpainting.findings.distances import kernel_distance
 from underpainting.intervention import act
-from underpainting.intervention.conditions import controls
+from underpainting.intervention.alternatives import alternatives, other_seeds
+from underpainting.intervention.conditions import Trial, controls, moved_picture
 from underpainting.intervention.edit import EDIT_OF_MOVES, EDIT_OF_TARGETS, Edit
-from underpainting.intervention.experiment import distances, run_experiment
+from underpainting.intervention.experiment import beside, distances, run_experiment
 from underpainting.intervention.kept import read_kept
 from underpainting.intervention.moves import STAY, Move
 from underpainting.intervention.painter import Painter, set_up
@@ -95,10 +99,10 @@ def test_without_strength_the_picture_is_the_pipelines_own(painter: Painter) -> 
     for kind in ("carry", "covariance", "minimum"):
         edit = Edit(kind=kind, strength=0, last=3, branches=EVERY_BRANCH)  # type: ignore[arg-type]
         acting = painter.acting(edit, painter.change(edit, unedited, target, moves))
-        assert torch.equal(painter.paint(unedited.rows, acting), unedited.pictures)
+        assert torch.equal(painter.paint(unedited.rows, acting).pictures, unedited.pictures)
         stronger = edit.model_copy(update={"strength": 3.0})
         acting = painter.acting(stronger, painter.change(stronger, unedited, target, moves))
-        assert not torch.equal(painter.paint(unedited.rows, acting), unedited.pictures)
+        assert not torch.equal(painter.paint(unedited.rows, acting).pictures, unedited.pictures)
 
 
 def under(painter: Painter, scheduler: str) -> Painter:
@@ -118,7 +122,7 @@ def test_carried_nowhere_the_picture_is_the_pipelines_own_under_any_scheduler(pa
         unedited = scheduled.unedited(scheduled.study.rows[:2])
         edit = Edit(kind="carry", strength=1, last=3, branches=EVERY_BRANCH)
         change = scheduled.change(edit, unedited, unedited.labels, [STAY, MOVE])
-        pictures = scheduled.paint(unedited.rows, scheduled.acting(edit, change))
+        pictures = scheduled.paint(unedited.rows, scheduled.acting(edit, change)).pictures
         assert torch.equal(pictures[0], unedited.pictures[0]), scheduler
         assert not torch.equal(pictures[1], unedited.pictures[1]), scheduler
 
@@ -141,6 +145,47 @@ def test_edits_act_at_the_first_evaluation_of_their_steps_alone(painter: Painter
 
             scheduled.paint(unedited.rows, watching)
             assert edited == {(2, True), (3, True)}, (scheduler, kind)
+
+
+def test_what_a_person_would_try(painter: Painter) -> None:
+    scheduled = under(painter, "ddim")
+    model, rows = scheduled.loaded.model, scheduled.study.rows[:2]
+    unedited = scheduled.unedited(rows)
+
+    def trial(move: Move, number: int = 0, **labels: torch.Tensor) -> Trial:
+        seen = replace(unedited, labels={**unedited.labels, **labels})
+        moves = [move] * len(rows)
+        target = targets(seen.labels, moves, scheduled.loaded.places.properties)
+        return Trial(seen, moves, target, number)
+
+    tried = alternatives(scheduled)
+    for stays in ("noise_rolled", "noise_moved"):
+        assert torch.equal(tried[stays](trial(STAY)).pictures, unedited.pictures)
+        assert not torch.equal(tried[stays](trial(MOVE)).pictures, unedited.pictures)
+    nothing = trial(MOVE, saliency=torch.zeros(2, 32, 32))
+    redone = tried["held"](nothing).pictures  # where nothing is touched, all is held
+    assert (redone - unedited.pictures).abs().max() < 1.5 / 255
+    assert not torch.equal(tried["held"](trial(MOVE)).pictures, unedited.pictures)
+
+    others = [tried["another_seed"](trial(MOVE, number)) for number in (0, 0, 1)]
+    assert torch.equal(others[0].pictures, others[1].pictures)
+    assert not torch.equal(others[0].pictures, others[2].pictures)
+
+    image_to_image = StableDiffusionImg2ImgPipeline(**model.pipe.components, requires_safety_checker=False)
+    image_to_image.set_progress_bar_config(disable=True)
+    pictures = moved_picture(trial(MOVE)).pictures
+    seeds = [row.seed for row in other_seeds(trial(MOVE))]
+    wanted = image_to_image(
+        [row.prompt for row in rows],
+        image=model.encode(pictures),
+        strength=0.5,
+        num_inference_steps=4,
+        guidance_scale=scheduled.study.config.model.guidance_scale,
+        generator=[torch.Generator().manual_seed(seed) for seed in seeds],
+        output_type="pt",
+    ).images
+    found = tried["sdedit"](trial(MOVE))
+    assert (found.pictures - wanted).abs().max() < 1.5 / 255 and found.evaluations == 2
 
 
 def test_after_a_whole_edit_the_probes_read_the_target(painter: Painter) -> None:
@@ -413,7 +458,7 @@ def test_an_experiment_stops_and_goes_on(done: StudyFolder, monkeypatch: pytest.
     def stopping(self: Painter, *given: object, **more: object) -> torch.Tensor:
         nonlocal calls
         calls += 1
-        if calls > 14:
+        if calls > 27:
             raise KeyboardInterrupt
         return paint(self, *given, **more)  # type: ignore[arg-type]
 
@@ -427,7 +472,11 @@ def test_an_experiment_stops_and_goes_on(done: StudyFolder, monkeypatch: pytest.
     assert (home / "saliency" / "00000.parquet").read_bytes() == part
     rows = read_table(home / "scores.parquet", INTERVENTIONS).to_pylist()
     names = {"null", "intervened", "random", "wrong_target", "shuffled_probe", "late", "own_mask"}
-    assert {row["condition"] for row in rows} == {*names, "moved_picture"}
+    tried = {"covariance", "another_seed", "noise_rolled", "noise_moved", "sdedit", "held", "moved_picture"}
+    assert {row["condition"] for row in rows} == names | tried
+    spent = {row["condition"]: row["value"] for row in rows if row["metric"] == "evaluations"}
+    free = {"null": 0, "moved_picture": 0, "sdedit": 2, "held": 2}  # of three steps, from the second on
+    assert spent == dict.fromkeys(names | tried, 3) | free
     of = {(r["image"], r["trial"], r["condition"], r["property"], r["metric"]): r["value"] for r in rows}
     assert len(of) == len(rows)
     for (_, _, condition, name, metric), value in of.items():
@@ -451,6 +500,20 @@ def test_a_plan_is_chosen_once_on_calibrate_pictures(done: StudyFolder) -> None:
     best = max(choice["tried"], key=lambda of: of["target_if_kept"])
     assert choice["chosen"] == best["edit"]
     assert {row.aim for row in found} == {"shading"}
+
+
+def test_beside_an_edit_stands_the_best_of_the_other_kind(done: StudyFolder) -> None:
+    edit = Edit(kind="carry", strength=1.5, last=2)
+    assert beside(done, "saliency", edit) == [edit.model_copy(update={"kind": "covariance"})]
+    tried = [
+        {"edit": Edit(kind=kind, strength=strength, last=3).model_dump(mode="json"), "target_if_kept": score}
+        for kind, strength, score in (("carry", 2.5, 0.9), ("covariance", 1.5, 0.4), ("covariance", 2.5, 0.6))
+    ]
+    path = done.folder / "interventions" / "saliency" / "choice.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"chosen": tried[0]["edit"], "tried": tried}), encoding="utf-8")
+    assert beside(done, "saliency", edit) == [Edit(kind="covariance", strength=2.5, last=3)]
+    assert [of.kind for of in beside(done, "saliency", EDIT_OF_TARGETS)] == ["carry"]
 
 
 def test_an_edit_is_varied(done: StudyFolder) -> None:
@@ -484,7 +547,15 @@ def test_whether_pictures_are_still_of_their_kind(painter: Painter, tmp_path: Pa
     conditions = controls(seeing, "saliency", edit)
     run_experiment(seeing, "saliency", edit, conditions, tmp_path / "e", **size, progress=Progress())
     found = distances(seeing.study, tmp_path / "e")
-    assert set(found) == {*conditions, "null, one half from the other"} - {"null"}
-    assert found["own_mask"] < 1e-3 * found["intervened"]
+    assert set(found["frechet"]) == {*conditions, "null, one half from the other"} - {"null"}
+    assert set(found["kernel"]) == {*conditions} - {"null"}
+    assert found["frechet"]["own_mask"] < 1e-3 * found["frechet"]["intervened"]
+    parts = [load_file(path) for path in sorted((tmp_path / "e").glob("*.safetensors"))]
+    before, after = (
+        torch.cat([part[name] for part in parts]).double().numpy() for name in ("null", "intervened")
+    )
+    prompts = [0, 1, 0, 1, 2, 2]  # batches of two, of each two targets
+    expected = kernel_distance(after, before, np.array(prompts))
+    assert found["kernel"]["intervened"] == pytest.approx(asdict(expected))
     run_experiment(painter, "saliency", edit, conditions, tmp_path / "f", **size, progress=Progress())
     assert distances(painter.study, tmp_path / "f") == {}

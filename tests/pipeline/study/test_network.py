@@ -29,9 +29,8 @@ def test_the_network_reads_what_the_step_has(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(module, "UPDATES", 30)
-    config = tiny_config(pipeline_folder).model_copy(
-        update={"controls": ControlsConfig(use=(*defaults(), "network", "permuted", "permuted-own"), share=0)}
-    )
+    use = (*defaults(), "network", "permuted", "permuted-own", "prompt")
+    config = tiny_config(pipeline_folder).model_copy(update={"controls": ControlsConfig(use=use, share=0)})
     study = create_study(tmp_path / "study", config, tiny_rows())
     cost = estimate(study, load_study(config, estimator=estimator))
     assert cost.seconds is not None and cost.seconds > 0  # the twins were shown what they are to be shown
@@ -67,6 +66,9 @@ def test_the_network_reads_what_the_step_has(
                 found = scores[row.image, "network:noisy", name, "spearman", 3]
                 assert found == pytest.approx(wanted, abs=5e-3)
         assert (row.image, "network:clean", "saliency", "dice", 1) in scores
+    told = [r for r in table if r["source"] == "prompt"]
+    assert {(r["layer"], r["step"], r["branch"]) for r in told} == {("", 0, "")}
+    assert {r["image"] for r in told} == {row.image for row in test}
     twin = [r for r in table if r["source"] == "permuted"]
     assert {r["layer"] for r in twin} == {"down.0.0", "mid.0", "up.1.2", "up.3.0"}
     of = {

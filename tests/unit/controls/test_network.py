@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from underpainting.controls import FinishedPicture, controls
+from underpainting.controls import FinishedPicture, FitPictures, controls
 from underpainting.controls import network as module
 from underpainting.controls.network import load_reader, save_reader, train_reader
 from underpainting.errors import UnderpaintingError
@@ -72,7 +72,7 @@ def test_the_control_trains_a_reader_a_kind_and_reads_every_step(
     labels = {of.name: enlarge(maps[:, k].flatten(1), (8, 8), (16, 16)) for k, of in enumerate(properties)}
     network = controls()["network"]
     assert network.records_latents and network.threshold == 0.5
-    network.train(kinds, labels, properties, tmp_path)
+    network.train(FitPictures(properties, labels, kinds, None), tmp_path)
     opened = network.opened(tmp_path)
     picture = FinishedPicture(torch.zeros(16, 16, 3, dtype=torch.uint8), {}, kinds[0], None, properties)
     read = opened.maps(picture)

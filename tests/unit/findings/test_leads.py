@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import binom
+from statsmodels.stats.multitest import multipletests
 
 from underpainting.findings.cubes import Scores
 from underpainting.findings.leads import holm, leads_table, sign_test
@@ -54,3 +57,35 @@ def test_holm_on_a_worked_example() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.9, 0.8]) == [1, 1]
     assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_is_statsmodels(p: list[float]) -> None:
+    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
+
+
+def test_leads_of_exchangeable_readers_turn_their_sign_with_them() -> None:
+    steps = {"one": [2, 4, 3, 1, 5, 6, 2], "other": [3, 3, 2, 4, 6, 5, 1]}
+    leads = [
+        leads_table(scores(probe=steps[a], latents_clean=steps[b]), {"depth": "spearman"}, {"depth": "b"})
+        for a, b in (("one", "other"), ("other", "one"))
+    ]
+    here, there = (table.to_pylist()[0] for table in leads)
+    assert here["steps"] == pytest.approx(-there["steps"])
+    assert (here["ahead"], here["behind"]) == (there["behind"], there["ahead"])
+    assert here["p"] == there["p"]
+
+
+def test_a_picture_that_is_read_badly_has_no_bar_of_its_own() -> None:
+    test = scores(probe=[1, 1, 1, 1], latents_clean=[2, 2, 2, 2])
+    test.cubes["depth", "spearman", "probe"][:, :, 3] *= 0.5
+    test.cubes["depth", "spearman", "latents:clean"][:, :, 3] *= 0.5
+    row = leads_table(test, {"depth": "spearman"}, {"depth": "b"}).to_pylist()[0]
+    assert row["steps"] == pytest.approx(3 / 4)  # neither reader is ever at the bar in the last picture
+
+
+def test_p_values_are_adjusted_over_the_whole_table() -> None:
+    test = scores(probe=[1] * 8, latents_clean=[2] * 8, latents_noisy=[1] * 7 + [2])
+    rows = leads_table(test, {"depth": "spearman"}, {"depth": "b"}).to_pylist()
+    assert [row["p_holm"] for row in rows] == holm([row["p"] for row in rows])
+    assert len(rows) == 2 and min(row["p_holm"] for row in rows) == pytest.approx(2 * 2 / 2**8)

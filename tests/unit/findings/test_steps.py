@@ -4,12 +4,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.optimize import isotonic_regression
 
 from underpainting.findings.steps import (
     StepEstimate,
     at_bar,
     emergence,
     overtaken,
+    rising,
     stays,
     step_estimate,
 )
@@ -22,10 +24,21 @@ def test_stays_is_the_first_step_with_no_failure_after_it(holds: np.ndarray) -> 
         assert first == expected
 
 
-def test_emergence_is_measured_from_the_floor_and_ignores_what_does_not_last() -> None:
-    curve = np.array([0.4, 0.79, 0.6, 0.77, 0.76, 0.8])
+@given(arrays(float, st.tuples(st.integers(1, 3), st.integers(1, 12)), elements=st.floats(-1, 1)))
+def test_rising_is_isotonic_regression(curves: np.ndarray) -> None:
+    for curve, risen in zip(curves, rising(curves), strict=True):
+        assert np.allclose(risen, isotonic_regression(curve).x, atol=1e-9)
+
+
+def test_undefined_scores_are_left_out_of_what_rises() -> None:
+    risen = rising(np.array([0.5, np.nan, 0.3, 0.9]))
+    assert np.isnan(risen[1]) and np.allclose(risen[[0, 2, 3]], [0.4, 0.4, 0.9])
+
+
+def test_emergence_is_measured_from_the_floor_on_the_risen_curve() -> None:
+    curve = np.array([0.4, 0.79, 0.6, 0.79, 0.77, 0.8])  # rises as 0.4, 0.695, 0.695, 0.78, 0.78, 0.8
     floor = np.array(0.4)
-    assert emergence(curve, floor) == 4  # 0.76 is the bar; step 2 is above it, step 3 is not
+    assert emergence(curve, floor) == 4  # the bar is 0.76
     assert emergence(curve, floor, share=0.5) == 2
     assert emergence(curve, np.array(0.8)) == emergence(curve, np.array(0.9)) == 0
     assert emergence(np.array([0.1, np.nan]), np.array(0.0)) == 0

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
+from underpainting.findings.distances import Distance
 from underpainting.findings.interventions import Done
 from underpainting.intervention.edit import Edit
 from underpainting.report.contents import Contents, Experiment
@@ -29,6 +30,33 @@ def test_sentences_and_pictures_of_a_study(contents: Contents) -> None:
         data = base64.b64decode(example["trials"][0]["target"].split(",")[1])
         with Image.open(io.BytesIO(data)) as image:
             assert image.size == (32, 32) and len(np.unique(np.asarray(image))) == 2
+
+
+def test_what_sdedit_does_better_and_what_the_edit_does_stands_in_a_sentence(contents: Contents) -> None:
+    def done(condition: str, name: str, metric: str, mean: float, above: float) -> Done:
+        ends = (mean - 0.03, mean + 0.03, above, above - 0.01, above + 0.01)
+        return Done("saliency", condition, name, metric, 20, 3, mean, *ends)
+
+    rows = (
+        done("intervened", "saliency", "target", 0.75, np.nan),
+        done("intervened", "", "background_change", 0.05, np.nan),
+        done("intervened", "", "evaluations", 15, np.nan),
+        done("sdedit", "saliency", "target", 0.8, -0.05),
+        done("sdedit", "", "background_change", 0.09, -0.04),
+        done("sdedit", "", "evaluations", 8, 7),
+    )
+    distances = {"intervened": Distance(0.02, 0.01, 0.03)}
+    experiment = Experiment("saliency", Edit(), rows, {}, distances)
+    (section,) = intervention_sections(replace(contents, experiments=(experiment,)))
+    assert section["sentences"][-1] == (
+        "The finished picture moved, noised and redone from half of the steps on (SDEdit) reaches 0.80 (the "
+        "edit less that: \u22120.05, \u22120.06 to \u22120.04), and changes the background by 0.09 where the "
+        "edit changes it by 0.05 (difference \u22120.04, \u22120.05 to \u22120.03)."
+    )
+    assert [*section["columns"]] == ["target", "background_change", "evaluations", "kernel"]
+    edited, redone = section["rows"]
+    assert edited["condition"] == "intervened" and edited["cells"][-1] == distances["intervened"]
+    assert redone["cells"][-2].mean == 8 and np.isnan(redone["cells"][-1].mean)
 
 
 def test_a_control_as_good_is_said_to_be_so(contents: Contents) -> None:

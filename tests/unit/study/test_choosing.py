@@ -5,7 +5,14 @@ import torch
 
 from tests.unit.study.places import DEPTH, SALIENCY, small_places
 from underpainting.probes import THRESHOLDS, Probe
-from underpainting.study.kept.choosing import choose, choose_cuts, chosen_scores, probe_sets, scores_at_cuts
+from underpainting.study.kept.choosing import (
+    choose,
+    choose_cuts,
+    chosen_scores,
+    probe_sets,
+    scores_at_cuts,
+    strengths_at_an_end,
+)
 from underpainting.study.kept.scores import Scores
 from underpainting.study.places import Places
 from underpainting.vocabulary import Place
@@ -53,13 +60,41 @@ def test_each_place_gets_its_own_best_strength_and_threshold() -> None:
             best = int(scores["saliency", "average_precision"][at].mean(0).argmax())
             assert int(choices["saliency"].strength[layer, step, 0]) == best
             curve = scores["saliency", "curve"][at][:, best].double()
-            assert float(choices["saliency"].quality[layer, step, 0]) == pytest.approx(
-                float(curve.mean(0).max())
-            )
-            cut = int(curve.mean(0).argmax())
             assert choices["saliency"].cut is not None
-            assert int(choices["saliency"].cut[layer, step, 0]) == cut
+            cut = int(choices["saliency"].cut[layer, step, 0])
+            assert float(choices["saliency"].quality[layer, step, 0]) == pytest.approx(
+                float(curve.mean(0)[cut])
+            )
             assert torch.equal(chosen["saliency", "dice"][at].double(), curve[:, cut])
+
+
+def test_thresholds_are_chosen_over_neighbouring_steps() -> None:
+    generator = torch.Generator().manual_seed(0)
+    curve = torch.rand(3, 9, 2, 1, len(THRESHOLDS), generator=generator, dtype=torch.float64)
+    precision = torch.ones(3, 9, 2, 1, dtype=torch.float64)
+    scores = {("saliency", "curve"): curve, ("saliency", "average_precision"): precision}
+    cut = choose(scores, (SALIENCY,))["saliency"].cut
+    assert cut is not None
+    for step in range(9):
+        near = curve[:, max(0, step - 2) : step + 3, :, 0].mean(1)
+        assert torch.equal(cut[:, step], near.argmax(-1))
+
+
+def test_a_strength_at_an_end_is_told_where_it_gains() -> None:
+    strengths, generator = (1e-7, 1e-6, 1e-5), torch.Generator().manual_seed(0)
+    judge = torch.rand(4, 5, 1, 3, generator=generator, dtype=torch.float64) * 1e-3
+    for gains, about in (
+        (0.0, []),
+        (0.01, ["depth: ridge strength 1e-07 is the best of those tried in 100%"]),
+    ):
+        judge[..., 0] = judge[..., 1:].max(-1).values + gains
+        means = {("depth", "spearman"): judge}
+        lines = strengths_at_an_end(means, choose(means, (DEPTH,)), (DEPTH,), strengths)
+        assert [line.partition(" of the places")[0] for line in lines] == about
+    judge[..., 2] = 1
+    means = {("depth", "spearman"): judge}
+    (line,) = strengths_at_an_end(means, choose(means, (DEPTH,)), (DEPTH,), strengths)
+    assert "1e-05" in line and "try greater ones" in line
 
 
 def test_the_first_of_equals_is_taken_and_what_has_no_score_is_not() -> None:

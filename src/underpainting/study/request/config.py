@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from underpainting.errors import UnderpaintingError, printable, shown
 from underpainting.readers import read_toml, refusing
-from underpainting.vocabulary import GUIDANCE, PIXELS, SEEDS, STEPS, Branch
+from underpainting.vocabulary import GUIDANCE, PIXELS, SEEDS, STEPS, STRENGTHS, Branch
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -126,7 +126,7 @@ class ProbesConfig(_Section):
     """How probes are solved."""
 
     strengths: tuple[Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)], ...] = _setting(
-        (1e-4, 1e-3, 1e-2, 1e-1, 1.0),
+        STRENGTHS,
         "Ridge strengths to choose from, relative to the channels' mean variance.",
         min_length=1,
         max_length=100,
