@@ -37,6 +37,9 @@ _CONDITIONS = {
         Condition("wrong_target", "towards another target"),
         Condition("late", "at the last steps"),
         Condition("own_mask", "towards its own map"),
+        Condition("read_part", "the part that the probe reads", is_control=False),
+        Condition("unread_part", "all but that part", is_control=False),
+        Condition("erased", "what the probe reads erased, no target", is_control=False),
         Condition(MOVED, "none: the finished picture moved", is_control=False),
     )
 }

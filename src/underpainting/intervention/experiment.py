@@ -95,7 +95,7 @@ def run_experiment(
     Batches that are done are kept in the folder and not made again. Returns rows of `INTERVENTIONS`.
     Raises UnderpaintingError where the folder's were made by another edit.
     """
-    rows = _one_a_prompt(painter.study.sound_rows("test"))[:pictures]
+    rows = one_a_prompt(painter.study.sound_rows("test"))[:pictures]
     asked = {"edit": edit.model_dump(mode="json"), "pictures": len(rows), "trials": trials}
     card = folder / "experiment.json"
     if card.is_file() and json.loads(card.read_text(encoding="utf-8")) != asked:
@@ -142,7 +142,7 @@ def keep_examples(painter: Painter, aim: str, edit: Edit, progress: Progress) ->
     if path.is_file():
         return
     pictures, trials = LOOKED_AT
-    rows = _one_a_prompt(painter.study.sound_rows("test"))[:pictures]
+    rows = one_a_prompt(painter.study.sound_rows("test"))[:pictures]
     before, after, target = [], [], []
     progress.start(len(rows) * (1 + trials))
     progress.phase("examples to look at")
@@ -232,6 +232,7 @@ def _rows(
     return make_table(INTERVENTIONS, columns)
 
 
-def _one_a_prompt(rows: Sequence[PromptRow]) -> list[PromptRow]:
+def one_a_prompt(rows: Sequence[PromptRow]) -> list[PromptRow]:
+    """The first picture of every prompt."""
     _, first = np.unique(prompt_numbers(rows), return_index=True)
     return [rows[i] for i in sorted(first)]

@@ -31,6 +31,7 @@ from underpainting.records import BATCH, INTERVENTIONS, read_table
 from underpainting.study.environment import reload
 from underpainting.study.run import run_study
 from underpainting.study.study import StudyFolder, create_study, open_study
+from underpainting.study.trust import trust
 from underpainting.vocabulary import Place
 
 ASKED = {"prompt": "a thing number 3", "seed": 5, "right": 0.25, "down": -0.25}
@@ -47,6 +48,7 @@ def whole(pipeline_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     labels = config.labels.model_copy(update={"estimator": "estimator_of_intervened:Light"})
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
+        trust([labels.estimator])
         study = create_study(folder / "study", config.model_copy(update={"labels": labels}), tiny_rows())
         run_study(study)
         yield study
@@ -409,7 +411,7 @@ def test_an_experiment_stops_and_goes_on(done: StudyFolder, monkeypatch: pytest.
     def stopping(self: Painter, *given: object, **more: object) -> torch.Tensor:
         nonlocal calls
         calls += 1
-        if calls > 14:
+        if calls > 20:
             raise KeyboardInterrupt
         return paint(self, *given, **more)  # type: ignore[arg-type]
 
@@ -423,6 +425,7 @@ def test_an_experiment_stops_and_goes_on(done: StudyFolder, monkeypatch: pytest.
     assert (home / "saliency" / "00000.parquet").read_bytes() == part
     rows = read_table(home / "scores.parquet", INTERVENTIONS).to_pylist()
     names = {"null", "intervened", "random", "wrong_target", "shuffled_probe", "late", "own_mask"}
+    names |= {"read_part", "unread_part", "erased"}
     assert {row["condition"] for row in rows} == {*names, "moved_picture"}
     of = {(r["image"], r["trial"], r["condition"], r["property"], r["metric"]): r["value"] for r in rows}
     assert len(of) == len(rows)
