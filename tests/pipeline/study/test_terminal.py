@@ -11,6 +11,7 @@ from tests.pipeline.study.conftest import tiny_config, tiny_rows
 from tests.terminal import Seen, Step, at_terminal
 from underpainting.study.request.config import parse_config
 from underpainting.study.study import create_study
+from underpainting.study.trust import trust
 
 ESTIMATOR = """
 import os, time
@@ -57,6 +58,9 @@ def folder(pipeline_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     settings["watch"] = {"layers": ["mid.0", "up.3.0"]}
     for name in ("whole/study", "stopped/study", "workers"):
         create_study(made / name, parse_config(settings, "settings"), tiny_rows())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(made))
+        trust(["estimator_of_terminal:Light"])
     Image.linear_gradient("L").resize((32, 32)).convert("RGB").save(made / "picture.png")
     return made
 
