@@ -41,7 +41,7 @@ def erase(
     from underpainting.screen import progress
 
     with progress() as shown:
-        from underpainting.findings.erasure import PLACES, sentences, title
+        from underpainting.findings.erasure import NULL, PLACES, sentences, title
         from underpainting.questions.erase import erase as ask
         from underpainting.study.study import open_study
 
@@ -51,15 +51,22 @@ def erase(
     if json:
         rows_as_json(answer.rows)
         return
-    columns = ["erased", "of", "score", "where", "prompts", "mean", "95 % interval"]
-    rows = [
-        [
-            *(title(row.condition), row.property, row.metric, PLACES[row.place], row.prompts, row.mean),
-            *(interval(row.low, row.high), row.above, interval(row.above_low, row.above_high)),
-        ]
-        for row in answer.rows
+    cells = {(row.condition, row.property, row.metric, row.place): row for row in answer.rows}
+    others = [
+        name for name in dict.fromkeys(row.property for row in answer.rows) if name not in ("", property)
     ]
-    table([*columns, "erased less it", "95 % interval"], rows, keys=4)
+    read = [key[1:] for key in dict.fromkeys((NULL, *key[1:]) for key in cells if key[3])]
+    scores = [(name, "own", "") for name in others] + [("", "class_kept", ""), ("", "change", ""), *read]
+    rows = []
+    for condition in dict.fromkeys(row.condition for row in answer.rows):
+        own = cells.get((condition, property, "own", ""))
+        about = (own.mean, interval(own.low, own.high)) if own else (None, "-")
+        less = (own.above, interval(own.above_low, own.above_high)) if own else (None, "-")
+        given = [cells.get((condition, *score)) for score in scores]
+        rows.append([title(condition), *about, *less, *(of.mean if of else None for of in given)])
+    columns = ["erased", f"{property} kept", "95 % interval", "erased less it", "95 % interval"]
+    columns += [*(f"{name} kept" for name in others), "class kept", "change"]
+    table([*columns, *(f"read {PLACES[place]}" for *_, place in read)], rows)
     for line in sentences(answer.rows, property, answer.where.place_words):
         typer.echo(line)
     typer.echo(f"done: {answer.file}")

@@ -36,9 +36,9 @@ def experiment(
 
     The controls are the unedited picture, a random direction, a wrong target, shuffled probes, late steps,
     the picture's own map, and the finished picture moved; beside them stand what the probe reads erased, and
-    of a carry edit the part that the probe reads and the rest. The edit is chosen on calibrate pictures unless one
-    of its settings is given; then the others are carry, strength 2, steps 1 to 5, all layers, conditional
-    branch. `intervene` takes up what was chosen, the report shows the scores.
+    of a carry edit the part that the probe reads and the rest. The edit is chosen on calibrate pictures
+    unless one of its settings is given; then the others are carry, strength 2, steps 1 to 5, all layers,
+    conditional branch. `intervene` takes up what was chosen, the report shows the scores.
     """
     from underpainting.cli._options import edit_settings
     from underpainting.cli._screen import interval, rows_as_json, table

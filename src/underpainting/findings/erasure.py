@@ -14,7 +14,7 @@ from underpainting.findings.intervals import ENOUGH, Floats, means
 NULL, ERASED, ONCE, TURNED, ANOTHER, POSITION = "null", "erased", "once", "turned", "another", "position"
 RANDOM, SHUFFLED, OTHER = "random", "shuffled", "other "
 PICTURE, THERE, LATER = "", "erased", "later"
-PLACES = {PICTURE: "picture", THERE: "where erased", LATER: "elsewhere, later"}
+PLACES = {THERE: "where erased", LATER: "elsewhere or later"}
 
 TITLES = {
     NULL: "nothing",
@@ -130,7 +130,7 @@ def sentences(rows: Sequence[Erasure], property: str, where: str) -> Iterator[st
     elif all(row.above_high < 0 for row in controls):
         yield f"So what a probe of {property} reads there carries a part of the layout that no control does."
     else:
-        yield f"So erasing {property} there takes no more of the layout than erasing something else."
+        yield "So it is not sure that erasing it takes more of the layout than erasing something else does."
     yield from _read(rows, property)
 
 

@@ -21,7 +21,6 @@ from underpainting.findings.erasure import ERASED, NULL, ONCE, RANDOM, SHUFFLED,
 from underpainting.intervention.edit import Where
 from underpainting.intervention.erasing import Changes, changes, refitted, refitting, targets
 from underpainting.intervention.painter import Painter, set_up
-from underpainting.questions.erase import erase
 from underpainting.records import require_whole
 from underpainting.study.environment import reload
 from underpainting.study.run import run_study
@@ -162,9 +161,18 @@ def call(*words: object) -> int:
 def test_the_question_from_end_to_end(
     done: StudyFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    made: list[int] = []
+    denoise = Painter.denoise
+
+    def counting(self: Painter, rows: list[object], **more: object) -> torch.Tensor:
+        made.append(len(rows))
+        return denoise(self, rows, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Painter, "denoise", counting)
     settings = ("--steps", "2-2", "--layers", "mid.0,up.1.2", "--pictures", "3", "--fit-pictures", "6")
     assert call("erase", done.folder, "--property", "shading", *settings, "--json") == 0
     answer = json.loads(capsys.readouterr().out)
+    assert made == [6] * 8 + [2] * 8 + [1] * 8  # conditions: fit pictures in one batch, then test pictures
     (file,) = (done.folder / "interventions" / "shading").glob("erased-*.parquet")
     require_whole(file, "")
     frame = pd.read_parquet(file).astype({"condition": str, "metric": str, "property": str, "layer": str})
@@ -209,23 +217,3 @@ REFUSED = [
     (["--steps", "3-2"], "steps 3 to 2 are none"),
     (["--branches", "both"], "edit branches"),
 ]
-
-
-def test_fit_pictures_are_in_one_batch(done: StudyFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[int] = []
-    denoise = Painter.denoise
-
-    def counting(self: Painter, rows: list[object], **more: object) -> torch.Tensor:
-        made.append(len(rows))
-        return denoise(self, rows, **more)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Painter, "denoise", counting)
-    erase(done, "saliency", {"last": 1}, pictures=3, fit_pictures=5)
-    conditions = 8
-    assert made == [5] * conditions + [2] * conditions + [1] * conditions
-    assert sorted(Path(of).suffix for of in (done.folder / "interventions" / "saliency").iterdir()) == [
-        ".json",
-        ".parquet",
-        ".sha256",
-        ".sha256",
-    ]

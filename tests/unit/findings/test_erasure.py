@@ -90,8 +90,8 @@ def test_what_is_said_hangs_on_the_strongest_control() -> None:
     assert "carries a part of the layout that no control does" in words
     assert "it is still read" in words.split("At the other layers")[1]
     assert "no more than position tells" in words.split("At the other layers")[0]
-    assert "no more of the layout than erasing something else" in said(table(30, {**OWN, DEPTH: 0.6}))
-    assert "no more of the layout than erasing something else" in said(table(30, {**OWN, DEPTH: 0.5}))
+    assert "it is not sure that erasing it takes more" in said(table(30, {**OWN, DEPTH: 0.6}))
+    assert "it is not sure that erasing it takes more" in said(table(30, {**OWN, DEPTH: 0.5}))
     assert "too few prompts" in said(table(15))
     assert "it is still read" not in said(table(30, later=-0.1))
 
