@@ -62,7 +62,8 @@ def controls(painter: Painter, aim: str, edit: Edit) -> dict[str, Paint]:
     if edit.kind == "carry":
         changes["read_part"] = lambda trial: read_part(aimed(trial), directions)
         changes["unread_part"] = lambda trial: unread_part(aimed(trial), directions)
-    changes["erased"] = lambda trial: erased(painter.eraser(aim))
+    erasing = erased(painter.eraser(aim))
+    changes["erased"] = lambda trial: erasing
     return {
         NULL: lambda trial: trial.unedited.pictures,
         INTERVENED: edited(painter, edit),

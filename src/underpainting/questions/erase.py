@@ -179,8 +179,9 @@ def _read_scores(
 def _position_scores(painter: Painter, property: str, unedited: Unedited) -> Scores:
     """The same of each layer's mean label over the study's fit pictures, at step 0."""
     target = [of.name for of in painter.loaded.places.properties].index(property)
+    positions = painter.totals.positions
     maps = {
-        layer: [painter.totals.positions[grid][target].expand(len(unedited.rows), -1)]
+        layer: [positions[grid][target].expand(len(unedited.rows), -1)]
         for layer, grid in painter.grids.items()
     }
     return _read_scores(painter, property, 0, maps, unedited)
