@@ -19,6 +19,7 @@ from underpainting.intervention.painter import Painter
 from underpainting.intervention.result import Intervention, intervention
 from underpainting.observers.estimators import Estimator
 from underpainting.progress import Progress
+from underpainting.questions.erase import FIT_PICTURES, erase
 from underpainting.records import CLASSIFICATION, EMERGENCE, LEADS, PROMPTS, SCORES
 from underpainting.screen import drawn_progress
 from underpainting.study.environment import own_model
@@ -31,7 +32,7 @@ from underpainting.study.results import results
 from underpainting.study.run import MAX_SET_ASIDE
 from underpainting.study.study import StudyFolder, open_study
 from underpainting.study.trust import trust as say_yes
-from underpainting.vocabulary import METRICS
+from underpainting.vocabulary import METRICS, OBJECT
 
 
 @dataclass(frozen=True, repr=False)
@@ -209,6 +210,34 @@ class Study(StudyFolder):
         settings = {"kind": edit} if isinstance(edit, str) else edit or {}
         with _shown(progress) as shown:
             return intervention(self._painter, asked, settings, mask, shown)
+
+    def erase(
+        self,
+        property: str = OBJECT,
+        *,
+        layers: Sequence[str] | None = None,
+        steps: tuple[int, int] | None = None,
+        branches: Sequence[str] | None = None,
+        pictures: int = 100,
+        fit_pictures: int = FIT_PICTURES,
+        progress: bool | Progress = True,
+    ) -> pd.DataFrame:
+        """Erase what a probe reads of a property while test pictures are made: does the layout go?
+
+        layers, steps (first, last), branches: where it is erased, all of them unless given. pictures: test
+        pictures, one a prompt. fit_pictures: those that erasers are fitted to, made in one batch. A row a
+        condition and score, beside the controls, columns as in `findings.erasure.Erasure`; see
+        docs/interventions.md.
+
+        Raises UnderpaintingError where the study has no such property, layer, step or branch.
+        """
+        first, last = steps or (None, None)
+        given = {"first": first, "last": last, "layers": layers, "branches": branches}
+        where = {name: value for name, value in given.items() if value is not None}
+        size = {"pictures": pictures, "fit_pictures": fit_pictures}
+        with _shown(progress) as shown:
+            answer = erase(self, property, where, **size, progress=shown)
+        return pd.DataFrame([asdict(row) for row in answer.rows])
 
     def __repr__(self) -> str:
         """The folder, how many pictures, and whether the study is done."""

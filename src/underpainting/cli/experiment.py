@@ -35,11 +35,12 @@ def experiment(
     """Edit test pictures towards random targets and score them beside controls; go on where it stopped.
 
     The controls are the unedited picture, a random direction, a wrong target, shuffled probes, late steps,
-    the picture's own map, and the finished picture moved. Beside them stand the other kind of edit and what
-    needs no look inside: another seed, the initial noise moved, and the moved picture noised and redone. The
-    edit is chosen on calibrate pictures unless one
-    of its settings is given; then the others are carry, strength 2, steps 1 to 5, all layers, conditional
-    branch. `intervene` takes up what was chosen, the report shows the scores.
+    the picture's own map, and the finished picture moved. Beside them stand the other kind of edit; of a
+    carry edit the part that the probe reads, and the rest; what the probe reads erased; and what needs no
+    look inside: another seed, the initial noise moved, and the moved picture noised and redone. The edit is
+    chosen on calibrate pictures unless one of its settings is given; then the others are carry, strength 2,
+    steps 1 to 5, all layers, conditional branch. `intervene` takes up what was chosen, the report shows the
+    scores.
     """
     from underpainting.cli._options import edit_settings
     from underpainting.cli._screen import interval, rows_as_json, table

@@ -14,6 +14,7 @@ from torch import Tensor
 from underpainting.diffusion import ActivationEdit, Evaluation, Layer
 from underpainting.intervention.directions import Direction, by_gradient, changed
 from underpainting.intervention.moves import Move, warp_tokens
+from underpainting.probes import Eraser
 from underpainting.vocabulary import Place
 
 Change = Callable[[Place, Tensor], Tensor]
@@ -89,6 +90,27 @@ def along_others(change: Change, others: Directions, more: Labels) -> Change:
         return norm * more[place.layer][..., :1].sign().to(x) * along
 
     return other
+
+
+def read_part(change: Change, directions: Directions) -> Change:
+    """The part of a change that probes read: along the covariance, what changes their readings as much."""
+
+    def part(place: Place, x: Tensor) -> Tensor:
+        direction, whole = directions(place), change(place, x)
+        return whole @ direction.probe.weight.to(whole) @ direction.covariance.T.to(whole)
+
+    return part
+
+
+def unread_part(change: Change, directions: Directions) -> Change:
+    """All of a change but its `read_part`: what it leaves the probes' readings as they are by."""
+    read = read_part(change, directions)
+    return lambda place, x: change(place, x) - read(place, x)
+
+
+def erased(eraser: Callable[[Place], Eraser]) -> Change:
+    """What a place's eraser takes, taken."""
+    return lambda place, x: -eraser(place).taken(x)
 
 
 def editing(

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from underpainting.findings.interventions import INTERVENED, MOVED, NULL
-from underpainting.intervention.changes import Change, along_others, rotated
+from underpainting.intervention.changes import (
+    Change,
+    along_others,
+    erased,
+    read_part,
+    rotated,
+    unread_part,
+)
 from underpainting.intervention.edit import Edit
 from underpainting.intervention.moves import STAY, Move, warp
 from underpainting.intervention.painter import Painter, Painting, Unedited
@@ -32,9 +39,10 @@ Paint = Callable[[Trial], Painting]
 def controls(painter: Painter, aim: str, edit: Edit) -> dict[str, Paint]:
     """The unedited picture, the edit, and its controls, by condition.
 
-    `random` and `shuffled_probe` change activations as much, token by token, as the edit does.
+    `random` and `shuffled_probe` change activations as much, token by token, as the edit does. Of a `carry`
+    edit there are the two parts too: what the probes read of it, and the rest.
     """
-    properties = painter.loaded.places.properties
+    properties, directions = painter.loaded.places.properties, painter.directions((aim,))
 
     def aimed(trial: Trial) -> Change:
         return painter.change(edit, trial.unedited, trial.target, trial.moves)
@@ -52,6 +60,11 @@ def controls(painter: Painter, aim: str, edit: Edit) -> dict[str, Paint]:
         "shuffled_probe": shuffled,
         "own_mask": lambda trial: elsewhere(trial, [STAY] * len(trial.moves)),
     }
+    if edit.kind == "carry":
+        changes["read_part"] = lambda trial: read_part(aimed(trial), directions)
+        changes["unread_part"] = lambda trial: unread_part(aimed(trial), directions)
+    erasing = erased(painter.eraser(aim))
+    changes["erased"] = lambda trial: erasing
     return {
         NULL: _unedited,
         INTERVENED: edited(painter, edit),

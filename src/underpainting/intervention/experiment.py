@@ -113,7 +113,7 @@ def run_experiment(
     Raises UnderpaintingError where the folder's were made by another edit.
     """
     study = painter.study
-    rows = _one_a_prompt(study.sound_rows("test"))[:pictures]
+    rows = one_a_prompt(study.sound_rows("test"))[:pictures]
     asked = {"edit": edit.model_dump(mode="json"), "pictures": len(rows), "trials": trials}
     card = folder / "experiment.json"
     if study.has(card, ASK_AGAIN) and read_json(card) != asked:
@@ -173,7 +173,7 @@ def keep_examples(painter: Painter, aim: str, edit: Edit, progress: Progress) ->
     if painter.study.has(path, ASK_AGAIN):
         return
     pictures, trials = LOOKED_AT
-    rows = _one_a_prompt(painter.study.sound_rows("test"))[:pictures]
+    rows = one_a_prompt(painter.study.sound_rows("test"))[:pictures]
     before, after, target = [], [], []
     progress.start(len(rows) * (1 + trials))
     progress.phase("examples to look at")
@@ -265,6 +265,7 @@ def _rows(
     return make_table(INTERVENTIONS, columns)
 
 
-def _one_a_prompt(rows: Sequence[PromptRow]) -> list[PromptRow]:
+def one_a_prompt(rows: Sequence[PromptRow]) -> list[PromptRow]:
+    """The first picture of every prompt."""
     _, first = np.unique(prompt_numbers(rows), return_index=True)
     return [rows[i] for i in sorted(first)]

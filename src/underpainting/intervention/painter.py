@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import product
 
 from torch import Tensor
@@ -13,10 +14,10 @@ from underpainting.diffusion.layers import ALL
 from underpainting.errors import UnderpaintingError
 from underpainting.intervention.changes import Change, by_adam, carried, editing, through_probes
 from underpainting.intervention.directions import Direction, direction_of
-from underpainting.intervention.edit import Edit
+from underpainting.intervention.edit import Edit, Where
 from underpainting.intervention.moves import Move
-from underpainting.probes import Probe, ProbeSet, ridge
-from underpainting.study.batch import denoise, to_bytes
+from underpainting.probes import Eraser, Probe, ProbeSet, erasing, ridge
+from underpainting.study.batch import Look, denoise, to_bytes
 from underpainting.study.environment import Loaded
 from underpainting.study.kept.totals import Totals, read_totals
 from underpainting.study.labels import label_pictures, token_labels
@@ -80,7 +81,7 @@ class Painter:
         """Grid of each watched layer."""
         return {layer.name: layer.grid for layer in self.loaded.places.watched}
 
-    def layers(self, edit: Edit) -> tuple[Layer, ...]:
+    def layers(self, edit: Where) -> tuple[Layer, ...]:
         """The layers of an edit. Raises UnderpaintingError as `check_edit`, and where a branch is missing."""
         check_edit(self.study, self.probes, edit)
         if away := [branch for branch in edit.branches if branch not in self.order]:
@@ -91,19 +92,20 @@ class Painter:
         by_name = {layer.name: layer for layer in watched}
         return watched if edit.layers == (ALL,) else tuple(by_name[name] for name in edit.layers)
 
+    def probed(self, place: Place) -> Place:
+        """A place that has probes and moments: of a branch that was not watched, the one that was."""
+        branches = self.probes.branches
+        return place._replace(branch=place.branch if place.branch in branches else main_branch(branches))
+
     def directions(
         self, properties: Sequence[str], *, shuffled: bool = False
     ) -> Callable[[Place], Direction]:
-        """Directions of some properties' probes, or of probes fitted to shuffled labels, by place.
-
-        A branch that was not watched takes the probes of the one that was.
-        """
+        """Directions of some properties' probes, or of probes fitted to shuffled labels, by place."""
         names = [own.name for own in self.loaded.places.properties]
         targets = [names.index(name) + shuffled * len(names) for name in properties]
 
         def direction(place: Place) -> Direction:
-            branches = self.probes.branches
-            at = place._replace(branch=place.branch if place.branch in branches else main_branch(branches))
+            at = self.probed(place)
             key = at, tuple(properties), shuffled
             if key not in self._known:
                 moments = self.totals.moments[at]
@@ -116,6 +118,17 @@ class Painter:
             return self._known[key]
 
         return direction
+
+    def eraser(self, property: str) -> Callable[[Place], Eraser]:
+        """Erasers of a property, by place, solved from the study's moments: of unedited activations."""
+        target = [own.name for own in self.loaded.places.properties].index(property)
+
+        @cache
+        def solved(place: Place) -> Eraser:
+            moments = self.totals.moments[place]
+            return erasing(moments, moments.sxy[:, [target]])
+
+        return lambda place: solved(self.probed(place))
 
     def change(
         self, edit: Edit, unedited: Unedited, target: Mapping[str, Tensor], moves: Sequence[Move] | None
@@ -142,7 +155,7 @@ class Painter:
         of_grid = {grid: token_labels(maps, grid) for grid in set(self.grids.values())}
         return {layer: of_grid[grid] for layer, grid in self.grids.items()}
 
-    def acting(self, edit: Edit, change: Change) -> ActivationEdit:
+    def acting(self, edit: Where, change: Change) -> ActivationEdit:
         """A change at an edit's layers, steps and branches, as `Model.denoise` takes it."""
         return editing(change, self.layers(edit), range(edit.first, edit.last + 1), edit.branches, self.order)
 
@@ -165,7 +178,7 @@ class Painter:
                     if places is None or place in places:
                         kept[place] = x.clone()
 
-        denoised = self._denoise(rows, look=look, tick=tick)
+        denoised = self.denoise(rows, look=look, tick=tick)
         pictures = self._decode(denoised)
         return Unedited(tuple(rows), pictures, self.labels(pictures), kept, (*path, denoised.latents))
 
@@ -182,26 +195,31 @@ class Painter:
         *,
         begin: Begin | None = None,
         after_step: LatentEdit | None = None,
+        look: Look | None = None,
         tick: Tick | None = None,
     ) -> Painting:
-        """Pictures with edited activations, with other latents to begin with, or changed after each step."""
-        denoised = self._denoise(rows, edit=edit, begin=begin, after_step=after_step, tick=tick)
+        """Pictures with edited activations, with other latents to begin with, or changed after each step.
+
+        look: sees every step, its activations as they are edited.
+        """
+        denoised = self.denoise(rows, edit=edit, begin=begin, after_step=after_step, look=look, tick=tick)
         return Painting(self._decode(denoised), denoised.evaluations)
 
     def labels(self, pictures: Tensor) -> dict[str, Tensor]:
         """Maps [picture, height, width] of the study's properties."""
         return label_pictures(self.loaded.estimator, pictures, self.loaded.places.properties)
 
-    def _denoise(
+    def denoise(
         self,
         rows: Sequence[PromptRow],
         *,
         edit: ActivationEdit | None = None,
         begin: Begin | None = None,
         after_step: LatentEdit | None = None,
-        look: Callable[[StepRecord], None] | None = None,
+        look: Look | None = None,
         tick: Tick | None = None,
     ) -> Denoised:
+        """Clean latents, made in one batch; options are those of `paint`."""
         model, config = self.loaded.model, self.study.config.model
 
         def on_step(record: StepRecord) -> None:
@@ -232,7 +250,7 @@ def set_up(study: StudyFolder, loaded: Loaded) -> Painter:
     return Painter(study, loaded, study.probes, read_totals(study.require(study.totals_file)))
 
 
-def check_edit(study: StudyFolder, probes: ProbeSet, edit: Edit) -> None:
+def check_edit(study: StudyFolder, probes: ProbeSet, edit: Where) -> None:
     """Raise UnderpaintingError where a study has no probes of an edit's properties, layers or steps."""
     if unknown := [name for name in edit.properties if name not in probes.properties]:
         known = ", ".join(probes.properties)

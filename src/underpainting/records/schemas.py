@@ -114,6 +114,26 @@ moved; property: the one that is scored, empty for scores of the picture itself.
 `evaluations` (of the network, beside those of the unedited picture); nan where there is no score.
 """
 
+ERASED = pa.schema(
+    [
+        ("image", _NAME),
+        ("prompt", _NAME),
+        ("condition", _NAME),
+        ("layer", _NAME),
+        ("step", pa.int16()),
+        ("property", _NAME),
+        ("metric", _NAME),
+        ("value", pa.float64()),
+    ]
+)
+"""One row a score of a picture made while something was erased of activations.
+
+condition: what was erased (see `findings.erasure`). layer, step: where a probe that is fitted to what is left
+reads the unedited picture's label, metric `average_precision` or `spearman`; of scores of the picture itself
+they are empty and 0: `own`, `class_kept`, `class_right`, `colour_change`, `background_change` as in
+`INTERVENTIONS`, and `change`, the norm of what was taken as a share of the activations'.
+"""
+
 BATCH = pa.schema(
     [
         ("image", _NAME),

@@ -458,7 +458,7 @@ def test_an_experiment_stops_and_goes_on(done: StudyFolder, monkeypatch: pytest.
     def stopping(self: Painter, *given: object, **more: object) -> torch.Tensor:
         nonlocal calls
         calls += 1
-        if calls > 27:
+        if calls > 33:
             raise KeyboardInterrupt
         return paint(self, *given, **more)  # type: ignore[arg-type]
 
@@ -472,6 +472,7 @@ def test_an_experiment_stops_and_goes_on(done: StudyFolder, monkeypatch: pytest.
     assert (home / "saliency" / "00000.parquet").read_bytes() == part
     rows = read_table(home / "scores.parquet", INTERVENTIONS).to_pylist()
     names = {"null", "intervened", "random", "wrong_target", "shuffled_probe", "late", "own_mask"}
+    names |= {"read_part", "unread_part", "erased"}
     tried = {"covariance", "another_seed", "noise_rolled", "noise_moved", "sdedit", "held", "moved_picture"}
     assert {row["condition"] for row in rows} == names | tried
     spent = {row["condition"]: row["value"] for row in rows if row["metric"] == "evaluations"}

@@ -40,6 +40,7 @@ BEGINS_ANEW = {
     "replay": ("replay", "stopped/study", "moved"),
     "nonlinear": ("nonlinear", "stopped/study", "--pictures", "4"),
     "transfer": ("transfer", "stopped/study", "--empty-prompt"),
+    "erase": ("erase", "stopped/study", "--pictures", "2", "--fit-pictures", "4"),
     "look": ("look", "stopped/study", "picture.png"),
     "classify": ("classify", "--prompt", "a lemon", "--steps", "2", "--out", "seen"),
     "estimate": ("estimate", "stopped/study"),

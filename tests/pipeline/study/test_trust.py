@@ -86,6 +86,7 @@ COMMANDS = [
     ("intervene", "--prompt", "a mug", "--move", "0.1,0"),
     ("experiment", "--pictures", "2"),
     ("nonlinear",),
+    ("erase",),
     ("run",),
 ]
 NAMED = [

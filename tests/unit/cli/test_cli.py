@@ -13,7 +13,7 @@ from underpainting.weights import readable
 
 PANELS = {
     "Study": "demo init estimate run report verify doctor layers controls",
-    "Ask": "classify compare look nonlinear transfer",
+    "Ask": "classify compare erase look nonlinear transfer",
     "Act": "intervene experiment replay",
     "Share": "capture import-probes pull push",
 }

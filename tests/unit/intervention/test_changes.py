@@ -6,10 +6,19 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from underpainting.diffusion import Evaluation, Layer
-from underpainting.intervention.changes import along_others, carried, editing, rotated
+from underpainting.intervention.changes import (
+    along_others,
+    carried,
+    editing,
+    erased,
+    read_part,
+    rotated,
+    unread_part,
+)
+from underpainting.intervention.directions import direction_of
 from underpainting.intervention.edit import Edit
 from underpainting.intervention.moves import Move
-from underpainting.probes import cell_means
+from underpainting.probes import Moments, cell_means, erasing, ridge
 from underpainting.vocabulary import Place
 
 GRIDS = {"a": (4, 4), "b": (2, 2)}
@@ -61,6 +70,34 @@ def test_other_probes_get_as_much_where_the_target_differs() -> None:
     torch.testing.assert_close(change.norm(dim=-1), changing(PLACE, x).norm(dim=-1))
     sides = change.reshape(4, 4, 2)
     assert (sides[:, 2:, 1] > 0).all() and (sides[:, :2, 1] < 0).all() and not sides[..., 0].any()
+
+
+def test_a_change_parts_in_what_probes_read_and_what_they_do_not() -> None:
+    """Against the projection along the covariance, written out."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 16, 6, generator=generator) @ torch.randn(6, 6, generator=generator)
+    moments = Moments(6, 2)
+    moments.update(x, x[..., :2] + 0.5 * torch.randn(2, 16, 2, generator=generator))
+    direction = direction_of(ridge(moments, [1e-3]).pick(0).float(), moments, [0, 1])
+    read, rest = (part(changing, lambda place: direction)(PLACE, x) for part in (read_part, unread_part))
+    given, weight = changing(PLACE, x), direction.probe.weight
+    torch.testing.assert_close(read + rest, given)
+    torch.testing.assert_close(read @ weight, given @ weight, atol=1e-4, rtol=1e-4)
+    spread = torch.cov(x.flatten(0, 1).T)
+    along = spread @ weight @ torch.linalg.inv(weight.T @ spread @ weight)
+    torch.testing.assert_close(read, given @ weight @ along.T, atol=1e-4, rtol=1e-4)
+
+
+def test_erasing_takes_what_the_places_eraser_takes() -> None:
+    x = torch.randn(2, 16, 3)
+    moments = Moments(3, 1)
+    moments.update(x, x[..., :1])
+    erasers = {PLACE: erasing(moments, moments.sxy), Place("b", 2, "conditional"): None}
+    given = x + erased(erasers.__getitem__)(PLACE, x)  # type: ignore[arg-type]
+    torch.testing.assert_close(given, erasers[PLACE].apply(x))  # type: ignore[union-attr]
+    assert not torch.allclose(given, x)
+    nothing = erasing(moments, moments.sxy[:, :0])
+    assert torch.equal(x.half() + erased(lambda place: nothing)(PLACE, x.half()).half(), x.half())
 
 
 def test_only_the_asked_rows_layers_and_steps_are_edited_at_their_first_evaluations() -> None:
