@@ -14,7 +14,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor, nn
 
 from studio.data import load_pictures
-from studio.training import LOGS, device, forget_paths, train
+from studio.training import LOGS, course, device, forget_paths, options, train
 from underpainting import stilllife
 
 CROP, BATCH = 64, 8
@@ -58,8 +58,7 @@ def spread(vae: AutoencoderKL, pictures: Tensor) -> float:
 def main() -> None:
     """Trains on crops, prints the held-out PSNR."""
     cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    cli.add_argument("--minutes", type=float, default=20)
-    cli.add_argument("--rate", type=float, default=2e-3)
+    options(cli, minutes=20, rate=2e-3)
     cli.add_argument("--decoder", action="store_true", help="the decoder alone: latents stay as they are")
     cli.add_argument("--out", type=Path, default=stilllife.folder() / "pipeline" / "vae")
     args = cli.parse_args()
@@ -101,9 +100,8 @@ def main() -> None:
         loss,
         save,
         folder=LOGS / "autoencoder",
-        minutes=args.minutes,
-        rate=args.rate,
         batch=BATCH,
+        course=course(args),
     )
 
 

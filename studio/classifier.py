@@ -14,7 +14,7 @@ from torch.nn.functional import affine_grid, cross_entropy, grid_sample
 
 from studio.autoencoder import to_input
 from studio.data import load_pictures
-from studio.training import LOGS, device, train
+from studio.training import LOGS, course, device, options, train
 from studio.world import CLASSES, COLOURS
 from underpainting import stilllife
 from underpainting.observers.classifiers.small_vgg import SmallClassifier, SmallVGG, save_classifier
@@ -36,8 +36,7 @@ def moved(pictures: Tensor, rng: torch.Generator) -> Tensor:
 def main() -> None:
     """Trains on whole pictures, moved at random; prints the accuracy on held-out renders."""
     cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    cli.add_argument("--minutes", type=float, default=8)
-    cli.add_argument("--rate", type=float, default=3e-3)
+    options(cli, minutes=8, rate=3e-3)
     cli.add_argument("--out", type=Path, default=stilllife.folder() / "classifier")
     args = cli.parse_args()
     torch.manual_seed(0)
@@ -74,9 +73,8 @@ def main() -> None:
         loss,
         save,
         folder=LOGS / "classifier",
-        minutes=args.minutes,
-        rate=args.rate,
         batch=BATCH,
+        course=course(args),
     )
 
 

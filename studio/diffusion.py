@@ -1,4 +1,4 @@
-"""Trains the still life's U-Net and text encoder on the autoencoder's latents of the coloured renders.
+"""Trains the still life's U-Net and text encoder on the autoencoder's latents of renders coloured anew.
 
 ``python -m studio.diffusion --minutes 60``; run again, it goes on from the weights in ``--out``. The whole
 pipeline is saved in diffusers' format, ready for ``StableDiffusionPipeline.from_pretrained``.
@@ -10,15 +10,17 @@ import argparse
 import copy
 from pathlib import Path
 
+import numpy as np
 import torch
 from diffusers import AutoencoderKL, LMSDiscreteScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from studio import tokens
-from studio.autoencoder import to_input
-from studio.data import load_pictures
-from studio.training import LOGS, device, forget_paths, train
+from studio.pool import Pool
+from studio.scenes import compact
+from studio.scenes import load as scenes_of
+from studio.training import LOGS, course, device, forget_paths, options, train
 from studio.world import CLASSES
 from underpainting import stilllife
 
@@ -78,90 +80,96 @@ class Denoiser(nn.Module):
         return predicted
 
 
-@torch.no_grad()
-def latents(vae: AutoencoderKL, pictures: Tensor) -> Tensor:
-    """Scaled latents [2, picture, 4, 16, 16] of uint8 pictures, as they are and mirrored."""
-    found = []
-    for some in pictures.split(32):
-        x = to_input(some).to(vae.device)
-        both = [vae.encode(v).latent_dist.mean * vae.config["scaling_factor"] for v in (x, x.flip(3))]
-        found.append(torch.stack(both).cpu())
-    return torch.cat(found, dim=1)
+def load(folder: Path, tokenizer: CLIPTokenizer) -> Denoiser:
+    """The denoiser of a pipeline's folder, or a new one; words that its text encoder lacks are added."""
+    if (folder / "unet" / "config.json").exists():
+        unet = UNet2DConditionModel.from_pretrained(folder / "unet")
+        text = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
+        text.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    else:
+        unet, text = build_unet(), build_text_encoder(tokenizer)
+    return Denoiser(unet.float(), text.float())
+
+
+def save(denoiser: Denoiser, tokenizer: CLIPTokenizer, folder: Path) -> None:
+    """Saves the whole pipeline in ``folder``, where its autoencoder is, in float16."""
+    halves = copy.deepcopy(denoiser).cpu().eval().half()
+    pipeline = StableDiffusionPipeline(
+        vae=AutoencoderKL.from_pretrained(folder / "vae", dtype=torch.float16),
+        text_encoder=halves.text.float(),  # transformers loads what it finds, diffusers float32
+        tokenizer=tokenizer,
+        unet=halves.unet,
+        scheduler=schedule(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.save_pretrained(folder)
+    forget_paths(folder)
+
+
+class Objective:
+    """The loss of a denoiser on a pool, whose ``fresh`` next entries are coloured anew before each batch."""
+
+    def __init__(self, denoiser: nn.Module, pool: Pool, batch: int, fresh: int) -> None:
+        """Everything is computed where the pool's latents are."""
+        self.denoiser, self.pool, self.batch, self.fresh = denoiser, pool, batch, fresh
+        where = pool.latents.device
+        kept = schedule().alphas_cumprod
+        share = ((1 - kept) / kept * MAX_SNR).clamp(max=1).cumsum(0)  # of each step and those before it
+        self.kept, self.share = kept.to(where), share / share[-1]
+        self.empty = pool.ids([""])
+        self.often = torch.tensor([HARD.get(CLASSES[name], 1.0) for name in pool.name.tolist()])
+
+    def __call__(self, rng: torch.Generator) -> Tensor:
+        """Mean squared error of the predicted noise."""
+        pool, batch, where = self.pool, self.batch, self.pool.latents.device
+        pool.refresh(self.fresh, np.random.default_rng(int(torch.randint(2**62, (), generator=rng))))
+        i = torch.multinomial(self.often, batch, replacement=True, generator=rng)
+        t = torch.searchsorted(self.share, (torch.arange(batch) + torch.rand(batch, generator=rng)) / batch)
+        words = torch.where(torch.rand(batch, 1, generator=rng) < DROPPED, self.empty, pool.words[i])
+        x = pool.latents[i.to(where)]
+        noise = torch.randn(x.shape, generator=rng).to(where)
+        a = self.kept[t.to(where)][:, None, None, None]
+        noisy = a.sqrt() * x + (1 - a).sqrt() * noise
+        predicted = self.denoiser(noisy, t.to(where), words.to(where))
+        return (predicted.float() - noise).square().mean()
 
 
 def main() -> None:
     """Trains and saves the pipeline."""
     cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    cli.add_argument("--minutes", type=float, default=60)
-    cli.add_argument("--rate", type=float, default=1.1e-3)
+    options(cli, minutes=60, rate=1.1e-3)
+    cli.add_argument("--packed", type=Path, default=compact(), help="where studio.scenes has put them")
+    cli.add_argument("--scenes", type=int, help="the first of them alone")
+    cli.add_argument("--colourings", type=int, default=1, help="of each scene at any time")
+    cli.add_argument("--fresh", type=int, default=4, help="pictures coloured anew before each batch")
+    cli.add_argument("--told", type=float, default=0.5, help="share of captions that may tell size and place")
     cli.add_argument("--out", type=Path, default=stilllife.folder() / "pipeline")
     args = cli.parse_args()
     torch.manual_seed(0)
-    where = device()
-    vae = AutoencoderKL.from_pretrained(args.out / "vae").to(where)
-    tokenizer = tokens.build()
-    if (args.out / "unet" / "config.json").exists():
-        unet = UNet2DConditionModel.from_pretrained(args.out / "unet")
-        text = CLIPTextModel.from_pretrained(args.out / "text_encoder", dtype=torch.float32)
-    else:
-        unet, text = build_unet(), build_text_encoder(tokenizer)
-    denoiser = Denoiser(unet.float(), text.float()).to(where).train()
-    data = load_pictures(held_out=False)
-    clean = latents(vae, torch.from_numpy(data.picture))
+    where, tokenizer = device(), tokens.build()
+    denoiser = load(args.out, tokenizer).to(where).train()
+    vae = AutoencoderKL.from_pretrained(args.out / "vae").to(where).eval()
+    scenes = scenes_of(held_out=False, packed=args.packed, limit=args.scenes).to(where)
+    pool = Pool(scenes, vae, tokenizer, np.random.default_rng(), args.colourings, args.told)
     print(
-        f"{sum(p.numel() for p in unet.parameters()) / 1e6:.1f} M parameters, {clean.shape[1]} pictures,"
-        f" latents' standard deviation {clean.std():.3f}",
+        f"{sum(p.numel() for p in denoiser.unet.parameters()) / 1e6:.1f} M parameters, {len(scenes)} scenes,"
+        f" latents' standard deviation {pool.latents.std():.3f}",
         flush=True,
     )
 
-    def ids(prompts: list[str]) -> Tensor:
-        found: Tensor = tokenizer(
-            prompts, padding="max_length", truncation=True, return_tensors="pt"
-        ).input_ids
-        return found
-
-    prompts, empty = ids(data.prompt), ids([""])
-    kept = schedule().alphas_cumprod
-    share = ((1 - kept) / kept * MAX_SNR).clamp(max=1).cumsum(0)  # of each step and those before it
-    share /= share[-1].clone()
-
-    often = torch.tensor([HARD.get(CLASSES[name], 1.0) for name in data.name])
-
-    def loss(rng: torch.Generator) -> Tensor:
-        i = torch.multinomial(often, BATCH, generator=rng)
-        side = torch.randint(2, (BATCH,), generator=rng)
-        t = torch.searchsorted(share, (torch.arange(BATCH) + torch.rand(BATCH, generator=rng)) / BATCH)
-        x = clean[side, i]
-        noise = torch.randn(x.shape, generator=rng)
-        a = kept[t][:, None, None, None]
-        words = torch.where(torch.rand(BATCH, 1, generator=rng) < DROPPED, empty, prompts[i])
-        predicted = denoiser((a.sqrt() * x + (1 - a).sqrt() * noise).to(where), t.to(where), words.to(where))
-        return (predicted - noise.to(where)).square().mean()
-
-    def save(average: nn.Module) -> None:
+    def keep(average: nn.Module) -> None:
         assert isinstance(average, Denoiser)
-        halves = copy.deepcopy(average).eval().half()
-        pipeline = StableDiffusionPipeline(
-            vae=AutoencoderKL.from_pretrained(args.out / "vae", dtype=torch.float16),
-            text_encoder=halves.text.float(),  # transformers loads what it finds, diffusers float32
-            tokenizer=tokenizer,
-            unet=halves.unet,
-            scheduler=schedule(),
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
-        )
-        pipeline.save_pretrained(args.out)
-        forget_paths(args.out)
+        save(average, tokenizer, args.out)
 
     train(
         denoiser,
-        loss,
-        save,
+        Objective(denoiser, pool, BATCH, args.fresh),
+        keep,
         folder=LOGS / "diffusion",
-        minutes=args.minutes,
-        rate=args.rate,
         batch=BATCH,
+        course=course(args),
     )
 
 

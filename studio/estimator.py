@@ -14,7 +14,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 
 from studio.autoencoder import to_input
 from studio.data import Pictures, load_pictures
-from studio.training import LOGS, device, train
+from studio.training import LOGS, course, device, options, train
 from underpainting import stilllife
 from underpainting.observers.estimators.small_unet import SmallEstimator, SmallUNet, save_estimator
 
@@ -38,8 +38,7 @@ def targets(data: Pictures) -> Tensor:
 def main() -> None:
     """Trains on whole pictures, mirrored at random; prints the loss on held-out renders."""
     cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    cli.add_argument("--minutes", type=float, default=10)
-    cli.add_argument("--rate", type=float, default=3e-3)
+    options(cli, minutes=10, rate=3e-3)
     cli.add_argument("--out", type=Path, default=stilllife.folder() / "estimator")
     args = cli.parse_args()
     torch.manual_seed(0)
@@ -84,9 +83,8 @@ def main() -> None:
         loss,
         save,
         folder=LOGS / "estimator",
-        minutes=args.minutes,
-        rate=args.rate,
         batch=BATCH,
+        course=course(args),
     )
 
 
