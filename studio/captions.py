@@ -15,6 +15,7 @@ from studio.compose import Draw
 from studio.scenes import Scenes
 from studio.world import SIZE, prompt
 
+AT_ONCE = 256  # scenes
 SAID = 0.4  # share of told captions in which each clause is said
 SMALL, LARGE = 70.0, 86.0  # pixels: about the thirds of the object's largest extent
 SIDE = 0.09  # of the picture's width: how far from the middle an object is at a side
@@ -41,7 +42,13 @@ class Told:
 
 def tell(scenes: Scenes) -> list[Told]:
     """What could be told of each scene."""
-    inside = scenes.masks() > 0.5
+    return [
+        told for start in range(0, len(scenes), AT_ONCE) for told in _tell(scenes[start : start + AT_ONCE])
+    ]
+
+
+def _tell(scenes: Scenes) -> list[Told]:
+    inside = (scenes.masks() > 0.5).cpu()
     columns = inside.float().sum(1)
     across = (columns * torch.linspace(-0.5, 0.5, columns.shape[1])).sum(1) / columns.sum(1).clamp(min=1)
     extent = torch.maximum(_extent(inside.any(1)), _extent(inside.any(2))) * SIZE / inside.shape[1]
@@ -49,14 +56,19 @@ def tell(scenes: Scenes) -> list[Told]:
         Told(
             size=(size > LARGE) - (size < SMALL),
             place=(x > SIDE) - (x < -SIDE),
-            light=("left" if right < 0 else "right")
-            if abs(right) > STEEP * np.hypot(right, away)
-            else ("back" if away > 0 else "front"),
+            light=_side(right, away),
         )
         for size, x, (right, away, _) in zip(
             extent.tolist(), across.tolist(), scenes.light.tolist(), strict=True
         )
     ]
+
+
+def _side(right: float, away: float) -> str:
+    """Where a light comes from that stands so far to the right of the object and behind it."""
+    if abs(right) > STEEP * np.hypot(right, away):
+        return "right" if right > 0 else "left"
+    return "back" if away > 0 else "front"
 
 
 def caption(drawn: Draw, told: Told, rng: np.random.Generator) -> str:

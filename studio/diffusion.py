@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,9 @@ from diffusers import AutoencoderKL, LMSDiscreteScheduler, StableDiffusionPipeli
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from studio import tokens
-from studio.pool import Pool
-from studio.scenes import compact
-from studio.scenes import load as scenes_of
+from studio import scenes, tokens
+from studio.pool import Pool, latents_of, token_ids
+from studio.scenes import Scenes
 from studio.training import LOGS, course, device, forget_paths, options, train
 from studio.world import CLASSES
 from underpainting import stilllife
@@ -28,7 +28,7 @@ BATCH = 32
 DROPPED = 0.1  # share of prompts emptied, for classifier-free guidance (Ho and Salimans 2022)
 HARD = {"house": 5.0, "mug": 2.0, "lamp": 2.0}  # how often the classes that fail most are drawn, to 1
 MAX_SNR = 5.0  # steps are drawn as often as min-SNR weighs them (Hang et al. 2023)
-WIDTH = 128
+WIDTHS, WIDTH = (48, 96, 128, 160), 128  # of the U-Net's levels and of words
 
 
 def schedule() -> LMSDiscreteScheduler:
@@ -38,11 +38,11 @@ def schedule() -> LMSDiscreteScheduler:
     )
 
 
-def build_unet() -> UNet2DConditionModel:
+def build_unet(widths: tuple[int, ...] = WIDTHS) -> UNet2DConditionModel:
     """Stable Diffusion v1's topology, narrower."""
     return UNet2DConditionModel(
         sample_size=16,
-        block_out_channels=(48, 96, 128, 160),
+        block_out_channels=widths,
         cross_attention_dim=WIDTH,
         attention_head_dim=4,
         norm_num_groups=16,
@@ -109,30 +109,43 @@ def save(denoiser: Denoiser, tokenizer: CLIPTokenizer, folder: Path) -> None:
 
 
 class Objective:
-    """The loss of a denoiser on a pool, whose ``fresh`` next entries are coloured anew before each batch."""
+    """The loss of a denoiser on a pool (`latents_of`) of ``known`` scenes.
 
-    def __init__(self, denoiser: nn.Module, pool: Pool, batch: int, fresh: int) -> None:
-        """Everything is computed where the pool's latents are."""
+    ``hard`` says how often classes are drawn, to 1.
+    """
+
+    def __init__(
+        self,
+        denoiser: nn.Module,
+        known: Scenes,
+        pool: Pool,
+        batch: int,
+        fresh: int,
+        empty: Tensor,
+        hard: Mapping[str, float] = HARD,
+    ) -> None:
+        """``fresh`` entries are coloured anew before each batch; ``empty`` [LENGTH] are no words."""
         self.denoiser, self.pool, self.batch, self.fresh = denoiser, pool, batch, fresh
-        where = pool.latents.device
+        where = pool.columns["latent"].device
         kept = schedule().alphas_cumprod
         share = ((1 - kept) / kept * MAX_SNR).clamp(max=1).cumsum(0)  # of each step and those before it
-        self.kept, self.share = kept.to(where), share / share[-1]
-        self.empty = pool.ids([""])
-        self.often = torch.tensor([HARD.get(CLASSES[name], 1.0) for name in pool.name.tolist()])
+        self.kept, self.share, self.empty = kept.to(where), (share / share[-1]).to(where), empty.to(where)
+        often = torch.tensor([hard.get(CLASSES[name], 1.0) for name in known.name.tolist()], device=where)
+        self.often = often.repeat(len(pool) // len(known))
 
     def __call__(self, rng: torch.Generator) -> Tensor:
         """Mean squared error of the predicted noise."""
-        pool, batch, where = self.pool, self.batch, self.pool.latents.device
-        pool.refresh(self.fresh, np.random.default_rng(int(torch.randint(2**62, (), generator=rng))))
+        self.pool.refresh(self.fresh)
+        batch, where, columns = self.batch, rng.device, self.pool.columns
         i = torch.multinomial(self.often, batch, replacement=True, generator=rng)
-        t = torch.searchsorted(self.share, (torch.arange(batch) + torch.rand(batch, generator=rng)) / batch)
-        words = torch.where(torch.rand(batch, 1, generator=rng) < DROPPED, self.empty, pool.words[i])
-        x = pool.latents[i.to(where)]
-        noise = torch.randn(x.shape, generator=rng).to(where)
-        a = self.kept[t.to(where)][:, None, None, None]
-        noisy = a.sqrt() * x + (1 - a).sqrt() * noise
-        predicted = self.denoiser(noisy, t.to(where), words.to(where))
+        even = torch.arange(batch, device=where) + torch.rand(batch, generator=rng, device=where)
+        t = torch.searchsorted(self.share, even / batch).clamp(max=len(self.kept) - 1)
+        dropped = torch.rand(batch, 1, generator=rng, device=where) < DROPPED
+        words = torch.where(dropped, self.empty, columns["words"][i])
+        x = columns["latent"][i]
+        noise = torch.randn(x.shape, generator=rng, device=where)
+        a = self.kept[t][:, None, None, None]
+        predicted = self.denoiser(a.sqrt() * x + (1 - a).sqrt() * noise, t, words)
         return (predicted.float() - noise).square().mean()
 
 
@@ -140,22 +153,21 @@ def main() -> None:
     """Trains and saves the pipeline."""
     cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options(cli, minutes=60, rate=1.1e-3)
-    cli.add_argument("--packed", type=Path, default=compact(), help="where studio.scenes has put them")
-    cli.add_argument("--scenes", type=int, help="the first of them alone")
     cli.add_argument("--colourings", type=int, default=1, help="of each scene at any time")
     cli.add_argument("--fresh", type=int, default=4, help="pictures coloured anew before each batch")
     cli.add_argument("--told", type=float, default=0.5, help="share of captions that may tell size and place")
     cli.add_argument("--out", type=Path, default=stilllife.folder() / "pipeline")
     args = cli.parse_args()
     torch.manual_seed(0)
-    where, tokenizer = device(), tokens.build()
-    denoiser = load(args.out, tokenizer).to(where).train()
-    vae = AutoencoderKL.from_pretrained(args.out / "vae").to(where).eval()
-    scenes = scenes_of(held_out=False, packed=args.packed, limit=args.scenes).to(where)
-    pool = Pool(scenes, vae, tokenizer, np.random.default_rng(), args.colourings, args.told)
+    tokenizer = tokens.build()
+    denoiser = load(args.out, tokenizer).to(device()).train()
+    vae = AutoencoderKL.from_pretrained(args.out / "vae").to(device()).eval()
+    known = scenes.load(held_out=False, packed=args.packed, limit=args.scenes).to(device())
+    make = latents_of(known, vae, tokenizer, args.told)
+    pool = Pool(len(known), make, np.random.default_rng(), args.colourings)
     print(
-        f"{sum(p.numel() for p in denoiser.unet.parameters()) / 1e6:.1f} M parameters, {len(scenes)} scenes,"
-        f" latents' standard deviation {pool.latents.std():.3f}",
+        f"{sum(p.numel() for p in denoiser.unet.parameters()) / 1e6:.1f} M parameters, {len(known)} scenes,"
+        f" latents' standard deviation {pool.columns['latent'].std():.3f}",
         flush=True,
     )
 
@@ -165,7 +177,7 @@ def main() -> None:
 
     train(
         denoiser,
-        Objective(denoiser, pool, BATCH, args.fresh),
+        Objective(denoiser, known, pool, BATCH, args.fresh, token_ids(tokenizer, [""])[0]),
         keep,
         folder=LOGS / "diffusion",
         batch=BATCH,

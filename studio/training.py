@@ -36,8 +36,9 @@ class Course:
     """How a network is trained.
 
     For ``minutes``, at ``rate`` until the last ``decay_minutes`` of them (half of them unless given), over
-    which the rate falls to nothing; by ``optimizer``, one of OPTIMIZERS; weights are saved every ``save``
-    seconds. With ``checkpoint``, the whole state of the training is kept in that folder, and so is its log.
+    which the rate falls to nothing; by ``optimizer``, one of OPTIMIZERS; with ``bfloat16``, networks compute
+    in it while weights and optimizer stay float32; weights are saved every ``save`` seconds. With
+    ``checkpoint``, the whole state of the training is kept in that folder, and so is its log.
     """
 
     minutes: float
@@ -46,6 +47,7 @@ class Course:
     optimizer: str = "adamw"
     weight_decay: float = 0.01
     save: float = SAVE
+    bfloat16: bool = False
     checkpoint: Path | None = None
 
     def share_of_rate(self, minutes: float) -> float:
@@ -65,6 +67,8 @@ def options(cli: argparse.ArgumentParser, minutes: float, rate: float) -> None:
     cli.add_argument("--decay-minutes", type=float, help="how long the rate falls at the end (half the time)")
     cli.add_argument("--optimizer", choices=OPTIMIZERS, default="adamw")
     cli.add_argument("--checkpoint", type=Path, help="a folder for the training's whole state, to go on from")
+    cli.add_argument("--packed", type=Path, help="where studio.scenes put them")
+    cli.add_argument("--scenes", type=int, help="the first of them alone")
 
 
 def course(args: argparse.Namespace) -> Course:
@@ -102,7 +106,8 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     progress = folder / "progress.json"
     seen = json.loads(progress.read_text())["samples"] if progress.exists() else 0
-    rng = torch.Generator().manual_seed(seen)
+    where = next(module.parameters()).device
+    rng = torch.Generator(where).manual_seed(seen)
     average = copy.deepcopy(module).requires_grad_(False)
     state = State(module, average, course)
     if course.checkpoint and (course.checkpoint / STATE).exists():
@@ -115,7 +120,8 @@ def train(
         minutes = (time.monotonic() - began) / 60
         done = minutes >= course.minutes
         state.set_rate(course.rate * course.share_of_rate(minutes))
-        value = loss(rng)
+        with torch.autocast(where.type, torch.bfloat16, enabled=course.bfloat16):
+            value = loss(rng)
         value.backward()
         nn.utils.clip_grad_norm_(trained, 1.0)
         state.step()
