@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -34,13 +35,10 @@ def figures(folder: Path, known: Scenes, shown: dict[str, Tensor], prompts: int)
     for ending, held_out in (("", False), ("_held_out", True)):
         rows = draw(prompts, SEED, held_out)
         pictures = generate(pipeline, [row[0] for row in rows], [row[1] for row in rows])
-        classes = classifier(pictures).argmax(1).tolist()
-        tones = (
-            classifier.colour_of(pictures).argmax(1).tolist(),
-            [classifier.colours.index(r[3]) for r in rows],
-        )
-        found[f"class_accuracy{ending}"] = right(*classes)
-        found[f"colour_accuracy{ending}"] = right(*tones)
+        classes = [classifier.classes[k] for k in classifier(pictures).argmax(1).tolist()]
+        colours = [classifier.colours[k] for k in classifier.colour_of(pictures).argmax(1).tolist()]
+        found[f"class_accuracy{ending}"] = right(classes, [row[2] for row in rows])
+        found[f"colour_accuracy{ending}"] = right(colours, [row[3] for row in rows])
     x = to_input(shown["picture"])
     seen = (x + 1) / 2
     found["classifier_accuracy"] = right(classifier(seen).argmax(1).tolist(), known.name.tolist())
@@ -76,7 +74,7 @@ def generate(pipeline: StableDiffusionPipeline, prompts: list[str], seeds: list[
     return torch.cat(made)
 
 
-def right(seen: list[int], wanted: list[int]) -> float:
+def right(seen: Sequence[object], wanted: Sequence[object]) -> float:
     """The share of answers that are right."""
     return sum(a == b for a, b in zip(seen, wanted, strict=True)) / len(wanted)
 
