@@ -14,6 +14,7 @@ from torch import Tensor
 
 from studio.compose import Draw
 from studio.textures import TABLE
+from studio.textures import Values as Drawn
 
 Values = dict[str, Tensor]
 Paint = Callable[..., Tensor]
@@ -46,7 +47,7 @@ def stack(drawn: Sequence[Draw], where: torch.device) -> Draws:
     )
 
 
-def _by_texture(drawn: list[tuple[str, dict]], where: torch.device) -> dict[str, tuple[Tensor, Values]]:
+def _by_texture(drawn: list[tuple[str, Drawn]], where: torch.device) -> dict[str, tuple[Tensor, Values]]:
     found = {}
     for texture in {name: None for name, _ in drawn}:
         scenes = [i for i, (name, _) in enumerate(drawn) if name == texture]

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import argparse
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, LMSDiscreteScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from torch import Tensor, nn
+from torch.nn.functional import mse_loss
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from studio import scenes, tokens
@@ -28,6 +29,7 @@ BATCH = 32
 DROPPED = 0.1  # share of prompts emptied, for classifier-free guidance (Ho and Salimans 2022)
 HARD = {"house": 5.0, "mug": 2.0, "lamp": 2.0}  # how often the classes that fail most are drawn, to 1
 MAX_SNR = 5.0  # steps are drawn as often as min-SNR weighs them (Hang et al. 2023)
+Forward = Callable[[Tensor, Tensor, Tensor], Tensor]
 WIDTHS, WIDTH = (48, 96, 128, 160), 128  # of the U-Net's levels and of words
 
 
@@ -116,7 +118,7 @@ class Objective:
 
     def __init__(
         self,
-        denoiser: nn.Module,
+        denoiser: Forward,
         known: Scenes,
         pool: Pool,
         batch: int,
@@ -146,7 +148,7 @@ class Objective:
         noise = torch.randn(x.shape, generator=rng, device=where)
         a = self.kept[t][:, None, None, None]
         predicted = self.denoiser(a.sqrt() * x + (1 - a).sqrt() * noise, t, words)
-        return (predicted.float() - noise).square().mean()
+        return mse_loss(predicted.float(), noise)
 
 
 def main() -> None:

@@ -56,7 +56,7 @@ class Plan:
     groups: int
     crop: int
     unet: tuple[int, ...]
-    estimator: tuple[int, ...]
+    estimator: tuple[int, int, int, int]
     pictures: int
     latents: int
     fresh: int
@@ -133,7 +133,7 @@ class Workshop:
             rate=rate,
             optimizer=optimizer,
             save=EVERY,
-            bfloat16=device().type == "cuda",
+            bfloat16=True,
         )
         print(f"{stage}: {course.minutes:.2f} minutes", flush=True)
         network.train()
@@ -155,7 +155,8 @@ class Workshop:
 
         make = latents_of(known, self.vae, self.tokenizer, plan.told)
         latents = Pool(len(known), make, np.random.default_rng())
-        denoise = torch.compile(self.denoiser) if compiling and succeeded(compiling) else self.denoiser
+        ready = compiling is not None and succeeded(compiling)
+        denoise: diffusion.Forward = torch.compile(self.denoiser) if ready else self.denoiser
         empty = token_ids(self.tokenizer, [""])[0]
         noisy = diffusion.Objective(denoise, known, latents, plan.latents, plan.fresh, empty, hard={})
         self.train("diffusion", self.denoiser, noisy, plan.latents, rate=2e-3, optimizer="muon")

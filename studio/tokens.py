@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -24,7 +25,7 @@ def world_words() -> list[str]:
     return sorted(set(re.findall(r"[a-z]+", " ".join(every))))
 
 
-def merges(words: list[str], known: list[tuple[str, str]] | None = None) -> list[tuple[str, str]]:
+def merges(words: Sequence[str], known: list[tuple[str, str]] | None = None) -> list[tuple[str, str]]:
     """Byte-pair merges, most frequent pair first, until each word is one token (Sennrich et al. 2016).
 
     Those ``known`` before come first; what is returned are the further ones.
@@ -59,7 +60,7 @@ def build() -> CLIPTokenizer:
     letters = sorted(ByteLevel.alphabet())
     joined = merges(world_words())
     told = merges(WORDS, joined)
-    tokens = [*letters, *(c + "</w>" for c in letters), *dict.fromkeys(a + b for a, b in joined), START, END]
-    tokens = dict.fromkeys([*tokens, *(a + b for a, b in told)])
-    vocabulary = {token: i for i, token in enumerate(tokens)}
+    single = [*letters, *(c + "</w>" for c in letters)]
+    tokens = [*single, *(a + b for a, b in joined), START, END, *(a + b for a, b in told)]
+    vocabulary = {token: i for i, token in enumerate(dict.fromkeys(tokens))}
     return CLIPTokenizer(vocab=vocabulary, merges=[*joined, *told], model_max_length=LENGTH)

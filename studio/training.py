@@ -112,7 +112,8 @@ def train(
     state = State(module, average, course)
     if course.checkpoint and (course.checkpoint / STATE).exists():
         state.load(course.checkpoint / STATE)
-    averaged, trained = list(average.parameters()), list(module.parameters())
+    averaged: list[Tensor] = list(average.parameters())
+    trained: list[Tensor] = list(module.parameters())
     began = reported = saved = time.monotonic()
     running, done = None, False
     while not done:
