@@ -48,17 +48,38 @@ class Muon(torch.optim.Optimizer):
 def orthogonal(matrices: Tensor) -> Tensor:
     """About the nearest orthogonal matrices [n,rows,columns]: the factor U Vᵀ of each one's singular values.
 
-    By five rounds of a Newton-Schulz iteration, which leave singular values between 0.7 and 1.2.
+    By five rounds of a Newton-Schulz iteration, which leave singular values between 0.7 and 1.2; in bfloat16
+    on CUDA, in float32 elsewhere.
     """
-    a, b, c = COEFFICIENTS
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if tall else matrices
     x = x.bfloat16() if x.is_cuda else x
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    wide = (
+        x.shape[2] >= 2 * x.shape[1] and not x.is_cuda
+    )  # its small products would lose too much in bfloat16
+    x = _by_gram(x) if wide else _by_rounds(x)
+    return (x.mT if tall else x).to(matrices.dtype)
+
+
+def _by_rounds(x: Tensor) -> Tensor:
+    """Each round maps x to (a + b G + c G²) x, where G is x xᵀ."""
+    a, b, c = COEFFICIENTS
     for _ in range(ROUNDS):
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return (x.mT if tall else x).to(matrices.dtype)
+    return x
+
+
+def _by_gram(x: Tensor) -> Tensor:
+    """The same by products of the small G alone: a round's factor Q takes G to Q G Q."""
+    a, b, c = COEFFICIENTS
+    gram, one = x @ x.mT, torch.eye(x.shape[1], device=x.device, dtype=x.dtype)
+    factors = one.expand_as(gram)
+    for _ in range(ROUNDS):
+        factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c) + a * one
+        factors, gram = factor @ factors, factor @ gram @ factor
+    return factors @ x
 
 
 def matrices(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

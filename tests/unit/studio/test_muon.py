@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from studio import muon
 from studio.muon import Muon, matrices, orthogonal
 
 
@@ -17,6 +18,13 @@ def test_orthogonal_is_near_the_factor_of_the_singular_value_decomposition(shape
     assert (alike > 0.97).all()
     values = torch.linalg.svdvals(found)
     assert values.max() < 1.3 and values.mean() > 0.75
+
+
+def test_wide_matrices_come_out_as_by_the_plain_iteration() -> None:
+    some = torch.randn(2, 24, 216, generator=torch.Generator().manual_seed(1))
+    some *= torch.logspace(0, -3, 24)[:, None]  # singular values over three orders of magnitude
+    plain = muon._by_rounds(some / some.norm(dim=(1, 2), keepdim=True))
+    torch.testing.assert_close(orthogonal(some), plain, atol=1e-4, rtol=1e-3)
 
 
 def test_a_step_follows_the_gradients_factor_and_has_the_size_of_adams() -> None:
