@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -36,6 +37,7 @@ from underpainting.observers.estimators.small_unet import SmallUNet, save_estima
 
 PACKED = Path(__file__).resolve().parent.parent / "scenes"
 EVERY = 60.0  # seconds from one saving to the next
+ROOMY = 80.0  # gigabytes
 PATIENCE = 45.0  # seconds to wait for the compiler once the autoencoder is trained
 SHARES = {  # of the time that is left for them
     "autoencoder": 0.2,
@@ -86,11 +88,29 @@ REHEARSAL = Plan(
     estimator=(4, 8, 8, 8),
     pictures=2,
     latents=2,
-    fresh=1,
+    fresh=2,
     told=0.5,
     checked=2,
     compiled=False,
 )
+
+
+def fitting(plan: Plan, gigabytes: float) -> Plan:
+    """The plan with its batches halved until a card of that memory holds them; FULL is for ROOMY."""
+    halvings = max(0, math.ceil(math.log2(ROOMY / gigabytes)))
+    return replace(
+        plan,
+        pictures=max(1, plan.pictures >> halvings),
+        latents=max(1, plan.latents >> halvings),
+        fresh=max(2, plan.fresh >> halvings),
+    )
+
+
+def plan_here() -> Plan:
+    """What this machine can do."""
+    if device().type != "cuda":
+        return REHEARSAL
+    return fitting(FULL, torch.cuda.get_device_properties(0).total_memory / 1e9)
 
 
 class Workshop:
@@ -160,7 +180,6 @@ class Workshop:
         empty = token_ids(self.tokenizer, [""])[0]
         noisy = diffusion.Objective(denoise, known, latents, plan.latents, plan.fresh, empty, hard={})
         self.train("diffusion", self.denoiser, noisy, plan.latents, rate=2e-3, optimizer="muon")
-        del latents
 
         autoencoder.freeze_encoder(self.vae, True)
         self.train("decoder", self.vae, seen, plan.pictures, rate=5e-4)
@@ -211,7 +230,7 @@ def main() -> None:
     cli.add_argument("--packed", type=Path, help="scenes of studio.scenes; the pack's own unless given")
     cli.add_argument("--compile", action="store_true", help=argparse.SUPPRESS)
     args = cli.parse_args()
-    plan = FULL if device().type == "cuda" else REHEARSAL
+    plan = plan_here()
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high")
     torch.backends.cudnn.benchmark = True

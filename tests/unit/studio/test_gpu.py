@@ -72,6 +72,12 @@ def test_a_run_cut_before_its_end_leaves_a_pipeline_that_loads(
     assert model.denoise(["a red mug"], [0], steps=1).latents.shape == (1, 4, 16, 16)
 
 
+@pytest.mark.parametrize(("gigabytes", "latents"), [(141, 512), (85, 512), (42, 256), (24, 128), (8, 32)])
+def test_batches_fit_the_card(gigabytes: float, latents: int) -> None:
+    plan = gpu.fitting(gpu.FULL, gigabytes)
+    assert plan.latents == latents and plan.pictures * 4 == latents and plan.unet == gpu.FULL.unet
+
+
 def test_a_pack_holds_code_that_runs_by_itself_and_refuses_a_folder_in_use(
     compact: Path, tmp_path: Path
 ) -> None:
