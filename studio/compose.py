@@ -188,7 +188,8 @@ def main() -> None:
     """Draws a contact sheet and prints its prompts."""
     from PIL import Image
 
-    from studio.render import folder, load
+    from studio.kept import folder
+    from studio.render import load
 
     cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     cli.add_argument("--sheet", type=Path, required=True)

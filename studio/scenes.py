@@ -19,8 +19,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from studio.data import HELD_OUT_EVERY
-from studio.render import folder
+from studio.kept import HELD_OUT_EVERY, folder
 from studio.world import COMPANION, OBJECT
 
 PACKED = 1000  # scenes a file
@@ -114,7 +113,7 @@ def unpack(packed: Mapping[str, Array]) -> Scenes:
 
 
 def load(held_out: bool, packed: Path | None = None, limit: int | None = None) -> Scenes:
-    """The packed scenes of one side of the split (see `studio.data`), of the first ``limit`` renders."""
+    """The packed scenes that are held out (every tenth), or the others, of the first ``limit`` renders."""
     files = sorted((packed or compact()).glob("still-*.npz"))
     if not files:
         raise SystemExit(

@@ -14,7 +14,7 @@ import torch
 import underpainting
 from studio import evaluate, gpu, scenes, unpack
 from studio.check import rank_correlation
-from studio.pack import pack, wheel
+from studio.pack import pack, travelling, wheel
 from underpainting import load, load_classifier, load_estimator
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -78,6 +78,26 @@ def test_batches_fit_the_card(gigabytes: float, latents: int) -> None:
     assert plan.latents == latents and plan.pictures * 4 == latents and plan.unet == gpu.FULL.unet
 
 
+def imports(folder: Path) -> str:
+    """Where ``studio.gpu`` comes from, in a Python that has neither the renderer nor a study's libraries."""
+    code = (
+        "import builtins\n"
+        "known = builtins.__import__\n"
+        "def guarded(name, *rest, **more):\n"
+        "    assert name.split('.')[0] not in ('trimesh', 'mitsuba', 'pydantic', 'typer', 'pyarrow'), name\n"
+        "    return known(name, *rest, **more)\n"
+        "builtins.__import__ = guarded\n"
+        "import studio.gpu\n"
+        "print(studio.gpu.__file__)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.strip()
+
+
 def test_a_pack_holds_code_that_runs_by_itself_and_refuses_a_folder_in_use(
     compact: Path, tmp_path: Path
 ) -> None:
@@ -89,10 +109,11 @@ def test_a_pack_holds_code_that_runs_by_itself_and_refuses_a_folder_in_use(
     assert {path.name for path in Path(underpainting.__file__).parent.glob("*.py")} == {
         path.name for path in files if path.parent == Path("underpainting")
     }
+    assert imports(tmp_path / "pack") == str(tmp_path / "pack" / "studio" / "gpu.py")
     with pytest.raises(SystemExit, match="not empty"):
-        pack(tmp_path / "pack", compact)
+        pack(tmp_path / "pack", compact, wheels=())
     with pytest.raises(SystemExit, match="no scenes"):
-        pack(tmp_path / "other", tmp_path)
+        pack(tmp_path / "other", tmp_path, wheels=())
 
 
 def test_a_wheel_is_made_of_what_is_installed(tmp_path: Path) -> None:
@@ -118,9 +139,15 @@ def test_a_wheel_is_made_of_what_is_installed(tmp_path: Path) -> None:
         wheel("numpy", tmp_path)
 
 
+def test_what_diffusers_needs_beyond_torch_and_transformers_travels_with_it() -> None:
+    carried, others = travelling()
+    assert {"diffusers", "importlib-metadata"} <= set(carried) and "pillow" in others
+    assert not {"torch", "transformers", "numpy", "huggingface-hub"} & {*carried, *others}
+
+
 @pytest.mark.slow
 def test_the_packs_own_script_trains_with_the_packs_own_code(compact: Path, tmp_path: Path) -> None:
-    pack(tmp_path / "pack", compact)
+    pack(tmp_path / "pack", compact, travelling()[0])
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     subprocess.run(
         ["sh", str(tmp_path / "pack" / "train.sh"), str(tmp_path / "result"), "--minutes", "0.1"],
