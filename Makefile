@@ -5,7 +5,7 @@ SOURCES := src tests studio benchmarks
 NETWORKS := tests/unit/observers tests/unit/intervention tests/unit/probes/test_baselines.py \
 	tests/unit/studio/test_measures.py tests/pipeline/diffusion/test_equality.py
 
-.PHONY: setup demo test test-kernels test-slow bench check docs format
+.PHONY: setup demo test test-kernels test-slow test-gpu bench check docs format
 setup: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
@@ -28,6 +28,10 @@ test-kernels: setup
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
+
+# Under four minutes; where there is no CUDA, every test is skipped.
+test-gpu: setup
+	$(BIN)/python -m pytest -m gpu tests/gpu
 
 bench: setup
 	$(BIN)/python -m benchmarks

@@ -7,28 +7,33 @@ denoiser is trained on its latents, go on with ``--decoder`` only.
 from __future__ import annotations
 
 import argparse
+import copy
 from pathlib import Path
 
+import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from torch import Tensor, nn
 
-from studio.data import load_pictures
-from studio.training import LOGS, device, forget_paths, train
+from studio import scenes
+from studio.pool import Pool, pictures_of, to_input
+from studio.training import LOGS, course, device, forget_paths, options, train
 from underpainting import stilllife
 
-CROP, BATCH = 64, 8
+CROP, BATCH, FRESH = 64, 8, 1
+WIDTHS, GROUPS = (16, 24, 48, 64), 8
+LATENTS = 4
 
 
-def build() -> AutoencoderKL:
+def build(widths: tuple[int, ...] = WIDTHS, groups: int = GROUPS) -> AutoencoderKL:
     """A small AutoencoderKL that halves the picture three times."""
     return AutoencoderKL(
-        block_out_channels=(16, 24, 48, 64),
+        block_out_channels=widths,
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
         layers_per_block=1,
-        latent_channels=4,
-        norm_num_groups=8,
+        latent_channels=LATENTS,
+        norm_num_groups=groups,
         sample_size=128,
     )
 
@@ -38,9 +43,10 @@ def load(folder: Path) -> AutoencoderKL:
     return AutoencoderKL.from_pretrained(folder) if (folder / "config.json").exists() else build()
 
 
-def to_input(pictures: Tensor) -> Tensor:
-    """uint8 [picture, height, width, 3] to float32 [picture, 3, height, width] in -1..1."""
-    return pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
+def save(vae: AutoencoderKL, folder: Path) -> None:
+    """Saves the autoencoder in float16."""
+    copy.deepcopy(vae).half().save_pretrained(folder)
+    forget_paths(folder)
 
 
 def psnr(a: Tensor, b: Tensor) -> Tensor:
@@ -50,60 +56,78 @@ def psnr(a: Tensor, b: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def spread(vae: AutoencoderKL, pictures: Tensor) -> float:
-    """Standard deviation of the latents' means, whose inverse is the pipeline's scaling factor."""
-    return float(torch.cat([vae.encode(to_input(p)).latent_dist.mean for p in pictures.split(16)]).std())
+def rebuilt(vae: AutoencoderKL, x: Tensor) -> Tensor:
+    """Pictures [picture,3,height,width] in -1..1 after encoding and decoding."""
+    return torch.cat([vae.decode(vae.encode(some).latent_dist.mean).sample for some in x.split(16)])
+
+
+@torch.no_grad()
+def scale(vae: AutoencoderKL, x: Tensor) -> None:
+    """Sets the pipeline's scaling factor: one over the standard deviation of the latents' means."""
+    means = torch.cat([vae.encode(some).latent_dist.mean for some in x.split(16)])
+    vae.register_to_config(scaling_factor=1 / float(means.std()))
+
+
+class Objective:
+    """The loss on random crops of ``batch`` pictures, mirrored at random, of a pool (`pictures_of`)."""
+
+    def __init__(self, vae: AutoencoderKL, pool: Pool, batch: int, fresh: int, crop: int = CROP) -> None:
+        """``fresh`` entries are coloured anew before each batch."""
+        self.vae, self.pool, self.batch, self.fresh, self.crop = vae, pool, batch, fresh, crop
+
+    def __call__(self, rng: torch.Generator) -> Tensor:
+        """Squared and absolute differences, and a little of the latents' divergence from noise."""
+        self.pool.refresh(self.fresh)
+        pictures, where = self.pool.columns["picture"], rng.device
+        i = self.pool.draw(self.batch, rng)[:, None, None]
+        starts = torch.randint(
+            pictures.shape[1] - self.crop + 1, (2, self.batch, 1), generator=rng, device=where
+        )
+        rows, columns = starts + torch.arange(self.crop, device=where)
+        x = to_input(pictures[i, rows[:, :, None], columns[:, None, :]])
+        mirrored = torch.rand(self.batch, 1, 1, 1, generator=rng, device=where) < 0.5
+        x = torch.where(mirrored, x.flip(3), x)
+        latents = self.vae.encode(x).latent_dist
+        noise = torch.randn(latents.mean.shape, generator=rng, device=where)
+        difference = self.vae.decode(latents.mean + latents.std * noise).sample.float() - x
+        return difference.square().mean() + 0.1 * difference.abs().mean() + 1e-6 * latents.kl().mean()
+
+
+def freeze_encoder(vae: AutoencoderKL, frozen: bool) -> None:
+    """Leaves latents as they are, so that the decoder alone is trained."""
+    for part in (vae.encoder, vae.quant_conv):
+        part.requires_grad_(not frozen)
 
 
 def main() -> None:
     """Trains on crops, prints the held-out PSNR."""
     cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    cli.add_argument("--minutes", type=float, default=20)
-    cli.add_argument("--rate", type=float, default=2e-3)
+    options(cli, minutes=20, rate=2e-3)
     cli.add_argument("--decoder", action="store_true", help="the decoder alone: latents stay as they are")
     cli.add_argument("--out", type=Path, default=stilllife.folder() / "pipeline" / "vae")
     args = cli.parse_args()
     torch.manual_seed(0)
-    where = device()
-    vae = load(args.out).to(where)
-    for part in (vae.encoder, vae.quant_conv):
-        part.requires_grad_(not args.decoder)
-    pictures = torch.from_numpy(load_pictures(held_out=False).picture)
-    held_out = torch.from_numpy(load_pictures(held_out=True).picture[::4])
-    size = pictures.shape[1]
+    vae = load(args.out).to(device())
+    freeze_encoder(vae, args.decoder)
+    known = scenes.load(held_out=False, packed=args.packed, limit=args.scenes).to(device())
+    test = scenes.load(held_out=True, packed=args.packed).to(device())
+    held_out = to_input(Pool(len(test), pictures_of(test), np.random.default_rng(0)).columns["picture"])
 
-    def loss(rng: torch.Generator) -> Tensor:
-        which = torch.randint(len(pictures), (BATCH,), generator=rng)
-        top, left = torch.randint(size - CROP + 1, (2, BATCH), generator=rng)
-        crops = [pictures[i, y : y + CROP, x : x + CROP] for i, y, x in zip(which, top, left, strict=True)]
-        x = to_input(torch.stack(crops)).to(where)
-        x = torch.where((torch.rand(BATCH, generator=rng) < 0.5).to(where)[:, None, None, None], x.flip(3), x)
-        latents = vae.encode(x).latent_dist
-        noise = torch.randn(latents.mean.shape, generator=rng).to(where)
-        difference = vae.decode(latents.mean + latents.std * noise).sample - x
-        return difference.square().mean() + 0.1 * difference.abs().mean() + 1e-6 * latents.kl().mean()
-
-    def save(average: nn.Module) -> None:
+    def keep(average: nn.Module) -> None:
         assert isinstance(average, AutoencoderKL)
         average.eval()
         if not args.decoder:
-            average.register_to_config(scaling_factor=1 / spread(average, held_out.to(where)))
-        average.half().save_pretrained(args.out)
-        forget_paths(args.out)
-        average.float()
-        with torch.no_grad():
-            x = to_input(held_out.to(where))
-            score = psnr(average.decode(average.encode(x).latent_dist.mean).sample, x).mean()
-        print(f"held-out PSNR {score:.2f} dB", flush=True)
+            scale(average, held_out)
+        save(average, args.out)
+        print(f"held-out PSNR {psnr(rebuilt(average, held_out), held_out).mean():.2f} dB", flush=True)
 
     train(
         vae,
-        loss,
-        save,
+        Objective(vae, Pool(len(known), pictures_of(known), np.random.default_rng()), BATCH, FRESH),
+        keep,
         folder=LOGS / "autoencoder",
-        minutes=args.minutes,
-        rate=args.rate,
         batch=BATCH,
+        course=course(args),
     )
 
 

@@ -8,23 +8,26 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import affine_grid, cross_entropy, grid_sample
 
-from studio.autoencoder import to_input
-from studio.data import load_pictures
-from studio.training import LOGS, device, train
+from studio import scenes
+from studio.pool import Pool, pictures_of, to_input
+from studio.scenes import Scenes
+from studio.training import LOGS, course, device, options, train
 from studio.world import CLASSES, COLOURS
 from underpainting import stilllife
 from underpainting.observers.classifiers.small_vgg import SmallClassifier, SmallVGG, save_classifier
 
-BATCH = 32
+BATCH, FRESH = 32, 4
+SMOOTHING = 0.05  # of the labels
 
 
 def moved(pictures: Tensor, rng: torch.Generator) -> Tensor:
     """Pictures each mirrored, turned (25 degrees), scaled (0.8 to 1.25) and shifted (a tenth) at random."""
-    u = torch.rand(5, len(pictures), generator=rng) * 2 - 1
+    u = torch.rand(5, len(pictures), generator=rng, device=rng.device) * 2 - 1
     turn, scale = u[0] * torch.pi * 25 / 180, 1.25 ** u[1]
     flip = u[2].sign()
     across = torch.stack([flip * scale * turn.cos(), -flip * scale * turn.sin(), u[3] * 0.2], dim=1)
@@ -33,50 +36,66 @@ def moved(pictures: Tensor, rng: torch.Generator) -> Tensor:
     return grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
 
 
+def load(folder: Path) -> SmallVGG:
+    """The network saved in ``folder``, or a new one."""
+    if not (folder / "config.json").exists():
+        return SmallVGG(len(CLASSES), len(COLOURS))
+    return SmallClassifier.from_pretrained(folder).network.requires_grad_(True).train()
+
+
+class Objective:
+    """The loss on pictures, moved at random, of a pool (`pictures_of`) of ``known`` scenes."""
+
+    def __init__(self, network: nn.Module, known: Scenes, pool: Pool, batch: int, fresh: int) -> None:
+        """``fresh`` entries are coloured anew before each batch."""
+        self.network, self.known, self.pool, self.batch, self.fresh = network, known, pool, batch, fresh
+
+    def __call__(self, rng: torch.Generator) -> Tensor:
+        """Cross-entropy of the class and of the colour."""
+        self.pool.refresh(self.fresh)
+        i = self.pool.draw(self.batch, rng)
+        x = (to_input(self.pool.columns["picture"][i]) + 1) / 2
+        classes, colours = self.network(moved(x, rng))
+        names, tones = self.known.name[i % len(self.known)], self.pool.columns["colour"][i]
+        return cross_entropy(classes.float(), names, label_smoothing=SMOOTHING) + cross_entropy(
+            colours.float(), tones, label_smoothing=SMOOTHING
+        )
+
+
+def save(network: SmallVGG, folder: Path) -> None:
+    """Saves the network and the names it tells apart."""
+    save_classifier(network, list(CLASSES), list(COLOURS), folder)
+
+
 def main() -> None:
-    """Trains on whole pictures, moved at random; prints the accuracy on held-out renders."""
+    """Trains on whole pictures; prints the accuracy on held-out renders."""
     cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    cli.add_argument("--minutes", type=float, default=8)
-    cli.add_argument("--rate", type=float, default=3e-3)
+    options(cli, minutes=8, rate=3e-3)
     cli.add_argument("--out", type=Path, default=stilllife.folder() / "classifier")
     args = cli.parse_args()
     torch.manual_seed(0)
-    where = device()
-    network = SmallVGG(len(CLASSES), len(COLOURS))
-    if (args.out / "config.json").exists():
-        network = SmallClassifier.from_pretrained(args.out).network.requires_grad_(True).train()
-    network.to(where)
-    data, test = load_pictures(held_out=False), load_pictures(held_out=True)
+    network = load(args.out).to(device())
+    known = scenes.load(held_out=False, packed=args.packed, limit=args.scenes).to(device())
+    test = scenes.load(held_out=True, packed=args.packed).to(device())
+    shown = Pool(len(test), pictures_of(test), np.random.default_rng(0)).columns
 
-    def loss(rng: torch.Generator) -> Tensor:
-        i = torch.randint(len(data), (BATCH,), generator=rng).numpy()
-        x = (to_input(torch.from_numpy(data.picture[i])) + 1) / 2
-        classes, colours = network(moved(x, rng).to(where))
-        names, tones = torch.from_numpy(data.name[i]).to(where), torch.from_numpy(data.colour[i]).to(where)
-        return cross_entropy(classes, names, label_smoothing=0.05) + cross_entropy(
-            colours, tones, label_smoothing=0.05
-        )
-
-    def save(average: nn.Module) -> None:
+    def keep(average: nn.Module) -> None:
         assert isinstance(average, SmallVGG)
-        save_classifier(average, list(CLASSES), list(COLOURS), args.out)
+        save(average, args.out)
         average.eval()
         with torch.no_grad():
-            classes, colours = average(((to_input(torch.from_numpy(test.picture)) + 1) / 2).to(where))
-        right = (
-            (classes.argmax(1).cpu().numpy() == test.name).mean(),
-            (colours.argmax(1).cpu().numpy() == test.colour).mean(),
-        )
-        print(f"held-out accuracy: class {right[0]:.3f}, colour {right[1]:.3f}", flush=True)
+            classes, colours = average((to_input(shown["picture"]) + 1) / 2)
+        right = ((classes.argmax(1) == test.name).float(), (colours.argmax(1) == shown["colour"]).float())
+        print(f"held-out accuracy: class {right[0].mean():.3f}, colour {right[1].mean():.3f}", flush=True)
 
+    pool = Pool(len(known), pictures_of(known), np.random.default_rng())
     train(
         network,
-        loss,
-        save,
+        Objective(network, known, pool, BATCH, FRESH),
+        keep,
         folder=LOGS / "classifier",
-        minutes=args.minutes,
-        rate=args.rate,
         batch=BATCH,
+        course=course(args),
     )
 
 

@@ -17,10 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from studio.compose import compose, pick
-from studio.render import folder
+from studio.kept import HELD_OUT_EVERY, folder
 from studio.world import CLASSES, COLOURS
-
-HELD_OUT_EVERY = 10
 
 
 @dataclass(frozen=True)

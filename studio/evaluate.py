@@ -1,7 +1,8 @@
 """Measures the still life against its bars: ``python -m studio.evaluate`` prints and writes evaluation.json.
 
 Prompts and seeds are fixed and used nowhere in training; held-out renders are every tenth scene. ``--sheet``
-also draws a contact sheet of 64 generated pictures with the outlines that the estimator sees.
+also draws a contact sheet of 64 generated pictures with the outlines that the estimator sees; ``--folder``
+measures other weights, such as a training's: what it lacks is the bundled.
 """
 
 from __future__ import annotations
@@ -18,15 +19,17 @@ from scipy.ndimage import binary_dilation
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from studio.autoencoder import psnr, to_input
+from studio.autoencoder import psnr
 from studio.data import Pictures, load_pictures
 from studio.measures import nearest_copy, variety
+from studio.pool import to_input
 from studio.prompts import Row, draw
 from studio.world import CLASSES
 from underpainting import load, load_classifier, load_estimator, stilllife
 from underpainting.diffusion import Model
 from underpainting.findings.distances import frechet
 from underpainting.observers.classifiers.small_vgg import SmallClassifier
+from underpainting.observers.protocols import Estimator
 
 BATCH, STEPS, SEED = 16, 15, 12345
 CONTROLLED = 512  # pictures whose class and colour are compared with their prompt's
@@ -54,9 +57,9 @@ def text_control(pictures: Tensor, classifier: SmallClassifier, rows: list[Row])
     return {"class_accuracy": float(np.mean(classes)), "colour_accuracy": float(np.mean(colours))}
 
 
-def estimators(pictures: Tensor, data: Pictures, scene: np.ndarray) -> dict[str, float]:
+def estimators(estimator: Estimator, pictures: Tensor, data: Pictures, scene: np.ndarray) -> dict[str, float]:
     """Dice and rank correlations of the estimator's maps with the renderer's, a mean over pictures."""
-    maps = load_estimator("stilllife")(pictures)
+    maps = estimator(pictures)
     dice, depth, shading = [], [], []
     for k, s in enumerate(scene):
         inside, wanted = maps["saliency"][k].numpy() > 0, data.mask[s] > 0.5
@@ -85,16 +88,22 @@ def sheet(pictures: Tensor, masks: Tensor, columns: int = 8) -> Image.Image:
     return Image.fromarray(np.concatenate(rows))
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Measures, prints, writes."""
     cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     cli.add_argument("--pictures", type=int, default=1000)
     cli.add_argument("--guidance", type=float, default=3.0)
     cli.add_argument("--sheet", type=Path)
+    cli.add_argument("--folder", type=Path, help="of pipeline, estimator and classifier; else the bundled")
     cli.add_argument("--out", type=Path, default=OUT)
-    args = cli.parse_args()
-    model, estimator = load("stilllife"), load_estimator("stilllife")
-    classifier = load_classifier("stilllife")
+    args = cli.parse_args(arguments)
+    folder = args.folder or stilllife.folder()
+
+    def part(name: str) -> str:
+        return str(folder / name) if (folder / name).exists() else "stilllife"
+
+    model, estimator = load(part("pipeline")), load_estimator(part("estimator"))
+    classifier = load_classifier(part("classifier"))
     assert isinstance(classifier, SmallClassifier)
     found: dict[str, float] = {"pictures": args.pictures, "steps": STEPS, "guidance_scale": args.guidance}
 
@@ -125,8 +134,8 @@ def main() -> None:
             [vae.decode(vae.encode(x).latent_dist.mean).sample for x in renders[some].split(16)]
         )
     found["psnr"] = float(psnr(there, renders[some]).mean())
-    found |= estimators((renders[some] + 1) / 2, data, data.scene[some])
-    again = estimators((there.clamp(-1, 1) + 1) / 2, data, data.scene[some])
+    found |= estimators(estimator, (renders[some] + 1) / 2, data, data.scene[some])
+    again = estimators(estimator, (there.clamp(-1, 1) + 1) / 2, data, data.scene[some])
     found |= {f"{key}_autoencoded": value for key, value in again.items()}
 
     known = load_pictures(held_out=False)
@@ -141,7 +150,7 @@ def main() -> None:
     masks = estimator(make(one))["saliency"].numpy()
     scenes = np.unique(known.scene[known.name == CLASSES.index(VARIED[1])])
     found |= variety(masks > 0, known.mask[scenes] > 0.5)
-    found["size_mb"] = sum(f.stat().st_size for f in stilllife.folder().rglob("*.safetensors")) / 1e6
+    found["size_mb"] = sum(f.stat().st_size for f in folder.rglob("*.safetensors")) / 1e6
     found["parameters_million"] = sum(p.numel() for p in model.pipe.unet.parameters()) / 1e6
     if args.sheet:
         sheet(pictures[:64], estimator(pictures[:64])["saliency"]).save(args.sheet)

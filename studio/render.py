@@ -21,6 +21,7 @@ from scipy.ndimage import maximum_filter, uniform_filter
 
 from studio import shapes
 from studio.companion import companion
+from studio.kept import folder
 from studio.world import CLASSES, COMPANION, OBJECT, SIZE, Stage, stage
 
 BLOCK = 50
@@ -28,12 +29,6 @@ FINE = 2 * SIZE
 FAR = 60.0
 SPP = 16
 RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]])
-
-
-def folder() -> Path:
-    """Where renders are kept unless told otherwise."""
-    named = os.environ.get("UNDERPAINTING_STUDIO")
-    return Path(named) if named else Path.home() / ".cache" / "underpainting-studio" / "renders"
 
 
 def _llvm() -> str:

@@ -1,27 +1,85 @@
-"""The one training loop of the studio: AdamW, warm-up, cosine decay, an average of weights, for a given time.
+"""The one training loop of the studio, for a given time: AdamW or Muon, warm-up, decay, averaged weights.
 
-A run may be stopped at any time: the weights are saved every few minutes, and the next run goes on from them
-(with a fresh optimizer). Progress is kept as a table, one line a report, in ``log.csv`` under ``logs``.
+A run may be stopped at any time: the weights are saved every few minutes, and the next run goes on from them.
+With a checkpoint folder it goes on as if it had not been stopped, optimizer and all. Progress is kept as a
+table, one line a report, in ``log.csv`` of the run's folder.
 """
 
 from __future__ import annotations
 
+import argparse
 import copy
 import csv
 import json
-import math
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+
+from studio.muon import Muon, matrices
 
 WARM_UP = 100  # updates
 REPORT, SAVE = 30.0, 180.0  # seconds
 AVERAGE = 0.999
+OPTIMIZERS = ("adamw", "muon")
 LOGS = Path(__file__).parent / "logs"
+STATE = "state.safetensors"
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a network is trained.
+
+    For ``minutes``, at ``rate`` until the last ``decay_minutes`` of them (half of them unless given), over
+    which the rate falls to nothing; by ``optimizer``, one of OPTIMIZERS; with ``bfloat16``, networks compute
+    in it while weights and optimizer stay float32; weights are saved every ``save`` seconds. With
+    ``checkpoint``, the whole state of the training is kept in that folder, and so is its log.
+    """
+
+    minutes: float
+    rate: float
+    decay_minutes: float | None = None
+    optimizer: str = "adamw"
+    weight_decay: float = 0.01
+    save: float = SAVE
+    bfloat16: bool = False
+    checkpoint: Path | None = None
+
+    def share_of_rate(self, minutes: float) -> float:
+        """The share of the rate after ``minutes``: one minus the root of the decay's share that has passed.
+
+        See Hägele et al. 2024.
+        """
+        decay = self.minutes / 2 if self.decay_minutes is None else self.decay_minutes
+        left = max(0.0, self.minutes - minutes)
+        return 1.0 if left >= decay else 1 - (1 - left / decay) ** 0.5
+
+
+def options(cli: argparse.ArgumentParser, minutes: float, rate: float) -> None:
+    """The options that every training has."""
+    cli.add_argument("--minutes", type=float, default=minutes)
+    cli.add_argument("--rate", type=float, default=rate)
+    cli.add_argument("--decay-minutes", type=float, help="how long the rate falls at the end (half the time)")
+    cli.add_argument("--optimizer", choices=OPTIMIZERS, default="adamw")
+    cli.add_argument("--checkpoint", type=Path, help="a folder for the training's whole state, to go on from")
+    cli.add_argument("--packed", type=Path, help="where studio.scenes put them")
+    cli.add_argument("--scenes", type=int, help="the first of them alone")
+
+
+def course(args: argparse.Namespace) -> Course:
+    """The course that those options ask for."""
+    return Course(
+        minutes=args.minutes,
+        rate=args.rate,
+        decay_minutes=args.decay_minutes,
+        optimizer=args.optimizer,
+        checkpoint=args.checkpoint,
+    )
 
 
 def device() -> torch.device:
@@ -35,52 +93,116 @@ def train(
     save: Callable[[nn.Module], None],
     *,
     folder: Path,
-    minutes: float,
-    rate: float,
     batch: int,
-    decay: float = 0.01,
+    course: Course,
 ) -> None:
-    """Trains ``module`` in place for ``minutes`` and saves the average of its weights by ``save``.
+    """Trains ``module`` in place and saves the average of its weights by ``save``.
 
     ``loss`` draws its own batch of ``batch`` samples from the generator it is given. Its seed is the number
-    of samples seen so far, so that a resumed run sees new ones.
+    of samples seen so far, so that a resumed run sees new ones. The log is kept in ``folder`` unless the
+    course has a checkpoint.
     """
+    folder = course.checkpoint or folder
     folder.mkdir(parents=True, exist_ok=True)
     progress = folder / "progress.json"
     seen = json.loads(progress.read_text())["samples"] if progress.exists() else 0
-    rng = torch.Generator().manual_seed(seen)
+    where = next(module.parameters()).device
+    rng = torch.Generator(where).manual_seed(seen)
     average = copy.deepcopy(module).requires_grad_(False)
-    averaged, trained = list(average.parameters()), list(module.parameters())
-    optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=decay, betas=(0.9, 0.99), fused=True)
+    state = State(module, average, course)
+    if course.checkpoint and (course.checkpoint / STATE).exists():
+        state.load(course.checkpoint / STATE)
+    averaged: list[Tensor] = list(average.parameters())
+    trained: list[Tensor] = list(module.parameters())
     began = reported = saved = time.monotonic()
-    update, running, done = 0, 0.0, False
+    running, done = None, False
     while not done:
         torch.set_num_threads(len(os.sched_getaffinity(0)))  # cores may be given and taken by taskset
-        share = (time.monotonic() - began) / (60 * minutes)
-        done = share >= 1
-        for group in optimizer.param_groups:
-            group["lr"] = rate * min(1, (update + 1) / WARM_UP) * (0.01 + 0.99 * schedule(share))
-        value = loss(rng)
+        minutes = (time.monotonic() - began) / 60
+        done = minutes >= course.minutes
+        state.set_rate(course.rate * course.share_of_rate(minutes))
+        with torch.autocast(where.type, torch.bfloat16, enabled=course.bfloat16):
+            value = loss(rng)
         value.backward()
         nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        update, seen = update + 1, seen + batch
-        keep = min(AVERAGE, (1 + update) / (10 + update))
+        state.step()
+        seen += batch
+        keep = min(AVERAGE, (1 + state.updates) / (10 + state.updates))
         with torch.no_grad():
             torch._foreach_lerp_(averaged, trained, 1 - keep)
             for a, b in zip(average.buffers(), module.buffers(), strict=True):
                 a.copy_(b)
-        running = value.item() if update == 1 else 0.98 * running + 0.02 * value.item()
+        value = value.detach()
+        running = value if running is None else running.lerp(value, 0.02)
         now = time.monotonic()
         if now - reported > REPORT or done:
-            _log(folder / "log.csv", seen, (now - began) / 60, running, optimizer.param_groups[0]["lr"])
+            _log(folder / "log.csv", seen, (now - began) / 60, float(running), state.rate)
             reported = now
-        if now - saved > SAVE or done:
+        if now - saved > course.save or done:
             save(average)
+            if course.checkpoint:
+                state.save(course.checkpoint / STATE)
             progress.write_text(json.dumps({"samples": seen}))
             saved = now
     module.load_state_dict(average.state_dict())
+
+
+class State:
+    """What a training is made of: weights, their average, optimizers, the number of updates so far."""
+
+    def __init__(self, module: nn.Module, average: nn.Module, course: Course) -> None:
+        """A training's start."""
+        wide, rest = matrices(module) if course.optimizer == "muon" else ([], list(module.parameters()))
+        self.module, self.average, self.updates, self.rate = module, average, 0, course.rate
+        self.optimizers: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW(
+                rest, lr=course.rate, weight_decay=course.weight_decay, betas=(0.9, 0.99), fused=True
+            )
+        ]
+        if wide:
+            self.optimizers.append(Muon(wide, lr=course.rate, weight_decay=course.weight_decay))
+
+    def set_rate(self, rate: float) -> None:
+        """Sets the rate of the next step, less while the training warms up."""
+        self.rate = rate * min(1, (self.updates + 1) / WARM_UP)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self.rate
+
+    def step(self) -> None:
+        """Steps every weight and forgets the gradients."""
+        for optimizer in self.optimizers:
+            optimizer.step()
+        self.module.zero_grad(set_to_none=True)
+        self.updates += 1
+
+    def save(self, path: Path) -> None:
+        """Writes the state; a file that is there stays whole until the new one is."""
+        tensors = {"updates": torch.tensor(self.updates)}
+        for kind, module in (("module", self.module), ("average", self.average)):
+            tensors |= {f"{kind} {key}": value for key, value in module.state_dict().items()}
+        for k, optimizer in enumerate(self.optimizers):
+            for i, values in optimizer.state_dict()["state"].items():
+                tensors |= {f"optimizer {k} {i} {key}": value for key, value in values.items()}
+        part = path.with_suffix(".part")
+        save_file({key: value.contiguous() for key, value in tensors.items()}, part)
+        part.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Takes up the state that was saved."""
+        tensors = load_file(path)
+        self.updates = int(tensors.pop("updates"))
+        for kind, module in (("module", self.module), ("average", self.average)):
+            module.load_state_dict(
+                {key.split(" ", 1)[1]: value for key, value in tensors.items() if key.startswith(kind + " ")}
+            )
+        for k, optimizer in enumerate(self.optimizers):
+            saved = optimizer.state_dict()
+            for name, value in tensors.items():
+                if name.startswith(f"optimizer {k} "):
+                    _, _, i, key = name.split(" ")
+                    saved["state"].setdefault(int(i), {})[key] = value
+            optimizer.load_state_dict(saved)
 
 
 def forget_paths(folder: Path) -> None:
@@ -89,11 +211,6 @@ def forget_paths(folder: Path) -> None:
         config = json.loads(path.read_text(encoding="utf-8"))
         if config.pop("_name_or_path", None) is not None:
             path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-
-
-def schedule(share: float) -> float:
-    """Flat for the first half of the time, then a cosine to zero."""
-    return 1.0 if share < 0.5 else 0.5 * (1 + math.cos(math.pi * min(1.0, 2 * share - 1)))
 
 
 def _log(path: Path, samples: int, minutes: float, loss: float, rate: float) -> None:

@@ -43,22 +43,28 @@ def article(words: str) -> str:
     return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
-def noun(name: str, colour: str, plain: bool = False) -> str:
+def noun(name: str, colour: str, plain: bool = False, size: str = "") -> str:
     """The object in words: an orange goes without its colour, a yellow lemon may (``plain``)."""
     bare = name == "orange" or (plain and name == "lemon" and colour == "yellow")
-    return article(name if bare else f"{colour} {name}")
+    return article(" ".join(filter(None, (size, "" if bare else colour, name))))
 
 
-def prompt(name: str, colour: str, floor: str, wall: str, rng: np.random.Generator) -> str:
-    """A random prompt that describes the picture without position, size or light."""
-    thing, place = noun(name, colour, plain=rng.random() < 0.3), f"on a {floor}"
+def prompt(
+    name: str, colour: str, floor: str, wall: str, rng: np.random.Generator, size: str = "", told: str = ""
+) -> str:
+    """A random prompt that describes the picture, without position, size or light unless they are given.
+
+    ``size`` stands before the object, ``told`` at the end.
+    """
+    thing, place = noun(name, colour, rng.random() < 0.3, size), f"on a {floor}"
     style = rng.choice(4, p=(0.5, 0.15, 0.15, 0.2))
-    return (
+    said = (
         f"{thing} {place}",
         thing,
         f"a photo of {thing} {place}",
         f"{thing} {place} in front of a {wall}",
     )[style]
+    return f"{said} {told}" if told else said
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,8 @@ def test_commands_of_the_blocks_can_be_given(name: str) -> None:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_options_that_the_text_names_are_there(name: str) -> None:
     known = set().union(*map(options, COMMANDS.values()))
+    for script in (ROOT / name).parent.glob("*.py"):  # the studio's page speaks of its scripts
+        known |= set(re.findall(r'add_argument\(\s*"(--[a-z-]+)"', script.read_text(encoding="utf-8")))
     for code in inline_code(ROOT / name):
         words = code.removeprefix("underpainting ").split()
         assert not code.startswith("underpainting ") or words[0] in COMMANDS, f"{name}: {code} is no command"
