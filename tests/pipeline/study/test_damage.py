@@ -87,7 +87,7 @@ def test_damage_anywhere_is_named_and_made_again(
 ) -> None:
     names = kinds(finished)
     assert len(names) > 20
-    for i, name in enumerate(names):
+    for i, name in enumerate(names[::3]):  # the slow test below does all of them
         damaged_and_run(name, DAMAGES[i % 4], finished, tmp_path / str(i), loaded, estimator)
 
 
