@@ -6,6 +6,7 @@ what to do`. Only plain files are opened, for a pipe or a device may never end.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pickle
@@ -156,6 +157,12 @@ def read_array(path: Path, kind: str = "array", remedy: str = AGAIN) -> NDArray[
 
     with reading(path, kind, remedy):
         return np.array(np.lib.format.open_memmap(path, mode="r"))
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal. Errors are the system's."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _name(name: object) -> str:

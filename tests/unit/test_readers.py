@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from underpainting import Captures, ProbeSet, UnderpaintingError, load_estimator
+from underpainting.captures.files import owner_of, write_image
 from underpainting.controls.network import LatentReader, load_reader, save_reader
 from underpainting.observers.estimators.small_unet import SmallUNet, save_estimator
 from underpainting.probes import Best, Entry, Key, Moments, Probe, TokenMeans, load_sums, ridge, save_sums
@@ -33,9 +34,18 @@ from underpainting.readers import (
     refusing,
     why,
 )
-from underpainting.records import EMERGENCE, make_table, read_parts, read_table, write_table
+from underpainting.records import (
+    EMERGENCE,
+    make_table,
+    read_parts,
+    read_table,
+    sealing,
+    write_json,
+    write_table,
+)
 from underpainting.study.request.brought import open_brought
 from underpainting.study.request.config import StudyConfig, config_toml, parse_config, read_config
+from underpainting.study.request.prompts import PromptRow
 from underpainting.vocabulary import ProbeLayer
 
 QUIET: dict[str, Any] = {
@@ -89,14 +99,20 @@ def write_capture(folder: Path) -> None:
         "dtype": "float16",
         "images": [{"prompt": "a mug", "seed": 1, "prompt_ind": 0}],
     }
-    (folder / "capture.json").write_text(json.dumps(card))
-    save_file(
-        {"a/1/conditional": torch.ones(4, 3), "a/2/conditional": torch.ones(4, 3)},
-        folder / "prompt_0_seed_1.safetensors",
-    )
+    with sealing(folder / "capture.json") as temporary:
+        write_json(temporary, card)
+    tensors = {
+        "a/1/conditional": torch.ones(4, 3),
+        "a/2/conditional": torch.ones(4, 3),
+        "picture": torch.zeros(2, 2, 3),
+    }
+    write_image(folder, owner_of(folder), PromptRow("a mug", 1, 0), tensors)
 
 
 def use_capture(folder: Path) -> None:
+    card = (folder / "capture.json").read_bytes()
+    with sealing(folder / "capture.json") as temporary:  # whoever changed it sealed it anew
+        temporary.write_bytes(card)
     captures = Captures(folder)
     assert isinstance(captures.dtype, torch.dtype)
     for layer in captures.layers:

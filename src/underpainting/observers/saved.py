@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from underpainting.errors import UnderpaintingError
 from underpainting.pipeline_folder import needs_code
-from underpainting.readers import read_json, read_tensors, refusing, why
-from underpainting.records import sha256_file
+from underpainting.readers import read_json, read_tensors, refusing, sha256_file, why
 from underpainting.weights import Weights
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"

@@ -31,9 +31,10 @@ from underpainting.intervention.trials import judge
 from underpainting.probes import Probe, Scorer
 from underpainting.progress import Progress
 from underpainting.records import ERASED as SCHEMA
-from underpainting.records import make_table, sealing, write_json, write_table
+from underpainting.records import make_table, write_json, write_table
 from underpainting.study.kept.gallery import spread
 from underpainting.study.request.prompts import PromptRow
+from underpainting.study.sealed import ASK_AGAIN
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import BRANCHES, Place
 
@@ -74,14 +75,14 @@ def erase(
     check_edit(study, probes, asked)
     about = {"where": asked.model_dump(mode="json"), "pictures": pictures, "fit_pictures": fit_pictures}
     file = study.interventions_folder / property / f"erased-{name_of(about)}.parquet"
-    if not file.is_file():
+    if not study.has(file, ASK_AGAIN):
         painter = seeing_painter(study)
         painter.layers(asked)
         fit, test = study.sound_rows("fit"), one_a_prompt(study.sound_rows("test"))[:pictures]
         table = measure(painter, asked, spread(fit, fit_pictures), test, progress or Progress())
-        with sealing(file.with_suffix(".json")) as temporary:
+        with study.sealing(file.with_suffix(".json")) as temporary:
             write_json(temporary, about)
-        with sealing(file) as temporary:
+        with study.sealing(file) as temporary:
             write_table(temporary, table, SCHEMA)
     layers = [of.name for of in probes.layers] if asked.layers == (ALL,) else asked.layers
     return Erased(asked, erasures(study.table(file, SCHEMA), layers, asked.last), file)

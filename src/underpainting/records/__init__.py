@@ -1,5 +1,6 @@
 """Tables and files: schemas, atomic writes, checksums. Of ours, imports the error and the readers alone."""
 
+from underpainting.readers import sha256_file
 from underpainting.records.atomic import (
     clear_partial,
     make_folder,
@@ -35,7 +36,6 @@ from underpainting.records.seals import (
     remove,
     require_whole,
     sealing,
-    sha256_file,
     verify_folder,
 )
 

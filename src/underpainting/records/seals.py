@@ -7,7 +7,6 @@ it, `NAME.sha256`, as `sha256sum --check` reads it. Both say whose the file is, 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from underpainting.errors import UnderpaintingError
+from underpainting.readers import sha256_file
 from underpainting.records.atomic import HIDDEN, replacing, sync, temporary_of, write_bytes, writing
 
 CHECKSUMS = "checksums.json"
@@ -147,12 +147,6 @@ def remove(path: Path) -> None:
     else:
         path.unlink(missing_ok=True)
     seal_of(path).unlink(missing_ok=True)
-
-
-def sha256_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def seal_of(path: Path) -> Path:

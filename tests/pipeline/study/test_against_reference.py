@@ -45,11 +45,27 @@ def _activations(pipe: StableDiffusionPipeline, study: StudyFolder, source: str)
                 output_type="latent",
                 callback_on_step_end=keep,
             )
-            before = latents[-2][0].flatten(1).T  # of the last step, STEP
-            found[row.image] = (outputs[STEP - 1][1] if source == "probe" else before).double().numpy()
+            sigma = float(pipe.scheduler.sigmas[STEP - 1])
+            before = _windows(
+                latents[-2][0].double().numpy() / np.sqrt(1 + sigma**2)
+            )  # of the last step, STEP
+            found[row.image] = outputs[STEP - 1][1].double().numpy() if source == "probe" else before
     finally:
         hook.remove()
     return found
+
+
+def _windows(latents: np.ndarray) -> np.ndarray:
+    """Each token's 5 x 5 latents, the nearest beyond the border, and cosines of where it is."""
+    padded = np.pad(latents, ((0, 0), (2, 2), (2, 2)), mode="edge")
+    at = (np.arange(GRID) + 0.5) / GRID
+    waves = [np.cos(np.pi * k * at) for k in range(4)]
+    places = [np.outer(down, across).ravel() for down in waves for across in waves][1:]
+    around = np.lib.stride_tricks.sliding_window_view(
+        padded, (5, 5), axis=(1, 2)
+    )  # [channel, row, column, 5, 5]
+    read = around.transpose(1, 2, 0, 3, 4).reshape(GRID * GRID, -1)
+    return np.concatenate([read, np.stack(places, axis=1)], axis=1)
 
 
 def _enlarged(tokens: np.ndarray) -> np.ndarray:

@@ -21,7 +21,6 @@ from underpainting.findings.erasure import ERASED, NULL, ONCE, RANDOM, SHUFFLED,
 from underpainting.intervention.edit import Where
 from underpainting.intervention.erasing import Changes, changes, refitted, refitting, targets
 from underpainting.intervention.painter import Painter, set_up
-from underpainting.records import require_whole
 from underpainting.study.environment import reload
 from underpainting.study.run import run_study
 from underpainting.study.study import StudyFolder, create_study, open_study
@@ -106,10 +105,12 @@ def test_erasing_nothing_leaves_the_picture_as_it_is_to_the_last_bit(painter: Pa
     assert probes.keys() == {Place(of, step, "conditional") for of in painter.grids for step in (1, 2, 3)}
     test = painter.study.sound_rows("test")[:2]
     unedited = painter.unedited(test)
-    assert torch.equal(painter.paint(test, painter.acting(EVERYWHERE, nothing.then)), unedited.pictures)
+    same = painter.paint(test, painter.acting(EVERYWHERE, nothing.then))
+    assert torch.equal(same.pictures, unedited.pictures)
     something = refitting(targets(painter, rows), [0])
     refitted(painter, EVERYWHERE, something.fitting, rows, targets(painter, rows))
-    assert not torch.equal(painter.paint(test, painter.acting(EVERYWHERE, something.then)), unedited.pictures)
+    other = painter.paint(test, painter.acting(EVERYWHERE, something.then))
+    assert not torch.equal(other.pictures, unedited.pictures)
 
 
 def test_controls_take_as_much_or_what_they_are_fitted_to(painter: Painter) -> None:
@@ -174,7 +175,7 @@ def test_the_question_from_end_to_end(
     answer = json.loads(capsys.readouterr().out)
     assert made == [6] * 8 + [2] * 8 + [1] * 8  # conditions: fit pictures in one batch, then test pictures
     (file,) = (done.folder / "interventions" / "shading").glob("erased-*.parquet")
-    require_whole(file, "")
+    done.require(file)
     frame = pd.read_parquet(file).astype({"condition": str, "metric": str, "property": str, "layer": str})
     assert len(frame.image.unique()) == 3 and set(frame.step) == {0, 2, 3}
     assert not frame.duplicated(["image", "condition", "layer", "step", "property", "metric"]).any()

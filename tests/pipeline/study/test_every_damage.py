@@ -244,7 +244,7 @@ UNSEEN = {
         "report/index.html",
         "report/title.txt",
         f"interventions/{AIM}/choice.json",
-        f"interventions/{AIM}/frechet.json",
+        f"interventions/{AIM}/distances.json",
     )
 }
 """What looks as if it had never been made: nothing else on the disk follows from it."""

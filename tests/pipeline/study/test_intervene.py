@@ -32,7 +32,7 @@ from underpainting.intervention.painter import Painter, set_up
 from underpainting.intervention.picture import FOLLOWED, Intervened, Painted, make_asked
 from underpainting.intervention.trials import FAR, NEAR, draw_moves, moved, targets
 from underpainting.progress import Progress
-from underpainting.records import BATCH, INTERVENTIONS, read_table
+from underpainting.records import BATCH, INTERVENTIONS, read_table, write_json
 from underpainting.study.environment import reload
 from underpainting.study.run import run_study
 from underpainting.study.study import StudyFolder, create_study, open_study
@@ -511,8 +511,8 @@ def test_beside_an_edit_stands_the_best_of_the_other_kind(done: StudyFolder) -> 
         for kind, strength, score in (("carry", 2.5, 0.9), ("covariance", 1.5, 0.4), ("covariance", 2.5, 0.6))
     ]
     path = done.folder / "interventions" / "saliency" / "choice.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({"chosen": tried[0]["edit"], "tried": tried}), encoding="utf-8")
+    with done.sealing(path) as temporary:
+        write_json(temporary, {"chosen": tried[0]["edit"], "tried": tried})
     assert beside(done, "saliency", edit) == [Edit(kind="covariance", strength=2.5, last=3)]
     assert [of.kind for of in beside(done, "saliency", EDIT_OF_TARGETS)] == ["carry"]
 
@@ -545,7 +545,8 @@ def test_whether_pictures_are_still_of_their_kind(painter: Painter, tmp_path: Pa
     seeing = replace(painter, loaded=replace(painter.loaded, classifier=Recognising()))
     edit = Edit(kind="carry", strength=1.0, first=1, last=3)
     size = {"pictures": 4, "trials": 2}
-    conditions = controls(seeing, "saliency", edit)
+    every = controls(seeing, "saliency", edit)
+    conditions = {name: every[name] for name in ("null", "intervened", "own_mask")}
     run_experiment(seeing, "saliency", edit, conditions, tmp_path / "e", **size, progress=Progress())
     found = distances(seeing.study, tmp_path / "e")
     assert set(found["frechet"]) == {*conditions, "null, one half from the other"} - {"null"}

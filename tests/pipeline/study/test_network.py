@@ -86,6 +86,6 @@ def test_the_network_reads_what_the_step_has(
     }
     assert alone.keys() == of.keys()
     for key, value in alone.items():  # both begin with the same noise, and then part
-        if key[1] == 1:
+        if key[1] == 1 and key[4] != "dice":  # whose thresholds are chosen over steps
             assert np.isclose(value, of[key], atol=1e-3, equal_nan=True)
-    assert any(abs(alone[key] - of[key]) > 1e-3 for key in alone if key[1] == 3)
+    assert any(abs(alone[key] - of[key]) > 1e-2 for key in alone if key[1] == 3)

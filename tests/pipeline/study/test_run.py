@@ -49,7 +49,7 @@ def _same(one: StudyFolder, other: StudyFolder) -> None:
         assert (one.folder / name).read_bytes() == (other.folder / name).read_bytes(), name
 
 
-@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [9, pytest.param(1, marks=pytest.mark.slow)])
 def test_killed_at_any_rename_ends_with_the_same_bytes(
     every: int,
     new_study: Callable[[str], StudyFolder],

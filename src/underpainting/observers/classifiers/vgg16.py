@@ -6,8 +6,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.observers.network_classifier import NetworkClassifier
 from underpainting.observers.registry import Device, ObserverEntry, register
 from underpainting.observers.saved import fill
-from underpainting.readers import read_state, reading
-from underpainting.records import sha256_file
+from underpainting.readers import read_state, reading, sha256_file
 from underpainting.weights import TorchFile, Weights
 
 VGG16 = TorchFile(

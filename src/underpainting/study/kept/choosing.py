@@ -67,10 +67,13 @@ def strengths_at_an_end(
 ) -> list[str]:
     """A line for each property whose best ridge strength is often the least or the greatest of those tried.
 
-    Often is in a quarter of the places, where it gains `GAIN` over its neighbour on average.
+    Often is in a quarter of the places, where it gains `GAIN` over its neighbour on average. Of one or two
+    strengths nothing is said: either is an end.
     """
     lines = []
-    ends = {"smaller": (0, 1), "greater": (len(strengths) - 1, len(strengths) - 2)} if strengths[1:] else {}
+    ends = (
+        {"smaller": (0, 1), "greater": (len(strengths) - 1, len(strengths) - 2)} if len(strengths) > 2 else {}
+    )
     for of, (word, (end, inner)) in product(properties, ends.items()):
         judge = means[of.name, of.free_metric]
         there = choices[of.name].strength == end
