@@ -1,6 +1,6 @@
 """What a study's tests and intervals do where the answer is known: levels, coverage and bias by simulation.
 
-``python -m benchmarks.levels`` prints the table of docs/statistics.md and writes benchmarks/levels.json.
+``python -m benchmarks.levels`` prints the figures of docs/statistics.md and writes benchmarks/levels.json.
 
 Scores are spread as a study's are: a mean curve that rises over 15 steps, what a picture has more or less
 than others at all steps and for all readers (standard deviation 0.10), and what comes and goes from step to
@@ -259,7 +259,7 @@ def simulate(part: str, repeats: int, seed: int = 0) -> list[Row]:
 
 
 def main(
-    repeats: Annotated[int, typer.Option(help="Studies simulated for each row.")] = 1000,
+    repeats: Annotated[int, typer.Option(help="Studies simulated for each row.")] = 100,
     out: Annotated[Path, typer.Option(help="File to write.")] = RESULTS,
 ) -> None:
     """Simulate every test and interval, print the table, and write it."""

@@ -148,9 +148,9 @@ def report(
     study.require_done()
     progress = progress or Progress()
     with only_run(study.folder):
-        for path in (study.scores_file, study.probes_folder, study.gallery_folder):
-            study.require(path)
         if title is not None:
+            for path in (study.scores_file, study.probes_folder, study.gallery_folder):
+                study.require(path)  # no title is kept for what cannot be shown
             keep_title(study, title)
         progress.phase("writing the report")
         written = [write_report(study, growth)]

@@ -11,12 +11,12 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.probe_sets import one_probe
 from underpainting import UnderpaintingError
 from underpainting.diffusion import Layer, Model
-from underpainting.probes import Best, Entry, Key, Moments, Probe, ProbeSet, TokenMeans, load_sums, save_sums
+from underpainting.probes import Moments, ProbeSet, TokenMeans, load_sums, save_sums
 from underpainting.study.request.config import StudyConfig, config_toml, parse_config, read_config
 from underpainting.study.request.prompts import read_prompts
-from underpainting.vocabulary import ProbeLayer
 
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -116,16 +116,7 @@ def test_probe_sets_with_any_damage(
 ) -> None:
     whole = tmp_path / "whole"
     if not whole.exists():
-        key = Key("depth", "up.3.0", 1, "conditional")
-        ProbeSet(
-            {key: Entry(Probe(torch.ones(3), torch.tensor(0.5)), 0.1)},
-            (ProbeLayer("up.3.0", (2, 2), 3),),
-            1,
-            ("conditional",),
-            {"depth": Best("up.3.0", "spearman", {1: "up.3.0"})},
-            "tiny",
-            {"fit": 2},
-        ).save(whole)
+        one_probe().save(whole)
     folder = tmp_path / "damaged"
     folder.mkdir(exist_ok=True)
     for path in whole.iterdir():

@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor
 
+from tests.probe_sets import one_probe
 from underpainting import Captures, ProbeSet, UnderpaintingError, load_estimator
 from underpainting.captures.files import owner_of, write_image
 from underpainting.controls.network import LatentReader, load_reader, save_reader
 from underpainting.observers.estimators.small_unet import SmallUNet, save_estimator
-from underpainting.probes import Best, Entry, Key, Moments, Probe, TokenMeans, load_sums, ridge, save_sums
+from underpainting.probes import Moments, TokenMeans, load_sums, ridge, save_sums
 from underpainting.probes.published import import_published
 from underpainting.readers import (
     checked_path,
@@ -46,7 +47,6 @@ from underpainting.records import (
 from underpainting.study.request.brought import open_brought
 from underpainting.study.request.config import StudyConfig, config_toml, parse_config, read_config
 from underpainting.study.request.prompts import PromptRow
-from underpainting.vocabulary import ProbeLayer
 
 QUIET: dict[str, Any] = {
     "deadline": None,
@@ -66,16 +66,7 @@ class Sound:
 
 
 def write_probes(folder: Path) -> None:
-    key = Key("depth", "up.3.0", 1, "conditional")
-    ProbeSet(
-        {key: Entry(Probe(torch.ones(3), torch.tensor(0.5)), 0.1)},
-        (ProbeLayer("up.3.0", (2, 2), 3),),
-        1,
-        ("conditional",),
-        {"depth": Best("up.3.0", "spearman", {1: "up.3.0"})},
-        "tiny",
-        {"fit": 2},
-    ).save(folder)
+    one_probe().save(folder)
 
 
 def use_probes(folder: Path) -> None:

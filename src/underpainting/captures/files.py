@@ -50,7 +50,9 @@ def digest(owner: str, image: str, name: str, tensor: Tensor) -> str:
     """SHA-256 of a tensor as what it is: the owner's, of this image and place, of its type and shape."""
     of = json.dumps([owner, image, name, str(tensor.dtype), list(tensor.shape)])
     values = tensor.contiguous().flatten().view(torch.uint8).numpy()
-    return hashlib.sha256(of.encode() + values.tobytes()).hexdigest()
+    sha = hashlib.sha256(of.encode())
+    sha.update(values.data)
+    return sha.hexdigest()
 
 
 def owner_of(folder: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ class Captures:
         self.rows = tuple(row for row in rows if image_file(self.folder, row.image).is_file())
         self._require_all_before_the_last(rows)
 
-    @property
+    @cached_property
     def images(self) -> tuple[str, ...]:
         """Names of the images that are there, in the order of their prompts."""
         return tuple(row.image for row in self.rows)
@@ -126,7 +127,7 @@ class Captures:
             raise UnderpaintingError(f"{self.folder} has none of these images; capture them")
         return CapturedPlace(self, images, layer, step, branch, labels)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the tensors in every image's file."""
         places = product([layer.name for layer in self.layers], self.steps, self.branches)

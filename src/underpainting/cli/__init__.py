@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:
         if (why := refusal(error)) is None:
             raise
-        _leave(f"{error.filename or 'the disk'}: {why}", 2)
+        _leave(f"the disk: {why}", 2)
     except TyperException as error:
         _leave(str(getattr(error, "format_message", error.__str__)()), 2)
     except Stopped as stopped:

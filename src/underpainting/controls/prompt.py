@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from underpainting.controls.registry import (
@@ -20,6 +20,7 @@ from underpainting.controls.registry import (
 )
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import Patches, best_threshold, cell_means
+from underpainting.readers import read_tensors
 from underpainting.vocabulary import Property
 
 FINEST = 32
@@ -76,7 +77,7 @@ class PromptControl(Control):
 
     def opened(self, folder: Path) -> PromptControl:
         """With what was learnt, from that folder."""
-        return PromptControl(load_file(folder / FILE))
+        return PromptControl(read_tensors(folder / FILE, "control of the prompt", "run the study"))
 
     def maps(self, picture: FinishedPicture) -> dict[str, Maps]:
         """One map of each property."""

@@ -90,7 +90,8 @@ def decoder_tokens(pipe: Any, latents: torch.Tensor) -> torch.Tensor:
     Raises UnsoundPictures where it is not finite.
     """
     seen: list[torch.Tensor] = []
-    with _precise(pipe) as vae:
+    before = ["post_quant_conv"] if pipe.vae.post_quant_conv is not None else []
+    with _precise(pipe, *before, "decoder.conv_in", "decoder.mid_block") as vae:
         middle = vae.decoder.mid_block
         weight = vae.decoder.conv_in.weight  # the search for the pipeline's own device would take as long
         given = latents_map(pipe).to_autoencoder(latents.to(weight.device, weight.dtype))
@@ -104,18 +105,22 @@ def decoder_tokens(pipe: Any, latents: torch.Tensor) -> torch.Tensor:
 
 
 @contextmanager
-def _precise(pipe: Any) -> Iterator[Any]:
-    """The autoencoder, in float32 where its weights are float16, it asks for that, and the pipeline heeds."""
+def _precise(pipe: Any, *used: str) -> Iterator[Any]:
+    """The autoencoder, in float32 where its weights are float16, it asks for that, and the pipeline heeds.
+
+    used: the parts of it that are run, by path; all of it where none is named.
+    """
     vae = pipe.vae
+    parts = [vae.get_submodule(path) for path in used] or [vae]
     asked = _stated(vae.config, "force_upcast", _read_by(pipe.__class__))
     upcast = bool(asked) and vae.dtype == torch.float16
-    if upcast:
-        vae.to(torch.float32)
+    for part in parts if upcast else ():
+        part.to(torch.float32)
     try:
         yield vae
     finally:
-        if upcast:
-            vae.to(torch.float16)
+        for part in parts if upcast else ():
+            part.to(torch.float16)
 
 
 def _finite(what: str, values: torch.Tensor) -> torch.Tensor:

@@ -1,6 +1,5 @@
 """What a saved pipeline's files say, held to what can be: its parts' numbers, and tensors that are there."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -8,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 
 from underpainting.errors import UnderpaintingError
+from underpainting.readers import opened_tensors, read_json
 
 SHARD = re.compile(r"-\d{5}-of-\d{5}")  # in the name of a file that holds a part of a network's weights
 
@@ -30,10 +29,10 @@ def check_numbers(folder: Path) -> None:
     """
     for file in sorted(folder.glob("*/*config.json")):
         try:
-            config = json.loads(file.read_text(encoding="utf-8"))
-        except (ValueError, RecursionError):
+            config = read_json(file)
+        except UnderpaintingError:
             continue
-        for key, value in config.items() if isinstance(config, dict) else ():
+        for key, value in config.items():
             most = next((most for named, most in MOST.items() if re.fullmatch(named, key)), None)
             if most is not None and (beyond := next((of for of in _numbers(value) if of > most), None)):
                 name = f"{file.parent.name}/{file.name}"
@@ -88,7 +87,7 @@ def _sizes(files: list[Path]) -> dict[str, int]:
     """Values of each tensor, by name, from the files' headers."""
     sizes = {}
     for file in files:
-        with safe_open(file, framework="pt") as tensors:
+        with opened_tensors(file) as tensors:
             for name in tensors.keys():  # noqa: SIM118 (it is no mapping)
                 sizes[name] = torch.Size(tensors.get_slice(name).get_shape()).numel()
     return sizes

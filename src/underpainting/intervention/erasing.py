@@ -66,7 +66,7 @@ def changes(painter: Painter, property: str, labels: Mapping[str, Tensor]) -> di
     turned = rotated(erasing_it.then)
     others = {OTHER + name: refitting(labels, [i]) for i, name in enumerate(names) if i != target}
     return {
-        NULL: refitting(labels, []),
+        NULL: Changes(_nothing, _nothing),
         ERASED: erasing_it,
         ONCE: Changes(once, once),
         TURNED: Changes(turned, turned),
@@ -74,6 +74,10 @@ def changes(painter: Painter, property: str, labels: Mapping[str, Tensor]) -> di
         SHUFFLED: refitting(labels, [len(names) + target]),
         **others,
     }
+
+
+def _nothing(place: Place, x: Tensor) -> Tensor:
+    return torch.zeros_like(x)
 
 
 def refitting(labels: Mapping[str, Tensor], columns: Sequence[int]) -> Changes:

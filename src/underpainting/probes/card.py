@@ -71,4 +71,7 @@ class Card(BaseModel):
 
 def checksum(card: Mapping[str, Any], tensors: Path) -> str:
     """SHA-256 of a set: of its tensors' file, and of what its card says but for this."""
-    return hashlib.sha256(tensors.read_bytes() + json.dumps(card, sort_keys=True).encode()).hexdigest()
+    with tensors.open("rb") as file:
+        sha = hashlib.file_digest(file, "sha256")
+    sha.update(json.dumps(card, sort_keys=True).encode())
+    return sha.hexdigest()

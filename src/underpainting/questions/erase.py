@@ -115,15 +115,18 @@ def measure(
             look = _reading(probes[condition], read)
             acting = painter.acting(where, _sized(then, taken))
             made = painter.paint(batch, acting, look=look, tick=progress.advance).pictures
-            unedited = unedited or Unedited(tuple(batch), made, painter.labels(made), {}, ())
-            scores = _picture_scores(painter, made, unedited)
+            seen = painter.labels(made)
+            unedited = unedited or Unedited(tuple(batch), made, seen, {}, ())
+            scores = _picture_scores(painter, made, seen, unedited)
             scores["", 0, "", "change"] = torch.stack(taken).mean(0)
             scores |= _read_scores(painter, property, where.first, read, unedited)
             rows += _rows(batch, condition, scores)
         assert unedited is not None
         rows += _rows(batch, POSITION, _position_scores(painter, property, unedited))
         if len(batch) > 1:
-            rows += _rows(batch, ANOTHER, _picture_scores(painter, unedited.pictures.roll(1, 0), unedited))
+            others = {name: of.roll(1, 0) for name, of in unedited.labels.items()}
+            scores = _picture_scores(painter, unedited.pictures.roll(1, 0), others, unedited)
+            rows += _rows(batch, ANOTHER, scores)
     return make_table(SCHEMA, dict(zip(SCHEMA.names, map(list, zip(*rows, strict=True)), strict=True)))
 
 
@@ -155,10 +158,11 @@ Scores = dict[tuple[str, int, str, str], Tensor]
 """Scores [picture] by layer, step, property and metric."""
 
 
-def _picture_scores(painter: Painter, pictures: Tensor, unedited: Unedited) -> Scores:
-    """What `judge` says of pictures whose maps are to stay as they were."""
+def _picture_scores(
+    painter: Painter, pictures: Tensor, labels: Mapping[str, Tensor], unedited: Unedited
+) -> Scores:
+    """What `judge` says of pictures, with their labels, whose maps are to stay as they were."""
     properties, classifier = painter.loaded.places.properties, painter.loaded.classifier
-    labels = painter.labels(pictures)
     scores = judge(pictures, labels, unedited, unedited.labels, properties, classifier)
     return {("", 0, *key): of for key, of in scores.items() if key[1] in PICTURE_METRICS}
 

@@ -94,9 +94,11 @@ def verify_folder(path: Path, origin: str = "", only: Collection[str] | None = N
         return [f"{path / CHECKSUMS}: contents changed"]
     if about["of"] != origin:
         return [f"{path}: {FOREIGN}"]
-    present = set(_files(path)) - {CHECKSUMS}
-    if only is not None:
-        present, sums = present & set(only), {name: sums[name] for name in only if name in sums}
+    if only is None:
+        present = set(_files(path)) - {CHECKSUMS}
+    else:
+        present = {name for name in only if (path / name).is_file()}
+        sums = {name: sums[name] for name in only if name in sums}
     problems = [f"{path / name}: missing" for name in sorted(sums.keys() - present)]
     problems += [f"{path / name}: not in {CHECKSUMS}" for name in sorted(present - sums.keys())]
     problems += [

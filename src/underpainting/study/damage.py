@@ -6,11 +6,11 @@ What a person asked for beside the run (interventions, the report's title) is na
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from underpainting.readers import read_json
 from underpainting.records import find_faults, is_lost, remove
 from underpainting.study.paths import FEATURES
 from underpainting.study.sealed import ASK_AGAIN, TITLE_AGAIN
@@ -82,8 +82,9 @@ def _moments(study: StudyFolder) -> Iterator[Damage]:
 
 def _choice(study: StudyFolder) -> Iterator[Damage]:
     remedy = f"the {study.images['calibrate']} calibrate pictures are made again and the choice repeated"
+    needed = study.phases_done > 1
     for path in study.choice:
-        yield from _look(study, path, study.phases_done > 1, remedy, (*study.choice, *study.outcomes))
+        yield from _look(study, path, needed, remedy, (*study.choice, *study.outcomes))
 
 
 def _results(study: StudyFolder) -> Iterator[Damage]:
@@ -107,7 +108,7 @@ def _beside(study: StudyFolder) -> Iterator[Damage]:
     if not home.is_dir():
         return
     for path, fault in find_faults(home, study.origin_beside):
-        yield Damage(path, fault.removeprefix(f"{path}").lstrip("/: "), ASK_AGAIN)
+        yield Damage(path, _words(path, fault), ASK_AGAIN)
     made = [path for aim in study.experiments for path in _experiment(study, aim)]
     for path in [*made, *([study.interventions_file] if made else [])]:
         if not path.exists() and not is_lost(path):
@@ -120,7 +121,7 @@ def _experiment(study: StudyFolder, aim: str) -> Iterator[Path]:
     yield card
     yield study.examples_file(aim)
     if study.fault(card) is None:
-        pictures = json.loads(card.read_text(encoding="utf-8"))["pictures"]
+        pictures = read_json(card)["pictures"]
         for start in range(0, pictures, study.config.run.batch_size):
             part = study.experiment_part(aim, start)
             yield from (part, part.with_suffix(FEATURES))
@@ -133,4 +134,9 @@ def _look(
         if needed:
             yield Damage(path, "missing", remedy, undone)
     elif fault := study.fault(path):
-        yield Damage(path, fault.removeprefix(f"{path}").lstrip("/: "), remedy, undone)
+        yield Damage(path, _words(path, fault), remedy, undone)
+
+
+def _words(path: Path, fault: str) -> str:
+    """What is wrong, without the path that a fault's line begins with."""
+    return fault.removeprefix(f"{path}").lstrip("/: ")

@@ -36,8 +36,7 @@ def results(study: StudyFolder) -> list[Result]:
     Raises UnderpaintingError where the study is not done.
     """
     study.require_done()
-    for path in (study.scores_file, study.probes_folder):
-        study.require(path)
+    study.require(study.scores_file)
     probes = study.probes
     aside = study.images["test"] - len(study.sound_rows("test"))
     branch = main_branch(probes.branches)

@@ -77,7 +77,7 @@ class StudyFolder(SealedFolder):
         """Pictures in each split."""
         return {split: self.splits.count(split) for split in SPLITS}
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the pictures and their splits."""
         pictures = zip(self.rows, self.splits, strict=True)
@@ -113,8 +113,8 @@ class StudyFolder(SealedFolder):
     @property
     def was_done(self) -> bool:
         """Whether it is done, or was: what is made of its scores is there, or a seal of theirs."""
-        made = (self.emergence_file, self.leads_file, self.report_file)
-        return self.is_done or is_lost(self.scores_file) or any(path.is_file() for path in made)
+        scores, *made = self.outcomes
+        return self.is_done or is_lost(scores) or any(path.is_file() for path in made)
 
     @property
     def phases_done(self) -> int:

@@ -81,7 +81,7 @@ def fold(work: Work, shards: Iterable[Shard]) -> None:
     """Put gallery and scores together from the shards; what was made of old ones goes."""
     study, numbers = work.study, [shard.number for shard in shards]
     work.progress.phase("gathering scores")
-    for path in (study.emergence_file, study.leads_file, study.report_file):
+    for path in study.outcomes[1:]:
         remove(path)
     maps: dict[str, Tensor] = {}
     for number in numbers:

@@ -1,16 +1,19 @@
 """Tiny studies: a random pipeline on disk, an estimator of what is truly in its pictures, a few prompts."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
+from underpainting.intervention.painter import Painter, set_up
+from underpainting.study.environment import reload
 from underpainting.study.request.config import StudyConfig, parse_config
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.run import run_study
-from underpainting.study.study import StudyFolder, create_study
+from underpainting.study.study import StudyFolder, create_study, open_study
 from underpainting.study.trust import trust
 
 
@@ -96,6 +99,34 @@ class Light:
         middle = light.flatten(1).median(dim=1).values[:, None, None]
         return {"saliency": (light > middle).float(), "depth": light + pictures[:, 0], "shading": light}
 """
+
+
+@pytest.fixture(scope="session")
+def acted_on(pipeline_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudyFolder]:
+    """A study run once, by an estimator that can be imported while these tests run."""
+    folder = tmp_path_factory.mktemp("acting")
+    (folder / "estimator_of_acting.py").write_text(ESTIMATOR)
+    config = tiny_config(pipeline_folder)
+    labels = config.labels.model_copy(update={"estimator": "estimator_of_acting:Light"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        trust([labels.estimator])
+        study = create_study(folder / "study", config.model_copy(update={"labels": labels}), tiny_rows())
+        run_study(study)
+        yield study
+
+
+@pytest.fixture
+def done(acted_on: StudyFolder, tmp_path: Path) -> StudyFolder:
+    """A copy of it that a test may add to."""
+    shutil.copytree(acted_on.folder, tmp_path / "study")
+    return open_study(tmp_path / "study")
+
+
+@pytest.fixture
+def painter(done: StudyFolder) -> Painter:
+    """What paints its pictures."""
+    return set_up(done, reload(done))
 
 
 @pytest.fixture

@@ -1,10 +1,7 @@
 """Erasing on a tiny study: by its definition, beside the authors' package; the question from end to end."""
 
 import json
-import shutil
-from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,48 +10,17 @@ import torch
 from concept_erasure import LeaceFitter
 
 from tests.pipeline.diffusion.stepping import use_several
-from tests.pipeline.study.conftest import ESTIMATOR, tiny_config, tiny_rows
 from underpainting import Study
 from underpainting.cli import main
 from underpainting.diffusion import Evaluation, StepRecord
 from underpainting.findings.erasure import ERASED, NULL, ONCE, RANDOM, SHUFFLED, TURNED
 from underpainting.intervention.edit import Where
 from underpainting.intervention.erasing import Changes, changes, refitted, refitting, targets
-from underpainting.intervention.painter import Painter, set_up
-from underpainting.study.environment import reload
-from underpainting.study.run import run_study
-from underpainting.study.study import StudyFolder, create_study, open_study
-from underpainting.study.trust import trust
+from underpainting.intervention.painter import Painter
+from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import Place
 
 EVERYWHERE = Where(last=3, branches=("unconditional", "conditional"))
-
-
-@pytest.fixture(scope="module")
-def whole(pipeline_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudyFolder]:
-    """A study run once, by an estimator that can be imported while these tests run."""
-    folder = tmp_path_factory.mktemp("erasing")
-    (folder / "estimator_of_erasing.py").write_text(ESTIMATOR)
-    config = tiny_config(pipeline_folder)
-    labels = config.labels.model_copy(update={"estimator": "estimator_of_erasing:Light"})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(folder))
-        trust([labels.estimator])
-        study = create_study(folder / "study", config.model_copy(update={"labels": labels}), tiny_rows())
-        run_study(study)
-        yield study
-
-
-@pytest.fixture
-def done(whole: StudyFolder, tmp_path: Path) -> StudyFolder:
-    """A copy of it that a test may add to."""
-    shutil.copytree(whole.folder, tmp_path / "study")
-    return open_study(tmp_path / "study")
-
-
-@pytest.fixture
-def painter(done: StudyFolder) -> Painter:
-    return set_up(done, reload(done))
 
 
 def reaching(painter: Painter, change: Changes, where: Where = EVERYWHERE) -> dict[Place, torch.Tensor]:

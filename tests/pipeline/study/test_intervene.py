@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from sklearn.metrics import f1_score
 
 from benchmarks.faults import rewriting
 from tests.pipeline.diffusion.stepping import SEVERAL, use_several
-from tests.pipeline.study.conftest import ESTIMATOR, tiny_config, tiny_rows
 from underpainting.cli import main
 from underpainting.diffusion import Evaluation, StepRecord
 from underpainting.errors import UnderpaintingError
@@ -28,47 +26,17 @@ from underpainting.intervention.edit import EDIT_OF_MOVES, EDIT_OF_TARGETS, Edit
 from underpainting.intervention.experiment import beside, distances, run_experiment
 from underpainting.intervention.kept import read_kept
 from underpainting.intervention.moves import STAY, Move
-from underpainting.intervention.painter import Painter, set_up
+from underpainting.intervention.painter import Painter
 from underpainting.intervention.picture import FOLLOWED, Intervened, Painted, make_asked
 from underpainting.intervention.trials import FAR, NEAR, draw_moves, moved, targets
 from underpainting.progress import Progress
 from underpainting.records import BATCH, INTERVENTIONS, read_table, write_json
-from underpainting.study.environment import reload
-from underpainting.study.run import run_study
-from underpainting.study.study import StudyFolder, create_study, open_study
-from underpainting.study.trust import trust
+from underpainting.study.study import StudyFolder, open_study
 from underpainting.vocabulary import Place
 
 ASKED = {"prompt": "a thing number 3", "seed": 5, "right": 0.25, "down": -0.25}
 MOVE = Move(0.25, -0.25)
 EVERY_BRANCH = ("conditional", "unconditional")
-
-
-@pytest.fixture(scope="module")
-def whole(pipeline_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudyFolder]:
-    """A study run once, by an estimator that can be imported while these tests run."""
-    folder = tmp_path_factory.mktemp("interventions")
-    (folder / "estimator_of_intervened.py").write_text(ESTIMATOR)
-    config = tiny_config(pipeline_folder)
-    labels = config.labels.model_copy(update={"estimator": "estimator_of_intervened:Light"})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(folder))
-        trust([labels.estimator])
-        study = create_study(folder / "study", config.model_copy(update={"labels": labels}), tiny_rows())
-        run_study(study)
-        yield study
-
-
-@pytest.fixture
-def done(whole: StudyFolder, tmp_path: Path) -> StudyFolder:
-    """A copy of it that a test may add to."""
-    shutil.copytree(whole.folder, tmp_path / "study")
-    return open_study(tmp_path / "study")
-
-
-@pytest.fixture
-def painter(done: StudyFolder) -> Painter:
-    return set_up(done, reload(done))
 
 
 def picture(path: Path) -> np.ndarray:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -20,6 +19,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.observers.fingerprints import fingerprint, joined
 from underpainting.observers.registry import Device, ObserverEntry, register
 from underpainting.observers.saved import glance, loading
+from underpainting.readers import home_path
 from underpainting.weights import Checkpoint, SavedModel, Weights, is_repository
 
 MIDAS = Checkpoint("midas", "Intel/dpt-large", 1_370_000_000, "Apache-2.0")
@@ -160,7 +160,7 @@ def _stated(prefix: str, name: str) -> Weights | None:
     if not name.startswith(prefix):
         return None
     text = name.removeprefix(prefix)
-    folder = Path(text).expanduser()
+    folder = home_path(text)
     return Checkpoint(name, text) if is_repository(text) and not folder.is_dir() else SavedModel(name, folder)
 
 
