@@ -56,6 +56,9 @@ def test_it_is_said() -> None:
     assert together.startswith("1 prompts are split together") and "'abcd' with 'abC'" in together
     assert tell_apart(rows(("a", 1), ("b", 1)), [], MODEL).said == ()
     assert cut_prompts(rows(("abcd", 1), ("abc", 1)), MODEL) == 1
+    cut, left_out = tell_apart(rows(("abc", 1), ("abcd", 1)), [], MODEL).said  # the cut one is left out, too
+    assert cut.startswith("1 of 2 prompts are cut") and "'abcd' (p.csv line 3)" in cut
+    assert left_out.startswith("left out") and "'abc' and 'abcd' are one prompt" in left_out
 
 
 def test_prompts_that_all_differ_are_split_as_themselves() -> None:

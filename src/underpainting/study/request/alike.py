@@ -57,18 +57,19 @@ def tell_apart(rows: Sequence[PromptRow], test_rows: Sequence[PromptRow], model:
     model: None where it is not here yet; nothing is left out then, and `require_apart` looks again before
     pictures are made. Raises UnderpaintingError where a prompt of rows is one with a prompt that tests.
     """
-    same = Sameness(model, [*rows, *test_rows])
+    every = [*rows, *test_rows]
+    same = Sameness(model, every)
     fits = {same.of(row.prompt): row for row in reversed(rows)}
     for row in test_rows:
         if other := fits.get(same.of(row.prompt)):
             raise UnderpaintingError(f"{_pair(other, row, same)}, and only one of them tests; take one away")
-    left, doubles = _without_doubles([*rows, *test_rows], same)
+    left, doubles = _without_doubles(every, same)
     standing: dict[Hashable, str] = {}
     for prompt in sorted({row.prompt for row in left}):
         standing.setdefault(same.of(prompt), prompt)
     kept = [replace(row, split_as=standing[same.of(row.prompt)]) for row in left]
     tests = set(test_rows)
-    said = [*_about_cut(same, left), *_about_doubles(doubles, same), *_about_alike(kept, same)]
+    said = [*_about_cut(same, every), *_about_doubles(doubles, same), *_about_alike(kept, same)]
     of_rows, testing = ([row for row in kept if (row in tests) is which] for which in (False, True))
     return Told(tuple(of_rows), tuple(testing), tuple(said))
 
