@@ -5,6 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+
+from underpainting import threads
+
+THREADS = torch.get_num_threads()
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +22,15 @@ def _forget_modules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         file = getattr(sys.modules[name], "__file__", None)
         if file is not None and temporary in Path(file).parents:
             del sys.modules[name]
+
+
+@pytest.fixture(autouse=True)
+def _own_threads() -> Iterator[None]:
+    """Threads that a test, or a command that it calls, computes with are not those of the tests after it."""
+    yield
+    threads.ask_for(None)
+    if torch.get_num_threads() != THREADS:
+        torch.set_num_threads(THREADS)
 
 
 @pytest.fixture(autouse=True, scope="session")
