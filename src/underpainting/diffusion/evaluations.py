@@ -1,9 +1,11 @@
 """Network evaluations of a run, and the steps that they make up."""
 
+import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from underpainting.diffusion.schedulers import SPACES, prediction_of
 from underpainting.errors import UnderpaintingError
 
 
@@ -79,6 +81,24 @@ class Evaluations:
                 f"evaluation {self.done + 1} of {len(self._steps)} is stepped over at timestep {timestep:g}, "
                 "out of turn: pipelines that make a picture in parts cannot be watched; give one of one part"
             )
+
+
+def steps_planned(scheduler: Any, steps: int) -> list[int]:
+    """The step, from 1, of each network evaluation of a run to come; the scheduler stays as it is.
+
+    Raises UnderpaintingError where it cannot be watched, or cannot make so many steps.
+    """
+    prediction_of(scheduler)
+    kind, ahead = type(scheduler), copy.copy(scheduler)
+    shifted = SPACES[kind.__name__] == "flow" and scheduler.config.get("use_dynamic_shifting", False)
+    try:
+        kind.set_timesteps(ahead, steps, **({"mu": 1.0} if shifted else {}))  # moves timesteps, adds none
+    except ValueError as error:
+        raise UnderpaintingError(
+            f"{kind.__name__} cannot make {steps} steps: use another number of steps or another scheduler "
+            f"({' '.join(str(error).split())})"
+        ) from error
+    return steps_of_evaluations(ahead, steps)
 
 
 def steps_of_evaluations(scheduler: Any, steps: int) -> list[int]:

@@ -7,11 +7,12 @@ import torch
 
 from underpainting.diffusion.adapters import Adapter
 from underpainting.diffusion.embedding import prompt_embeddings
+from underpainting.diffusion.evaluations import steps_planned
 from underpainting.diffusion.fingerprint import Settings, fingerprint_of
 from underpainting.diffusion.layers import Layer, LayerCatalogue
 from underpainting.diffusion.loop import Denoised, run_loop
 from underpainting.diffusion.rehearsal import progress_bar, stacked_branches
-from underpainting.diffusion.schedulers import prediction_of, scheduler_named
+from underpainting.diffusion.schedulers import scheduler_named
 from underpainting.diffusion.still import with_noise
 from underpainting.diffusion.tokens import TextTokens, text_tokens
 from underpainting.diffusion.watching import ActivationEdit, StepRecord, Watching
@@ -155,7 +156,7 @@ class Model:
         _check_pictures(prompts, seeds)
         require_number("steps", steps, 1, STEPS, whole=True)
         require_number("guidance_scale", guidance_scale, 0, GUIDANCE, whole=False)
-        prediction_of(self.pipe.scheduler)  # what cannot be watched is refused
+        steps_planned(self.pipe.scheduler, steps)  # what cannot be watched is refused
         if watching.layers:
             _check_not_compiled(self.adapter.denoiser(self.pipe))
         told = watching.layers or "unconditional" in watching.branches

@@ -22,7 +22,7 @@ from tests.pipeline.conftest import tiny_pipeline
 from tests.pipeline.diffusion.stepping import step_calls
 from tests.pipeline.families import stable_diffusion_3
 from underpainting.diffusion import Begin, Evaluation, Model, StepRecord, Watching, attach
-from underpainting.diffusion.evaluations import steps_of_evaluations
+from underpainting.diffusion.evaluations import steps_of_evaluations, steps_planned
 from underpainting.diffusion.schedulers import (
     KEEPING,
     REFUSED,
@@ -210,6 +210,7 @@ def test_watched_it_is_the_bare_pipeline(scheduled: Model, label: str) -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
     assert len(evaluations) == len(given.timesteps) == made.evaluations
+    assert [evaluation.step for evaluation in evaluations] == steps_planned(model.pipe.scheduler, STEPS)
     assert [evaluation.number for evaluation in evaluations if evaluation.first] == [
         r.evaluation for r in records
     ]
@@ -347,6 +348,9 @@ def test_what_cannot_be_watched_is_refused_before_anything_runs(
     pipe.scheduler = diffusers.DPMSolverMultistepScheduler(prediction_type="flow_prediction")
     with pytest.raises(UnderpaintingError, match="prediction type flow_prediction: known are epsilon"):
         model.denoise(PROMPTS, SEEDS, steps=3)
+    model.use_scheduler("lcm")
+    with pytest.raises(UnderpaintingError, match="LCMScheduler cannot make 60 steps: use another number"):
+        model.denoise(PROMPTS, SEEDS, steps=60)
     model.use_scheduler("unipc")
     with pytest.raises(UnderpaintingError, match="UniPCMultistepScheduler steps from latents that it kept"):
         model.run(PROMPTS, SEEDS, Watching(after_step=lambda step, latents: latents), steps=3)
@@ -375,6 +379,13 @@ def test_what_cannot_be_watched_is_refused_before_anything_runs(
 def test_noise_that_the_network_was_not_trained_with_is_refused(own: Any, name: str, message: str) -> None:
     with pytest.raises(UnderpaintingError, match=message):
         scheduler_named(name, own)
+
+
+def test_planning_leaves_a_scheduler_as_it_is() -> None:
+    """Also one whose timesteps depend on the size of the picture, which is not known yet."""
+    shifted = diffusers.FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True)
+    before = dict(vars(shifted))
+    assert steps_planned(shifted, 3) == [1, 2, 3] and vars(shifted) == before
 
 
 @pytest.mark.parametrize("name", [name for name in SCHEDULERS if not name.startswith("flow")])
