@@ -51,8 +51,7 @@ class Model:
     def use_scheduler(self, name: str) -> "Model":
         """Give the pipeline a scheduler by name, built from the one it was loaded with; returns this model.
 
-        Names are those of `underpainting.vocabulary.SCHEDULERS`, diffusers' classes, and `pipeline` for the
-        one it was loaded with. Errors: those of `underpainting.diffusion.schedulers.scheduler_named`.
+        Names and errors are those of `underpainting.diffusion.schedulers.scheduler_named`.
         """
         self.pipe.scheduler = scheduler_named(name, self.own_scheduler)
         return self

@@ -131,7 +131,7 @@ def prediction_of(scheduler: Any) -> str:
 
 
 def scheduler_named(name: str, own: Any) -> Any:
-    """A scheduler by name, or by its class, built from the one that a pipeline was loaded with.
+    """A scheduler by a name of `SCHEDULERS`, or by its class, built from the one a pipeline was loaded with.
 
     It has the noise that the network was trained with; what else the other's configuration does not state is
     as in Stable Diffusion's own (latents are not clipped). `pipeline` is the other itself. Raises
