@@ -86,11 +86,15 @@ REFUSED: dict[str, str] = {
 SETTINGS: dict[str, dict[str, Any]] = {
     "ddim": {"clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1},
     "ddpm": {"clip_sample": False, "steps_offset": 1},
-    "dpm++": {"algorithm_type": "dpmsolver++"},
-    "sde-dpm++": {"algorithm_type": "sde-dpmsolver++"},
     "pndm": {"skip_prk_steps": True, "set_alpha_to_one": False, "steps_offset": 1},
 }
 """What a scheduler by name is given where the configuration of the one it is built from does not state it."""
+
+MEANT: dict[str, dict[str, Any]] = {
+    "dpm++": {"algorithm_type": "dpmsolver++"},
+    "sde-dpm++": {"algorithm_type": "sde-dpmsolver++"},
+}
+"""What a scheduler's name says, whatever that configuration states."""
 
 BETAS = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "prediction_type")
 OF_THE_NETWORK: dict[str, Any] = {
@@ -157,7 +161,8 @@ def scheduler_named(name: str, own: Any) -> Any:
     missing = {key: value for key, value in wanted.items() if key not in own.config or key in unstated}
     trained = {key: own.config[key] for key in (*BETAS, *OF_THE_NETWORK) if key in own.config}
     taken = {key: value for key, value in {**OF_THE_NETWORK, **trained}.items() if key in _settings(name)}
-    return getattr(diffusers, SCHEDULERS.get(name, name)).from_config(own.config, **missing, **taken)
+    settings = {**missing, **taken, **MEANT.get(name, {})}
+    return getattr(diffusers, SCHEDULERS.get(name, name)).from_config(own.config, **settings)
 
 
 def _known(kind: str) -> Space:

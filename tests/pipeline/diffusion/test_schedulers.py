@@ -397,6 +397,13 @@ def test_the_networks_noise_is_kept(name: str) -> None:
         assert named.config.prediction_type == "v_prediction"
 
 
+def test_a_name_is_what_it_says_whatever_the_pipelines_own_states() -> None:
+    for own in ("dpmsolver++", "sde-dpmsolver++"):
+        stated = diffusers.DPMSolverMultistepScheduler(algorithm_type=own)
+        assert scheduler_named("dpm++", stated).config.algorithm_type == "dpmsolver++"
+        assert scheduler_named("sde-dpm++", stated).config.algorithm_type == "sde-dpmsolver++"
+
+
 def test_a_scheduler_that_cannot_be_watched_makes_room(pipe: StableDiffusionPipeline) -> None:
     own = diffusers.DDIMInverseScheduler.from_config(pipe.scheduler.config)
     assert type(scheduler_named("euler", own)).__name__ == "EulerDiscreteScheduler"
