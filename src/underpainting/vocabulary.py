@@ -29,6 +29,28 @@ SEEDS = 2**63
 STEPS, GUIDANCE, PIXELS = 1000, 1000.0, 65_536
 """The most denoising steps, as many as noise levels are trained on; the largest guidance scale; of a side."""
 
+SCHEDULERS = {
+    "lms": "LMSDiscreteScheduler",
+    "ddim": "DDIMScheduler",
+    "ddpm": "DDPMScheduler",
+    "euler": "EulerDiscreteScheduler",
+    "euler-a": "EulerAncestralDiscreteScheduler",
+    "heun": "HeunDiscreteScheduler",
+    "kdpm2": "KDPM2DiscreteScheduler",
+    "kdpm2-a": "KDPM2AncestralDiscreteScheduler",
+    "dpm++": "DPMSolverMultistepScheduler",
+    "sde-dpm++": "DPMSolverMultistepScheduler",
+    "unipc": "UniPCMultistepScheduler",
+    "deis": "DEISMultistepScheduler",
+    "pndm": "PNDMScheduler",
+    "lcm": "LCMScheduler",
+    "tcd": "TCDScheduler",
+    "flow-euler": "FlowMatchEulerDiscreteScheduler",
+    "flow-heun": "FlowMatchHeunDiscreteScheduler",
+    "flow-lcm": "FlowMatchLCMScheduler",
+}
+"""Diffusers' schedulers by the names that a study gives them."""
+
 METRICS = {
     "dice": "Dice",
     "average_precision": "average precision",

@@ -49,6 +49,8 @@ def schedule_from(scheduler: Any, first: int, steps: int) -> Iterator[None]:
     def set_timesteps(*args: Any, **kwargs: Any) -> None:
         original(*args, **kwargs)
         _drop(scheduler, steps_of_evaluations(scheduler, steps).index(first))
+        if scheduler.num_inference_steps == steps and hasattr(scheduler, "step_index"):
+            scheduler.num_inference_steps -= first - 1  # it counts steps; others stride by how many there are
 
     scheduler.set_timesteps = set_timesteps
     try:
@@ -61,7 +63,7 @@ def schedule_from(scheduler: Any, first: int, steps: int) -> Iterator[None]:
 
 
 def _drop(scheduler: Any, evaluations: int) -> None:
-    """Take evaluations off the front of a scheduler's timesteps and of every list of sigmas that it keeps."""
+    """Take evaluations off the front of a scheduler's timesteps and of every list of them that it keeps."""
     timesteps = scheduler.timesteps[evaluations:]
     if type(scheduler).__name__ == "PNDMScheduler":
         if len(scheduler.prk_timesteps):
@@ -72,5 +74,5 @@ def _drop(scheduler: Any, evaluations: int) -> None:
         timesteps = torch.cat([timesteps[:2], timesteps[1:]])  # its first step is done twice
     scheduler.timesteps = timesteps
     for name, values in list(vars(scheduler).items()):
-        if name.startswith("sigmas") and torch.is_tensor(values):
+        if (name.startswith("sigmas") and torch.is_tensor(values)) or name == "order_list":
             setattr(scheduler, name, values[evaluations:])

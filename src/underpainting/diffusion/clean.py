@@ -2,31 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
+from underpainting.diffusion.schedulers import Space, prediction_of, space_of
 from underpainting.errors import UnderpaintingError
-
-Space = Literal["sigma", "variance preserving", "flow"]
-
-SPACES: dict[str, Space] = {
-    "LMSDiscreteScheduler": "sigma",
-    "EulerDiscreteScheduler": "sigma",
-    "EulerAncestralDiscreteScheduler": "sigma",
-    "HeunDiscreteScheduler": "sigma",
-    "KDPM2DiscreteScheduler": "sigma",
-    "KDPM2AncestralDiscreteScheduler": "sigma",
-    "DDIMScheduler": "variance preserving",
-    "DDPMScheduler": "variance preserving",
-    "PNDMScheduler": "variance preserving",
-    "DPMSolverMultistepScheduler": "variance preserving",
-    "DPMSolverSinglestepScheduler": "variance preserving",
-    "UniPCMultistepScheduler": "variance preserving",
-    "DEISMultistepScheduler": "variance preserving",
-    "FlowMatchEulerDiscreteScheduler": "flow",
-    "FlowMatchHeunDiscreteScheduler": "flow",
-}
 
 
 @dataclass(frozen=True)
@@ -35,12 +16,14 @@ class NoiseLevel:
 
     signal and noise are 1 and sigma where a scheduler works in sigmas, cosine and sine of an angle where it
     preserves the variance (0 and 1 where it begins at pure noise), 1 - sigma and sigma of a flow.
-    prediction: `epsilon`, `v_prediction`, `sample` or `flow_prediction`.
+    prediction: `epsilon`, `v_prediction`, `sample`, `flow_prediction`, or `edm`, which is v with its sign
+    turned. data: standard deviation of clean latents that the network counts on: 1 for all but EDM's.
     """
 
     signal: float
     noise: float
     prediction: str
+    data: float = 1.0
 
     @property
     def sigma(self) -> float:
@@ -51,8 +34,8 @@ class NoiseLevel:
 
     @property
     def scale(self) -> float:
-        """Standard deviation of the latents where the clean ones have 1."""
-        return math.hypot(self.signal, self.noise)
+        """Standard deviation of the latents where the clean ones have that of `data`."""
+        return math.hypot(self.signal * self.data, self.noise)
 
 
 def noise_level(scheduler: Any, timestep: float) -> NoiseLevel:
@@ -60,27 +43,16 @@ def noise_level(scheduler: Any, timestep: float) -> NoiseLevel:
 
     Raises UnderpaintingError for a scheduler or prediction type whose formula is not known.
     """
-    name = type(scheduler).__name__
-    prediction = str(scheduler.config.get("prediction_type", "flow_prediction"))
-    space = SPACES.get(name)
-    if space is None:
-        raise UnderpaintingError(
-            f"predicted clean latents are not known for {name}: use one of {', '.join(sorted(SPACES))}"
-        )
-    if space == "variance preserving" and (
-        prediction == "flow_prediction" or scheduler.config.get("use_flow_sigmas", False)
-    ):
-        space, prediction = "flow", "flow_prediction"
-    known = ("flow_prediction",) if space == "flow" else ("epsilon", "v_prediction", "sample")
-    if prediction not in known:
-        raise UnderpaintingError(f"{name} has prediction type {prediction}: known are {', '.join(known)}")
-    return NoiseLevel(*_signal_and_noise(space, scheduler, timestep), prediction)
+    space, config = space_of(scheduler), scheduler.config
+    data = float(config.sigma_data) if space == "edm" else 1.0
+    return NoiseLevel(*_signal_and_noise(space, scheduler, timestep), prediction_of(scheduler), data)
 
 
 def predicted_clean(level: NoiseLevel, latents: torch.Tensor, network_output: torch.Tensor) -> torch.Tensor:
     """Clean latents [picture, channel, h, w], float32 and not clipped, that a network output points to.
 
-    Salimans and Ho 2022 (arXiv 2202.00512) for v; Karras et al. 2022 (arXiv 2206.00364) for sigma space.
+    Salimans and Ho 2022 (arXiv 2202.00512) for v; Karras et al. 2022 (arXiv 2206.00364) for sigma space and
+    for `edm`, whose skip and output scales are those of v.
     Raises UnderpaintingError for predicted noise where latents are nothing but noise.
     """
     x, out = latents.float(), network_output.float()
@@ -89,9 +61,10 @@ def predicted_clean(level: NoiseLevel, latents: torch.Tensor, network_output: to
             return out
         case "flow_prediction":
             return x - level.noise * out
-        case "v_prediction":
+        case "v_prediction" | "edm":
             unit = level.scale  # v is of latents of unit variance
-            return level.signal / unit**2 * x - level.noise / unit * out
+            v = -out if level.prediction == "edm" else out
+            return level.data * (level.data * level.signal / unit**2 * x - level.noise / unit * v)
     if not level.signal:
         raise UnderpaintingError(
             "this scheduler begins at pure noise, where a network that predicts noise points to no picture: "
@@ -108,7 +81,13 @@ def _signal_and_noise(space: Space, scheduler: Any, timestep: float) -> tuple[fl
     index = scheduler.step_index
     if index is None:  # some schedulers find their place only inside the first step
         index = scheduler.begin_index or 0
-    sigma = float(scheduler.sigmas[index])
-    if space == "flow":
-        return 1 - sigma, sigma
-    return (1.0, sigma) if space == "sigma" else (1 / math.hypot(1, sigma), sigma / math.hypot(1, sigma))
+    sigmas = scheduler.sigmas
+    if hasattr(scheduler, "sigmas_interpol") and not scheduler.state_in_first_order:  # between two steps
+        sigmas, index = scheduler.sigmas_interpol, index - hasattr(scheduler, "sigmas_down")
+    sigma = float(sigmas[index])
+    match space:
+        case "flow":
+            return 1 - sigma, sigma
+        case "variance preserving":
+            return 1 / math.hypot(1, sigma), sigma / math.hypot(1, sigma)
+    return 1.0, sigma

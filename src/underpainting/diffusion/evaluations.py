@@ -1,10 +1,11 @@
 """Network evaluations of a run, and the steps that they make up."""
 
+import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from underpainting.diffusion.schedulers import SCHEDULERS
+from underpainting.diffusion.schedulers import SPACES, prediction_of
 from underpainting.errors import UnderpaintingError
 
 
@@ -82,6 +83,24 @@ class Evaluations:
             )
 
 
+def steps_planned(scheduler: Any, steps: int) -> list[int]:
+    """The step, from 1, of each network evaluation of a run to come; the scheduler stays as it is.
+
+    Raises UnderpaintingError where it cannot be watched, or cannot make so many steps.
+    """
+    prediction_of(scheduler)
+    kind, ahead = type(scheduler), copy.copy(scheduler)
+    shifted = SPACES[kind.__name__] == "flow" and scheduler.config.get("use_dynamic_shifting", False)
+    try:
+        kind.set_timesteps(ahead, steps, **({"mu": 1.0} if shifted else {}))  # moves timesteps, adds none
+    except ValueError as error:
+        raise UnderpaintingError(
+            f"{kind.__name__} cannot make {steps} steps: use another number of steps or another scheduler "
+            f"({' '.join(str(error).split())})"
+        ) from error
+    return steps_of_evaluations(ahead, steps)
+
+
 def steps_of_evaluations(scheduler: Any, steps: int) -> list[int]:
     """The step, from 1, of each network evaluation, for a scheduler that has been given `steps` steps.
 
@@ -102,5 +121,5 @@ def steps_of_evaluations(scheduler: Any, steps: int) -> list[int]:
         return [i // 2 + 1 for i in range(count)]
     raise UnderpaintingError(
         f"{type(scheduler).__name__} makes {count} network evaluations of {steps} steps, an unknown pattern: "
-        f"use another number of steps or one of {', '.join(SCHEDULERS)}"
+        "use another number of steps or another scheduler"
     )

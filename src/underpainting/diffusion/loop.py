@@ -47,14 +47,15 @@ def run_loop(
     evaluations = Evaluations(pipe.scheduler, steps, watching.first)
     rows = BatchRows(branches, len(call["prompt"]))
     layer_hooks = LayerHooks(layers, watching, rows, evaluations, safe)
-    step_hook = StepHook(watching, evaluations, layer_hooks)
+    step_hook = StepHook(watching, evaluations, layer_hooks, call["generator"])
     begin, start = watching.begin, None
     if watching.still is not None:
         begin = Begin(watching.still.at)
     try:
         with schedule_from(pipe.scheduler, watching.first, steps):
             if begin is not None:
-                rehearse(pipe, adapter, call)  # a pipeline may choose its timesteps by the picture's size
+                # It chooses timesteps by the picture's size, and draws noise that is not to be drawn again.
+                rehearse(pipe, adapter, call)
                 start = begin.first(pipe.scheduler)
             with layer_hooks.on(denoiser), step_hook.on(pipe.scheduler):
                 latents = pipe(**call, latents=start, output_type="latent").images

@@ -7,6 +7,7 @@ import torch
 
 from underpainting.diffusion.adapters import Adapter
 from underpainting.diffusion.embedding import prompt_embeddings
+from underpainting.diffusion.evaluations import steps_planned
 from underpainting.diffusion.fingerprint import Settings, fingerprint_of
 from underpainting.diffusion.layers import Layer, LayerCatalogue
 from underpainting.diffusion.loop import Denoised, run_loop
@@ -50,9 +51,7 @@ class Model:
     def use_scheduler(self, name: str) -> "Model":
         """Give the pipeline a scheduler by name, built from the one it was loaded with; returns this model.
 
-        Names: `lms`, `ddim`, `euler`, `heun`, `dpm++`, `pndm`, and `pipeline` for the one it was loaded with.
-        What its configuration does not state is as in Stable Diffusion's own (no clipping of latents). Raises
-        UnderpaintingError for another name, and where the network is a flow's, which keeps its own.
+        Names and errors are those of `underpainting.diffusion.schedulers.scheduler_named`.
         """
         self.pipe.scheduler = scheduler_named(name, self.own_scheduler)
         return self
@@ -156,11 +155,12 @@ class Model:
         _check_pictures(prompts, seeds)
         require_number("steps", steps, 1, STEPS, whole=True)
         require_number("guidance_scale", guidance_scale, 0, GUIDANCE, whole=False)
+        steps_planned(self.pipe.scheduler, steps)  # what cannot be watched is refused
         if watching.layers:
             _check_not_compiled(self.adapter.denoiser(self.pipe))
         told = watching.layers or "unconditional" in watching.branches
         branches = self.stacked(guidance_scale) if told else ("conditional",)
-        watching.check(steps, branches)
+        watching.check(steps, branches, self.scheduler_name)
         layers = self._catalogue.resolve(watching.layers, size) if watching.layers else ()
         safe = frozenset(layer.path for layer in self._catalogue.known(size)) if layers else frozenset()
         call = self._call(prompts, steps, guidance_scale, size)

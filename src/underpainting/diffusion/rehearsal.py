@@ -32,8 +32,9 @@ class _Heard(Exception):
 def rehearse(pipe: Any, adapter: Adapter, call: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     """Call a pipeline up to its network's first call, which is not made; the tensors it would be given.
 
-    They are in the order of the arguments, the latents first. The scheduler has been given its timesteps, the
-    generators of the call are as they were. Raises UnderpaintingError where the network is not called.
+    They are in the order of the arguments, the latents first. The scheduler has been given its timesteps, and
+    generators of the call have drawn what the pipeline draws before. Raises UnderpaintingError where the
+    network is not called.
     """
 
     def hear(module: torch.nn.Module, args: Any, kwargs: Any) -> None:
@@ -43,7 +44,7 @@ def rehearse(pipe: Any, adapter: Adapter, call: Mapping[str, Any]) -> dict[str, 
     hook = adapter.denoiser(pipe).register_forward_pre_hook(hear, with_kwargs=True, prepend=True)
     try:
         with progress_bar(pipe, False):
-            pipe(**{**call, "generator": generators}, output_type="latent")
+            pipe(**{"generator": generators, **call}, output_type="latent")
     except _Heard as heard:
         return heard.tensors
     finally:

@@ -1,7 +1,8 @@
 """Looking on at a pipeline's own loop from its one seam: the scheduler's `step`, wrapped on the instance."""
 
 import functools
-from collections.abc import Callable, Iterator
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,8 +26,15 @@ class Stopped(Exception):
 class StepHook:
     """Checks every network evaluation, records each step at its first, and stops where it is asked to."""
 
-    def __init__(self, watching: Watching, evaluations: Evaluations, hooks: LayerHooks) -> None:
-        """Keep what to do; nothing is wrapped before `on`."""
+    def __init__(
+        self,
+        watching: Watching,
+        evaluations: Evaluations,
+        hooks: LayerHooks,
+        generators: Sequence[torch.Generator],
+    ) -> None:
+        """Keep what to do; nothing is wrapped before `on`. generators: each picture's own."""
+        self._generators = generators
         self._watching = watching
         self._evaluations = evaluations
         self._hooks = hooks
@@ -35,9 +43,12 @@ class StepHook:
     def on(self, scheduler: Any) -> Iterator[None]:
         """Wrap the scheduler's step; the wrapper is taken off at the end, whatever happens."""
         original, before = scheduler.step, scheduler.__dict__.get("step")
+        draws = "generator" in inspect.signature(original).parameters
 
         @functools.wraps(original)  # pipelines read the arguments that a step takes off its signature
         def step(model_output: Any, timestep: Any, sample: Any, *args: Any, **kwargs: Any) -> Any:
+            if draws and kwargs.get("generator") is None:  # pictures would share the process's generator
+                kwargs["generator"] = self._generators
             go_on = functools.partial(original, model_output, timestep, sample, *args, **kwargs)
             self._evaluations.check(float(timestep))
             return self._stepping(scheduler, model_output, sample, go_on)

@@ -8,6 +8,7 @@ import torch
 from underpainting.diffusion.begin import Begin
 from underpainting.diffusion.evaluations import Evaluation
 from underpainting.diffusion.layers import Layer
+from underpainting.diffusion.schedulers import KEEPING
 from underpainting.diffusion.still import Still
 from underpainting.errors import UnderpaintingError
 from underpainting.vocabulary import BRANCHES
@@ -73,8 +74,10 @@ class Watching:
         """The first step that is done."""
         return self.begin.step if self.begin else 1
 
-    def check(self, steps: int, stacked: Sequence[str]) -> None:
-        """Raise UnderpaintingError for what a run of so many steps and of these branches cannot meet."""
+    def check(self, steps: int, stacked: Sequence[str], scheduler: str) -> None:
+        """Raise UnderpaintingError for what a run of so many steps, of these branches and of a scheduler of
+        this class cannot meet.
+        """
         if not 1 <= self.first <= steps:
             raise UnderpaintingError(f"the first step is {self.first}: give a step from 1 to {steps}")
         if self.stop_after is not None and not self.first <= self.stop_after <= steps:
@@ -88,6 +91,10 @@ class Watching:
             raise UnderpaintingError(
                 "branch unconditional does not exist without guidance: raise guidance_scale above 1 or watch "
                 "conditional"
+            )
+        if self.after_step is not None and scheduler in KEEPING:
+            raise UnderpaintingError(
+                f"{scheduler} steps from latents that it kept, and changed ones do not last: use another"
             )
         if self.edit is not None and not self.layers:
             raise UnderpaintingError("edit has no layers to act on: name them in watch")

@@ -12,6 +12,7 @@ from torch.nn.functional import adaptive_max_pool2d
 
 from underpainting.diffusion import Begin
 from underpainting.diffusion.clean import NoiseLevel
+from underpainting.diffusion.schedulers import KEEPING
 from underpainting.diffusion.still import Still, white_noise
 from underpainting.findings.interventions import HELD, SDEDIT
 from underpainting.intervention.conditions import Paint, Trial, moved_picture
@@ -27,7 +28,7 @@ def alternatives(painter: Painter) -> dict[str, Paint]:
     `sdedit` (Meng et al. 2022) encodes the moved picture, noises it and denoises it. `held` does so only
     where the object was or is to be, with the noise that stood there moved along; around it the latents are
     the unedited picture's after every step, as in blended latent diffusion (Avrahami et al. 2023, arXiv
-    2206.02779).
+    2206.02779); it is left out where a scheduler steps from latents that it kept.
     """
     first = half(painter.study.config.model.steps)
 
@@ -60,13 +61,15 @@ def alternatives(painter: Painter) -> dict[str, Paint]:
 
         return painter.paint(trial.unedited.rows, begin=Begin(at, first), after_step=after_step)
 
-    return {
+    conditions: dict[str, Paint] = {
         "another_seed": another_seed,
         "noise_rolled": noise_rolled,
         "noise_moved": noise_moved,
         SDEDIT: sdedit,
-        HELD: held,
     }
+    if painter.loaded.model.scheduler_name not in KEEPING:
+        conditions[HELD] = held
+    return conditions
 
 
 def half(steps: int) -> int:

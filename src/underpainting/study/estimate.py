@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from underpainting.diffusion.evaluations import steps_planned
 from underpainting.probes import THRESHOLDS, moments_bytes
 from underpainting.progress import Progress
 from underpainting.study.batch import make_batch
@@ -88,7 +89,7 @@ def estimate(
     return Estimate(
         pictures=len(study.rows),
         **images,
-        evaluations=_evaluations(loaded, steps) * len(study.rows),
+        evaluations=len(steps_planned(loaded.model.pipe.scheduler, steps)) * len(study.rows),
         layers=len(places.watched),
         steps=steps,
         probes=len(places.watched) * steps * branches * properties,
@@ -104,12 +105,6 @@ def estimate(
 
 def _values(layer: ProbeLayer) -> int:
     return layer.tokens * layer.channels
-
-
-def _evaluations(loaded: Loaded, steps: int) -> int:
-    scheduler = loaded.model.pipe.scheduler
-    scheduler.set_timesteps(steps)
-    return len(scheduler.timesteps)
 
 
 def _model_bytes(loaded: Loaded) -> int:

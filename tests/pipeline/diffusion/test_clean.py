@@ -12,7 +12,6 @@ from diffusers import (
     FlowMatchEulerDiscreteScheduler,
     HeunDiscreteScheduler,
     KDPM2DiscreteScheduler,
-    LCMScheduler,
     LMSDiscreteScheduler,
     PNDMScheduler,
     UniPCMultistepScheduler,
@@ -154,7 +153,7 @@ def test_noise_predicted_of_pure_noise_points_to_no_picture(model: Model) -> Non
 @pytest.mark.parametrize("name", ["lms", "heun", "pndm"])
 def test_a_scheduler_that_would_drop_the_pure_noise_is_refused(model: Model, name: str) -> None:
     own = DDIMScheduler.from_config(model.pipe.scheduler.config, **ZERO)
-    with pytest.raises(UnderpaintingError, match=r"zero_snr.*give ddim, euler, dpm\+\+, pipeline"):
+    with pytest.raises(UnderpaintingError, match=r"zero_snr.*give ddim, ddpm, euler, .*, pipeline"):
         scheduler_named(name, own)
     assert scheduler_named("euler", own).config.rescale_betas_zero_snr
 
@@ -169,9 +168,3 @@ def test_flow_schedulers_mix_as_the_formula_says() -> None:
         found = predicted_clean(level, latents, noise - clean)
         torch.testing.assert_close(found, clean, rtol=1e-4, atol=1e-5)
         scheduler.step(noise - clean, timestep, latents)
-
-
-def test_unknown_scheduler_is_refused_by_name(model: Model) -> None:
-    model.pipe.scheduler = LCMScheduler.from_config(model.pipe.scheduler.config)
-    with pytest.raises(UnderpaintingError, match=r"LCMScheduler.*LMSDiscreteScheduler"):
-        model.denoise(["a mug"], [1], steps=3, on_step=lambda record: None)

@@ -110,7 +110,7 @@ def test_pipelines_that_take_pictures_are_refused(pipe: StableDiffusionPipeline)
 
 def test_a_flow_keeps_its_scheduler(made: Any) -> None:
     model = made(stable_diffusion_3)
-    with pytest.raises(UnderpaintingError, match="lms does not fit a flow's network"):
+    with pytest.raises(UnderpaintingError, match="lms does not fit this model's network"):
         model.use_scheduler("lms")
     assert model.use_scheduler("pipeline").scheduler_name == "FlowMatchEulerDiscreteScheduler"
 

@@ -19,6 +19,7 @@ from underpainting.cli import main
 from underpainting.diffusion import Evaluation, StepRecord
 from underpainting.errors import UnderpaintingError
 from underpainting.findings.distances import kernel_distance
+from underpainting.findings.interventions import HELD
 from underpainting.intervention import act
 from underpainting.intervention.alternatives import alternatives, other_seeds
 from underpainting.intervention.conditions import Trial, controls, moved_picture
@@ -93,6 +94,10 @@ def test_carried_nowhere_the_picture_is_the_pipelines_own_under_any_scheduler(pa
         pictures = scheduled.paint(unedited.rows, scheduled.acting(edit, change)).pictures
         assert torch.equal(pictures[0], unedited.pictures[0]), scheduler
         assert not torch.equal(pictures[1], unedited.pictures[1]), scheduler
+
+
+def test_latents_are_held_where_the_scheduler_does_not_keep_its_own(painter: Painter) -> None:
+    assert HELD in alternatives(under(painter, "dpm++")) and HELD not in alternatives(under(painter, "unipc"))
 
 
 def test_edits_act_at_the_first_evaluation_of_their_steps_alone(painter: Painter) -> None:

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from underpainting.errors import UnderpaintingError, printable, shown
 from underpainting.readers import read_toml, refusing
-from underpainting.vocabulary import GUIDANCE, PIXELS, SEEDS, STEPS, STRENGTHS, Branch
+from underpainting.vocabulary import GUIDANCE, PIXELS, SCHEDULERS, SEEDS, STEPS, STRENGTHS, Branch
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -44,7 +44,9 @@ class ModelConfig(_Section):
     """The pipeline and how it denoises."""
 
     name: str = _setting("stilllife", "Name or folder of a pipeline.", option="model", first=True)
-    scheduler: str = _setting("lms", "lms, ddim, euler, heun, dpm++, pndm or pipeline.", first=True)
+    scheduler: str = _setting(
+        "lms", f"{', '.join(SCHEDULERS)}, a scheduler's class, or pipeline for its own.", first=True
+    )
     steps: int = _setting(15, "Denoising steps.", first=True, ge=1, le=STEPS)
     guidance_scale: float = _setting(
         7.5, "Classifier-free guidance.", first=True, ge=0, le=GUIDANCE, allow_inf_nan=False
