@@ -11,6 +11,7 @@ from underpainting.diffusion.clean import noise_level, predicted_clean
 from underpainting.diffusion.evaluations import Evaluations
 from underpainting.diffusion.layer_hooks import LayerHooks
 from underpainting.diffusion.watching import StepRecord, Watching
+from underpainting.diffusion.word_maps import WordHooks
 
 
 class Stopped(Exception):
@@ -25,11 +26,14 @@ class Stopped(Exception):
 class StepHook:
     """Checks every network evaluation, records each step at its first, and stops where it is asked to."""
 
-    def __init__(self, watching: Watching, evaluations: Evaluations, hooks: LayerHooks) -> None:
+    def __init__(
+        self, watching: Watching, evaluations: Evaluations, hooks: LayerHooks, words: WordHooks | None
+    ) -> None:
         """Keep what to do; nothing is wrapped before `on`."""
         self._watching = watching
         self._evaluations = evaluations
         self._hooks = hooks
+        self._words = words
 
     @contextmanager
     def on(self, scheduler: Any) -> Iterator[None]:
@@ -88,4 +92,5 @@ class StepHook:
             network_output=network_output,
             predicted_clean=predicted_clean(level, latents, network_output),
             activations=self._hooks.activations(),
+            words=self._words.maps() if self._words else None,
         )
