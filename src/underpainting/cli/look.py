@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from underpainting.cli._options import DoneStudy, Json, Seed, Threads
+from underpainting.cli._options import DoneStudy, Json, Seed, Threads, listed
 
 PANEL = "Ask"
 EXAMPLES = (
     "underpainting look demo photo.jpg",
-    'underpainting look demo mug.png --prompt "a blue mug" --out mug-look.png',
+    'underpainting look demo mug.png --prompt "a blue mug" --words mug,blue --out mug-look.png',
 )
 
 
@@ -21,6 +21,12 @@ def look(
     picture: Annotated[Path, typer.Argument(help="A picture file.")],
     prompt: Annotated[str, typer.Option(help="What the model is told.")] = "",
     seed: Seed = 0,
+    words: Annotated[
+        str | None,
+        typer.Option(
+            help="Words of the prompt to map the attention to, with commas between.", show_default=False
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="PNG file to write.", show_default="beside the picture")
     ] = None,
@@ -42,7 +48,9 @@ def look(
         from underpainting.report.answers import look_png
         from underpainting.study.study import open_study
 
-        looked = ask(open_study(study), picture, prompt=prompt, seed=seed, progress=shown)
+        looked = ask(
+            open_study(study), picture, prompt=prompt, seed=seed, words=listed(words) or (), progress=shown
+        )
         write_bytes(target, look_png(looked))
     if json:
         as_json(looked.scores)

@@ -133,7 +133,8 @@ class FinishedPicture:
     width, 3], of filmed pictures only. latents: [kind, step, channel, h, w] at unit scale, where a
     control records them. prompt: its prompt's embedding [number], where a control reads it. label: the
     study's estimator on pictures [picture, 3, height, width] in 0..1, which raises UnsoundPictures where
-    it fails; None where labels were brought.
+    it fails; None where labels were brought. words: attention to its object's word [step, h, w], where a
+    control reads it.
     """
 
     picture: Tensor
@@ -142,6 +143,7 @@ class FinishedPicture:
     label: Callable[[Tensor], dict[str, Tensor]] | None
     properties: tuple[Property, ...]
     prompt: Tensor | None = None
+    words: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -149,13 +151,15 @@ class FitPictures:
     """What a control may learn from: the fit pictures, in one order.
 
     labels [picture, height, width] by property. latents [picture, kind, step, channel, h, w] at unit scale,
-    where a control records them. prompts: embeddings [picture, number], where a control reads them.
+    where a control records them. prompts: embeddings [picture, number], where a control reads them. words:
+    attention to their objects' words [picture, step, h, w], where a control reads it.
     """
 
     properties: tuple[Property, ...]
     labels: Mapping[str, Tensor]
     latents: Tensor | None
     prompts: Tensor | None
+    words: Tensor | None = None
 
 
 class Control:
@@ -165,7 +169,8 @@ class Control:
     sentence. default: whether studies use it unless they say otherwise. tries: what it tries beyond a
     linear map of the latents, in a few words; only where a control of each kind was tried is a score
     shown to be held inside the network. records_latents: whether it needs the latents of every step.
-    reads_prompts: whether it needs the prompts' embeddings. threshold: where the map of a binary property
+    reads_prompts: whether it needs the prompts' embeddings. reads_words: whether it needs the attention to
+    their objects' words. threshold: where the map of a binary property
     says object.
     """
 
@@ -176,6 +181,7 @@ class Control:
     tries: str = ""
     records_latents: bool = False
     reads_prompts: bool = False
+    reads_words: bool = False
     threshold: float = 0.0
 
     def stand_ins(self, setting: Setting) -> Sequence[StandIn]:

@@ -9,6 +9,7 @@ from underpainting.diffusion.loop import Denoised
 from underpainting.diffusion.model import Model
 from underpainting.diffusion.tokens import TextTokens
 from underpainting.diffusion.watching import ActivationEdit, LatentEdit, StepRecord, Watching
+from underpainting.diffusion.word_maps import WordMaps
 
 __all__ = [
     "ActivationEdit",
@@ -22,6 +23,7 @@ __all__ = [
     "StepRecord",
     "TextTokens",
     "Watching",
+    "WordMaps",
     "attach",
     "load",
     "register_adapter",

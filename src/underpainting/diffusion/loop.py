@@ -1,6 +1,7 @@
 """A pipeline's own denoising loop, run while it is looked on at."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from underpainting.diffusion.layers import Layer
 from underpainting.diffusion.rehearsal import rehearse
 from underpainting.diffusion.step_hook import StepHook, Stopped
 from underpainting.diffusion.watching import Watching
+from underpainting.diffusion.word_maps import WordHooks
+from underpainting.diffusion.words import Words
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,19 +38,22 @@ def run_loop(
     safe: frozenset[str],
     branches: tuple[str, ...],
     watching: Watching,
+    words: Words | None,
     call: Mapping[str, Any],
 ) -> Denoised:
     """Call a pipeline with layers and scheduler hooked, and take every trace of that off again.
 
     safe: module paths of the family's self-attention layers, as `LayerHooks` takes them.
-    branches: in the order in which they stack in the network's batch.
+    branches: in the order in which they stack in the network's batch. words: whose maps are recorded.
     call: arguments of the pipeline's call, except for those that say what it begins with and gives back.
     """
     denoiser, steps = adapter.denoiser(pipe), call["num_inference_steps"]
     evaluations = Evaluations(pipe.scheduler, steps, watching.first)
     rows = BatchRows(branches, len(call["prompt"]))
     layer_hooks = LayerHooks(layers, watching, rows, evaluations, safe)
-    step_hook = StepHook(watching, evaluations, layer_hooks, call["generator"])
+    grid = adapter.latents(pipe, (call["height"], call["width"]))[1:]
+    word_hooks = WordHooks(words, rows, evaluations, grid) if words and watching.on_step else None
+    step_hook = StepHook(watching, evaluations, layer_hooks, word_hooks, call["generator"])
     begin, start = watching.begin, None
     if watching.still is not None:
         begin = Begin(watching.still.at)
@@ -57,7 +63,8 @@ def run_loop(
                 # It chooses timesteps by the picture's size, and draws noise that is not to be drawn again.
                 rehearse(pipe, adapter, call)
                 start = begin.first(pipe.scheduler)
-            with layer_hooks.on(denoiser), step_hook.on(pipe.scheduler):
+            heard = word_hooks.on(denoiser) if word_hooks else nullcontext()
+            with layer_hooks.on(denoiser), heard, step_hook.on(pipe.scheduler):
                 latents = pipe(**call, latents=start, output_type="latent").images
     except Stopped as stopped:
         latents = stopped.latents

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from underpainting.diffusion.adapters import Adapter
+from underpainting.diffusion.checks import check_asked, check_not_compiled, check_shown, checked_size
 from underpainting.diffusion.embedding import prompt_embeddings
 from underpainting.diffusion.evaluations import steps_planned
 from underpainting.diffusion.fingerprint import Settings, fingerprint_of
@@ -16,9 +17,11 @@ from underpainting.diffusion.schedulers import scheduler_named
 from underpainting.diffusion.still import with_noise
 from underpainting.diffusion.tokens import TextTokens, text_tokens
 from underpainting.diffusion.watching import ActivationEdit, StepRecord, Watching
-from underpainting.errors import UnderpaintingError, require_number
+from underpainting.diffusion.word_maps import KeptMaps, WordMaps
+from underpainting.diffusion.words import Words, find_words, words_of_each
+from underpainting.errors import require_number
 from underpainting.markup import table
-from underpainting.vocabulary import GUIDANCE, PIXELS, SEEDS, STEPS
+from underpainting.vocabulary import GUIDANCE, STEPS
 
 
 class Model:
@@ -135,6 +138,26 @@ class Model:
             progress=progress,
         )
 
+    def word_maps(
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        words: Sequence[str] | Sequence[Sequence[str]],
+        *,
+        steps: int = 15,
+        guidance_scale: float = 7.5,
+    ) -> WordMaps:
+        """Make pictures as `denoise` does, and map where attention is paid to words of their prompts.
+
+        words: those of all prompts, or as many for each; `"mug"`, or several in a row, `"blue mug"`. One of
+        several tokens, or at several places of a prompt, has their mean. Raises UnderpaintingError as
+        `denoise`, for a word that is not in its prompt or beyond what is read of it, and for a network whose
+        attention to the text is not known.
+        """
+        kept = KeptMaps(words_of_each(words, prompts))
+        watching = Watching(words=kept.words, on_step=kept.look)
+        return kept.of(self.run(prompts, seeds, watching, steps=steps, guidance_scale=guidance_scale).latents)
+
     def run(
         self,
         prompts: Sequence[str],
@@ -152,21 +175,22 @@ class Model:
         Options and errors are those of `denoise`.
         """
         size = self._size_of(height, width)
-        _check_pictures(prompts, seeds)
+        check_asked(prompts, seeds)
         require_number("steps", steps, 1, STEPS, whole=True)
         require_number("guidance_scale", guidance_scale, 0, GUIDANCE, whole=False)
         steps_planned(self.pipe.scheduler, steps)  # what cannot be watched is refused
-        if watching.layers:
-            _check_not_compiled(self.adapter.denoiser(self.pipe))
-        told = watching.layers or "unconditional" in watching.branches
+        if watching.layers or watching.words:
+            check_not_compiled(self.adapter.denoiser(self.pipe))
+        told = watching.layers or watching.words or "unconditional" in watching.branches
         branches = self.stacked(guidance_scale) if told else ("conditional",)
         watching.check(steps, branches, self.scheduler_name)
         layers = self._catalogue.resolve(watching.layers, size) if watching.layers else ()
         safe = frozenset(layer.path for layer in self._catalogue.known(size)) if layers else frozenset()
+        words = self.find_words(prompts, watching.words) if watching.words else None
         call = self._call(prompts, steps, guidance_scale, size)
         call["generator"] = [torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds]
         with progress_bar(self.pipe, progress):
-            return run_loop(self.pipe, self.adapter, layers, safe, branches, watching, call)
+            return run_loop(self.pipe, self.adapter, layers, safe, branches, watching, words, call)
 
     def _call(
         self, prompts: Sequence[str], steps: int, guidance_scale: float, size: tuple[int, int]
@@ -207,25 +231,22 @@ class Model:
         watch: Sequence[str | Layer] = (),
         branches: Sequence[str] = ("conditional",),
         on_step: Callable[[StepRecord], None] | None = None,
+        words: Sequence[Sequence[str]] = (),
         progress: bool = False,
     ) -> None:
         """Show given pictures to the network at every step's noise level; nothing is denoised.
 
         pictures [picture, 3, height, width] in 0..1: encoded, and at each step mixed with the same noise,
         drawn for each picture from its own CPU generator. What is recorded is what `denoise` records;
-        `predicted_clean` is the network's guess of the picture. Other options and errors are those of
-        `denoise`.
+        `predicted_clean` is the network's guess of the picture. words: of each prompt, whose maps are
+        recorded. Other options and errors are those of `denoise`.
         """
-        if pictures.ndim != 4 or pictures.shape[1] != 3 or len(pictures) != len(prompts):
-            raise UnderpaintingError(
-                f"pictures are {list(pictures.shape)} for {len(prompts)} prompts: give [picture, 3, height, "
-                "width], one a prompt"
-            )
+        check_shown(pictures, prompts)
         still = with_noise(self.encode(pictures), seeds)
         self.run(
             prompts,
             seeds,
-            Watching(layers=watch, branches=branches, on_step=on_step, still=still),
+            Watching(layers=watch, branches=branches, on_step=on_step, still=still, words=words),
             steps=steps,
             guidance_scale=guidance_scale,
             height=pictures.shape[2],
@@ -266,35 +287,12 @@ class Model:
 
     def text_tokens(self, prompts: Sequence[str]) -> list[TextTokens]:
         """What the text encoders are given of each prompt: equal ids are one prompt to the model."""
-        height, width = self.size
-        options = {"height": height, "width": width, "guidance_scale": 1.0, "num_inference_steps": 1}
-        return text_tokens(self.pipe, prompts, {**options, **self.adapter.call_options(self.pipe)})
+        return text_tokens(self.pipe, prompts, self._call(prompts, 1, 1.0, self.size))
+
+    def find_words(self, prompts: Sequence[str], words: Sequence[Sequence[str]]) -> Words:
+        """Words of each picture's prompt among the tokens of its text encoders; raises as `word_maps`."""
+        return find_words(self.pipe, prompts, words, self._call(prompts, 1, 1.0, self.size))
 
     def _size_of(self, height: int | None, width: int | None) -> tuple[int, int]:
         """(height, width) in pixels, the model's own where not given."""
-        size = (height or self.size[0], width or self.size[1])
-        for side, pixels in zip(("height", "width"), size, strict=True):
-            require_number(side, pixels, 8, PIXELS, whole=True)
-        if size[0] % 8 or size[1] % 8:
-            raise UnderpaintingError(f"size {size[0]} x {size[1]}: give a height and width that 8 divides")
-        return size
-
-
-def _check_pictures(prompts: Sequence[str], seeds: Sequence[int]) -> None:
-    if isinstance(prompts, str) or not prompts or len(prompts) != len(seeds):
-        count = "one string" if isinstance(prompts, str) else f"{len(prompts)} prompts"
-        raise UnderpaintingError(
-            f"{count} and {len(seeds)} seeds: give a list of prompts and a seed for each"
-        )
-    for seed in seeds:
-        require_number("seed", seed, 0, SEEDS - 1, whole=True)
-
-
-def _check_not_compiled(denoiser: torch.nn.Module) -> None:
-    """Hooks on what was compiled before may never run; say so before anything does."""
-    for path, module in denoiser.named_modules():
-        if type(module).__name__ == "OptimizedModule" or module._compiled_call_impl is not None:
-            raise UnderpaintingError(
-                f"{path or 'the denoiser'} is compiled, and what is compiled cannot be watched: load the "
-                "pipeline without torch.compile"
-            )
+        return checked_size((height or self.size[0], width or self.size[1]))

@@ -12,6 +12,7 @@ from underpainting.diffusion.clean import noise_level, predicted_clean
 from underpainting.diffusion.evaluations import Evaluations
 from underpainting.diffusion.layer_hooks import LayerHooks
 from underpainting.diffusion.watching import StepRecord, Watching
+from underpainting.diffusion.word_maps import WordHooks
 
 
 class Stopped(Exception):
@@ -31,6 +32,7 @@ class StepHook:
         watching: Watching,
         evaluations: Evaluations,
         hooks: LayerHooks,
+        words: WordHooks | None,
         generators: Sequence[torch.Generator],
     ) -> None:
         """Keep what to do; nothing is wrapped before `on`. generators: each picture's own."""
@@ -38,6 +40,7 @@ class StepHook:
         self._watching = watching
         self._evaluations = evaluations
         self._hooks = hooks
+        self._words = words
 
     @contextmanager
     def on(self, scheduler: Any) -> Iterator[None]:
@@ -99,4 +102,5 @@ class StepHook:
             network_output=network_output,
             predicted_clean=predicted_clean(level, latents, network_output),
             activations=self._hooks.activations(),
+            words=self._words.maps() if self._words else None,
         )

@@ -11,6 +11,8 @@ import torch
 import transformers.utils as transformers
 from diffusers.utils import logging
 
+from underpainting.errors import UnderpaintingError
+
 LONGEST = 100_000  # tokens; a tokenizer without a limit of its own states a huge one
 
 
@@ -34,9 +36,7 @@ def text_tokens(pipe: Any, prompts: Sequence[str], options: Mapping[str, Any]) -
     compute shapes alone; what its tokenizers give on the way is what is looked for. A tokenizer that is not
     heard so is asked by its own limit; without any, prompts are told apart as texts. options: of the call.
     """
-    heard = {name: _Heard(part) for name, part in pipe.components.items() if _is_tokenizer(name, part)}
-    if heard and hasattr(pipe, "encode_prompt"):
-        _encode(pipe, heard, {"prompt": list(prompts), **options})
+    heard = hear(pipe, prompts, options)
     if not heard:
         return [TextTokens(((prompt,),), 0, False) for prompt in prompts]
     parts = [tokenizer.tokens(prompts) for tokenizer in heard.values()]
@@ -47,21 +47,32 @@ def text_tokens(pipe: Any, prompts: Sequence[str], options: Mapping[str, Any]) -
     ]
 
 
+def hear(pipe: Any, prompts: Sequence[str], options: Mapping[str, Any]) -> "dict[str, Heard]":
+    """The tokenizers of a pipeline by name, having heard what its call asks them of prompts."""
+    heard = {name: Heard(part) for name, part in pipe.components.items() if _is_tokenizer(name, part)}
+    if heard and hasattr(pipe, "encode_prompt"):
+        _encode(pipe, heard, {"prompt": list(prompts), **options})
+    return heard
+
+
 class _Encoded(Exception):
     """The prompts are encoded: no more of the call is wanted."""
 
 
-class _Heard:
+class Heard:
     """A tokenizer that keeps the first texts it is called with, and what it gave."""
 
     def __init__(self, tokenizer: Any) -> None:
+        """Nothing is heard yet."""
         self.tokenizer = tokenizer
         self.call: tuple[list[str], Any, dict[str, Any]] | None = None
 
     def __getattr__(self, name: str) -> Any:
+        """Whatever else the tokenizer has."""
         return getattr(self.tokenizer, name)
 
     def __call__(self, *given: Any, **options: Any) -> Any:
+        """What the tokenizer gives."""
         result = self.tokenizer(*given, **options)
         if self.call is None and given and isinstance(given[0], list):
             self.call = given[0], result["input_ids"], options
@@ -69,24 +80,42 @@ class _Heard:
 
     def tokens(self, prompts: Sequence[str]) -> tuple[list[tuple[int, ...]], int, list[bool]]:
         """Ids of each prompt, how many there can be, and whether the prompt has more."""
-        if self.call is None or len(self.call[0]) != len(prompts):
-            limit = self.tokenizer.model_max_length
-            bounds = {"truncation": True, "max_length": limit} if limit < LONGEST else {}
-            texts = list(prompts)
-            self.call = texts, self.tokenizer(texts, **bounds)["input_ids"], bounds
-        texts, given, options = self.call
+        texts, given, options = self._asked(prompts)
         ids = [tuple(map(int, row)) for row in given]
         limit = options.get("max_length") or max(map(len, ids))
         special = {key: of for key, of in options.items() if key == "add_special_tokens"}
         whole = self.tokenizer(texts, **special, verbose=False)["input_ids"]
         return ids, limit, [len(row) > limit for row in whole]
 
+    def offsets(self, prompts: Sequence[str]) -> tuple[list[str], list[list[tuple[int, int]]]]:
+        """The text that it is called with of each prompt, and where in it each token begins and ends.
+
+        Raises UnderpaintingError where it tells no offsets.
+        """
+        if not getattr(self.tokenizer, "is_fast", False):
+            raise UnderpaintingError(
+                f"{type(self.tokenizer).__name__} does not tell where a token stands in its text, so that "
+                "words cannot be found: load its fast version"
+            )
+        texts, _, options = self._asked(prompts)
+        plain = {key: of for key, of in options.items() if key != "return_tensors"}
+        return texts, self.tokenizer(texts, **plain, return_offsets_mapping=True)["offset_mapping"]
+
+    def _asked(self, prompts: Sequence[str]) -> tuple[list[str], Any, dict[str, Any]]:
+        """Texts, their ids and the options of its call; where it was not heard, by its own limit."""
+        if self.call is None or len(self.call[0]) != len(prompts):
+            limit = self.tokenizer.model_max_length
+            bounds = {"truncation": True, "max_length": limit} if limit < LONGEST else {}
+            texts = list(prompts)
+            self.call = texts, self.tokenizer(texts, **bounds)["input_ids"], bounds
+        return self.call
+
 
 def _is_tokenizer(name: str, part: Any) -> bool:
     return name.startswith("tokenizer") and callable(part) and hasattr(part, "model_max_length")
 
 
-def _encode(pipe: Any, heard: Mapping[str, _Heard], call: Mapping[str, Any]) -> None:
+def _encode(pipe: Any, heard: Mapping[str, Heard], call: Mapping[str, Any]) -> None:
     """Have a pipeline's call encode its prompts, as far as it can without weights."""
     other, own = copy.copy(pipe), pipe.components
     other.__dict__.update(heard)

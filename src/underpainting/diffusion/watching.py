@@ -35,6 +35,8 @@ class StepRecord:
     activations: layer name -> branch -> [picture, token, channel], detached, on the model's device, after
     any edit. They are views: a kept record keeps the whole layer's output alive. A twin's layers stand under
     its name and theirs, such as `permuted.up.3.0`.
+    words [picture, word, h, w]: where attention is paid to words, as one step of `WordMaps.by_step`; None
+    where none are watched.
     """
 
     step: int
@@ -46,6 +48,7 @@ class StepRecord:
     network_output: torch.Tensor
     predicted_clean: torch.Tensor
     activations: dict[str, dict[str, torch.Tensor]]
+    words: torch.Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +59,7 @@ class Watching:
     all that it is shown, as controls (see `underpainting.diffusion.twins.twin_of`); what they say is only
     watched, at the same layers. still: pictures whose own latents each step sees at its level, whatever the
     network says. begin: what the denoising begins with, and where. after_step: changes the latents after each
-    step.
+    step. words: of each picture's prompt, as many of each, whose maps are recorded.
     """
 
     layers: Sequence[str | Layer] = ()
@@ -68,6 +71,7 @@ class Watching:
     still: Still | None = None
     begin: Begin | None = None
     after_step: LatentEdit | None = None
+    words: Sequence[Sequence[str]] = ()
 
     @property
     def first(self) -> int:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
+
 
 def right_classes(prompt: str, classes: Sequence[str]) -> tuple[int, ...]:
     """Indices of the classes that a prompt names, or none: nothing is guessed.
@@ -15,6 +17,20 @@ def right_classes(prompt: str, classes: Sequence[str]) -> tuple[int, ...]:
     stands right before another is its adjective ("an orange table" is a table). Of several things the first
     is meant. More than one index means that classes share the name.
     """
+    return tuple(sorted({number for _, _, number in _named(prompt, classes)}))
+
+
+def naming_words(prompt: str, names: Sequence[str]) -> str | None:
+    """The words by which a prompt names one of some, as they stand in it, told as by `right_classes`."""
+    found = _named(prompt, names)
+    if not found:
+        return None
+    spans = [match.span() for match in WORD.finditer(prompt)]
+    return prompt[spans[found[0][0]][0] : spans[max(end for _, end, _ in found) - 1][1]]
+
+
+def _named(prompt: str, classes: Sequence[str]) -> list[tuple[int, int, int]]:
+    """The thing that is meant: its first word, the end of its words, and a class that has their name."""
     known, words = _by_last_word(tuple(classes)), _words(prompt)
     found = [
         (end - len(sought), end, number)
@@ -29,9 +45,9 @@ def right_classes(prompt: str, classes: Sequence[str]) -> tuple[int, ...]:
         if not any(a <= start and end <= b and b - a > end - start for a, b, _ in found)
     ]
     starts = {start for start, _, _ in whole}
-    nouns = [(start, number) for start, end, number in whole if end not in starts]
-    first = min((start for start, _ in nouns), default=None)
-    return tuple(sorted({number for start, number in nouns if start == first}))
+    nouns = [noun for noun in whole if noun[1] not in starts]
+    first = min((start for start, _, _ in nouns), default=None)
+    return [noun for noun in nouns if noun[0] == first]
 
 
 def class_numbers(names: Sequence[str], classes: Sequence[str]) -> tuple[int, ...]:
@@ -56,7 +72,7 @@ def _by_last_word(classes: tuple[str, ...]) -> dict[str, list[tuple[list[str], i
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"[^\W_]+(?:['\u2019-][^\W_]+)*", text.lower())
+    return [word.lower() for word in WORD.findall(text)]
 
 
 def _singulars(word: str) -> set[str]:

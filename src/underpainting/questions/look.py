@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ class Looked:
 
     picture uint8 [height, width, 3]; frames, by look, uint8 [step, height, width, 3]; by property: layers,
     labels [height, width] of the picture itself, readings [step, token row, token column] (0/1 for a binary
-    property), and their main scores against the labels [step].
+    property), and their main scores against the labels [step]; by word of the prompt, attention [step, h, w].
     """
 
     picture: Tensor
@@ -38,20 +38,28 @@ class Looked:
     labels: dict[str, Tensor]
     readings: dict[str, Tensor]
     scores: dict[str, list[float]]
+    words: dict[str, Tensor]
 
 
 def look(
-    study: StudyFolder, file: Path, *, prompt: str = "", seed: int = 0, progress: Progress | None = None
+    study: StudyFolder,
+    file: Path,
+    *,
+    prompt: str = "",
+    seed: int = 0,
+    words: Sequence[str] = (),
+    progress: Progress | None = None,
 ) -> Looked:
     """Show a picture to a study's model at the noise levels of the study's steps, and read it there.
 
-    prompt: what the model is told; seed: of the noise. Raises UnderpaintingError where the picture cannot be
-    read, the study has no probes, or its model or estimator is not the one that it was run with.
+    prompt: what the model is told; seed: of the noise; words: of the prompt, to which attention is mapped.
+    Raises UnderpaintingError where the picture cannot be read, the study has no probes, its model or
+    estimator is not the one that it was run with, or a word cannot be mapped.
     """
     frame = read_frame(file)
     loaded = reload(study)
     picture = fit_picture(frame, loaded.model.size)
-    return look_at(study, loaded, picture, prompt=prompt, seed=seed, progress=progress)
+    return look_at(study, loaded, picture, prompt=prompt, seed=seed, words=words, progress=progress)
 
 
 def look_at(
@@ -61,6 +69,7 @@ def look_at(
     *,
     prompt: str = "",
     seed: int = 0,
+    words: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Looked:
     """The same of a picture [3, height, width] in 0..1, with what the study was run with loaded already."""
@@ -69,10 +78,13 @@ def look_at(
     branch = main_branch(probes.branches)
     row = PromptRow(prompt, seed, 0)
     film, kept = Film([row], [row]), dict[str, list[Tensor]]()
+    attended: list[Tensor] = []
     layers = {of.name: probes.best_layer(of.name) for of in places.properties}
 
     def on_step(record: StepRecord) -> None:
         film.look(record)
+        if record.words is not None:
+            attended.append(record.words[0])
         for name, layer in layers.items():
             probe = probes.probe(name, layer, record.step, branch)
             kept.setdefault(name, []).append(probe.apply(record.activations[layer][branch])[0].cpu())
@@ -90,6 +102,7 @@ def look_at(
         watch=list(dict.fromkeys(layers.values())),
         branches=[branch],
         on_step=on_step,
+        words=[words] if words else (),
     )
     labels = label_pictures(loaded.estimator, levels.float() / 255, places.properties)
     readings = {}
@@ -108,6 +121,7 @@ def look_at(
         labels=own,
         readings=readings,
         scores=score_readings(readings, own, places),
+        words={word: torch.stack([step[k] for step in attended]) for k, word in enumerate(words)},
     )
 
 

@@ -42,7 +42,7 @@ def remake(
     progress: Progress,
 ) -> Remade:
     """Make pictures as the study makes them, but for its controls, and keep each view at its place's step."""
-    loaded = replace(loaded, places=replace(loaded.places, stand_ins=()))
+    loaded = replace(loaded, places=replace(loaded.places, stand_ins=()), objects=())
     kept: dict[Place, list[Tensor]] = {place: [] for place in views}
     labels: dict[str, list[Tensor]] = {}
 

@@ -12,7 +12,9 @@ from underpainting.report.strip import strip_png
 
 
 def look_png(looked: Looked) -> bytes:
-    """A picture at every noise level, a column each: as noised, as guessed, what is read; then itself."""
+    """A picture at every noise level, a column each: as noised, as guessed, what is read, attention to words
+    of its prompt; then itself, and the mean attention.
+    """
     pictures = {
         "noisy": [*looked.frames["scaled"].numpy(), looked.picture.numpy()],
         "clean guess": [*looked.frames["clean"].numpy(), looked.picture.numpy()],
@@ -21,6 +23,9 @@ def look_png(looked: Looked) -> bytes:
     for name, label in looked.labels.items():
         maps[name] = [*looked.readings[name].numpy(), label.numpy()]
         ranges[name] = float(label.min()), float(label.max())
+    for word, attended in looked.words.items():
+        maps[f'"{word}"'] = [*attended.numpy(), attended.mean(0).numpy()]
+        ranges[f'"{word}"'] = float(attended.min()), float(attended.max())
     steps = range(1, len(looked.frames["clean"]) + 1)
     return strip_png(pictures, maps, ranges, [*(f"step {step}" for step in steps), "itself"])
 

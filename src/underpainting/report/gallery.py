@@ -12,7 +12,7 @@ from underpainting.colours import ramp, ramp_name
 from underpainting.report.contents import Contents
 from underpainting.report.tables import Topic, number, topics
 from underpainting.study.study import Gallery
-from underpainting.vocabulary import METRICS
+from underpainting.vocabulary import METRICS, OBJECT
 
 BUDGET = 4_000_000
 SIDES = (256, 192, 128, 96)
@@ -23,7 +23,8 @@ def gallery_data(contents: Contents) -> list[dict[str, Any]]:
 
     Each entry has `image`, `prompt`, `seed`, `size` [width, height], `steps`, `final`, `noisy` and `clean`
     [step], and `maps`: for each property its name, layer, `label`, `probe` [step], `estimator` [step] (in the
-    noisy pictures, where it was kept) and `scores` [step] as text; and, where depth is read, `relief`.
+    noisy pictures, where it was kept), `words` [step] (attention to the object's word, where it was watched)
+    and `scores` [step] as text; and, where depth is read, `relief`.
     Pictures are WEBP, at most 256 px on a side and smaller where all would pass `BUDGET` characters; maps are
     PNG.
     """
@@ -96,8 +97,18 @@ def _maps(contents: Contents, kept: Gallery, i: int, about: dict[str, Any], topi
         "label": target,
         "probe": frames,
         **({"estimator": seen} if seen else {}),
+        **_words(kept, i, topic),
         "scores": _scores(contents, topic, str(about.get("image", "")), len(frames)),
     }
+
+
+def _words(kept: Gallery, i: int, topic: Topic) -> dict[str, list[str]]:
+    """Attention to the object's word at each step, over the range of all steps, beside its saliency."""
+    attended = kept.arrays.get(f"{i}/words")
+    if attended is None or topic.name != OBJECT:
+        return {}
+    ends = float(attended.min()), float(attended.max())
+    return {"words": [_tinted(values, ends, topic.name) for values in attended]}
 
 
 def _relief(kept: Gallery, i: int) -> dict[str, Any]:

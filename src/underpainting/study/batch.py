@@ -75,7 +75,8 @@ def make_batch(
         tick(len(rows) / config.steps)
 
     twins = {name: network for stand_in in places.stand_ins for name, network in stand_in.networks.items()}
-    denoised = denoise(loaded.model, rows, config, Watching(**watched, on_step=on_step, twins=twins))
+    watching = Watching(**watched, on_step=on_step, twins=twins, words=loaded.words(rows))
+    denoised = denoise(loaded.model, rows, config, watching)
     levels = decode_sound(loaded.model, denoised.latents)
     return Made(levels.permute(0, 2, 3, 1).cpu(), loaded.label(rows, levels.float() / 255))
 

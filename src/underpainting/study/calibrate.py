@@ -36,7 +36,7 @@ from underpainting.study.kept.scores import (
     position_scores,
     probe_scores,
 )
-from underpainting.study.kept.shards import LATENTS, Keeper, mean_scores, read_part, write_part
+from underpainting.study.kept.shards import LATENTS, WORDS, Keeper, mean_scores, read_part, write_part
 from underpainting.study.paths import LABELS
 from underpainting.study.places import TARGETS
 from underpainting.study.recorders import Pooled, Readings
@@ -164,7 +164,9 @@ def _write_controls(
     if class_probes:
         class_probes.save(folder)
     learners = [
-        control for control in work.loaded.controls if control.records_latents or control.reads_prompts
+        control
+        for control in work.loaded.controls
+        if control.records_latents or control.reads_prompts or control.reads_words
     ]
     if learners:
         pictures = _fit_pictures(work)
@@ -175,11 +177,14 @@ def _write_controls(
 def _fit_pictures(work: Work) -> FitPictures:
     """What controls learn from."""
     latents: dict[str, Tensor] = {}
+    words: dict[str, Tensor] = {}
     labels: dict[str, Tensor] = {}
     for shard in work.study.of_split("fit"):
         labels |= read_tensors(work.study.shard_file(shard.number, LABELS))
         if work.latents():
             latents |= read_tensors(work.study.shard_file(shard.number, LATENTS))
+        if work.words():
+            words |= read_tensors(work.study.shard_file(shard.number, WORDS))
     rows = work.study.sound_rows("fit")
     return FitPictures(
         work.places.properties,
@@ -189,4 +194,5 @@ def _fit_pictures(work: Work) -> FitPictures:
         },
         torch.stack([latents[row.image] for row in rows]) if latents else None,
         work.embed(tuple(rows)),
+        torch.stack([words[row.image] for row in rows]) if words else None,
     )

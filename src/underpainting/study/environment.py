@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from underpainting.controls import Control, Setting, controls
+from underpainting.controls.words import object_names, object_word
 from underpainting.diffusion import Model, attach, load
 from underpainting.diffusion.fingerprint import differences
 from underpainting.diffusion.loading import checked_device
@@ -43,7 +44,8 @@ PACKAGES = ("underpainting", "torch", "diffusers", "transformers", "safetensors"
 class Loaded:
     """What a study's config names, loaded: model, observers, controls, and the places that are probed.
 
-    labeller: the estimator that labels final pictures, or maps that the user brings.
+    labeller: the estimator that labels final pictures, or maps that the user brings. objects: what objects of
+    prompts are called, where a control reads attention to their words.
     """
 
     model: Model
@@ -51,6 +53,7 @@ class Loaded:
     classifier: Classifier | None
     controls: tuple[Control, ...]
     places: Places
+    objects: tuple[str, ...] = ()
 
     @property
     def estimator(self) -> Estimator:
@@ -64,6 +67,10 @@ class Loaded:
                 "init a study with [labels] estimator"
             )
         return self.labeller
+
+    def words(self, rows: Sequence[PromptRow]) -> tuple[tuple[str], ...]:
+        """The word of each prompt's object, where a control reads it; raises as `object_word`."""
+        return tuple((object_word(row.prompt, self.objects),) for row in rows) if self.objects else ()
 
     def label(self, rows: Sequence[PromptRow], pictures: Tensor) -> dict[str, Tensor]:
         """Labels [picture, height, width] by property of a study's pictures [picture, 3, height, width].
@@ -138,7 +145,10 @@ def load_study(
     setting = Setting(model, layers, config.watch.branches)
     stand_ins = tuple(stand_in for control in chosen for stand_in in control.stand_ins(setting))
     places = Places(layers, config.model.steps, config.watch.branches, properties, stand_ins)
-    return Loaded(model, labeller, classifier, chosen, places)
+    classes = classifier.classes if classifier else ()
+    return Loaded(
+        model, labeller, classifier, chosen, places, object_names(chosen, config.controls.objects, classes)
+    )
 
 
 def open_model(config: StudyConfig, model: Model | None = None) -> Model:

@@ -10,9 +10,9 @@ from torch import Tensor
 from underpainting.records import remove
 from underpainting.study.batch import Rows
 from underpainting.study.kept.classes import POOLED
-from underpainting.study.kept.shards import LATENTS, Keeper
+from underpainting.study.kept.shards import LATENTS, WORDS, Keeper
 from underpainting.study.kept.totals import empty_totals, read_totals
-from underpainting.study.recorders import Held, Latents, Pooled
+from underpainting.study.recorders import Held, Latents, Pooled, Words
 from underpainting.study.schedule import Shard
 from underpainting.study.work import Work
 
@@ -21,21 +21,26 @@ def make(work: Work, shard: Shard, keeper: Keeper) -> None:
     """Make a fit shard: pictures, labels and its own sums. It follows from its pictures alone."""
     totals = empty_totals(work.places)
     latents: dict[str, Tensor] = {}
+    attended: dict[str, Tensor] = {}
     pooled: dict[str, Tensor] = {}
 
-    def recorders(rows: Rows) -> tuple[Held, Latents | None, Pooled | None]:
-        return Held(work.places), work.latents(), work.pooled()
+    def recorders(rows: Rows) -> tuple[Held, Latents | None, Words | None, Pooled | None]:
+        return Held(work.places), work.latents(), work.words(), work.pooled()
 
     for batch in work.batches(shard, keeper, recorders):
-        held, kept, means = batch.recorders
+        held, kept, words, means = batch.recorders
         held.add_to(totals, batch.made.labels)
         for i, row in enumerate(batch.rows):
             if kept:
                 latents[row.image] = kept.of(i).half()
+            if words:
+                attended[row.image] = words.of(i)
             if means:
                 pooled |= means.of(i, row.image)
     if work.latents():
         save_file(latents, keeper.folder / LATENTS)
+    if work.words():
+        save_file(attended, keeper.folder / WORDS)
     if work.loaded.classifier:
         save_file(pooled, keeper.folder / POOLED)
     with work.study.sealing(work.study.part_file(shard.number)) as temporary:

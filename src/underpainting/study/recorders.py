@@ -128,6 +128,23 @@ class Latents:
         return torch.stack([step[i] for step in self._kept], dim=1).contiguous()
 
 
+class Words:
+    """A batch's attention to the first word that is watched of each prompt, at every step, on the CPU."""
+
+    def __init__(self) -> None:
+        """Hold nothing yet."""
+        self._kept: list[Tensor] = []
+
+    def look(self, record: StepRecord) -> None:
+        """Keep one step."""
+        assert record.words is not None
+        self._kept.append(record.words[:, 0])
+
+    def of(self, i: int) -> Tensor:
+        """One picture's: [step, h, w]."""
+        return torch.stack([step[i] for step in self._kept])
+
+
 class Film:
     """Latents of a batch's filmed pictures, step by step, in three looks.
 

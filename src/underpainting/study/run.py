@@ -83,6 +83,8 @@ def _make_all(
     with shard_maker(study, workers, max_set_aside) as make:
         loaded = load_trusted(study, model, estimator)
         require_apart(study.rows, study.splits, loaded.model)
+        if words := loaded.words(study.rows):
+            loaded.model.find_words([row.prompt for row in study.rows], words)
         for line in record_environment(study, loaded):
             progress.note(line)
         repair(study, damage)

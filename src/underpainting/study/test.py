@@ -29,13 +29,13 @@ from underpainting.study.kept.scores import (
 )
 from underpainting.study.kept.shards import MAPS, ROWS, Keeper
 from underpainting.study.labels import label_pictures
-from underpainting.study.recorders import Film, Latents, Pooled, Readings
+from underpainting.study.recorders import Film, Latents, Pooled, Readings, Words
 from underpainting.study.request.brought import BroughtLabels
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.schedule import Shard
 from underpainting.study.work import Work
 
-Recorded = tuple[Readings, Film, Latents | None, Pooled | None]
+Recorded = tuple[Readings, Film, Latents | None, Words | None, Pooled | None]
 
 
 def make(work: Work, shard: Shard, keeper: Keeper) -> None:
@@ -49,7 +49,7 @@ def make(work: Work, shard: Shard, keeper: Keeper) -> None:
 
     def recorders(rows: Rows) -> Recorded:
         readings = Readings(work.places, work.chosen.probes, len(rows))
-        return readings, Film(rows, filmed), work.latents(), work.pooled()
+        return readings, Film(rows, filmed), work.latents(), work.words(), work.pooled()
 
     for batch in work.batches(shard, keeper, recorders):
         scorer = Scorer(batch.made.labels, work.places.properties, work.chosen.positions)
@@ -68,6 +68,7 @@ def make(work: Work, shard: Shard, keeper: Keeper) -> None:
                     batch.recorders[0],
                     seen.frames,
                     seen.maps.get("estimator:noisy", {}),
+                    seen.words,
                     work.chosen,
                 )
     write_table(keeper.folder / ROWS, pa.concat_tables(tables), SCORES)
@@ -99,10 +100,13 @@ def fold(work: Work, shards: Iterable[Shard]) -> None:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What controls say of one picture, by source; and its frames by look, if it was filmed."""
+    """What controls say of one picture, by source; its frames by look, if it was filmed; its object's word's
+    maps, if they are watched.
+    """
 
     picture: Tensor
     frames: Mapping[str, Tensor]
+    words: Tensor | None
     maps: Mapping[str, Maps]
     thresholds: Mapping[str, float]
 
@@ -110,7 +114,7 @@ class _Seen:
 def _batch_tables(work: Work, batch: Batch[Recorded], scorer: Scorer) -> Iterator[pa.Table]:
     """Rows of probes, what stands in for layers, position, ceiling and class probes."""
     places, chosen, rows = work.places, work.chosen, batch.rows
-    readings, _, _, pooled = batch.recorders
+    readings, *_, pooled = batch.recorders
     scores = probe_scores(scorer, readings.maps, places, chosen.thresholds, chosen.mean_readings)
     yield from place_rows(scores, places, rows)
     position = position_scores(scorer, places, chosen.positions, len(rows), chosen.cuts)
@@ -123,7 +127,7 @@ def _batch_tables(work: Work, batch: Batch[Recorded], scorer: Scorer) -> Iterato
 
 def _look(work: Work, batch: Batch[Recorded], i: int, prompt: Tensor | None) -> _Seen:
     """Let the controls look at a batch's `i`-th picture, whose prompt has that embedding."""
-    _, film, latents, _ = batch.recorders
+    _, film, latents, words, _ = batch.recorders
     properties, labeller = work.places.properties, work.loaded.labeller
     picture = FinishedPicture(
         batch.made.pictures[i],
@@ -134,6 +138,7 @@ def _look(work: Work, batch: Batch[Recorded], i: int, prompt: Tensor | None) -> 
         else lambda pictures: label_pictures(labeller, pictures, properties),
         properties,
         prompt,
+        words.of(i) if words else None,
     )
     maps: dict[str, Maps] = {}
     thresholds: dict[str, float] = {}
@@ -141,7 +146,7 @@ def _look(work: Work, batch: Batch[Recorded], i: int, prompt: Tensor | None) -> 
         own = control.maps(picture)
         maps |= own
         thresholds |= dict.fromkeys(own, control.threshold)
-    return _Seen(picture.picture, picture.frames, maps, thresholds)
+    return _Seen(picture.picture, picture.frames, picture.words, maps, thresholds)
 
 
 def _map_tables(work: Work, scorer: Scorer, row: PromptRow, seen: _Seen) -> Iterator[pa.Table]:

@@ -19,7 +19,7 @@ from underpainting.study.kept.choice import Chosen, read_chosen
 from underpainting.study.kept.shards import Keeper
 from underpainting.study.kept.totals import Totals, read_totals, solve
 from underpainting.study.places import Places
-from underpainting.study.recorders import Latents, Pooled
+from underpainting.study.recorders import Latents, Pooled, Words
 from underpainting.study.schedule import Shard
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import Place
@@ -65,6 +65,10 @@ class Work:
         """What keeps a batch's latents, where a control needs them."""
         wanted = any(control.records_latents for control in self.loaded.controls)
         return Latents() if wanted else None
+
+    def words(self) -> Words | None:
+        """What keeps a batch's attention to its objects' words, where a control reads it."""
+        return Words() if self.loaded.objects else None
 
     def embed(self, rows: Rows) -> Tensor | None:
         """Embeddings [row, number] of the rows' prompts, where a control reads them."""

@@ -31,6 +31,7 @@
         const name = map.name[0].toUpperCase() + map.name.slice(1);
         rows.push(row(`${name}, probe`, map.probe, true));
         if (map.estimator) rows.push(row(`${name}, estimator`, map.estimator));
+        if (map.words) rows.push(row("Attention to the object's word", map.words, true));
       });
       table.querySelector("tbody").replaceChildren(...rows);
     }

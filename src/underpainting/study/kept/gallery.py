@@ -49,18 +49,21 @@ def gallery_tensors(
     readings: Readings,
     frames: Mapping[str, Tensor],
     estimated: Mapping[str, Tensor],
+    words: Tensor | None,
     chosen: Chosen,
 ) -> dict[str, Tensor]:
     """What is shown of a batch's `i`-th picture.
 
     That is `{image}/noisy`, `clean`, `final`, and of each property `label/...`, `probe/...` and
     `estimator/...`: what the estimator sees in the noisy pictures, `estimated` [step, height, width], at most
-    `MAP_SIDE` wide.
+    `MAP_SIDE` wide. Where they are watched, also `words` [step, h, w], the attention to its object's word.
     """
     places = chosen.places
     branch = places.branches.index(places.main_branch)
     tensors = {look: frames[look] for look in ("noisy", "clean")}
     tensors["final"] = made.pictures[i].contiguous()
+    if words is not None:
+        tensors["words"] = words
     for k, of in enumerate(places.properties):
         best = chosen.sets["probe"].best_layer(of.name)
         read = readings.maps[best][i, :, branch, 0, k].reshape(-1, *places.grid_of(best))

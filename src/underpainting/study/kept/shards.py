@@ -18,7 +18,8 @@ from underpainting.study.paths import ASIDE, IMAGES, LABELS
 from underpainting.study.request.prompts import PromptRow
 from underpainting.vocabulary import Property
 
-ROWS, MAPS, LATENTS = "rows.parquet", "maps.safetensors", "latents.safetensors"
+ROWS, MAPS = "rows.parquet", "maps.safetensors"
+LATENTS, WORDS = "latents.safetensors", "words.safetensors"
 """Further files of a shard, beside those that any reader of a study knows."""
 
 TOTAL, COUNT = "total", "count"

@@ -153,6 +153,10 @@ class ControlsConfig(_Section):
         0.2, "Share of the test pictures that the estimator looks at, step by step.", ge=0, le=1
     )
 
+    objects: tuple[str, ...] = _setting(
+        (), "What objects of prompts are called, for the control words; the classifier's classes if none."
+    )
+
     @field_validator("use")
     @classmethod
     def _known(cls, use: tuple[str, ...]) -> tuple[str, ...]:
