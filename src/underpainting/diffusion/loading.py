@@ -7,6 +7,7 @@ import torch
 
 from underpainting import stilllife
 from underpainting.diffusion.adapters import adapter_for
+from underpainting.diffusion.compiled import say_uncompiled
 from underpainting.diffusion.model import Model
 from underpainting.diffusion.saved import check_numbers, check_whole, variant_of
 from underpainting.diffusion.twins import split_twin
@@ -56,7 +57,7 @@ def load(
             requires_safety_checker=False,
         )
     check_whole(source, pipe, variant)
-    adapter = adapter_for(pipe)
+    adapter = adapter_for(pipe, {})
     if target is not None:
         pipe.to(target)
     if twin is not None:
@@ -64,13 +65,20 @@ def load(
     return Model(pipe, adapter, name=str(name_or_folder))
 
 
-def attach(pipe: Any) -> Model:
+def attach(pipe: Any, **arguments: Any) -> Model:
     """Make a Model of an already loaded diffusers pipeline, which stays as it is and where it is.
 
-    Raises UnderpaintingError if the pipeline's family has no adapter, or needs more than prompts.
+    arguments: of the pipeline's own call, for every run, such as negative_prompt="a cup",
+    guidance_rescale=0.7, the image of a ControlNet or the ip_adapter_image of an IP-Adapter; see
+    `Model.called_with`. A network that torch.compile compiled runs as it was written, which a warning says.
+
+    Raises UnderpaintingError if the pipeline's family has no adapter, or needs more than prompts and these
+    arguments, or takes no such argument.
     """
-    adapter = adapter_for(pipe)
-    return Model(pipe, adapter, name=str(getattr(pipe, "name_or_path", "") or type(pipe).__name__))
+    adapter = adapter_for(pipe, arguments)
+    say_uncompiled(getattr(pipe, adapter.part))
+    name = str(getattr(pipe, "name_or_path", "") or type(pipe).__name__)
+    return Model(pipe, adapter, name).called_with(**arguments)
 
 
 def _source(name_or_folder: str | Path) -> Path:

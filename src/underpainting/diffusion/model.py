@@ -1,11 +1,14 @@
 """A diffusion model under study: its layers, its denoising looked on at, its decoder."""
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import torch
 
 from underpainting.diffusion.adapters import Adapter
+from underpainting.diffusion.called import check_arguments, check_negative, check_pictures, of_pictures
 from underpainting.diffusion.embedding import prompt_embeddings
 from underpainting.diffusion.fingerprint import Settings, fingerprint_of
 from underpainting.diffusion.layers import Layer, LayerCatalogue
@@ -17,22 +20,25 @@ from underpainting.diffusion.tokens import TextTokens, text_tokens
 from underpainting.diffusion.watching import ActivationEdit, StepRecord, Watching
 from underpainting.errors import UnderpaintingError, require_number
 from underpainting.markup import table
-from underpainting.vocabulary import GUIDANCE, PIXELS, SEEDS, STEPS
+from underpainting.readers import refusing
+from underpainting.vocabulary import GUIDANCE, PIXELS, STEPS
 
 
 class Model:
     """A diffusers pipeline with its adapter; made by `load` and `attach`.
 
     pipe: the diffusers pipeline itself. name: what it was loaded by. adapter: what is known of its family.
-    size: (height, width) in pixels of the pictures that it makes when none is asked for.
+    size: (height, width) in pixels of the pictures that it makes when none is asked for. arguments: what its
+    pipeline is called with beside what every run gives.
     """
 
-    def __init__(self, pipe: Any, adapter: Adapter, name: str, size: tuple[int, int] | None = None) -> None:
-        """Keep the pipeline as it is; nothing is hooked until `denoise`. size: the family's if not given."""
+    def __init__(self, pipe: Any, adapter: Adapter, name: str) -> None:
+        """Keep the pipeline as it is; nothing is hooked until `denoise`."""
         self.pipe = pipe
         self.adapter = adapter
         self.name = name
-        self.size = size or adapter.default_size(pipe)
+        self.size = adapter.default_size(pipe)
+        self.arguments: Mapping[str, Any] = MappingProxyType({})
         self.own_scheduler = pipe.scheduler
         self._catalogue = LayerCatalogue(adapter, pipe)
         self._stacked: dict[float, tuple[str, ...]] = {}
@@ -84,11 +90,17 @@ class Model:
 
         Found out once a scale by what the pipeline gives its network of two prompts, whose texts alone are
         encoded for it. Raises UnderpaintingError where guidance stacks anything else than two branches, each
-        a row a picture.
+        a row a picture, and where a negative prompt has no second branch to be in.
         """
         if guidance_scale not in self._stacked:
             call = self._call(["", ""], 2, guidance_scale, self.size)
-            self._stacked[guidance_scale] = stacked_branches(self.pipe, self.adapter, call)
+            given = (
+                f"{type(self.pipe).__name__} cannot be called with {', '.join(self.arguments) or 'prompts'}"
+            )
+            with refusing(given, "put that right"):
+                stacked = stacked_branches(self.pipe, self.adapter, call)
+            check_negative(self.arguments, stacked)
+            self._stacked[guidance_scale] = stacked
         return self._stacked[guidance_scale]
 
     def denoise(
@@ -153,12 +165,10 @@ class Model:
         Options and errors are those of `denoise`.
         """
         size = self._size_of(height, width)
-        _check_pictures(prompts, seeds)
+        check_pictures(prompts, seeds)
         require_number("steps", steps, 1, STEPS, whole=True)
         require_number("guidance_scale", guidance_scale, 0, GUIDANCE, whole=False)
-        if watching.layers:
-            _check_not_compiled(self.adapter.denoiser(self.pipe))
-        told = watching.layers or "unconditional" in watching.branches
+        told = watching.layers or self.arguments or "unconditional" in watching.branches
         branches = self.stacked(guidance_scale) if told else ("conditional",)
         watching.check(steps, branches)
         layers = self._catalogue.resolve(watching.layers, size) if watching.layers else ()
@@ -179,21 +189,34 @@ class Model:
             "num_inference_steps": steps,
             "guidance_scale": guidance_scale,
             **self.adapter.call_options(self.pipe),
+            **of_pictures(self.arguments, len(prompts)),
         }
 
     def with_denoiser(self, denoiser: torch.nn.Module) -> "Model":
         """The same pipeline with another network of the denoiser's shape; this model is as it was."""
-        other = Model(self.adapter.with_denoiser(self.pipe, denoiser), self.adapter, self.name, self.size)
-        other._stacked = self._stacked
-        return other
+        return self._but(pipe=self.adapter.with_denoiser(self.pipe, denoiser))
 
     def of_size(self, height: int | None, width: int | None) -> "Model":
         """The same pipeline making pictures of another size in pixels; this model is as it was.
 
         Raises UnderpaintingError where 8 does not divide it.
         """
-        other = Model(self.pipe, self.adapter, self.name, self._size_of(height, width))
-        other.own_scheduler, other._stacked = self.own_scheduler, self._stacked
+        return self._but(size=self._size_of(height, width))
+
+    def called_with(self, **arguments: Any) -> "Model":
+        """The same pipeline called with further arguments of its own, such as negative_prompt="a cup" or
+        guidance_rescale=0.7; this model is as it was.
+
+        One text is each picture's. Raises UnderpaintingError for what the pipeline's call does not take, or
+        what every run gives itself.
+        """
+        check_arguments(self.pipe, arguments)
+        return self._but(arguments=MappingProxyType({**self.arguments, **arguments}), _stacked={})
+
+    def _but(self, **changes: Any) -> "Model":
+        """This model with some of what it holds changed."""
+        other = copy.copy(self)
+        vars(other).update(changes)
         return other
 
     def look(
@@ -262,13 +285,11 @@ class Model:
 
         As plain JSON; see `underpainting.diffusion.fingerprint`, whose `differences` compares two.
         """
-        return fingerprint_of(self.pipe)
+        return fingerprint_of(self.pipe, self.arguments)
 
     def text_tokens(self, prompts: Sequence[str]) -> list[TextTokens]:
         """What the text encoders are given of each prompt: equal ids are one prompt to the model."""
-        height, width = self.size
-        options = {"height": height, "width": width, "guidance_scale": 1.0, "num_inference_steps": 1}
-        return text_tokens(self.pipe, prompts, {**options, **self.adapter.call_options(self.pipe)})
+        return text_tokens(self.pipe, self._call(prompts, 1, 1.0, self.size))
 
     def _size_of(self, height: int | None, width: int | None) -> tuple[int, int]:
         """(height, width) in pixels, the model's own where not given."""
@@ -278,23 +299,3 @@ class Model:
         if size[0] % 8 or size[1] % 8:
             raise UnderpaintingError(f"size {size[0]} x {size[1]}: give a height and width that 8 divides")
         return size
-
-
-def _check_pictures(prompts: Sequence[str], seeds: Sequence[int]) -> None:
-    if isinstance(prompts, str) or not prompts or len(prompts) != len(seeds):
-        count = "one string" if isinstance(prompts, str) else f"{len(prompts)} prompts"
-        raise UnderpaintingError(
-            f"{count} and {len(seeds)} seeds: give a list of prompts and a seed for each"
-        )
-    for seed in seeds:
-        require_number("seed", seed, 0, SEEDS - 1, whole=True)
-
-
-def _check_not_compiled(denoiser: torch.nn.Module) -> None:
-    """Hooks on what was compiled before may never run; say so before anything does."""
-    for path, module in denoiser.named_modules():
-        if type(module).__name__ == "OptimizedModule" or module._compiled_call_impl is not None:
-            raise UnderpaintingError(
-                f"{path or 'the denoiser'} is compiled, and what is compiled cannot be watched: load the "
-                "pipeline without torch.compile"
-            )
