@@ -95,9 +95,12 @@ def _recorded(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
         array = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
         about = f"{value.dtype} {tuple(value.shape)}"
-    elif hasattr(value, "__array__"):  # of NumPy and Pillow
+    elif hasattr(value, "__array_interface__"):  # of NumPy and Pillow
         array = np.asarray(value)
         about = f"{array.dtype} {array.shape}"
     else:
-        return str(value)
+        raise UnderpaintingError(
+            f"a pipeline is called with a {type(value).__name__}, which cannot be recorded: give numbers, "
+            "texts, pictures or arrays"
+        )
     return hashlib.sha256(about.encode() + np.ascontiguousarray(array).tobytes()).hexdigest()
