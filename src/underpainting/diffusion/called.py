@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from difflib import get_close_matches
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 
 from underpainting.diffusion.adapters.prompts_only import GIVEN, VARIABLE
 from underpainting.errors import UnderpaintingError, require_number
+from underpainting.readers import refusing
 from underpainting.vocabulary import SEEDS
 
 NEGATIVE = "negative_prompt"
@@ -64,6 +66,12 @@ def check_negative(arguments: Mapping[str, Any], branches: Sequence[str]) -> Non
         raise UnderpaintingError(
             f"{given[0]} has no second branch to be in: raise guidance_scale above 1, or leave it out"
         )
+
+
+def calling(pipe: Any, arguments: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """Turn whatever a pipeline says against a person's arguments into one line; without any it is a bug's."""
+    what = f"{type(pipe).__name__} cannot be called with {', '.join(arguments)}"
+    return refusing(what, "give what it takes") if arguments else nullcontext()
 
 
 def of_pictures(arguments: Mapping[str, Any], count: int) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from underpainting.diffusion import called
 from underpainting.diffusion.adapters import Adapter
-from underpainting.diffusion.called import check_arguments, check_negative, check_pictures, of_pictures
 from underpainting.diffusion.embedding import prompt_embeddings
 from underpainting.diffusion.fingerprint import Settings, fingerprint_of
 from underpainting.diffusion.layers import Layer, LayerCatalogue
@@ -20,7 +20,6 @@ from underpainting.diffusion.tokens import TextTokens, text_tokens
 from underpainting.diffusion.watching import ActivationEdit, StepRecord, Watching
 from underpainting.errors import UnderpaintingError, require_number
 from underpainting.markup import table
-from underpainting.readers import refusing
 from underpainting.vocabulary import GUIDANCE, PIXELS, STEPS
 
 
@@ -94,12 +93,9 @@ class Model:
         """
         if guidance_scale not in self._stacked:
             call = self._call(["", ""], 2, guidance_scale, self.size)
-            given = (
-                f"{type(self.pipe).__name__} cannot be called with {', '.join(self.arguments) or 'prompts'}"
-            )
-            with refusing(given, "put that right"):
+            with called.calling(self.pipe, self.arguments):
                 stacked = stacked_branches(self.pipe, self.adapter, call)
-            check_negative(self.arguments, stacked)
+            called.check_negative(self.arguments, stacked)
             self._stacked[guidance_scale] = stacked
         return self._stacked[guidance_scale]
 
@@ -165,7 +161,7 @@ class Model:
         Options and errors are those of `denoise`.
         """
         size = self._size_of(height, width)
-        check_pictures(prompts, seeds)
+        called.check_pictures(prompts, seeds)
         require_number("steps", steps, 1, STEPS, whole=True)
         require_number("guidance_scale", guidance_scale, 0, GUIDANCE, whole=False)
         told = watching.layers or self.arguments or "unconditional" in watching.branches
@@ -189,7 +185,7 @@ class Model:
             "num_inference_steps": steps,
             "guidance_scale": guidance_scale,
             **self.adapter.call_options(self.pipe),
-            **of_pictures(self.arguments, len(prompts)),
+            **called.of_pictures(self.arguments, len(prompts)),
         }
 
     def with_denoiser(self, denoiser: torch.nn.Module) -> "Model":
@@ -210,7 +206,7 @@ class Model:
         One text is each picture's. Raises UnderpaintingError for what the pipeline's call does not take, or
         what every run gives itself.
         """
-        check_arguments(self.pipe, arguments)
+        called.check_arguments(self.pipe, arguments)
         return self._but(arguments=MappingProxyType({**self.arguments, **arguments}), _stacked={})
 
     def _but(self, **changes: Any) -> "Model":

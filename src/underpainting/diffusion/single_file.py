@@ -1,4 +1,4 @@
-"""A whole pipeline in one safetensors file, as checkpoints are shared: what it is built with lies elsewhere."""
+"""A whole pipeline in one safetensors file, as checkpoints are shared; its configuration lies elsewhere."""
 
 from pathlib import Path
 
