@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from difflib import get_close_matches
@@ -16,6 +17,9 @@ from underpainting.readers import refusing
 from underpainting.vocabulary import SEEDS
 
 NEGATIVE = "negative_prompt"
+TEXTS = re.compile(r"(negative_)?prompt(_\d)?")
+"""Arguments that are a text for each picture."""
+
 RUNS_OWN = (
     *GIVEN,
     "prompt_embeds",
@@ -81,7 +85,7 @@ def of_pictures(arguments: Mapping[str, Any], count: int) -> dict[str, Any]:
     """
     given = dict(arguments)
     for name, value in arguments.items():
-        if isinstance(value, str) and "prompt" in name:
+        if isinstance(value, str) and TEXTS.fullmatch(name):
             given[name] = [value] * count
         elif isinstance(value, torch.Tensor) and name.startswith(NEGATIVE) and len(value) == 1:
             given[name] = value.expand(count, *value.shape[1:])
