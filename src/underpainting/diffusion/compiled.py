@@ -1,4 +1,4 @@
-"""What torch.compile compiled, run as it was written: only then are hooks on the modules within heard."""
+"""Modules that run no hooks: what torch.compile compiled runs as it was written, others are refused."""
 
 import warnings
 from collections.abc import Iterator
@@ -7,10 +7,25 @@ from typing import Any
 
 import torch
 
+from underpainting.errors import UnderpaintingError
+
 
 def as_written(network: Any) -> Any:
     """The network that torch.compile was given; any other as it is."""
     return getattr(network, "_orig_mod", network)
+
+
+def require_hooks(network: Any) -> None:
+    """Raise UnderpaintingError where hooks on a network's modules would not be heard at every step."""
+    kind = type(as_written(network)).__name__
+    if not isinstance(network, torch.nn.Module):
+        raise UnderpaintingError(
+            f"{kind} is no module of torch, and cannot be watched: load the pipeline's own"
+        )
+    if any(isinstance(module, torch.jit.ScriptModule) for module in network.modules()):
+        raise UnderpaintingError(f"{kind} is scripted by torch.jit, and cannot be watched: load it as it was")
+    if getattr(network, "is_cache_enabled", False):
+        raise UnderpaintingError(f"{kind} skips layers, for its cache is enabled: call its disable_cache()")
 
 
 def is_compiled(network: Any) -> bool:

@@ -7,7 +7,7 @@ import torch
 
 from underpainting import stilllife
 from underpainting.diffusion.adapters import adapter_for
-from underpainting.diffusion.compiled import say_uncompiled
+from underpainting.diffusion.compiled import require_hooks, say_uncompiled
 from underpainting.diffusion.model import Model
 from underpainting.diffusion.saved import check_numbers, check_whole, variant_of
 from underpainting.diffusion.single_file import configuration_of, single_file
@@ -65,6 +65,7 @@ def attach(pipe: Any, **arguments: Any) -> Model:
     arguments, or takes no such argument.
     """
     adapter = adapter_for(pipe, arguments)
+    require_hooks(adapter.denoiser(pipe))
     say_uncompiled(getattr(pipe, adapter.part))
     name = str(getattr(pipe, "name_or_path", "") or type(pipe).__name__)
     return Model(pipe, adapter, name).called_with(**arguments)

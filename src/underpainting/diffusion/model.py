@@ -9,6 +9,7 @@ import torch
 
 from underpainting.diffusion import called
 from underpainting.diffusion.adapters import Adapter
+from underpainting.diffusion.compiled import require_hooks
 from underpainting.diffusion.embedding import prompt_embeddings
 from underpainting.diffusion.fingerprint import Settings, fingerprint_of
 from underpainting.diffusion.layers import Layer, LayerCatalogue
@@ -164,6 +165,8 @@ class Model:
         called.check_pictures(prompts, seeds)
         require_number("steps", steps, 1, STEPS, whole=True)
         require_number("guidance_scale", guidance_scale, 0, GUIDANCE, whole=False)
+        if watching.layers:
+            require_hooks(self.adapter.denoiser(self.pipe))
         told = watching.layers or self.arguments or "unconditional" in watching.branches
         branches = self.stacked(guidance_scale) if told else ("conditional",)
         watching.check(steps, branches)

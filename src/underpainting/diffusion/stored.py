@@ -1,6 +1,7 @@
 """How a network's weights are stored: plain, quantised, offloaded or cast by hooks; and where it computes."""
 
 from collections.abc import Iterator
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -33,17 +34,23 @@ def stored_tensors(network: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor
 
 def require_plain(network: torch.nn.Module) -> None:
     """Raise UnderpaintingError where weights cannot be permuted or drawn anew: those of no plain numbers, or
-    that hooks bring and take away.
+    that hooks bring and take away; and where a copy of the network would run the network itself.
     """
     for name, weight in network.named_parameters():
         if type(weight) not in PLAIN or not weight.is_floating_point():
-            raise _no_twin(network, f"quantised ({name} is of {type(weight).__name__}, {weight.dtype})")
+            raise _no_twin(
+                network, f"its weights are quantised ({name} is of {type(weight).__name__}, {weight.dtype})"
+            )
         if weight.is_meta:
-            raise _no_twin(network, f"offloaded ({name})")
+            raise _no_twin(network, f"its weights are offloaded ({name})")
     for name, module in network.named_modules():
         offloads = type(getattr(module, "_hf_hook", None)).__name__ == "CpuOffload"
         if offloads or hasattr(module, "_diffusers_hook"):
-            raise _no_twin(network, f"offloaded or cast by hooks ({name or 'of the whole network'})")
+            raise _no_twin(network, f"its weights are offloaded or cast by hooks ({name or 'of it all'})")
+        if isinstance(
+            module.__dict__.get("forward"), FunctionType
+        ):  # whose copy would run what it was made of
+            raise _no_twin(network, f"a function stands for the forward of {name or 'it all'}")
 
 
 def device_of(pipe: Any, network: Any) -> torch.device:
@@ -86,6 +93,6 @@ def _on_disk(network: torch.nn.Module) -> str | None:
 
 def _no_twin(network: torch.nn.Module, how: str) -> UnderpaintingError:
     return UnderpaintingError(
-        f"{type(network).__name__} has no untrained twin, for its weights are {how}: leave out controls of "
+        f"{type(network).__name__} has no untrained twin, for {how}: leave out controls of "
         "untrained networks, or load the pipeline without"
     )

@@ -10,6 +10,8 @@ import torch
 
 from tests.pipeline.small import PROMPTS, SEEDS, small_pipeline
 from underpainting.diffusion import attach
+from underpainting.diffusion.twins import twin_of
+from underpainting.errors import UnderpaintingError
 
 ONE_BLOCK = {
     "down_block_types": ("CrossAttnDownBlock2D",),
@@ -72,7 +74,45 @@ def test_what_is_compiled_is_watched_as_it_was_written(name: str, tmp_path: Path
     assert seen == [4] and backend.runs == compiled
     assert torch.equal(made.latents, expected)
     assert model.layers == layers and model.fingerprint() == told
+    if name == "a forward":
+        with pytest.raises(UnderpaintingError, match="a function stands for the forward of mid_block"):
+            twin_of(model.adapter.denoiser(pipe), "permuted")
+    else:
+        twin = model.with_denoiser(twin_of(model.adapter.denoiser(pipe), "permuted"))
+        assert not torch.equal(twin.denoise(PROMPTS, SEEDS, steps=1).latents, expected)
+        assert backend.runs == compiled
     assert torch.equal(bare(pipe), expected) and backend.runs == 2 * compiled
+
+
+class Elsewhere:
+    """A network that another library runs."""
+
+    def __init__(self, network: Any) -> None:
+        self.config = network.config
+
+
+def scripted(pipe: Any) -> None:
+    pipe.unet.conv_act = torch.jit.script(pipe.unet.conv_act)
+
+
+REFUSED: dict[str, tuple[Callable[[Any], object], str]] = {
+    "another library's": (lambda pipe: setattr(pipe, "unet", Elsewhere(pipe.unet)), "Elsewhere is no module"),
+    "scripted": (scripted, "UNet2DConditionModel is scripted by torch.jit"),
+    "cached": (
+        lambda pipe: setattr(pipe.unet, "is_cache_enabled", True),
+        "cache is enabled: call its disable",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_runs_no_hooks_is_refused_before_anything_runs(name: str, tmp_path: Path) -> None:
+    change, said = REFUSED[name]
+    pipe = small_pipeline(tmp_path)
+    change(pipe)
+    with pytest.raises(UnderpaintingError, match=said):
+        attach(pipe).denoise(PROMPTS, SEEDS, steps=1, watch=["self-attention"])
+    assert "step" not in pipe.scheduler.__dict__
 
 
 def bare(pipe: Any) -> torch.Tensor:
