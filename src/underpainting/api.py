@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from underpainting import markup, workflow
 from underpainting.diffusion import Model
+from underpainting.diffusion.stored import device_of
 from underpainting.intervention.act import seeing_painter
 from underpainting.intervention.painter import Painter
 from underpainting.intervention.result import Intervention, intervention
@@ -283,9 +284,13 @@ def _plain(value: Any) -> Any:
 
 
 def _about(model: Model) -> dict[str, Any]:
-    """What a config says of a loaded model's weights: their type, and where they are."""
-    weights = next(iter(model.adapter.denoiser(model.pipe).parameters()))
-    return {"dtype": str(weights.dtype).removeprefix("torch."), "device": str(weights.device)}
+    """What a config says of a loaded model: the type it computes in, where, and its negative prompt."""
+    denoiser, negative = model.adapter.denoiser(model.pipe), model.arguments.get("negative_prompt")
+    return {
+        "dtype": str(denoiser.dtype).removeprefix("torch."),
+        "device": str(device_of(model.pipe, denoiser)),
+        "negative_prompt": negative if isinstance(negative, str) else None,
+    }
 
 
 @contextmanager

@@ -19,22 +19,34 @@ OLDEST = (0, 42)
 """Of diffusers; older ones import what a folder's index names, and run a `None.py` that lies in it."""
 
 
-def read_pipeline(folder: Path, **options: Any) -> Any:
+def read_pipeline(
+    folder: Path, file: Path | None = None, *, variant: str | None = None, **options: Any
+) -> Any:
     """A diffusers pipeline as diffusers reads it, from a folder and safetensors only.
+
+    file: holds the weights of all its networks, which are then not looked for in the folder.
 
     Its bar stays away where the hub's bars are turned off (HF_HUB_DISABLE_PROGRESS_BARS), as transformers'.
     Raises UnderpaintingError as `check_index`.
     """
     check_index(folder)
-    from diffusers import DiffusionPipeline
+    import diffusers
     from diffusers.utils import logging
     from huggingface_hub.utils.tqdm import are_progress_bars_disabled
 
     if are_progress_bars_disabled():
         logging.disable_progress_bar()
-    pipelines: Any = DiffusionPipeline
+    if file is not None:
+        kind = getattr(diffusers, read_index(folder)["_class_name"])
+        return kind.from_single_file(str(file), config=str(folder), local_files_only=True, **options)
+    pipelines: Any = diffusers.DiffusionPipeline
     return pipelines.from_pretrained(
-        folder, use_safetensors=True, local_files_only=True, trust_remote_code=False, **options
+        folder,
+        variant=variant,
+        use_safetensors=True,
+        local_files_only=True,
+        trust_remote_code=False,
+        **options,
     )
 
 

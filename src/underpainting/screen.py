@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
 from importlib import import_module
+from logging import ERROR, getLogger
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -71,6 +72,7 @@ def quiet_libraries() -> None:
     os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     warnings.simplefilter("ignore", FutureWarning)
+    getLogger("torch.utils._pytree").setLevel(ERROR)  # which torchao's import warns of its own classes
     for library in ("diffusers", "transformers"):
         if library in sys.modules:  # otherwise it reads the environment when it is first imported
             logging = import_module(f"{library}.utils.logging")

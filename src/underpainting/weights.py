@@ -86,14 +86,18 @@ class Checkpoint(Weights):
 
     def find(self) -> Path | None:
         """The folder of the hub's cache that holds its files, or None where it holds no weights of it."""
+        folder = self.cached()
+        return folder if folder and any(file.suffix in READABLE for file in folder.rglob("*")) else None
+
+    def cached(self) -> Path | None:
+        """The folder of the hub's cache that holds any file of it, or None."""
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
         try:
-            folder = Path(snapshot_download(self.repository, local_files_only=True))
+            return Path(snapshot_download(self.repository, local_files_only=True))
         except (LocalEntryNotFoundError, HFValidationError):
             return None
-        return folder if any(file.suffix in READABLE for file in folder.rglob("*")) else None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from underpainting.records import only_run
 from underpainting.report import keep_title, write_figures, write_report
 from underpainting.study.environment import load_study, open_model, study_needs
 from underpainting.study.paths import check_free
-from underpainting.study.request.alike import tell_apart
+from underpainting.study.request.alike import about_negative, tell_apart
 from underpainting.study.request.brought import BroughtLabels
 from underpainting.study.request.config import (
     ControlsConfig,
@@ -87,7 +87,7 @@ def init(
         study = create_study(folder, config, told.rows, told.test_rows)
     except TooFewPrompts as error:
         raise UnderpaintingError("; ".join([str(error), *told.said])) from None
-    for line in (*said, *told.said):
+    for line in (*said, *told.said, *about_negative(model)):
         (progress or Progress()).note(line)
     return study
 

@@ -417,6 +417,11 @@ CASES: list[Case] = [
     ("init with layers of nowhere", init("--layers", "up.9.9"), "unknown layer up.9.9"),
     ("init with no layers", init("--layers", ","), "layers"),
     ("init with a bad branch", init("--branches", "neither"), "neither"),
+    (
+        "init with a negative prompt and no guidance",
+        init("--negative-prompt", "a cup", "--guidance-scale", "1"),
+        "[model] negative_prompt: no second branch without guidance",
+    ),
     ("init with a bad scheduler", init("--scheduler", "fast"), "unknown scheduler fast"),
     ("init with a bad property", init("--set", "labels.properties=deph"), "nearest is depth"),
     ("init with a bad estimator", init("--estimator", "midas?"), "no estimator"),

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from underpainting.diffusion.stored import device_of
 from underpainting.errors import UnderpaintingError, UnsoundPictures
 
 DO = "load with torch_dtype=torch.float32"
@@ -93,11 +94,11 @@ def decoder_tokens(pipe: Any, latents: torch.Tensor) -> torch.Tensor:
     before = ["post_quant_conv"] if pipe.vae.post_quant_conv is not None else []
     with _precise(pipe, *before, "decoder.conv_in", "decoder.mid_block") as vae:
         middle = vae.decoder.mid_block
-        weight = vae.decoder.conv_in.weight  # the search for the pipeline's own device would take as long
-        given = latents_map(pipe).to_autoencoder(latents.to(weight.device, weight.dtype))
+        first = vae.decoder.conv_in  # the search for the pipeline's own device would take as long
+        given = latents_map(pipe).to_autoencoder(latents.to(device_of(pipe, first), first.weight.dtype))
         hook = middle.attentions[0].to_out[0].register_forward_hook(lambda module, x, out: seen.append(out))
         try:
-            x = vae.decoder.conv_in(given if vae.post_quant_conv is None else vae.post_quant_conv(given))
+            x = first(given if vae.post_quant_conv is None else vae.post_quant_conv(given))
             middle.attentions[0](middle.resnets[0](x, None))
         finally:
             hook.remove()

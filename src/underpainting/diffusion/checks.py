@@ -19,16 +19,6 @@ def check_asked(prompts: Sequence[str], seeds: Sequence[int]) -> None:
         require_number("seed", seed, 0, SEEDS - 1, whole=True)
 
 
-def check_not_compiled(denoiser: torch.nn.Module) -> None:
-    """Hooks on what was compiled before may never run; say so before anything does."""
-    for path, module in denoiser.named_modules():
-        if type(module).__name__ == "OptimizedModule" or module._compiled_call_impl is not None:
-            raise UnderpaintingError(
-                f"{path or 'the denoiser'} is compiled, and what is compiled cannot be watched: load the "
-                "pipeline without torch.compile"
-            )
-
-
 def check_shown(pictures: torch.Tensor, prompts: Sequence[str]) -> None:
     """Raise UnderpaintingError where pictures are not [picture, 3, height, width], one a prompt."""
     if pictures.ndim != 4 or pictures.shape[1] != 3 or len(pictures) != len(prompts):

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from underpainting.diffusion.stored import device_of
 from underpainting.errors import UnderpaintingError
 
 NUMBERED = ("", "_2", "_3", "_4")
@@ -26,8 +27,9 @@ def prompt_embeddings(pipe: Any, prompts: Sequence[str]) -> torch.Tensor:
         encoder = getattr(pipe, f"text_encoder{number}", None)
         if tokenizer is not None and encoder is not None:
             tokens = tokenizer(list(prompts), padding="max_length", truncation=True, return_tensors="pt")
-            mask = tokens.attention_mask.to(encoder.device)
-            states = encoder(tokens.input_ids.to(encoder.device), attention_mask=mask, return_dict=True)
+            device = device_of(pipe, encoder)
+            mask = tokens.attention_mask.to(device)
+            states = encoder(tokens.input_ids.to(device), attention_mask=mask, return_dict=True)
             hidden = getattr(states, "last_hidden_state", None)
             if not isinstance(hidden, torch.Tensor) or hidden.ndim != 3:
                 raise UnderpaintingError(

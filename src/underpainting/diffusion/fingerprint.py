@@ -12,6 +12,10 @@ from typing import Any
 
 import torch
 
+from underpainting.diffusion.called import recorded_arguments
+from underpainting.diffusion.compiled import as_written
+from underpainting.diffusion.stored import stored_tensors
+
 Settings = dict[str, Any]
 
 UNUSED = ("safety_checker", "feature_extractor")
@@ -23,19 +27,26 @@ FREEU = ("s1", "s2", "b1", "b2")
 OWN = ("diffusers.", "transformers.")  # packages whose attention processors compute what the plain one does
 
 
-def fingerprint_of(pipe: Any) -> dict[str, Settings]:
+def fingerprint_of(pipe: Any, arguments: Mapping[str, Any]) -> dict[str, Settings]:
     """`weights`: SHA-256 by network. `settings`: by part, and of the pipeline itself, as plain JSON.
 
     Settings of a part: its class, its `config`, and what was switched on: `adapters` with their scales (0
-    where they are off), `freeu`, `tiling`, attention `processors` of others. Of a tokenizer's `vocabulary`
-    there is a hash.
+    where they are off), `freeu`, `tiling`, attention `processors` of others, `quantization`, the types that
+    it computes in where its weights are `cast` to others, scales of an `ip_adapter`. Of a tokenizer's
+    `vocabulary` there is a hash. Those of the pipeline have the further arguments that it is called with.
     """
-    parts = {k: v for k, v in sorted(pipe.components.items()) if v is not None and k not in UNUSED}
+    shown = "ip_adapter_image" in arguments  # is prepared by a part that is of no use otherwise
+    unused = [name for name in UNUSED if not (shown and name == "feature_extractor")]
+    parts = {
+        name: as_written(part)
+        for name, part in sorted(pipe.components.items())
+        if part is not None and name not in unused
+    }
     networks = {k: v for k, v in parts.items() if isinstance(v, torch.nn.Module)}
     settings = {name: _settings(part) for name, part in parts.items()}
     return {
         "weights": {name: sha256_of_weights(network) for name, network in networks.items()},
-        "settings": {**settings, "pipeline": _of_pipeline(pipe)},
+        "settings": {**settings, "pipeline": _of_pipeline(pipe) | recorded_arguments(arguments)},
     }
 
 
@@ -61,11 +72,14 @@ def differences(recorded: Mapping[str, Any], present: Mapping[str, Any]) -> list
 
 
 def sha256_of_weights(module: torch.nn.Module) -> str:
-    """SHA-256 of names, dtypes, shapes and bytes of a network's weights."""
+    """SHA-256 of names, dtypes, shapes and bytes of a network's weights, as they are stored.
+
+    Raises UnderpaintingError as `stored_tensors`.
+    """
     digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
+    for name, tensor in stored_tensors(module):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        digest.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
@@ -135,16 +149,36 @@ def _switched(network: torch.nn.Module) -> Settings:
     """What was switched on in a network, of what its config and weights do not say."""
     blocks = getattr(network, "up_blocks", ())
     freeu = [[getattr(block, name, None) for name in FREEU] for block in blocks]
-    processors = {type(getattr(module, "processor", None)) for module in network.modules()}
+    own: list[Any] = [getattr(module, "processor", None) for module in network.modules()]
+    processors = {type(processor) for processor in own}
+    quantised: Any = getattr(getattr(network, "config", None), "quantization_config", None)
     switched = {
         "adapters": _adapters(network),
         "freeu": freeu if any(value is not None for block in freeu for value in block) else None,
         "tiling": getattr(network, "use_tiling", False),
+        "quantization": quantised.to_dict() if hasattr(quantised, "to_dict") else quantised,
+        "cast": sorted({str(dtype) for dtype in _computed_in(network)}),
+        "ip_adapter": _distinct(
+            [processor.scale for processor in own if "IPAdapter" in type(processor).__name__]
+        ),
         "processors": sorted(
             kind.__name__ for kind in processors - {type(None)} if not kind.__module__.startswith(OWN)
         ),
     }
     return _plain({name: value for name, value in switched.items() if value})
+
+
+def _computed_in(network: torch.nn.Module) -> Iterator[torch.dtype]:
+    """Types that hooks of layerwise casting cast weights to, to compute with them."""
+    for module in network.modules():
+        for hook in getattr(getattr(module, "_diffusers_hook", None), "hooks", {}).values():
+            if isinstance(dtype := getattr(hook, "compute_dtype", None), torch.dtype):
+                yield dtype
+
+
+def _distinct(scales: list[Any]) -> list[Any]:
+    """Scales by layer; one of them where all are the same."""
+    return scales[:1] if all(scale == scales[0] for scale in scales) else scales
 
 
 def _adapters(network: torch.nn.Module) -> Settings:

@@ -130,7 +130,8 @@ class LayerHooks:
         """One reduction a layer and one look at the device: infinite and undefined values survive a sum."""
         if not self.outputs:
             return
-        sums = torch.stack([output.sum(dtype=torch.float32) for output in self.outputs.values()])
+        each = [output.sum(dtype=torch.float32) for output in self.outputs.values()]
+        sums = torch.stack([of.to(each[0].device) for of in each])  # layers may be on several devices
         if not bool(sums.isfinite().all()):
             bad = list(self.outputs)[int((~sums.isfinite()).nonzero()[0])]
             rows = self.outputs[bad].sum(dim=(1, 2), dtype=torch.float32).isfinite()

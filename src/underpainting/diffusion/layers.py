@@ -40,7 +40,7 @@ def output_shapes(adapter: Adapter, pipe: Any, size: tuple[int, int]) -> dict[st
         return {}
     with torch.device("meta"):
         kind: Any = type(denoiser)
-        twin = kind.from_config(denoiser.config).eval()
+        twin = kind.from_config(_as_built(denoiser.config)).eval()
     shapes: dict[str, tuple[int, ...]] = {}
     around: list[tuple[int, int]] = []  # the grids that the modules at work were given, innermost last
 
@@ -66,6 +66,11 @@ def output_shapes(adapter: Adapter, pipe: Any, size: tuple[int, int]) -> dict[st
         made = twin(**example)
     _check_size(size, adapter.latents(pipe, size)[1:], made if isinstance(made, torch.Tensor) else made[0])
     return shapes
+
+
+def _as_built(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A network's configuration without what `load_ip_adapter` says in it of a part that it added."""
+    return {key: of for key, of in config.items() if (key, of) != ("encoder_hid_dim_type", "ip_image_proj")}
 
 
 def _check_size(size: tuple[int, int], latents: tuple[int, int], output: torch.Tensor) -> None:

@@ -7,8 +7,10 @@ import torch
 
 from underpainting import stilllife
 from underpainting.diffusion.adapters import adapter_for
+from underpainting.diffusion.compiled import require_hooks, say_uncompiled
 from underpainting.diffusion.model import Model
 from underpainting.diffusion.saved import check_numbers, check_whole, variant_of
+from underpainting.diffusion.single_file import configuration_of, single_file
 from underpainting.diffusion.twins import split_twin
 from underpainting.errors import UnderpaintingError
 from underpainting.pipeline_folder import check_index, read_index, read_pipeline
@@ -23,10 +25,13 @@ def load(
     torch_dtype: torch.dtype | None = None,
     variant: str | None = None,
 ) -> Model:
-    """Load a pipeline by its hub name or folder; `"stilllife"` is the one that ships with the package.
+    """Load a pipeline by its hub name, folder or file; `"stilllife"` is the one that ships with the package.
 
     A name of the hub is looked up in the hub's cache and never fetched: `hf download NAME` does that.
     variant: the kind of weights' files to read, such as `fp16`, where there are several or no plain ones.
+
+    A file is one .safetensors that holds a whole pipeline, built with the configuration of the repository
+    that diffusers names for it, which must be in the hub's cache.
 
     A name that ends in `:permuted` or `:fresh` gives the untrained twin of that pipeline: its denoiser's
     weights permuted, or drawn anew (see `underpainting.diffusion.twins`).
@@ -34,29 +39,14 @@ def load(
     Weights are read from safetensors only and kept in float32 unless `torch_dtype` says otherwise; the safety
     checker is left out, because a flagged picture comes back black and would be labelled so.
 
-    Raises UnderpaintingError if the name or folder is no pipeline, its weights are missing or damaged or only
-    of another variant, its configuration asks for more layers than any network has, its family has no adapter
-    or needs more than prompts, or the device is not there.
+    Raises UnderpaintingError if the name, folder or file is no pipeline, its weights are missing or damaged
+    or only of another variant, its configuration asks for more layers than any network has or is not here,
+    its family has no adapter or needs more than prompts, or the device is not there.
     """
     trained, twin = split_twin(name_or_folder)
-    source = _source(trained)
-    check_index(source)
-    _check_variant(trained, source, variant)
-    check_numbers(source)
     target = None if device is None else checked_device(device)
-    with refusing(
-        f"cannot load a pipeline from {name_or_folder}",
-        "give the name or folder of a diffusers pipeline with all its weights in safetensors",
-    ):
-        pipe = read_pipeline(
-            source,
-            dtype=torch_dtype or torch.float32,
-            variant=variant,
-            safety_checker=None,
-            requires_safety_checker=False,
-        )
-    check_whole(source, pipe, variant)
-    adapter = adapter_for(pipe)
+    pipe = _read(trained, torch_dtype or torch.float32, variant)
+    adapter = adapter_for(pipe, {})
     if target is not None:
         pipe.to(target)
     if twin is not None:
@@ -64,13 +54,40 @@ def load(
     return Model(pipe, adapter, name=str(name_or_folder))
 
 
-def attach(pipe: Any) -> Model:
+def attach(pipe: Any, **arguments: Any) -> Model:
     """Make a Model of an already loaded diffusers pipeline, which stays as it is and where it is.
 
-    Raises UnderpaintingError if the pipeline's family has no adapter, or needs more than prompts.
+    arguments: of the pipeline's own call, for every run, such as negative_prompt="a cup",
+    guidance_rescale=0.7, the image of a ControlNet or the ip_adapter_image of an IP-Adapter; see
+    `Model.called_with`. A network that torch.compile compiled runs as it was written, which a warning says.
+
+    Raises UnderpaintingError if the pipeline's family has no adapter, or needs more than prompts and these
+    arguments, or takes no such argument.
     """
-    adapter = adapter_for(pipe)
-    return Model(pipe, adapter, name=str(getattr(pipe, "name_or_path", "") or type(pipe).__name__))
+    adapter = adapter_for(pipe, arguments)
+    require_hooks(adapter.denoiser(pipe))
+    say_uncompiled(getattr(pipe, adapter.part))
+    name = str(getattr(pipe, "name_or_path", "") or type(pipe).__name__)
+    return Model(pipe, adapter, name).called_with(**arguments)
+
+
+def _read(name_or_folder: str | Path, dtype: torch.dtype, variant: str | None) -> Any:
+    """A diffusers pipeline out of one file, or out of the folder that a name stands for."""
+    file = single_file(name_or_folder, variant)
+    source = _source(name_or_folder) if file is None else configuration_of(file)
+    check_index(source)
+    if file is None:
+        _check_variant(name_or_folder, source, variant)
+    check_numbers(source)
+    with refusing(
+        f"cannot load a pipeline from {name_or_folder}",
+        "give the name or folder of a diffusers pipeline with all its weights in safetensors",
+    ):
+        options = {"dtype": dtype, "safety_checker": None, "requires_safety_checker": False}
+        pipe = read_pipeline(source, file, variant=variant, **options)
+    if file is None:
+        check_whole(source, pipe, variant)
+    return pipe
 
 
 def _source(name_or_folder: str | Path) -> Path:
@@ -84,7 +101,9 @@ def _source(name_or_folder: str | Path) -> Path:
         return folder
     folder = home_path(name_or_folder)
     if folder.is_file():
-        raise UnderpaintingError(f"{name_or_folder} is a file: give the folder of a diffusers pipeline")
+        raise UnderpaintingError(
+            f"{name_or_folder} is a file: give the folder of a diffusers pipeline, or a .safetensors"
+        )
     if not folder.is_dir():
         name = str(name_or_folder)
         if isinstance(name_or_folder, Path) or folder.is_absolute() or name.startswith((".", "~")):

@@ -9,6 +9,7 @@ import torch
 
 from underpainting.diffusion.adapters import Adapter
 from underpainting.diffusion.begin import Begin, schedule_from
+from underpainting.diffusion.compiled import uncompiled
 from underpainting.diffusion.evaluations import Evaluations
 from underpainting.diffusion.layer_hooks import BatchRows, LayerHooks
 from underpainting.diffusion.layers import Layer
@@ -58,7 +59,7 @@ def run_loop(
     if watching.still is not None:
         begin = Begin(watching.still.at)
     try:
-        with schedule_from(pipe.scheduler, watching.first, steps):
+        with schedule_from(pipe.scheduler, watching.first, steps), uncompiled(getattr(pipe, adapter.part)):
             if begin is not None:
                 # It chooses timesteps by the picture's size, and draws noise that is not to be drawn again.
                 rehearse(pipe, adapter, call)

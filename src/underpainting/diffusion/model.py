@@ -1,12 +1,16 @@
 """A diffusion model under study: its layers, its denoising looked on at, its decoder."""
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import torch
 
+from underpainting.diffusion import called
 from underpainting.diffusion.adapters import Adapter
-from underpainting.diffusion.checks import check_asked, check_not_compiled, check_shown, checked_size
+from underpainting.diffusion.checks import check_asked, check_shown, checked_size
+from underpainting.diffusion.compiled import require_hooks
 from underpainting.diffusion.embedding import prompt_embeddings
 from underpainting.diffusion.evaluations import steps_planned
 from underpainting.diffusion.fingerprint import Settings, fingerprint_of
@@ -28,15 +32,17 @@ class Model:
     """A diffusers pipeline with its adapter; made by `load` and `attach`.
 
     pipe: the diffusers pipeline itself. name: what it was loaded by. adapter: what is known of its family.
-    size: (height, width) in pixels of the pictures that it makes when none is asked for.
+    size: (height, width) in pixels of the pictures that it makes when none is asked for. arguments: what its
+    pipeline is called with beside what every run gives.
     """
 
-    def __init__(self, pipe: Any, adapter: Adapter, name: str, size: tuple[int, int] | None = None) -> None:
-        """Keep the pipeline as it is; nothing is hooked until `denoise`. size: the family's if not given."""
+    def __init__(self, pipe: Any, adapter: Adapter, name: str) -> None:
+        """Keep the pipeline as it is; nothing is hooked until `denoise`."""
         self.pipe = pipe
         self.adapter = adapter
         self.name = name
-        self.size = size or adapter.default_size(pipe)
+        self.size = adapter.default_size(pipe)
+        self.arguments: Mapping[str, Any] = MappingProxyType({})
         self.own_scheduler = pipe.scheduler
         self._catalogue = LayerCatalogue(adapter, pipe)
         self._stacked: dict[float, tuple[str, ...]] = {}
@@ -86,11 +92,14 @@ class Model:
 
         Found out once a scale by what the pipeline gives its network of two prompts, whose texts alone are
         encoded for it. Raises UnderpaintingError where guidance stacks anything else than two branches, each
-        a row a picture.
+        a row a picture, and where a negative prompt has no second branch to be in.
         """
         if guidance_scale not in self._stacked:
             call = self._call(["", ""], 2, guidance_scale, self.size)
-            self._stacked[guidance_scale] = stacked_branches(self.pipe, self.adapter, call)
+            with called.calling(self.pipe, self.arguments):
+                stacked = stacked_branches(self.pipe, self.adapter, call)
+            called.check_negative(self.arguments, stacked)
+            self._stacked[guidance_scale] = stacked
         return self._stacked[guidance_scale]
 
     def denoise(
@@ -179,9 +188,10 @@ class Model:
         require_number("steps", steps, 1, STEPS, whole=True)
         require_number("guidance_scale", guidance_scale, 0, GUIDANCE, whole=False)
         steps_planned(self.pipe.scheduler, steps)  # what cannot be watched is refused
-        if watching.layers or watching.words:
-            check_not_compiled(self.adapter.denoiser(self.pipe))
-        told = watching.layers or watching.words or "unconditional" in watching.branches
+        hooked = watching.layers or watching.words
+        if hooked:
+            require_hooks(self.adapter.denoiser(self.pipe))
+        told = hooked or self.arguments or "unconditional" in watching.branches
         branches = self.stacked(guidance_scale) if told else ("conditional",)
         watching.check(steps, branches, self.scheduler_name)
         layers = self._catalogue.resolve(watching.layers, size) if watching.layers else ()
@@ -203,21 +213,34 @@ class Model:
             "num_inference_steps": steps,
             "guidance_scale": guidance_scale,
             **self.adapter.call_options(self.pipe),
+            **called.of_pictures(self.arguments, len(prompts)),
         }
 
     def with_denoiser(self, denoiser: torch.nn.Module) -> "Model":
         """The same pipeline with another network of the denoiser's shape; this model is as it was."""
-        other = Model(self.adapter.with_denoiser(self.pipe, denoiser), self.adapter, self.name, self.size)
-        other._stacked = self._stacked
-        return other
+        return self._but(pipe=self.adapter.with_denoiser(self.pipe, denoiser))
 
     def of_size(self, height: int | None, width: int | None) -> "Model":
         """The same pipeline making pictures of another size in pixels; this model is as it was.
 
         Raises UnderpaintingError where 8 does not divide it.
         """
-        other = Model(self.pipe, self.adapter, self.name, self._size_of(height, width))
-        other.own_scheduler, other._stacked = self.own_scheduler, self._stacked
+        return self._but(size=self._size_of(height, width))
+
+    def called_with(self, **arguments: Any) -> "Model":
+        """The same pipeline called with further arguments of its own, such as negative_prompt="a cup" or
+        guidance_rescale=0.7; this model is as it was.
+
+        One text is each picture's. Raises UnderpaintingError for what the pipeline's call does not take, or
+        what every run gives itself.
+        """
+        called.check_arguments(self.pipe, arguments)
+        return self._but(arguments=MappingProxyType({**self.arguments, **arguments}), _stacked={})
+
+    def _but(self, **changes: Any) -> "Model":
+        """This model with some of what it holds changed."""
+        other = copy.copy(self)
+        vars(other).update(changes)
         return other
 
     def look(
@@ -283,15 +306,15 @@ class Model:
 
         As plain JSON; see `underpainting.diffusion.fingerprint`, whose `differences` compares two.
         """
-        return fingerprint_of(self.pipe)
+        return fingerprint_of(self.pipe, self.arguments)
 
     def text_tokens(self, prompts: Sequence[str]) -> list[TextTokens]:
         """What the text encoders are given of each prompt: equal ids are one prompt to the model."""
-        return text_tokens(self.pipe, prompts, self._call(prompts, 1, 1.0, self.size))
+        return text_tokens(self.pipe, self._call(prompts, 1, 1.0, self.size))
 
     def find_words(self, prompts: Sequence[str], words: Sequence[Sequence[str]]) -> Words:
         """Words of each picture's prompt among the tokens of its text encoders; raises as `word_maps`."""
-        return find_words(self.pipe, prompts, words, self._call(prompts, 1, 1.0, self.size))
+        return find_words(self.pipe, words, self._call(prompts, 1, 1.0, self.size))
 
     def _size_of(self, height: int | None, width: int | None) -> tuple[int, int]:
         """(height, width) in pixels, the model's own where not given."""

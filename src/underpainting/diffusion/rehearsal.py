@@ -7,9 +7,10 @@ from typing import Any
 import torch
 
 from underpainting.diffusion.adapters import Adapter
+from underpainting.diffusion.compiled import uncompiled
 from underpainting.errors import UnderpaintingError
 
-PROMPTS = ("a lemon", "two blue mugs on a table")
+PROMPTS = ("a lemon under seven clocks", "two blue mugs on a table of tin")  # no one's negative prompt
 CLOSE = 1e-2
 """Two texts are one where the norm of their difference is no more than this share of the one's."""
 
@@ -43,7 +44,7 @@ def rehearse(pipe: Any, adapter: Adapter, call: Mapping[str, Any]) -> dict[str, 
     generators = [torch.Generator("cpu").manual_seed(i) for i, _ in enumerate(call["prompt"])]
     hook = adapter.denoiser(pipe).register_forward_pre_hook(hear, with_kwargs=True, prepend=True)
     try:
-        with progress_bar(pipe, False):
+        with progress_bar(pipe, False), uncompiled(getattr(pipe, adapter.part)):
             pipe(**{"generator": generators, **call}, output_type="latent")
     except _Heard as heard:
         return heard.tensors

@@ -29,14 +29,14 @@ class TextTokens:
     is_cut: bool
 
 
-def text_tokens(pipe: Any, prompts: Sequence[str], options: Mapping[str, Any]) -> list[TextTokens]:
+def text_tokens(pipe: Any, call: Mapping[str, Any]) -> list[TextTokens]:
     """What the text encoders would be given of each prompt, found out without running them.
 
     The pipeline's own call is made as far as its `encode_prompt`, with encoders on torch's meta device, which
     compute shapes alone; what its tokenizers give on the way is what is looked for. A tokenizer that is not
-    heard so is asked by its own limit; without any, prompts are told apart as texts. options: of the call.
+    heard so is asked by its own limit; without any, prompts are told apart as texts. call: its arguments.
     """
-    heard = hear(pipe, prompts, options)
+    prompts, heard = call["prompt"], hear(pipe, call)
     if not heard:
         return [TextTokens(((prompt,),), 0, False) for prompt in prompts]
     parts = [tokenizer.tokens(prompts) for tokenizer in heard.values()]
@@ -47,11 +47,11 @@ def text_tokens(pipe: Any, prompts: Sequence[str], options: Mapping[str, Any]) -
     ]
 
 
-def hear(pipe: Any, prompts: Sequence[str], options: Mapping[str, Any]) -> "dict[str, Heard]":
-    """The tokenizers of a pipeline by name, having heard what its call asks them of prompts."""
+def hear(pipe: Any, call: Mapping[str, Any]) -> "dict[str, Heard]":
+    """The tokenizers of a pipeline by name, having heard what a call asks them of its prompts."""
     heard = {name: Heard(part) for name, part in pipe.components.items() if _is_tokenizer(name, part)}
     if heard and hasattr(pipe, "encode_prompt"):
-        _encode(pipe, heard, {"prompt": list(prompts), **options})
+        _encode(pipe, heard, call)
     return heard
 
 

@@ -10,14 +10,18 @@ from typing import Any
 
 import torch
 
+from underpainting.diffusion.stored import require_plain
+
 SEED = 100  # as published
 
 
 def permute_weights(denoiser: torch.nn.Module, seed: int = SEED) -> None:
     """Permute the entries of every parameter named `weight` among themselves, in place; biases are kept.
 
-    The control of Chen, Viegas and Wattenberg 2023, arXiv 2306.05720.
+    The control of Chen, Viegas and Wattenberg 2023, arXiv 2306.05720. Raises UnderpaintingError as
+    `require_plain`.
     """
+    require_plain(denoiser)
     rng = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, tensor in denoiser.named_parameters():
@@ -27,7 +31,11 @@ def permute_weights(denoiser: torch.nn.Module, seed: int = SEED) -> None:
 
 
 def draw_weights(denoiser: torch.nn.Module, seed: int = SEED) -> None:
-    """Replace all parameters, in place, by those a new network of this configuration starts with."""
+    """Replace all parameters, in place, by those a new network of this configuration starts with.
+
+    Raises UnderpaintingError as `require_plain`.
+    """
+    require_plain(denoiser)
     kind: Any = type(denoiser)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -40,7 +48,11 @@ TWINS: dict[str, Twin] = {"permuted": permute_weights, "fresh": draw_weights}
 
 
 def twin_of(denoiser: torch.nn.Module, kind: str) -> torch.nn.Module:
-    """A copy of a denoiser, untrained in the way that `TWINS` names."""
+    """A copy of a denoiser, untrained in the way that `TWINS` names.
+
+    Raises UnderpaintingError where its weights are quantised, offloaded, or cast by hooks.
+    """
+    require_plain(denoiser)
     twin = copy.deepcopy(denoiser)
     TWINS[kind](twin)
     return twin

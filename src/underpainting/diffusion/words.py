@@ -66,22 +66,21 @@ class Words:
         return shares
 
 
-def find_words(
-    pipe: Any, prompts: Sequence[str], words: Sequence[Sequence[str]], options: Mapping[str, Any]
-) -> Words:
+def find_words(pipe: Any, words: Sequence[Sequence[str]], call: Mapping[str, Any]) -> Words:
     """Find words, or several in a row, in each picture's prompt; letters' case is no matter.
 
-    They are found by the tokenizers' own offsets, at every place where the prompt has them. options: of the
-    pipeline's call. Raises UnderpaintingError for a word that is not in its prompt or lies beyond what is
-    read of it, and where tokenizers tell no offsets.
+    They are found by the tokenizers' own offsets, at every place where the prompt has them. call: the
+    pipeline's, with its prompts. Raises UnderpaintingError for a word that is not in its prompt or lies
+    beyond what is read of it, and where tokenizers tell no offsets.
     """
+    prompts = call["prompt"]
     if isinstance(words, str) or len(words) != len(prompts) or len({*map(len, words)}) != 1 or not words[0]:
         raise UnderpaintingError("give words, as many for each prompt")
     for prompt, own in zip(prompts, words, strict=True):
         for word in own:
             if not (word.strip() and _pattern(word).search(prompt)):
                 raise UnderpaintingError(f"word {word!r} is not in the prompt {prompt!r}")
-    heard = hear(pipe, prompts, options)
+    heard = hear(pipe, call)
     texts = dict.fromkeys(_in_text(tokenizer, prompts, words) for tokenizer in heard.values())
     if not texts:
         raise UnderpaintingError(f"{type(pipe).__name__} has no tokenizer: words cannot be found in prompts")

@@ -66,7 +66,7 @@ def _pipeline_weights(name: str) -> Weights:
     if trained == "stilllife":
         return SavedModel(name, stilllife.folder() / "pipeline", "Apache-2.0")
     folder = home_path(trained)
-    if folder.is_dir() or not is_repository(trained):
+    if folder.exists() or not is_repository(trained):
         return SavedModel(name, folder)
     return pipeline(trained)
 

@@ -129,6 +129,8 @@ def _facts(contents: Contents) -> list[tuple[str, str]]:
     config = contents.study.config
     model = config.model
     sampler = f"{model.steps} steps, {model.scheduler}, guidance {model.guidance_scale:g}"
+    if model.negative_prompt is not None:
+        sampler += f", negative prompt {model.negative_prompt!r}"
     counts = {split: count for split, count in contents.study.images.items() if count}
     by_split = ", ".join(f"{count} {split}" for split, count in counts.items())
     pictures = f"{sum(counts.values())} from {sum(contents.prompts.values())} prompts: {by_split}"

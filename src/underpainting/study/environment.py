@@ -19,6 +19,7 @@ from underpainting.controls.words import object_names, object_word
 from underpainting.diffusion import Model, attach, load
 from underpainting.diffusion.fingerprint import differences
 from underpainting.diffusion.loading import checked_device
+from underpainting.diffusion.stored import device_of
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.classifiers import Classifier, load_classifier
 from underpainting.observers.estimators import Estimator, load_estimator
@@ -99,9 +100,7 @@ def own_model(given: Any) -> Model | None:
     if given is None or isinstance(given, str | Path):
         return None
     model = given if isinstance(given, Model) else attach(given)
-    own = model.with_denoiser(model.adapter.denoiser(model.pipe))
-    own.own_scheduler = model.own_scheduler
-    return own
+    return model.with_denoiser(model.adapter.denoiser(model.pipe))
 
 
 def load_trusted(
@@ -129,6 +128,10 @@ def load_study(
         raise UnderpaintingError(
             "[watch] branches: unconditional does not exist without guidance; raise guidance_scale above 1"
         )
+    if config.model.negative_prompt is not None and config.model.guidance_scale <= 1:
+        raise UnderpaintingError(
+            "[model] negative_prompt: no second branch without guidance; raise guidance_scale above 1"
+        )
     labeller: Estimator | BroughtLabels
     if estimator is None and config.labels.folder is not None:
         labeller = open_brought(Path(config.labels.folder))
@@ -140,6 +143,8 @@ def load_study(
     classifier = None if named is None else load_classifier(named, device=device)
     properties = choose_properties(labeller, config.labels.properties)
     model = open_model(config, model)  # last, for it is the largest
+    if model.arguments:
+        model.stacked(config.model.guidance_scale)  # which refuses those that the pipeline does not take
     layers = model.resolve(config.watch.layers)
     chosen = tuple(controls()[key] for key in config.controls.use)
     setting = Setting(model, layers, config.watch.branches)
@@ -152,11 +157,15 @@ def load_study(
 
 
 def open_model(config: StudyConfig, model: Model | None = None) -> Model:
-    """Load the model that a config names, or take the one given, with the config's scheduler."""
+    """Load the model that a config names, or take the one given, with the config's scheduler and negative
+    prompt.
+    """
     device, dtype = choose_device(config.run.device), getattr(torch, config.model.dtype)
     wanted = config.model
     model = model or load(wanted.name, device=device, torch_dtype=dtype, variant=wanted.variant)
     model.use_scheduler(wanted.scheduler)
+    if wanted.negative_prompt is not None:
+        model = model.called_with(negative_prompt=wanted.negative_prompt)
     if (config.model.height or model.size[0], config.model.width or model.size[1]) == model.size:
         return model
     return model.of_size(config.model.height, config.model.width)
@@ -268,7 +277,7 @@ def _hold_to(
 
 def _environment(study: StudyFolder, loaded: Loaded) -> dict[str, Any]:
     model = loaded.model
-    device = next(iter(model.adapter.denoiser(model.pipe).parameters())).device
+    device = device_of(model.pipe, model.adapter.denoiser(model.pipe))
     labeller = "labels" if isinstance(loaded.labeller, BroughtLabels) else "estimator"
     observers = {labeller: loaded.labeller, "classifier": loaded.classifier}
     return {

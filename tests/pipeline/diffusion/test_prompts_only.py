@@ -39,7 +39,10 @@ REFUSED = {
     "attend and excite": (of(StableDiffusionAttendAndExcitePipeline), f"{MORE}token_indices, which its call"),
     "self-attention guidance": (of(StableDiffusionSAGPipeline), f"{MORE}a network that is .* its sag_scale"),
     "perturbed attention": (of(StableDiffusionPAGPipeline), f"{MORE}a network that is .* its pag_scale"),
-    "IP-Adapter": (with_ip_adapter, f"{MORE}a picture for its IP-Adapter: unload it by unload_ip_adapter"),
+    "IP-Adapter": (
+        with_ip_adapter,
+        f"{MORE}a picture for its IP-Adapter: give .* or unload it by unload_ip_adapter",
+    ),
     "class embedding": (of(StableDiffusionPipeline, class_embed_type="timestep"), f"{MORE}class labels"),
     "classes": (of(StableDiffusionPipeline, num_class_embeds=10), f"{MORE}class labels"),
     "inpainting": (of(StableDiffusionPipeline, in_channels=9), "takes 9 channels, its .* latents have 4"),
@@ -60,12 +63,15 @@ def test_what_needs_more_is_refused_by_name(kind: str, tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_pipeline_with_a_control_net_is_refused(tmp_path: Path) -> None:
+def test_a_control_net_without_its_picture_is_refused(tmp_path: Path) -> None:
     parts = {**tiny_pipeline(tmp_path).components}
     net = diffusers.ControlNetModel.from_unet(parts["unet"])
     pipe = diffusers.StableDiffusionControlNetPipeline(**parts, controlnet=net, requires_safety_checker=False)
-    with pytest.raises(UnderpaintingError, match="no adapter for StableDiffusionControlNetPipeline"):
+    with pytest.raises(
+        UnderpaintingError, match=f"{MORE}a picture for its ControlNet: give .*image="
+    ) as caught:
         attach(pipe)
+    assert "\n" not in str(caught.value)
 
 
 def test_loading_refuses_it_too(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from diffusers import StableDiffusionPipeline
 
 from tests.pipeline.conftest import tiny_pipeline
 from underpainting.diffusion import Model, attach
-from underpainting.errors import UnderpaintingError
 
 PROMPTS, SEEDS, LAYERS = ["a blue mug", "an orange"], [3, 11], ["down.0.0", "mid.0", "up.3.2"]
 
@@ -101,19 +100,3 @@ def test_lora_weights_are_studied_like_any_model(lora: StableDiffusionPipeline) 
     without, other = watched(attach(lora))
     assert not torch.allclose(latents, without)
     assert all(not torch.allclose(kept[layer], other[layer]) for layer in LAYERS)
-
-
-def test_compiled_modules_are_refused_before_anything_runs(own: StableDiffusionPipeline) -> None:
-    own.unet.mid_block.compile()
-    with pytest.raises(
-        UnderpaintingError, match="mid_block is compiled, and what is compiled cannot be watched"
-    ):
-        watched(attach(own))
-    made = attach(own).pipe
-    assert "step" not in made.scheduler.__dict__
-
-
-def test_a_whole_compiled_network_is_refused(own: StableDiffusionPipeline) -> None:
-    own.unet = torch.compile(own.unet)
-    with pytest.raises(UnderpaintingError, match="is compiled, and what is compiled cannot be watched"):
-        watched(attach(own))

@@ -3,12 +3,14 @@
 import copy
 import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from underpainting.diffusion import autoencoder
 from underpainting.diffusion.adapters.prompts_only import more_than_prompts
+from underpainting.diffusion.compiled import as_written
 
 
 class Adapter(ABC):
@@ -35,13 +37,13 @@ class Adapter(ABC):
         None where they are not known, and layers must be stated with grid and channels.
         """
 
-    def more_than_prompts(self, pipe: Any) -> str | None:
-        """What this very pipeline needs beside prompts, in words; None where it needs no more."""
-        return more_than_prompts(pipe, self.denoiser(pipe), self.call_options(pipe))
+    def more_than_prompts(self, pipe: Any, arguments: Mapping[str, Any]) -> str | None:
+        """What this very pipeline needs beside prompts and arguments, in words; None where it is nothing."""
+        return more_than_prompts(pipe, self.denoiser(pipe), {**self.call_options(pipe), **arguments})
 
     def denoiser(self, pipe: Any) -> Any:
-        """The network that is called at every step."""
-        return getattr(pipe, self.part)
+        """The network that is called at every step, as it was written where it is compiled."""
+        return as_written(getattr(pipe, self.part))
 
     def with_denoiser(self, pipe: Any, denoiser: torch.nn.Module) -> Any:
         """A pipeline of the same parts but for that network: a shallow copy."""

@@ -1,5 +1,6 @@
 """The families that are known, by name: an adapter's file registers it."""
 
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -21,8 +22,10 @@ def register_adapter(name: str, adapter: Adapter) -> None:
     ADAPTERS[name] = adapter
 
 
-def adapter_for(pipe: Any) -> Adapter:
+def adapter_for(pipe: Any, arguments: Mapping[str, Any]) -> Adapter:
     """The adapter of a pipeline's family, or one that knows nothing of its layers.
+
+    arguments: what its call is given beside what every run gives.
 
     One's own are asked first: of two that accept a pipeline, it is the one that was registered last. Modules
     that installed packages name in the entry point group `underpainting.adapters` are imported before, to
@@ -31,9 +34,9 @@ def adapter_for(pipe: Any) -> Adapter:
     """
     _import_installed()
     own = next((adapter for adapter in reversed(ADAPTERS.values()) if adapter.accepts(pipe)), None)
-    adapter = own or stated_adapter(pipe)
+    adapter = own or stated_adapter(pipe, arguments)
     if adapter is not None:
-        if more := adapter.more_than_prompts(pipe):
+        if more := adapter.more_than_prompts(pipe, arguments):
             raise UnderpaintingError(
                 f"{type(pipe).__name__} cannot be watched, for it needs more than prompts: {more}"
             )

@@ -12,9 +12,12 @@ class SDXLAdapter(UNetAdapter):
     """As Stable Diffusion, whose layers' names get a third number: transformers stack in every block."""
 
     def accepts(self, pipe: Any) -> bool:
-        """Text-to-image SDXL with its base conditions (not the refiner's aesthetic score)."""
+        """Text-to-image SDXL, with a ControlNet or without, with its base conditions (not the refiner's
+        aesthetic score).
+        """
         kinds = {kind.__name__ for kind in type(pipe).__mro__}
-        return "StableDiffusionXLPipeline" in kinds and pipe.unet.config.addition_embed_type == "text_time"
+        known = {"StableDiffusionXLPipeline", "StableDiffusionXLControlNetPipeline"}
+        return bool(kinds & known) and pipe.unet.config.addition_embed_type == "text_time"
 
     def example_inputs(self, pipe: Any, size: tuple[int, int]) -> dict[str, Any]:
         """As Stable Diffusion's, with a pooled text and six numbers of sizes and crops."""

@@ -1,6 +1,7 @@
 """Any other pipeline: nothing is known of its layers, which are stated as PATH@HEIGHTxWIDTHxCHANNELS."""
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -35,11 +36,11 @@ class StatedAdapter(Adapter):
         """None are known."""
 
 
-def stated_adapter(pipe: Any) -> StatedAdapter | None:
+def stated_adapter(pipe: Any, arguments: Mapping[str, Any]) -> StatedAdapter | None:
     """An adapter for a pipeline of an unknown family; None where it is none that makes pictures of a prompt.
 
     It must have a U-Net or a transformer with a sample size, an autoencoder that is known and whose latents
-    are not packed, and take no other picture.
+    are not packed, and take no other picture than those among the arguments that its call is given.
     """
     part = next((name for name in ("transformer", "unet") if getattr(pipe, name, None) is not None), None)
     takes = inspect.signature(type(pipe).__call__).parameters
@@ -49,7 +50,7 @@ def stated_adapter(pipe: Any) -> StatedAdapter | None:
         or getattr(getattr(pipe, part).config, "sample_size", None) is None
         or hasattr(pipe, "_pack_latents")
         or any(name not in takes for name in GIVEN)
-        or any(name in takes for name in OTHER)
+        or any(name in takes and name not in arguments for name in OTHER)
     ):
         return None
     return StatedAdapter(part)

@@ -21,9 +21,10 @@ class UNetAdapter(Adapter):
     part = "unet"
 
     def accepts(self, pipe: Any) -> bool:
-        """Text-to-image Stable Diffusion without further conditioning of the U-Net."""
+        """Text-to-image Stable Diffusion, with a ControlNet or without; the U-Net has no other condition."""
         kinds = {kind.__name__ for kind in type(pipe).__mro__}
-        return "StableDiffusionPipeline" in kinds and pipe.unet.config.addition_embed_type is None
+        known = {"StableDiffusionPipeline", "StableDiffusionControlNetPipeline"}
+        return bool(kinds & known) and pipe.unet.config.addition_embed_type is None
 
     def self_attention(self, denoiser: torch.nn.Module) -> dict[str, str]:
         """`up.3.0` for the only block of `up_blocks.3.attentions.0`, `up.3.0.1` where blocks stack."""

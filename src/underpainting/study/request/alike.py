@@ -92,6 +92,17 @@ def cut_prompts(rows: Sequence[PromptRow], model: Model) -> int:
     return len(Sameness(model, rows).cut)
 
 
+def about_negative(model: Model | None) -> list[str]:
+    """What to say of a model's negative prompt: whether it is cut."""
+    text = model.arguments.get("negative_prompt") if model else None
+    if model is None or not isinstance(text, str) or not (tokens := model.text_tokens([text])[0]).is_cut:
+        return []
+    return [
+        f"the negative prompt is cut: the model reads {tokens.limit} tokens, and not the end of "
+        f"{_quoted(text)}"
+    ]
+
+
 def _without_doubles(
     rows: Sequence[PromptRow], same: Sameness
 ) -> tuple[list[PromptRow], list[tuple[PromptRow, PromptRow]]]:

@@ -51,6 +51,12 @@ class ModelConfig(_Section):
     guidance_scale: float = _setting(
         7.5, "Classifier-free guidance.", first=True, ge=0, le=GUIDANCE, allow_inf_nan=False
     )
+    negative_prompt: str | None = _setting(
+        None,
+        "What pictures are not to show: the text of guidance's second branch.",
+        first=True,
+        max_length=10_000,
+    )
     dtype: Literal["float32", "float16", "bfloat16"] = _setting("float32", "Type of the weights.")
     variant: str | None = _setting(None, "Variant of the weights' files, such as fp16.", first=True)
     height: int | None = _setting(
