@@ -11,7 +11,8 @@ from underpainting.diffusion.begin import Begin, schedule_from
 from underpainting.diffusion.evaluations import Evaluations
 from underpainting.diffusion.layer_hooks import BatchRows, LayerHooks
 from underpainting.diffusion.layers import Layer
-from underpainting.diffusion.rehearsal import rehearse
+from underpainting.diffusion.picture_tokens import PictureTokens
+from underpainting.diffusion.rehearsal import Stacking, rehearse
 from underpainting.diffusion.step_hook import StepHook, Stopped
 from underpainting.diffusion.watching import Watching
 
@@ -33,21 +34,22 @@ def run_loop(
     adapter: Adapter,
     layers: Sequence[Layer],
     safe: frozenset[str],
-    branches: tuple[str, ...],
+    stacking: Stacking,
     watching: Watching,
     call: Mapping[str, Any],
 ) -> Denoised:
     """Call a pipeline with layers and scheduler hooked, and take every trace of that off again.
 
     safe: module paths of the family's self-attention layers, as `LayerHooks` takes them.
-    branches: in the order in which they stack in the network's batch.
-    call: arguments of the pipeline's call, except for those that say what it begins with and gives back.
+    stacking: how branches reach the network. call: arguments of the pipeline's call, except for those that
+    say what it begins with and gives back.
     """
     denoiser, steps = adapter.denoiser(pipe), call["num_inference_steps"]
     evaluations = Evaluations(pipe.scheduler, steps, watching.first)
-    rows = BatchRows(branches, len(call["prompt"]))
-    layer_hooks = LayerHooks(layers, watching, rows, evaluations, safe)
-    step_hook = StepHook(watching, evaluations, layer_hooks)
+    rows = BatchRows(stacking, len(call["prompt"]))
+    grid = adapter.latents(pipe, (call["height"], call["width"]))[1:]
+    layer_hooks = LayerHooks(layers, watching, rows, evaluations, PictureTokens(adapter.picture), safe)
+    step_hook = StepHook(watching, evaluations, layer_hooks, adapter, grid)
     begin, start = watching.begin, None
     if watching.still is not None:
         begin = Begin(watching.still.at)
@@ -55,9 +57,10 @@ def run_loop(
         with schedule_from(pipe.scheduler, watching.first, steps):
             if begin is not None:
                 rehearse(pipe, adapter, call)  # a pipeline may choose its timesteps by the picture's size
-                start = begin.first(pipe.scheduler)
+                start = adapter.begun_with(begin.first(pipe.scheduler))
             with layer_hooks.on(denoiser), step_hook.on(pipe.scheduler):
-                latents = pipe(**call, latents=start, output_type="latent").images
+                returned = pipe(**call, latents=start, output_type="latent").images
+        latents = adapter.unpacked(adapter.finished(returned, step_hook.stepped), grid)
     except Stopped as stopped:
         latents = stopped.latents
         pipe.maybe_free_model_hooks()

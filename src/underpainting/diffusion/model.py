@@ -10,7 +10,7 @@ from underpainting.diffusion.embedding import prompt_embeddings
 from underpainting.diffusion.fingerprint import Settings, fingerprint_of
 from underpainting.diffusion.layers import Layer, LayerCatalogue
 from underpainting.diffusion.loop import Denoised, run_loop
-from underpainting.diffusion.rehearsal import progress_bar, stacked_branches
+from underpainting.diffusion.rehearsal import Stacking, progress_bar, stacked_branches
 from underpainting.diffusion.schedulers import scheduler_named
 from underpainting.diffusion.still import with_noise
 from underpainting.diffusion.tokens import TextTokens, text_tokens
@@ -35,7 +35,7 @@ class Model:
         self.size = size or adapter.default_size(pipe)
         self.own_scheduler = pipe.scheduler
         self._catalogue = LayerCatalogue(adapter, pipe)
-        self._stacked: dict[float, tuple[str, ...]] = {}
+        self._stacked: dict[float, Stacking] = {}
 
     @property
     def scheduler_name(self) -> str:
@@ -80,15 +80,20 @@ class Model:
         return self._catalogue.resolve(names, self._size_of(height, width))
 
     def stacked(self, guidance_scale: float) -> tuple[str, ...]:
-        """Branches in the network's batch at a guidance scale, in order: the rows that edits are given.
+        """Branches of an evaluation's rows at a guidance scale, in order; see `stacking`."""
+        return self.stacking(guidance_scale).branches
+
+    def stacking(self, guidance_scale: float) -> Stacking:
+        """In which order, and by how many calls, branches reach the network at a guidance scale.
 
         Found out once a scale by what the pipeline gives its network of two prompts, whose texts alone are
         encoded for it. Raises UnderpaintingError where guidance stacks anything else than two branches, each
         a row a picture.
         """
         if guidance_scale not in self._stacked:
-            call = self._call(["", ""], 2, guidance_scale, self.size)
-            self._stacked[guidance_scale] = stacked_branches(self.pipe, self.adapter, call)
+            call, answer = self._call(2, self.size), self._catalogue.at(self.size).answer
+            stacking = stacked_branches(self.pipe, self.adapter, call, guidance_scale, answer)
+            self._stacked[guidance_scale] = stacking
         return self._stacked[guidance_scale]
 
     def denoise(
@@ -115,8 +120,8 @@ class Model:
         watch: layers as in `resolve`. branches: which halves of guidance `StepRecord.activations` keeps;
         without guidance (scale at most 1) there is only `conditional`. on_step: called once a step, at its
         first network evaluation, before the scheduler steps. edit(layer name, evaluation, activations [row,
-        token, channel]) is called at every network evaluation and returns what the network goes on with, same
-        shape, dtype and device; the rows are those of the branches that `stacked` names, each in picture
+        token, channel]) is called at every call of the network and returns what it goes on with, same shape,
+        dtype and device; the rows are those of the branches that `evaluation.branches` names, each in picture
         order; what is recorded is the edited output. `evaluation.step` is the step; `evaluation.first` says
         whether it is the step's first, where an edit belongs that is made of what was recorded: later ones
         have other latents and another noise level. stop_after: last step done, 1 to `steps`. height, width:
@@ -159,25 +164,25 @@ class Model:
         if watching.layers:
             _check_not_compiled(self.adapter.denoiser(self.pipe))
         told = watching.layers or "unconditional" in watching.branches
-        branches = self.stacked(guidance_scale) if told else ("conditional",)
-        watching.check(steps, branches)
+        stacking = self.stacking(guidance_scale) if told else Stacking()
+        watching.check(steps, stacking.branches)
         layers = self._catalogue.resolve(watching.layers, size) if watching.layers else ()
         safe = frozenset(layer.path for layer in self._catalogue.known(size)) if layers else frozenset()
-        call = self._call(prompts, steps, guidance_scale, size)
-        call["generator"] = [torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds]
-        with progress_bar(self.pipe, progress):
-            return run_loop(self.pipe, self.adapter, layers, safe, branches, watching, call)
-
-    def _call(
-        self, prompts: Sequence[str], steps: int, guidance_scale: float, size: tuple[int, int]
-    ) -> dict[str, Any]:
-        """Arguments of the pipeline's call, but for the noise's generators."""
-        return {
+        call = {
+            **self._call(steps, size),
+            **self.adapter.guidance(self.pipe, guidance_scale, len(prompts)),
             "prompt": list(prompts),
+            "generator": [torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds],
+        }
+        with progress_bar(self.pipe, progress):
+            return run_loop(self.pipe, self.adapter, layers, safe, stacking, watching, call)
+
+    def _call(self, steps: int, size: tuple[int, int]) -> dict[str, Any]:
+        """Arguments of the pipeline's call, but for prompts, guidance and the noise's generators."""
+        return {
             "height": size[0],
             "width": size[1],
             "num_inference_steps": steps,
-            "guidance_scale": guidance_scale,
             **self.adapter.call_options(self.pipe),
         }
 
@@ -266,9 +271,8 @@ class Model:
 
     def text_tokens(self, prompts: Sequence[str]) -> list[TextTokens]:
         """What the text encoders are given of each prompt: equal ids are one prompt to the model."""
-        height, width = self.size
-        options = {"height": height, "width": width, "guidance_scale": 1.0, "num_inference_steps": 1}
-        return text_tokens(self.pipe, prompts, {**options, **self.adapter.call_options(self.pipe)})
+        guidance = self.adapter.guidance(self.pipe, self.adapter.plain, len(prompts))
+        return text_tokens(self.pipe, prompts, {**self._call(1, self.size), **guidance})
 
     def _size_of(self, height: int | None, width: int | None) -> tuple[int, int]:
         """(height, width) in pixels, the model's own where not given."""

@@ -1,6 +1,7 @@
 """What a pipeline needs beside prompts, which is more than a study gives it."""
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 GIVEN = (
@@ -8,7 +9,6 @@ GIVEN = (
     "height",
     "width",
     "num_inference_steps",
-    "guidance_scale",
     "generator",
     "latents",
     "output_type",
@@ -23,10 +23,13 @@ TEXT = ("text", "text_time", "text_proj")
 """Kinds of further conditions that are made of the prompt."""
 
 
-def more_than_prompts(pipe: Any, denoiser: Any, options: dict[str, Any]) -> str | None:
+def more_than_prompts(
+    pipe: Any, config: Mapping[str, Any], channels: int | None, options: Mapping[str, Any]
+) -> str | None:
     """What a pipeline needs that makes no picture of prompts alone, in words; None where it needs no more.
 
-    options: what its family gives to its call beside `GIVEN`.
+    config: of its denoiser. channels: of the latents that it takes, where it says so. options: what its
+    family gives to its call beside `GIVEN`.
     """
     takes = inspect.signature(type(pipe).__call__).parameters
     demanded = [
@@ -36,15 +39,14 @@ def more_than_prompts(pipe: Any, denoiser: Any, options: dict[str, Any]) -> str 
         return f"{' and '.join(lacking)}, which its call takes"
     if guides := [name for name in OWN_GUIDANCE if name in takes and name not in options]:
         return f"a network that is looked at once more, for its {guides[0]}"
-    config = denoiser.config
     if config.get("encoder_hid_dim_type") not in (None, *TEXT):
         return "a picture for its IP-Adapter: unload it by unload_ip_adapter()"
     if config.get("class_embed_type") or config.get("num_class_embeds"):
         return "class labels"
     if config.get("addition_embed_type") not in (None, *TEXT):
         return f"further conditions, {config['addition_embed_type']}"
-    own = getattr(getattr(pipe, "vae", None), "config", {}).get("latent_channels")
-    taken = config.get("in_channels", own)
-    if own is not None and taken != own:
-        return f"a picture too: its network takes {taken} channels, its autoencoder's latents have {own}"
+    known = getattr(getattr(pipe, "vae", None), "config", {})
+    own = known.get("latent_channels", known.get("z_dim"))
+    if own is not None and channels not in (None, own):
+        return f"a picture too: its network takes {channels} channels, its autoencoder's latents have {own}"
     return None
