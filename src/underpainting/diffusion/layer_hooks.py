@@ -114,9 +114,10 @@ class LayerHooks:
                 f"says {list(expected)}: the pipeline was changed after loading; undo that or do not watch it"
             )
         calls = self.outputs.setdefault(layer.name, [])
-        edit = self._watching.edit
-        evaluation = self._evaluations.present(self._rows.stacking.of_call(len(calls)))
-        after = tokens if edit is None else _edited(edit, layer, evaluation, tokens)
+        edit, after = self._watching.edit, tokens
+        if edit is not None:
+            branches = self._rows.stacking.of_call(len(calls))
+            after = _edited(edit, layer, self._evaluations.present(branches), tokens)
         calls.append(after.detach() if layer.path in self._safe else after.detach().clone())
         return None if after is tokens else self._tokens.put(output, layer, after)
 

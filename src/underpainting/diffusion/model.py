@@ -80,7 +80,7 @@ class Model:
         return self._catalogue.resolve(names, self._size_of(height, width))
 
     def stacked(self, guidance_scale: float) -> tuple[str, ...]:
-        """Branches of an evaluation's rows at a guidance scale, in order; see `stacking`."""
+        """Branches of an evaluation's rows in order; see `stacking`."""
         return self.stacking(guidance_scale).branches
 
     def stacking(self, guidance_scale: float) -> Stacking:
@@ -168,23 +168,16 @@ class Model:
         watching.check(steps, stacking.branches)
         layers = self._catalogue.resolve(watching.layers, size) if watching.layers else ()
         safe = frozenset(layer.path for layer in self._catalogue.known(size)) if layers else frozenset()
-        call = {
-            **self._call(steps, size),
-            **self.adapter.guidance(self.pipe, guidance_scale, len(prompts)),
-            "prompt": list(prompts),
-            "generator": [torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds],
-        }
+        call = self._call(steps, size) | self.adapter.guidance(self.pipe, guidance_scale, len(prompts))
+        call["generator"] = [torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds]
+        call["prompt"] = list(prompts)
         with progress_bar(self.pipe, progress):
             return run_loop(self.pipe, self.adapter, layers, safe, stacking, watching, call)
 
     def _call(self, steps: int, size: tuple[int, int]) -> dict[str, Any]:
         """Arguments of the pipeline's call, but for prompts, guidance and the noise's generators."""
-        return {
-            "height": size[0],
-            "width": size[1],
-            "num_inference_steps": steps,
-            **self.adapter.call_options(self.pipe),
-        }
+        given = {"height": size[0], "width": size[1], "num_inference_steps": steps}
+        return given | self.adapter.call_options(self.pipe)
 
     def with_denoiser(self, denoiser: torch.nn.Module) -> "Model":
         """The same pipeline with another network of the denoiser's shape; this model is as it was."""

@@ -24,6 +24,7 @@ MAKERS = {
     "latent consistency": latent_consistency,
     "pixart": FAMILIES["pixart alpha"],
 }
+DOCS = (Path(__file__).parents[3] / "docs" / "models.md").read_text(encoding="utf-8")
 HALVES, TURNED = ("unconditional", "conditional"), ("conditional", "unconditional")
 ALONE = ("conditional",)
 BLOCKS = ["block.0", "block.1"]
@@ -151,6 +152,22 @@ def test_a_watched_run_is_the_bare_one_and_has_all_layers_and_branches(case: Cas
     calls = [stacking.of_call(call) for call in range(wanted.calls)] * made.evaluations
     assert model.layers and shapes == {layer.name: calls for layer in model.layers}
     assert tuple(made.latents.shape[1:]) == model.adapter.latents(model.pipe, model.size)
+
+
+def test_the_docs_have_what_is_found(case: Case) -> None:
+    """The line of the table in docs/models.md, but for what is found out elsewhere."""
+    model = case.model
+    stacks = dict.fromkeys(layer.name.rpartition(".")[0] for layer in model.layers)
+    first = next(iter(stacks)).partition(".")[0]
+    layers = f"`{first}.*`" if first == "down" else ", ".join(f"`{stack}.*`" for stack in stacks)
+    latents = model.adapter.latents(model.pipe, model.size)[1]
+    sides = sorted({latents // layer.grid[0] for layer in model.layers})
+    grids = ", ".join("n" if side == 1 else f"n/{side}" for side in sides)
+    stacking = model.stacking(4.0)
+    how = "two calls" if stacking.calls == 2 else "halves"
+    branches = f"{how}, {stacking.branches[0]} first" if len(stacking.branches) == 2 else "conditional alone"
+    line = f"| {case.name} | {type(model.pipe).__name__} | {layers} | {grids} | {branches} | yes |"
+    assert line.replace("ShortIdeogram", "Ideogram4Pipeline") in DOCS
 
 
 def test_the_conditional_branch_follows_the_prompt(case: Case) -> None:

@@ -74,23 +74,19 @@ class Adapter:
         return other
 
     def default_size(self, pipe: Any) -> tuple[int, int]:
-        """Picture size (height, width) in pixels when none is asked for: what the pipeline's call states,
-        else the denoiser's sample size, or the pipeline's, times the autoencoder's factor.
+        """Picture size (height, width) in pixels when none is asked for: the denoiser's sample size, or the
+        pipeline's, times the autoencoder's factor, else what the pipeline's call states.
         """
-        takes = inspect.signature(type(pipe).__call__).parameters
-        stated = [takes[side].default if side in takes else None for side in ("height", "width")]
-        if isinstance(stated[0], int) and isinstance(stated[1], int):
-            return stated[0], stated[1]
         own = getattr(pipe, "default_sample_size", None)
-        size = self.denoiser(pipe).config.get("sample_size", own) or own
+        size = self.denoiser(pipe).config.get("sample_size") or own
         if size is None:
-            return DEFAULT_SIDE, DEFAULT_SIDE
+            return stated_size(pipe)
         height, width = (size, size) if isinstance(size, int) else size
         return int(height * self.factor(pipe)), int(width * self.factor(pipe))
 
     def factor(self, pipe: Any) -> int:
-        """Pixels to a latent, along each side."""
-        return int(pipe.vae_scale_factor)
+        """Pixels to a latent, along each side; one where the pipeline does not say."""
+        return int(getattr(pipe, "vae_scale_factor", 1))
 
     def latents(self, pipe: Any, size: tuple[int, int]) -> tuple[int, int, int]:
         """Channels, height and width of the latents of a picture of `size` pixels: the denoiser's channels,
@@ -162,3 +158,10 @@ class Adapter:
     def decode(self, pipe: Any, latents: torch.Tensor) -> torch.Tensor:
         """Pictures [picture, 3, height, width] in 0..1, float32, as the pipeline itself would return them."""
         return autoencoder.decode(pipe, latents, self.packing)
+
+
+def stated_size(pipe: Any) -> tuple[int, int]:
+    """Picture size (height, width) in pixels that a pipeline's call has where none is given."""
+    takes = inspect.signature(type(pipe).__call__).parameters
+    height, width = (takes[side].default if side in takes else None for side in ("height", "width"))
+    return height or DEFAULT_SIDE, width or DEFAULT_SIDE
