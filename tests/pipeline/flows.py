@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import string
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ CHAT = (
 
 def speaker(folder: Path, kind: Any = Qwen3Model) -> dict[str, Any]:
     """A tokenizer of letters that knows a conversation, and a language model of two layers."""
-    letters = ["<pad>", "</s>", "<unk>", "<|image_pad|>", *"abcdefghijklmnopqrstuvwxyz"]
+    letters = ["<pad>", "</s>", "<unk>", "<|image_pad|>", *string.ascii_lowercase, *string.digits]
     words = Tokenizer(models.WordLevel({word: i for i, word in enumerate(letters)}, unk_token="<unk>"))
     words.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     words.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])

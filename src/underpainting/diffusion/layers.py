@@ -107,7 +107,9 @@ def resolve_layers(
             own = by_name.get(path)
             resolved[path] = Layer(own.name if own else path, (height, width), channels, path)
             continue
-        layer = by_name.get(name) or by_name.get(name.removesuffix(".to_out.0"))
+        layer = by_name.get(name)
+        if layer is None and isinstance(given, str):
+            layer = by_name.get(name.removesuffix(".to_out.0"))
         if layer is None and isinstance(given, Layer) and name not in shapes:
             layer = given
         if layer is None:
