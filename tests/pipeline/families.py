@@ -1,6 +1,7 @@
 """Tiny random pipelines of each family, built from configurations alone."""
 
 import inspect
+import string
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,9 @@ def stable_diffusion_xl(folder: Path) -> Any:
 
 def t5(folder: Path, size: int) -> tuple[PreTrainedTokenizerFast, T5EncoderModel]:
     """A tokenizer of letters, and an encoder of one layer."""
-    letters = {word: i for i, word in enumerate(["<pad>", "</s>", "<unk>", *"abcdefghijklmnopqrstuvwxyz"])}
+    letters = {
+        word: i for i, word in enumerate(["<pad>", "</s>", "<unk>", *string.ascii_lowercase, *string.digits])
+    }
     words = Tokenizer(models.WordLevel(letters, unk_token="<unk>"))
     words.pre_tokenizer = pre_tokenizers.Split("", "isolated")
     tokenizer = PreTrainedTokenizerFast(

@@ -21,6 +21,8 @@ TEXTS = re.compile(r"(negative_)?prompt(_\d)?")
 
 RUNS_OWN = (
     *GIVEN,
+    "guidance_scale",
+    "true_cfg_scale",
     "prompt_embeds",
     "num_images_per_prompt",
     "return_dict",

@@ -11,15 +11,17 @@ from underpainting.errors import UnderpaintingError
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One call of the network; both branches of guidance are one.
+    """One evaluation of the network, for both branches of guidance, by one call or by two.
 
     number: in the whole run, from 0. step: the denoising step that it belongs to, from 1. first: whether it
-    is its step's first, which is what is recorded of a step.
+    is its step's first, which is what is recorded of a step. branches: those of the call that is going on, in
+    the order of its rows.
     """
 
     number: int
     step: int
     first: bool
+    branches: tuple[str, ...] = ("conditional",)
 
 
 class Evaluations:
@@ -57,10 +59,13 @@ class Evaluations:
         return self._timesteps[self.done]
 
     @property
-    def present(self) -> Evaluation:
-        """The evaluation that is going on."""
-        first = self.done == 0 or self._steps[self.done - 1] != self.step
-        return Evaluation(self.done, self.step, first)
+    def first(self) -> bool:
+        """Whether the present evaluation is its step's first."""
+        return self.done == 0 or self._steps[self.done - 1] != self.step
+
+    def present(self, branches: tuple[str, ...]) -> Evaluation:
+        """The evaluation that is going on, and the branches of its call."""
+        return Evaluation(self.done, self.step, self.first, branches)
 
     @property
     def last(self) -> bool:

@@ -10,42 +10,65 @@ import torch
 
 from underpainting.diffusion.evaluations import Evaluation, Evaluations
 from underpainting.diffusion.layers import Layer
+from underpainting.diffusion.picture_tokens import PictureTokens
+from underpainting.diffusion.rehearsal import Stacking
 from underpainting.diffusion.watching import ActivationEdit, Watching
 from underpainting.errors import UnderpaintingError, UnsoundPictures
 
 NEVER = "compiled, fused or skipped modules run no hooks; undo that"
-MORE_THAN_ONCE = "its pipeline calls the network once for each branch of guidance; use guidance_scale 1"
+MORE_THAN_ONCE = (
+    "its pipeline calls the network in more parts than branches of guidance; use guidance_scale 1"
+)
 
 
 @dataclass(frozen=True)
 class BatchRows:
-    """How the rows of the network's batch stack: all pictures of one branch, then all of the next."""
+    """How an evaluation's rows stack: all pictures of one branch, then all of the next.
 
-    branches: tuple[str, ...]
+    stacking: which branches, and by how many calls of the network.
+    """
+
+    stacking: Stacking
     pictures: int
 
     @property
-    def count(self) -> int:
-        """Rows of the batch."""
-        return len(self.branches) * self.pictures
+    def of_call(self) -> int:
+        """Rows of one call's batch."""
+        return len(self.stacking.branches) * self.pictures // self.stacking.calls
+
+    def in_call(self, branch: str, call: int) -> slice | None:
+        """A branch's rows in the batch of a call, from 0; None where they are another call's."""
+        branches = self.stacking.of_call(call)
+        start = branches.index(branch) * self.pictures if branch in branches else None
+        return None if start is None else slice(start, start + self.pictures)
 
     def of(self, branch: str, activations: torch.Tensor) -> torch.Tensor:
         """A branch's rows, one a picture: a view."""
-        start = self.branches.index(branch) * self.pictures
+        start = self.stacking.branches.index(branch) * self.pictures
         return activations[start : start + self.pictures]
 
     def pictures_of(self, rows: torch.Tensor) -> list[bool]:
         """Whether something holds of all rows of a picture, by picture, from whether it holds of each row."""
-        held: list[bool] = rows.reshape(len(self.branches), self.pictures).all(0).tolist()
+        held: list[bool] = rows.reshape(-1, self.pictures).all(0).tolist()
         return held
+
+
+def check_times(module: str, times: int, rows: BatchRows, step: int) -> None:
+    """Raise UnderpaintingError where a module was not called once in every call of a step's evaluation."""
+    wanted = rows.stacking.calls
+    if times != wanted:
+        raise UnderpaintingError(
+            f"{module} was called {times} times in step {step}, not {'once' if wanted == 1 else 'twice'}: "
+            f"{MORE_THAN_ONCE if times else NEVER}"
+        )
 
 
 class LayerHooks:
     """Hooks on a denoiser's watched layers and on those of its twins; edits are made here.
 
-    safe: paths of layers whose output is known not to be written to later; that of any other module is
-    copied. outputs: by layer name [row, token, channel], of the present evaluation; a twin's layers under its
-    name and theirs.
+    tokens: where the picture's tokens are in what a layer gives. safe: paths of layers whose output is known
+    not to be written to later; that of any other module is copied. outputs: by layer name, what each call of
+    the present evaluation gave, [row, token, channel]; a twin's layers under its name and theirs.
     """
 
     def __init__(
@@ -54,22 +77,25 @@ class LayerHooks:
         watching: Watching,
         rows: BatchRows,
         evaluations: Evaluations,
+        tokens: PictureTokens,
         safe: frozenset[str],
     ) -> None:
         """Keep what to watch; nothing is hooked before `on`."""
-        self.outputs: dict[str, torch.Tensor] = {}
+        self.outputs: dict[str, list[torch.Tensor]] = {}
         self._layers = layers
         self._watching = watching
         self._rows = rows
         self._evaluations = evaluations
+        self._tokens = tokens
         self._safe = safe
-        self._fired = dict.fromkeys((layer.name for layer in layers), 0)
 
     @contextmanager
     def on(self, denoiser: torch.nn.Module) -> Iterator[None]:
         """Hook the denoiser's layers; every hook is taken off at the end, whatever happens."""
         with ExitStack() as handles:
             handles.callback(self.outputs.clear)
+            hear = denoiser.register_forward_pre_hook(self._tokens.hear, with_kwargs=True)
+            handles.enter_context(hear)
             for layer in self._layers:
                 hook = functools.partial(self._seen, layer)
                 handles.enter_context(denoiser.get_submodule(layer.path).register_forward_hook(hook))
@@ -83,9 +109,10 @@ class LayerHooks:
 
     def activations(self) -> dict[str, dict[str, torch.Tensor]]:
         """The outputs by layer name and watched branch [picture, token, channel]."""
+        whole = {name: of[0] if len(of) == 1 else torch.cat(of) for name, of in self.outputs.items()}
         return {
             name: {branch: self._rows.of(branch, output) for branch in self._watching.branches}
-            for name, output in self.outputs.items()
+            for name, output in whole.items()
         }
 
     def check(self) -> None:
@@ -93,48 +120,44 @@ class LayerHooks:
         self._check_fired()
         self._check_finite()
 
-    def _seen(self, layer: Layer, module: torch.nn.Module, inputs: Any, output: Any) -> torch.Tensor | None:
+    def _seen(self, layer: Layer, module: torch.nn.Module, inputs: Any, output: Any) -> Any:
         """Forward hook: check the shape, edit, keep the output until the scheduler steps."""
-        output = _tensor(output, layer)
-        self._fired[layer.name] += 1
-        tokens = _as_tokens(output)
-        expected = (self._rows.count, layer.tokens, layer.channels)
+        tokens = self._tokens.of(output, layer)
+        expected = (self._rows.of_call, layer.tokens, layer.channels)
         if tuple(tokens.shape) != expected:
             raise UnderpaintingError(
                 f"layer {layer.name} gave [row, token, channel] = {list(tokens.shape)}, its configuration "
                 f"says {list(expected)}: the pipeline was changed after loading; undo that or do not watch it"
             )
-        edit = self._watching.edit
-        after = tokens if edit is None else _edited(edit, layer, self._evaluations.present, tokens)
-        self.outputs[layer.name] = after.detach() if layer.path in self._safe else after.detach().clone()
-        if after is tokens:
-            return None
-        return after.transpose(1, 2).reshape(output.shape) if output.ndim == 4 else after
+        calls = self.outputs.setdefault(layer.name, [])
+        edit, after = self._watching.edit, tokens
+        if edit is not None:
+            branches = self._rows.stacking.of_call(len(calls))
+            after = _edited(edit, layer, self._evaluations.present(branches), tokens)
+        calls.append(after.detach() if layer.path in self._safe else after.detach().clone())
+        return None if after is tokens else self._tokens.put(output, layer, after)
 
     def _seen_in_twin(
         self, name: str, layer: Layer, module: torch.nn.Module, inputs: Any, output: Any
     ) -> None:
-        self.outputs[f"{name}.{layer.name}"] = _as_tokens(_tensor(output, layer)).detach()
+        calls = self.outputs.setdefault(f"{name}.{layer.name}", [])
+        calls.append(self._tokens.of(output, layer).detach())
 
     def _check_fired(self) -> None:
         for layer in self._layers:
-            times = self._fired[layer.name]
-            if times != 1:
-                raise UnderpaintingError(
-                    f"layer {layer.name} ({layer.path}) was called {times} times in step "
-                    f"{self._evaluations.step}, not once: {MORE_THAN_ONCE if times else NEVER}"
-                )
-            self._fired[layer.name] = 0
+            times = len(self.outputs.get(layer.name, ()))
+            check_times(f"layer {layer.name} ({layer.path})", times, self._rows, self._evaluations.step)
 
     def _check_finite(self) -> None:
-        """One reduction a layer and one look at the device: infinite and undefined values survive a sum."""
-        if not self.outputs:
+        """One reduction a call and one look at the device: infinite and undefined values survive a sum."""
+        given = [(name, output) for name, calls in self.outputs.items() for output in calls]
+        if not given:
             return
-        each = [output.sum(dtype=torch.float32) for output in self.outputs.values()]
+        each = [output.sum(dtype=torch.float32) for _, output in given]
         sums = torch.stack([of.to(each[0].device) for of in each])  # layers may be on several devices
         if not bool(sums.isfinite().all()):
-            bad = list(self.outputs)[int((~sums.isfinite()).nonzero()[0])]
-            rows = self.outputs[bad].sum(dim=(1, 2), dtype=torch.float32).isfinite()
+            bad = given[int((~sums.isfinite()).nonzero()[0])][0]
+            rows = torch.cat([of.sum(dim=(1, 2), dtype=torch.float32) for of in self.outputs[bad]]).isfinite()
             sound = self._rows.pictures_of(rows)
             reason = (
                 f"layer {bad} holds non-finite values in step {self._evaluations.step}; load with "
@@ -146,19 +169,6 @@ class LayerHooks:
 
 def _follow(twin: torch.nn.Module, module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> None:
     twin(*args, **kwargs)
-
-
-def _tensor(output: Any, layer: Layer) -> torch.Tensor:
-    if isinstance(output, torch.Tensor) and output.ndim in (3, 4):
-        return output
-    raise UnderpaintingError(
-        f"layer {layer.name} does not give one tensor of tokens or of a grid: watch a module inside it"
-    )
-
-
-def _as_tokens(output: torch.Tensor) -> torch.Tensor:
-    """[row, token, channel] of tokens or of a convolution's [row, channel, h, w]."""
-    return output if output.ndim == 3 else output.flatten(2).transpose(1, 2)
 
 
 def _edited(edit: ActivationEdit, layer: Layer, evaluation: Evaluation, tokens: torch.Tensor) -> torch.Tensor:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from underpainting.diffusion.adapters import Adapter
+from underpainting.diffusion.called import calling, of_pictures
+from underpainting.diffusion.outputs import DryRun, Output, dry_run
+from underpainting.diffusion.rehearsal import PROMPTS
 from underpainting.errors import UnderpaintingError
 from underpainting.vocabulary import ProbeLayer
 
@@ -21,79 +22,12 @@ class Layer(ProbeLayer):
     """One watched module.
 
     name: short name such as `up.3.0`, or the path for a module that has none. grid: (h, w) of its tokens.
-    channels: size of each token. path: module path inside the denoiser.
+    channels: size of each token. path: module path inside the denoiser. output: which of the module's outputs
+    is watched, where it gives several.
     """
 
     path: str
-
-
-def output_shapes(adapter: Adapter, pipe: Any, size: tuple[int, int]) -> dict[str, tuple[int, ...]]:
-    """Output shape of every module of the denoiser, by path, for one picture of `size` (h, w) pixels.
-
-    The denoiser is built again from its configuration on torch's meta device and run there: shapes without
-    weights, arithmetic or random numbers. Tokens that lie on a grid are [row, channel, h, w] of it, as
-    convolutions are. Modules that do not give one tensor are left out; of a denoiser whose arguments are not
-    known all are. Raises UnderpaintingError where the network cannot make latents of that size.
-    """
-    denoiser, example = adapter.denoiser(pipe), adapter.example_inputs(pipe, size)
-    if example is None:
-        return {}
-    with torch.device("meta"):
-        kind: Any = type(denoiser)
-        twin = kind.from_config(_as_built(denoiser.config)).eval()
-    shapes: dict[str, tuple[int, ...]] = {}
-    around: list[tuple[int, int]] = []  # the grids that the modules at work were given, innermost last
-
-    def enter(module: torch.nn.Module, args: Any, kwargs: Any) -> None:
-        given = next((of for of in (*args, *kwargs.values()) if isinstance(of, torch.Tensor)), None)
-        if given is not None and given.ndim == 4:
-            around.append((given.shape[2], given.shape[3]))
-        else:
-            around.append(around[-1] if around else (0, 0))
-
-    def leave(path: str) -> Any:
-        def hook(module: torch.nn.Module, inputs: Any, output: Any) -> None:
-            if isinstance(output, torch.Tensor):
-                shapes[path] = _on_grid(tuple(output.shape), around)
-            around.pop()
-
-        return hook
-
-    for path, module in twin.named_modules():
-        module.register_forward_pre_hook(enter, with_kwargs=True)
-        module.register_forward_hook(leave(path))
-    with torch.no_grad():
-        made = twin(**example)
-    _check_size(size, adapter.latents(pipe, size)[1:], made if isinstance(made, torch.Tensor) else made[0])
-    return shapes
-
-
-def _as_built(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A network's configuration without what `load_ip_adapter` says in it of a part that it added."""
-    return {key: of for key, of in config.items() if (key, of) != ("encoder_hid_dim_type", "ip_image_proj")}
-
-
-def _check_size(size: tuple[int, int], latents: tuple[int, int], output: torch.Tensor) -> None:
-    """A network that patches its latents drops what is left over of them."""
-    if output.ndim == 4 and tuple(output.shape[2:]) != latents:
-        near = [of * made // own for of, made, own in zip(size, output.shape[2:], latents, strict=True)]
-        raise UnderpaintingError(
-            f"size {size[0]} x {size[1]}: the network cannot make latents of {latents[0]} x {latents[1]}; "
-            f"give {near[0]} x {near[1]}"
-        )
-
-
-def _on_grid(shape: tuple[int, ...], around: Sequence[tuple[int, int]]) -> tuple[int, ...]:
-    """The shape of an output; of tokens [row, token, channel], [row, channel, h, w] on the innermost grid
-    that has as many cells, or as many patches of k x k cells.
-    """
-    if len(shape) != 3:
-        return shape
-    for height, width in reversed(around):
-        patches = ((height // k, width // k) for k in range(1, min(height, width) + 1))
-        if grid := next((of for of in patches if of[0] * of[1] == shape[1]), None):
-            return shape[0], shape[2], *grid
-    return shape
+    output: int = 0
 
 
 class LayerCatalogue:
@@ -101,24 +35,32 @@ class LayerCatalogue:
     (height, width) in pixels.
     """
 
-    def __init__(self, adapter: Adapter, pipe: Any) -> None:
-        """Nothing is looked up yet."""
+    def __init__(self, adapter: Adapter, pipe: Any, arguments: Mapping[str, Any]) -> None:
+        """Nothing is looked up yet. arguments: of the pipeline's call, beside what every run gives."""
         self._adapter = adapter
         self._pipe = pipe
-        self._shapes: dict[tuple[int, int], dict[str, tuple[int, ...]]] = {}
+        self._arguments = arguments
+        self._runs: dict[tuple[int, int], DryRun] = {}
         self._known: dict[tuple[int, int], tuple[Layer, ...]] = {}
 
     def known(self, size: tuple[int, int]) -> tuple[Layer, ...]:
-        """The family's self-attention layers in network order."""
+        """The family's self-attention layers in network order: of those that are found, those that give
+        tokens of the picture.
+        """
         if size not in self._known:
             named = self._adapter.self_attention(self._adapter.denoiser(self._pipe))
-            shapes = self._shapes_at(size)
-            self._known[size] = tuple(_layer(name, path, shapes, size) for name, path in named.items())
+            names = {path: name for name, path in named.items()}
+            made = self.at(size).outputs
+            self._known[size] = tuple(
+                _layer(names[path], path, made, size)
+                for path, output in made.items()
+                if path in names and len(output.shape) == 4
+            )
         return self._known[size]
 
     def resolve(self, names: Sequence[str | Layer], size: tuple[int, int]) -> tuple[Layer, ...]:
         """Layers by short name, path, `self-attention`, or stated; see `Model.resolve`."""
-        shapes = self._shapes_at(size)
+        shapes = self.at(size).outputs
         layers = resolve_layers(names, self.known(size), shapes, size)
         unseen = [layer for layer in layers if layer.path not in shapes]
         modules = dict(self._adapter.denoiser(self._pipe).named_modules()) if unseen else {}
@@ -127,16 +69,30 @@ class LayerCatalogue:
                 raise UnderpaintingError(f"no module {layer.path} in the denoiser: give the path of one")
         return layers
 
-    def _shapes_at(self, size: tuple[int, int]) -> dict[str, tuple[int, ...]]:
-        if size not in self._shapes:
-            self._shapes[size] = output_shapes(self._adapter, self._pipe, size)
-        return self._shapes[size]
+    def at(self, size: tuple[int, int]) -> DryRun:
+        """What a run without weights tells at a size."""
+        if size not in self._runs:
+            with calling(self._pipe, self._arguments):
+                self._runs[size] = dry_run(
+                    self._adapter,
+                    self._pipe,
+                    {
+                        "prompt": [PROMPTS[0]],
+                        "height": size[0],
+                        "width": size[1],
+                        "num_inference_steps": 2,
+                        **self._adapter.guidance(self._pipe, self._adapter.plain, 1),
+                        **self._adapter.call_options(self._pipe),
+                        **of_pictures(self._arguments, 1),
+                    },
+                )
+        return self._runs[size]
 
 
 def resolve_layers(
     names: Sequence[str | Layer],
     known: Sequence[Layer],
-    shapes: Mapping[str, tuple[int, ...]],
+    shapes: Mapping[str, Output],
     size: tuple[int, int],
 ) -> tuple[Layer, ...]:
     """Layers by short name, path, `self-attention`, or stated; see `Model.resolve`."""
@@ -155,7 +111,9 @@ def resolve_layers(
             own = by_name.get(path)
             resolved[path] = Layer(own.name if own else path, (height, width), channels, path)
             continue
-        layer = by_name.get(name) or by_name.get(name.removesuffix(".to_out.0"))
+        layer = by_name.get(name)
+        if layer is None and isinstance(given, str):
+            layer = by_name.get(name.removesuffix(".to_out.0"))
         if layer is None and isinstance(given, Layer) and name not in shapes:
             layer = given
         if layer is None:
@@ -166,17 +124,17 @@ def resolve_layers(
     return tuple(resolved.values())
 
 
-def _layer(name: str, path: str, shapes: Mapping[str, tuple[int, ...]], size: tuple[int, int]) -> Layer:
+def _layer(name: str, path: str, shapes: Mapping[str, Output], size: tuple[int, int]) -> Layer:
     """A layer whose output is on a grid: [row, channel, h, w]."""
-    shape = shapes[path]
+    shape, number = shapes[path].shape, shapes[path].number
     if len(shape) == 4:
-        return Layer(name, (shape[2], shape[3]), shape[1], path)
+        return Layer(name, (shape[2], shape[3]), shape[1], path, number)
     raise UnderpaintingError(
         f"layer {name} gives {list(shape)}, no grid of tokens at {size[0]} x {size[1]}: watch another module"
     )
 
 
-def _unknown(name: str, known: Sequence[Layer], shapes: Mapping[str, tuple[int, ...]]) -> str:
+def _unknown(name: str, known: Sequence[Layer], shapes: Mapping[str, Output]) -> str:
     """The line for a name that is nowhere: nearest valid names, short ones for a short name."""
     if not known:
         return (

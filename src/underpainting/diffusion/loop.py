@@ -13,7 +13,8 @@ from underpainting.diffusion.compiled import uncompiled
 from underpainting.diffusion.evaluations import Evaluations
 from underpainting.diffusion.layer_hooks import BatchRows, LayerHooks
 from underpainting.diffusion.layers import Layer
-from underpainting.diffusion.rehearsal import rehearse
+from underpainting.diffusion.picture_tokens import PictureTokens
+from underpainting.diffusion.rehearsal import Stacking, rehearse
 from underpainting.diffusion.step_hook import StepHook, Stopped
 from underpainting.diffusion.watching import Watching
 from underpainting.diffusion.word_maps import WordHooks
@@ -37,7 +38,7 @@ def run_loop(
     adapter: Adapter,
     layers: Sequence[Layer],
     safe: frozenset[str],
-    branches: tuple[str, ...],
+    stacking: Stacking,
     watching: Watching,
     words: Words | None,
     call: Mapping[str, Any],
@@ -45,16 +46,16 @@ def run_loop(
     """Call a pipeline with layers and scheduler hooked, and take every trace of that off again.
 
     safe: module paths of the family's self-attention layers, as `LayerHooks` takes them.
-    branches: in the order in which they stack in the network's batch. words: whose maps are recorded.
-    call: arguments of the pipeline's call, except for those that say what it begins with and gives back.
+    stacking: how branches reach the network. words: whose maps are recorded. call: arguments of the
+    pipeline's call, except for those that say what it begins with and gives back.
     """
     denoiser, steps = adapter.denoiser(pipe), call["num_inference_steps"]
     evaluations = Evaluations(pipe.scheduler, steps, watching.first)
-    rows = BatchRows(branches, len(call["prompt"]))
-    layer_hooks = LayerHooks(layers, watching, rows, evaluations, safe)
+    rows = BatchRows(stacking, len(call["prompt"]))
     grid = adapter.latents(pipe, (call["height"], call["width"]))[1:]
+    layer_hooks = LayerHooks(layers, watching, rows, evaluations, PictureTokens(adapter.picture), safe)
     word_hooks = WordHooks(words, rows, evaluations, grid) if words and watching.on_step else None
-    step_hook = StepHook(watching, evaluations, layer_hooks, word_hooks, call["generator"])
+    step_hook = StepHook(watching, evaluations, layer_hooks, word_hooks, call["generator"], adapter, grid)
     begin, start = watching.begin, None
     if watching.still is not None:
         begin = Begin(watching.still.at)
@@ -63,10 +64,11 @@ def run_loop(
             if begin is not None:
                 # It chooses timesteps by the picture's size, and draws noise that is not to be drawn again.
                 rehearse(pipe, adapter, call)
-                start = begin.first(pipe.scheduler)
+                start = adapter.begun_with(begin.first(pipe.scheduler))
             heard = word_hooks.on(denoiser) if word_hooks else nullcontext()
             with layer_hooks.on(denoiser), heard, step_hook.on(pipe.scheduler):
-                latents = pipe(**call, latents=start, output_type="latent").images
+                returned = pipe(**call, latents=start, output_type="latent").images
+        latents = adapter.unpacked(adapter.finished(returned, step_hook.stepped), grid)
     except Stopped as stopped:
         latents = stopped.latents
         pipe.maybe_free_model_hooks()

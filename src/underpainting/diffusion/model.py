@@ -16,7 +16,7 @@ from underpainting.diffusion.evaluations import steps_planned
 from underpainting.diffusion.fingerprint import Settings, fingerprint_of
 from underpainting.diffusion.layers import Layer, LayerCatalogue
 from underpainting.diffusion.loop import Denoised, run_loop
-from underpainting.diffusion.rehearsal import progress_bar, stacked_branches
+from underpainting.diffusion.rehearsal import PROMPTS, Stacking, progress_bar, stacked_branches
 from underpainting.diffusion.schedulers import scheduler_named
 from underpainting.diffusion.still import with_noise
 from underpainting.diffusion.tokens import TextTokens, text_tokens
@@ -44,8 +44,8 @@ class Model:
         self.size = adapter.default_size(pipe)
         self.arguments: Mapping[str, Any] = MappingProxyType({})
         self.own_scheduler = pipe.scheduler
-        self._catalogue = LayerCatalogue(adapter, pipe)
-        self._stacked: dict[float, tuple[str, ...]] = {}
+        self._catalogue = LayerCatalogue(adapter, pipe, self.arguments)
+        self._stacked: dict[float, Stacking] = {}
 
     @property
     def scheduler_name(self) -> str:
@@ -88,18 +88,23 @@ class Model:
         return self._catalogue.resolve(names, self._size_of(height, width))
 
     def stacked(self, guidance_scale: float) -> tuple[str, ...]:
-        """Branches in the network's batch at a guidance scale, in order: the rows that edits are given.
+        """Branches of an evaluation's rows in order; see `stacking`."""
+        return self.stacking(guidance_scale).branches
+
+    def stacking(self, guidance_scale: float) -> Stacking:
+        """In which order, and by how many calls, branches reach the network at a guidance scale.
 
         Found out once a scale by what the pipeline gives its network of two prompts, whose texts alone are
         encoded for it. Raises UnderpaintingError where guidance stacks anything else than two branches, each
         a row a picture, and where a negative prompt has no second branch to be in.
         """
         if guidance_scale not in self._stacked:
-            call = self._call(["", ""], 2, guidance_scale, self.size)
+            call = self._call(2, self.size, len(PROMPTS))
             with called.calling(self.pipe, self.arguments):
-                stacked = stacked_branches(self.pipe, self.adapter, call)
-            called.check_negative(self.arguments, stacked)
-            self._stacked[guidance_scale] = stacked
+                answer = self._catalogue.at(self.size).answer
+                stacking = stacked_branches(self.pipe, self.adapter, call, guidance_scale, answer)
+            called.check_negative(self.arguments, stacking.branches)
+            self._stacked[guidance_scale] = stacking
         return self._stacked[guidance_scale]
 
     def denoise(
@@ -126,8 +131,8 @@ class Model:
         watch: layers as in `resolve`. branches: which halves of guidance `StepRecord.activations` keeps;
         without guidance (scale at most 1) there is only `conditional`. on_step: called once a step, at its
         first network evaluation, before the scheduler steps. edit(layer name, evaluation, activations [row,
-        token, channel]) is called at every network evaluation and returns what the network goes on with, same
-        shape, dtype and device; the rows are those of the branches that `stacked` names, each in picture
+        token, channel]) is called at every call of the network and returns what it goes on with, same shape,
+        dtype and device; the rows are those of the branches that `evaluation.branches` names, each in picture
         order; what is recorded is the edited output. `evaluation.step` is the step; `evaluation.first` says
         whether it is the step's first, where an edit belongs that is made of what was recorded: later ones
         have other latents and another noise level. stop_after: last step done, 1 to `steps`. height, width:
@@ -192,28 +197,26 @@ class Model:
         if hooked:
             require_hooks(self.adapter.denoiser(self.pipe))
         told = hooked or self.arguments or "unconditional" in watching.branches
-        branches = self.stacked(guidance_scale) if told else ("conditional",)
-        watching.check(steps, branches, self.scheduler_name)
+        stacking = self.stacking(guidance_scale) if told else Stacking()
+        watching.check(steps, stacking.branches, self.scheduler_name)
         layers = self._catalogue.resolve(watching.layers, size) if watching.layers else ()
         safe = frozenset(layer.path for layer in self._catalogue.known(size)) if layers else frozenset()
         words = self.find_words(prompts, watching.words) if watching.words else None
-        call = self._call(prompts, steps, guidance_scale, size)
+        guidance = self.adapter.guidance(self.pipe, guidance_scale, len(prompts))
+        call = guidance | self._call(steps, size, len(prompts))
         call["generator"] = [torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds]
+        call["prompt"] = list(prompts)
         with progress_bar(self.pipe, progress):
-            return run_loop(self.pipe, self.adapter, layers, safe, branches, watching, words, call)
+            return run_loop(self.pipe, self.adapter, layers, safe, stacking, watching, words, call)
 
-    def _call(
-        self, prompts: Sequence[str], steps: int, guidance_scale: float, size: tuple[int, int]
-    ) -> dict[str, Any]:
-        """Arguments of the pipeline's call, but for the noise's generators."""
+    def _call(self, steps: int, size: tuple[int, int], pictures: int) -> dict[str, Any]:
+        """Arguments of the pipeline's call, but for prompts, guidance and the noise's generators."""
         return {
-            "prompt": list(prompts),
             "height": size[0],
             "width": size[1],
             "num_inference_steps": steps,
-            "guidance_scale": guidance_scale,
             **self.adapter.call_options(self.pipe),
-            **called.of_pictures(self.arguments, len(prompts)),
+            **called.of_pictures(self.arguments, pictures),
         }
 
     def with_denoiser(self, denoiser: torch.nn.Module) -> "Model":
@@ -235,7 +238,9 @@ class Model:
         what every run gives itself.
         """
         called.check_arguments(self.pipe, arguments)
-        return self._but(arguments=MappingProxyType({**self.arguments, **arguments}), _stacked={})
+        every = MappingProxyType({**self.arguments, **arguments})
+        catalogue = LayerCatalogue(self.adapter, self.pipe, every)
+        return self._but(arguments=every, _stacked={}, _catalogue=catalogue)
 
     def _but(self, **changes: Any) -> "Model":
         """This model with some of what it holds changed."""
@@ -310,11 +315,16 @@ class Model:
 
     def text_tokens(self, prompts: Sequence[str]) -> list[TextTokens]:
         """What the text encoders are given of each prompt: equal ids are one prompt to the model."""
-        return text_tokens(self.pipe, self._call(prompts, 1, 1.0, self.size))
+        return text_tokens(self.pipe, self._unguided(prompts))
 
     def find_words(self, prompts: Sequence[str], words: Sequence[Sequence[str]]) -> Words:
         """Words of each picture's prompt among the tokens of its text encoders; raises as `word_maps`."""
-        return find_words(self.pipe, words, self._call(prompts, 1, 1.0, self.size))
+        return find_words(self.pipe, words, self._unguided(prompts))
+
+    def _unguided(self, prompts: Sequence[str]) -> dict[str, Any]:
+        """Arguments of a call of one step that has prompts and no guidance."""
+        guidance = self.adapter.guidance(self.pipe, self.adapter.plain, len(prompts))
+        return guidance | self._call(1, self.size, len(prompts)) | {"prompt": list(prompts)}
 
     def _size_of(self, height: int | None, width: int | None) -> tuple[int, int]:
         """(height, width) in pixels, the model's own where not given."""

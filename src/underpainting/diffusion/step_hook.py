@@ -1,5 +1,6 @@
 """Looking on at a pipeline's own loop from its one seam: the scheduler's `step`, wrapped on the instance."""
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
@@ -8,6 +9,7 @@ from typing import Any
 
 import torch
 
+from underpainting.diffusion.adapters import Adapter
 from underpainting.diffusion.clean import noise_level, predicted_clean
 from underpainting.diffusion.evaluations import Evaluations
 from underpainting.diffusion.layer_hooks import LayerHooks
@@ -25,7 +27,11 @@ class Stopped(Exception):
 
 
 class StepHook:
-    """Checks every network evaluation, records each step at its first, and stops where it is asked to."""
+    """Checks every network evaluation, records each step at its first, and stops where it is asked to.
+
+    This is the one place where latents pass from how the scheduler has them to [picture, channel, h, w] and
+    back. stepped: the latents after the last step so far, as the scheduler has them.
+    """
 
     def __init__(
         self,
@@ -34,9 +40,16 @@ class StepHook:
         hooks: LayerHooks,
         words: WordHooks | None,
         generators: Sequence[torch.Generator],
+        adapter: Adapter,
+        grid: tuple[int, int],
     ) -> None:
-        """Keep what to do; nothing is wrapped before `on`. generators: each picture's own."""
+        """Keep what to do; nothing is wrapped before `on`. generators: each picture's own. grid: (h, w) of
+        the latents.
+        """
+        self.stepped = torch.empty(0)
         self._generators = generators
+        self._adapter = adapter
+        self._grid = grid
         self._watching = watching
         self._evaluations = evaluations
         self._hooks = hooks
@@ -73,34 +86,49 @@ class StepHook:
         go_on: Callable[[], Any],
     ) -> Any:
         """Check, record, let the scheduler step, stop."""
-        evaluations, watching = self._evaluations, self._watching
+        evaluations, watching, adapter = self._evaluations, self._watching, self._adapter
         self._hooks.check()
-        if watching.on_step is not None and evaluations.present.first:
+        if watching.on_step is not None and evaluations.first:
             watching.on_step(self._record(scheduler, network_output, latents))
         self._hooks.outputs.clear()
         step, ends = evaluations.step, evaluations.last
         stepped = go_on()
         if watching.after_step is not None and ends:
-            stepped = (watching.after_step(step, stepped[0]),)
+            changed = watching.after_step(step, self._unpacked(stepped[0]))
+            stepped = _with(stepped, adapter.packed(changed))
         evaluations.done += 1
         if ends and step == watching.stop_after:
-            raise Stopped(stepped[0])
+            raise Stopped(self._unpacked(stepped[0]))
         if watching.still is not None and not evaluations.over:
             level = noise_level(scheduler, evaluations.timestep)
-            return (watching.still.at(level).to(latents),)
+            stepped = _with(stepped, adapter.packed(watching.still.at(level)).to(latents))
+        self.stepped = stepped[0]
         return stepped
+
+    def _unpacked(self, latents: torch.Tensor) -> torch.Tensor:
+        return self._adapter.unpacked(latents, self._grid)
 
     def _record(self, scheduler: Any, network_output: torch.Tensor, latents: torch.Tensor) -> StepRecord:
         level = noise_level(scheduler, self._evaluations.timestep)
+        output, before = self._unpacked(network_output), self._unpacked(latents)
         return StepRecord(
             step=self._evaluations.step,
             evaluation=self._evaluations.done,
             timestep=self._evaluations.timestep,
             sigma=level.sigma,
             scale=level.scale,
-            latents=latents,
-            network_output=network_output,
-            predicted_clean=predicted_clean(level, latents, network_output),
+            latents=before,
+            network_output=output,
+            predicted_clean=predicted_clean(level, before, output),
             activations=self._hooks.activations(),
             words=self._words.maps() if self._words else None,
         )
+
+
+def _with(stepped: Any, latents: torch.Tensor) -> Any:
+    """What a scheduler's step gave, with other latents after it."""
+    if isinstance(stepped, tuple):
+        return (latents, *stepped[1:])
+    other = copy.copy(stepped)
+    other.prev_sample = latents
+    return other

@@ -13,7 +13,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from underpainting.diffusion.evaluations import Evaluations
-from underpainting.diffusion.layer_hooks import MORE_THAN_ONCE, NEVER, BatchRows
+from underpainting.diffusion.layer_hooks import BatchRows, check_times
 from underpainting.diffusion.text_attention import TextAttention, hear_text_attention
 from underpainting.diffusion.watching import StepRecord
 from underpainting.diffusion.words import Words
@@ -66,7 +66,7 @@ class WordHooks:
         """Keep what to hear; nothing is hooked before `on`. latents: the grid of the pictures' latents."""
         self._words, self._rows, self._evaluations, self._latents = words, rows, evaluations, latents
         self._paths: tuple[str, ...] = ()
-        self._heard: dict[str, list[torch.Tensor]] = {}
+        self._heard: dict[str, list[torch.Tensor | None]] = {}
 
     @contextmanager
     def on(self, denoiser: torch.nn.Module) -> Iterator[None]:
@@ -77,26 +77,25 @@ class WordHooks:
     def maps(self) -> torch.Tensor:
         """The present step's, [picture, word, h, w], on the CPU, and forget what was heard.
 
-        Raises UnderpaintingError where a module was not called exactly once.
+        Raises UnderpaintingError where a module was not called once in every call of the network.
         """
         heard, self._heard = self._heard, {}
         for path in self._paths:
-            times = len(heard.get(path, ()))
-            if times != 1:
-                raise UnderpaintingError(
-                    f"{path} was called {times} times in step {self._evaluations.step}, not once: "
-                    f"{MORE_THAN_ONCE if times else NEVER}"
-                )
-        return average([maps for own in heard.values() for maps in own]).cpu()
+            check_times(path, len(heard.get(path, ())), self._rows, self._evaluations.step)
+        return average([maps for own in heard.values() for maps in own if maps is not None]).cpu()
 
     def _is_first(self) -> bool:
-        return self._evaluations.present.first
+        return self._evaluations.first
 
     def _hear(self, path: str, attention: TextAttention) -> None:
-        own = attention.of_rows(lambda of: self._rows.of("conditional", of) if len(of) > 1 else of)
+        calls = self._heard.setdefault(path, [])
+        rows = self._rows.in_call("conditional", len(calls))
+        if rows is None:
+            calls.append(None)
+            return
+        own = attention.of_rows(lambda of: of[rows] if len(of) > 1 else of)
         paid = own.paid(self._words.shares(attention.text_tokens)).transpose(1, 2)
-        maps = paid.reshape(*paid.shape[:2], *grid_of(paid.shape[2], self._latents))
-        self._heard.setdefault(path, []).append(maps)
+        calls.append(paid.reshape(*paid.shape[:2], *grid_of(paid.shape[2], self._latents)))
 
 
 def average(maps: Sequence[torch.Tensor]) -> torch.Tensor:

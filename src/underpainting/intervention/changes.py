@@ -113,24 +113,17 @@ def erased(eraser: Callable[[Place], Eraser]) -> Change:
     return lambda place, x: -eraser(place).taken(x)
 
 
-def editing(
-    change: Change, layers: Sequence[Layer], steps: range, branches: Sequence[str], order: Sequence[str]
-) -> ActivationEdit:
-    """What `Model.denoise` takes as `edit`: adds a change at layers, branches, and steps' first evaluations.
-
-    order: branches as they stack in the network's batch.
-    """
+def editing(change: Change, layers: Sequence[Layer], steps: range, branches: Sequence[str]) -> ActivationEdit:
+    """What `Model.denoise` takes as `edit`: adds a change at layers, branches, steps' first evaluations."""
     names = {layer.name for layer in layers}
 
     def edit(layer: str, evaluation: Evaluation, activations: Tensor) -> Tensor:
         if layer not in names or evaluation.step not in steps or not evaluation.first:
             return activations
-        count = len(activations) // len(order)
-        edited = activations.clone()
-        for branch in branches:
-            rows = slice(order.index(branch) * count, (order.index(branch) + 1) * count)
-            x = activations[rows]
-            edited[rows] = x + change(Place(layer, evaluation.step, branch), x).to(x)
-        return edited
+        by_branch = dict(zip(evaluation.branches, activations.chunk(len(evaluation.branches)), strict=True))
+        for branch in set(branches) & set(by_branch):
+            x = by_branch[branch]
+            by_branch[branch] = x + change(Place(layer, evaluation.step, branch), x).to(x)
+        return torch.cat(list(by_branch.values()))
 
     return edit

@@ -157,7 +157,7 @@ class Painter:
 
     def acting(self, edit: Where, change: Change) -> ActivationEdit:
         """A change at an edit's layers, steps and branches, as `Model.denoise` takes it."""
-        return editing(change, self.layers(edit), range(edit.first, edit.last + 1), edit.branches, self.order)
+        return editing(change, self.layers(edit), range(edit.first, edit.last + 1), edit.branches)
 
     def unedited(
         self, rows: Sequence[PromptRow], edit: Edit | None = None, *, tick: Tick | None = None

@@ -178,7 +178,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], Mapping[str, Any], str]] = {
     "pictures for each": (
         with_control,
         {"image": [picture()] * 3},
-        "cannot be called with image: If image batch size",
+        "refuses the call: If image batch size",
     ),
     "a picture that is none": (with_control, {"image": 3}, "cannot be called with image: TypeError"),
 }

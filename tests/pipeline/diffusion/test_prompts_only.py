@@ -38,7 +38,10 @@ def with_ip_adapter(folder: Path) -> Any:
 REFUSED = {
     "attend and excite": (of(StableDiffusionAttendAndExcitePipeline), f"{MORE}token_indices, which its call"),
     "self-attention guidance": (of(StableDiffusionSAGPipeline), f"{MORE}a network that is .* its sag_scale"),
-    "perturbed attention": (of(StableDiffusionPAGPipeline), f"{MORE}a network that is .* its pag_scale"),
+    "perturbed attention": (
+        of(StableDiffusionPAGPipeline),
+        "no adapter for StableDiffusionPAGPipeline: its guidance looks at the network once more",
+    ),
     "IP-Adapter": (
         with_ip_adapter,
         f"{MORE}a picture for its IP-Adapter: give .* or unload it by unload_ip_adapter",

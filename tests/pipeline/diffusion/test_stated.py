@@ -1,4 +1,4 @@
-"""Pipelines of families that have no adapter, their layers stated; and other picture sizes."""
+"""Layers that are stated; and other picture sizes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -90,10 +90,8 @@ def test_one_branch_where_guidance_is_an_input(made: Any) -> None:
     ("layer", "words"),
     [
         (f"{JOINT}@4x4x16", r"gave \[row, token, channel\] = \[4, 64, 16\], .* says \[4, 16, 16\]"),
-        ("self-attention", "not known, self-attention neither: state them as PATH@HEIGHTxWIDTHxCHANNELS"),
-        (JOINT, "state them as PATH@HEIGHTxWIDTHxCHANNELS"),
         ("nowhere@8x8x16", "no module nowhere"),
-        ("transformer_blocks.0.attn@8x8x16", "does not give one tensor"),
+        ("time_text_embed@8x8x16", "does not give one tensor"),
     ],
 )
 def test_what_is_stated_wrongly_is_said(made: Any, layer: str, words: str) -> None:

@@ -81,9 +81,6 @@ class ToyAdapter(Adapter):
     def latents(self, pipe: Any, size: tuple[int, int]) -> tuple[int, int, int]:
         return 3, *size
 
-    def example_inputs(self, pipe: Any, size: tuple[int, int]) -> dict[str, Any]:
-        return {"picture": torch.empty((1, 3, *size), device="meta"), "words": torch.ones(1, device="meta")}
-
     def encode(self, pipe: Any, pictures: torch.Tensor) -> torch.Tensor:
         return pictures * 2 - 1
 

@@ -102,14 +102,15 @@ def test_erasing_takes_what_the_places_eraser_takes() -> None:
 
 def test_only_the_asked_rows_layers_and_steps_are_edited_at_their_first_evaluations() -> None:
     layer = Layer("a", (4, 4), 3, path="path")
-    edit = editing(changing, [layer], range(2, 4), ["conditional"], ["unconditional", "conditional"])
-    x = torch.randn(4, 16, 3)
-    first = {step: Evaluation(2 * step, step, first=True) for step in (1, 2, 4)}
+    edit = editing(changing, [layer], range(2, 4), ["conditional"])
+    x, both = torch.randn(4, 16, 3), ("unconditional", "conditional")
+    first = {step: Evaluation(2 * step, step, True, both) for step in (1, 2, 4)}
     for name, evaluation in (
         ("a", first[1]),
         ("a", first[4]),
         ("b", first[2]),
-        ("a", Evaluation(5, 2, False)),
+        ("a", Evaluation(5, 2, False, both)),
+        ("a", Evaluation(4, 2, True, ("unconditional",))),  # of two calls, the other
     ):
         assert torch.equal(edit(name, evaluation, x), x)
     edited = edit("a", first[2], x)

@@ -9,7 +9,6 @@ GIVEN = (
     "height",
     "width",
     "num_inference_steps",
-    "guidance_scale",
     "generator",
     "latents",
     "output_type",
@@ -28,10 +27,13 @@ TEXT = ("text", "text_time", "text_proj")
 """Kinds of further conditions that are made of the prompt."""
 
 
-def more_than_prompts(pipe: Any, denoiser: Any, options: Mapping[str, Any]) -> str | None:
+def more_than_prompts(
+    pipe: Any, config: Mapping[str, Any], channels: int | None, options: Mapping[str, Any]
+) -> str | None:
     """What a pipeline needs that makes no picture of prompts alone, in words; None where it needs no more.
 
-    options: what its call is given beside `GIVEN`, by its family and by a person.
+    config: of its denoiser. channels: of the latents that it takes, where it says so. options: what its call
+    is given beside `GIVEN`, by its family and by a person.
     """
     takes = inspect.signature(type(pipe).__call__).parameters
     demanded = [
@@ -44,7 +46,6 @@ def more_than_prompts(pipe: Any, denoiser: Any, options: Mapping[str, Any]) -> s
     if getattr(pipe, "controlnet", None) is not None and not any(name in options for name in CONTROLS):
         name = next((name for name in CONTROLS if name in takes), CONTROLS[0])
         return f"a picture for its ControlNet: give it as attach(pipe, {name}=...)"
-    config = denoiser.config
     if config.get("encoder_hid_dim_type") not in (None, *TEXT) and not any(of in options for of in PROMPTING):
         return (
             "a picture for its IP-Adapter: give it as attach(pipe, ip_adapter_image=...), or unload it by "
@@ -54,8 +55,8 @@ def more_than_prompts(pipe: Any, denoiser: Any, options: Mapping[str, Any]) -> s
         return "class labels"
     if config.get("addition_embed_type") not in (None, *TEXT):
         return f"further conditions, {config['addition_embed_type']}"
-    own = getattr(getattr(pipe, "vae", None), "config", {}).get("latent_channels")
-    taken = config.get("in_channels", own)
-    if own is not None and taken != own:
-        return f"a picture too: its network takes {taken} channels, its autoencoder's latents have {own}"
+    known = getattr(getattr(pipe, "vae", None), "config", {})
+    own = known.get("latent_channels", known.get("z_dim"))
+    if own is not None and channels not in (None, own):
+        return f"a picture too: its network takes {channels} channels, its autoencoder's latents have {own}"
     return None

@@ -33,18 +33,17 @@ def adapter_for(pipe: Any, arguments: Mapping[str, Any]) -> Adapter:
     pipeline and it does not make pictures of prompts by way of latents, and where it needs more than prompts.
     """
     _import_installed()
+    name = type(pipe).__name__
     own = next((adapter for adapter in reversed(ADAPTERS.values()) if adapter.accepts(pipe)), None)
-    adapter = own or stated_adapter(pipe, arguments)
-    if adapter is not None:
-        if more := adapter.more_than_prompts(pipe, arguments):
-            raise UnderpaintingError(
-                f"{type(pipe).__name__} cannot be watched, for it needs more than prompts: {more}"
-            )
-        return adapter
-    raise UnderpaintingError(
-        f"no adapter for {type(pipe).__name__}: text-to-image pipelines with one U-Net or transformer and an "
-        "AutoencoderKL whose latents are not packed can be watched"
-    )
+    try:
+        adapter = own or stated_adapter(pipe, arguments)
+    except ValueError as reason:
+        raise UnderpaintingError(
+            f"no adapter for {name}: {reason}; known are {', '.join(ADAPTERS)}, and pipelines like them"
+        ) from None
+    if more := adapter.more_than_prompts(pipe, arguments):
+        raise UnderpaintingError(f"{name} cannot be watched, for it needs more than prompts: {more}")
+    return adapter
 
 
 def _import_installed() -> None:

@@ -1,56 +1,55 @@
-"""Any other pipeline: nothing is known of its layers, which are stated as PATH@HEIGHTxWIDTHxCHANNELS."""
+"""Any other pipeline: what diffusers' pipelines have in common is taken to hold of it too."""
 
 import inspect
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from underpainting.diffusion.adapters.base import Adapter
+from underpainting.diffusion.adapters.left_out import LEFT_OUT
 from underpainting.diffusion.adapters.prompts_only import GIVEN
 
-AUTOENCODERS = ("AutoencoderKL", "AutoencoderTiny")
-OTHER = ("image", "mask_image", "control_image", "num_frames", "video_length")
-"""What a pipeline takes that does not make pictures of prompts alone."""
+AUTOENCODERS = ("AutoencoderKL", "AutoencoderTiny", "AutoencoderDC")
+PARTS = ("transformer", "unet")
+OTHER = {
+    "image": "takes a picture",
+    "mask_image": "takes a mask",
+    "control_image": "takes a control picture",
+    "num_frames": "makes a video",
+    "video_length": "makes a video",
+    "audio_length_in_s": "makes sounds",
+    "audio_end_in_s": "makes sounds",
+}
+"""What a pipeline's arguments say of it where it does not make pictures of prompts alone."""
 
 
-class StatedAdapter(Adapter):
-    """A denoiser by the name of its part, and what diffusers' pipelines have in common.
+def stated_adapter(pipe: Any, arguments: Mapping[str, Any]) -> Adapter:
+    """An adapter for a pipeline of an unknown family, whose layers are found out where they can be.
 
-    part: `unet` or `transformer`.
+    It must have a U-Net or a transformer, an autoencoder that is known and whose latents are not packed, and
+    take no other picture than its call is given among the arguments. Raises ValueError, with what is missing,
+    where it has not.
     """
-
-    def __init__(self, part: str) -> None:
-        """Keep what differs between pipelines."""
-        self.part = part
-
-    def accepts(self, pipe: Any) -> bool:
-        """The one it was made for."""
-        return hasattr(pipe, self.part)
-
-    def self_attention(self, denoiser: torch.nn.Module) -> dict[str, str]:
-        """None are known."""
-        return {}
-
-    def example_inputs(self, pipe: Any, size: tuple[int, int]) -> None:
-        """None are known."""
+    if reason := _unlike(pipe, arguments):
+        raise ValueError(reason)
+    return Adapter(part=next(name for name in PARTS if getattr(pipe, name, None) is not None))
 
 
-def stated_adapter(pipe: Any, arguments: Mapping[str, Any]) -> StatedAdapter | None:
-    """An adapter for a pipeline of an unknown family; None where it is none that makes pictures of a prompt.
-
-    It must have a U-Net or a transformer with a sample size, an autoencoder that is known and whose latents
-    are not packed, and take no other picture than those among the arguments that its call is given.
-    """
-    part = next((name for name in ("transformer", "unet") if getattr(pipe, name, None) is not None), None)
+def _unlike(pipe: Any, arguments: Mapping[str, Any]) -> str | None:
+    """In what a pipeline is none that makes pictures of prompts by way of latents; None where it is one."""
+    if reason := LEFT_OUT.get(type(pipe).__name__):
+        return reason
     takes = inspect.signature(type(pipe).__call__).parameters
-    if (
-        part is None
-        or type(getattr(pipe, "vae", None)).__name__ not in AUTOENCODERS
-        or getattr(getattr(pipe, part).config, "sample_size", None) is None
-        or hasattr(pipe, "_pack_latents")
-        or any(name not in takes for name in GIVEN)
-        or any(name in takes and name not in arguments for name in OTHER)
+    if other := next(
+        (words for name, words in OTHER.items() if name in takes and name not in arguments), None
     ):
-        return None
-    return StatedAdapter(part)
+        return f"it {other}"
+    if lacking := [name for name in (*GIVEN, "guidance_scale") if name not in takes]:
+        return f"its call takes no {' and no '.join(lacking)}"
+    if all(getattr(pipe, name, None) is None for name in PARTS):
+        return f"it has no {' and no '.join(PARTS)}"
+    vae = getattr(pipe, "vae", None)
+    if vae is None:
+        return "it has no autoencoder, so it works on pixels, or on what another pipeline decodes"
+    if type(vae).__name__ not in AUTOENCODERS:
+        return f"how its {type(vae).__name__} scales latents is not known"
+    return "how its latents are packed is not known" if hasattr(pipe, "_pack_latents") else None

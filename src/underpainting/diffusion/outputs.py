@@ -1,0 +1,137 @@
+"""What the modules of a network give, found out by a call of its pipeline without weights."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils._pytree import tree_map_only
+
+from underpainting.diffusion.adapters import Adapter
+from underpainting.diffusion.rehearsal import never_called, run_to_step
+from underpainting.diffusion.weightless import weightless
+from underpainting.errors import UnderpaintingError
+
+Grid = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a module gives of one picture.
+
+    shape: [row, channel, h, w] of tokens that lie on a grid, as of convolutions; else the tensor's own.
+    number: which of its outputs that is, where it gives several.
+    """
+
+    shape: tuple[int, ...]
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a call of a pipeline without weights tells.
+
+    outputs: what each module of its denoiser gives, by path, in the order of the calls. answer: what the
+    denoiser itself gives of one picture, zeros.
+    """
+
+    outputs: dict[str, Output]
+    answer: Any
+
+
+def dry_run(adapter: Adapter, pipe: Any, call: Mapping[str, Any]) -> DryRun:
+    """Make a pipeline's own call for one picture, up to the first step of the scheduler.
+
+    Its denoiser and its text encoders are built again from their configurations on torch's meta device:
+    shapes without weights, arithmetic or random numbers. Modules that give no tensor are left out. Raises
+    UnderpaintingError where the network cannot make latents of the size.
+    """
+    size = (call["height"], call["width"])
+    latents, patch = adapter.latents(pipe, size)[1:], adapter.patch(pipe)
+    _check_side(adapter, pipe, size)
+    other = weightless(pipe, adapter.part)
+    denoiser = adapter.denoiser(other).network
+    grids = [(latents[0] // patch, latents[1] // patch)] if patch else []
+    outputs: dict[str, Output] = {}
+    answers: list[Any] = []
+    around: list[Grid] = [latents]  # grids that the modules at work were given, innermost last
+
+    def enter(module: torch.nn.Module, args: Any, kwargs: Any) -> None:
+        if module is denoiser:
+            del around[1:]
+        given = next((of for of in (*args, *kwargs.values()) if isinstance(of, torch.Tensor)), None)
+        is_grid = given is not None and given.ndim == 4
+        around.append((given.shape[2], given.shape[3]) if given is not None and is_grid else around[-1])
+
+    def leave(path: str) -> Any:
+        def hook(module: torch.nn.Module, inputs: Any, output: Any) -> None:
+            if path not in outputs:
+                made = _output(module, output, grids or _patches(around), adapter.picture is not None)
+                outputs[path] = made
+            around.pop()
+            if module is denoiser:
+                answers.append(tree_map_only(torch.Tensor, _zeros, output))
+
+        return hook
+
+    for path, module in denoiser.named_modules():
+        module.register_forward_pre_hook(enter, with_kwargs=True)
+        module.register_forward_hook(leave(path))
+    run_to_step(other, call)
+    if not answers:
+        raise never_called(pipe, adapter)
+    made = outputs[""].shape
+    if not adapter.packing and len(made) == 4 and made[2:] != latents:
+        near = [side * of // own for side, of, own in zip(size, made[2:], latents, strict=True)]
+        raise _cropped(size, latents, near)
+    return DryRun({path: output for path, output in outputs.items() if output.shape}, answers[0])
+
+
+def _output(module: Any, output: Any, grids: Sequence[Grid], is_joint: bool) -> Output:
+    """The output of a module that has the picture's tokens, or the first one."""
+    several = list(output) if isinstance(output, list | tuple) else [output]
+    shapes = [_shape(module, of) for of in several if isinstance(of, torch.Tensor)]
+    for fits in (_is_grid, _holds_grid) if is_joint else (_is_grid,):
+        for number, shape in enumerate(shapes):
+            if grid := next((of for of in grids if fits(shape, of)), None):
+                return Output((shape[0], shape[2], *grid), number)
+    return Output(shapes[0] if shapes else ())
+
+
+def _shape(module: Any, output: torch.Tensor) -> tuple[int, ...]:
+    """A tensor's shape; of attention whose heads lie apart, [row, token, channel]."""
+    shape = tuple(output.shape)
+    apart = len(shape) == 4 and hasattr(module, "to_q") and shape[2] == getattr(module, "heads", None)
+    return (*shape[:2], shape[2] * shape[3]) if apart else shape
+
+
+def _is_grid(shape: Sequence[int], grid: Grid) -> bool:
+    return len(shape) == 3 and shape[1] == grid[0] * grid[1]
+
+
+def _holds_grid(shape: Sequence[int], grid: Grid) -> bool:
+    return len(shape) == 3 and shape[1] > grid[0] * grid[1]
+
+
+def _patches(around: Sequence[Grid]) -> list[Grid]:
+    """Grids of k x k cells of grids that modules were given, innermost and finest first."""
+    sides = (((h, w), range(1, min(h, w) + 1)) for h, w in reversed(around))
+    return [(h // k, w // k) for (h, w), ks in sides for k in ks]
+
+
+def _zeros(tensor: torch.Tensor) -> torch.Tensor:
+    return torch.zeros(tensor.shape, dtype=tensor.dtype)
+
+
+def _check_side(adapter: Adapter, pipe: Any, size: Grid) -> None:
+    """A pipeline drops what its autoencoder's factor, and the patches of packed latents, leave over."""
+    unit = adapter.factor(pipe) * (adapter.packing.patch if adapter.packing else 1)
+    if size[0] % unit or size[1] % unit:
+        raise _cropped(size, adapter.latents(pipe, size)[1:], [max(1, side // unit) * unit for side in size])
+
+
+def _cropped(size: Grid, latents: Sequence[int], near: Sequence[int]) -> UnderpaintingError:
+    return UnderpaintingError(
+        f"size {size[0]} x {size[1]}: the network cannot make latents of {latents[0]} x {latents[1]}; "
+        f"give {near[0]} x {near[1]}"
+    )
