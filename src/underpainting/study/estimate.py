@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from underpainting.study.recorders import Held
 from underpainting.study.request.alike import cut_prompts
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import ProbeLayer
+from underpainting.weights import readable
 
 BYTES_OF_ROW = 9.0
 BYTES_OF_PNG_PIXEL = 2.0
@@ -102,13 +104,31 @@ def estimate(
     )
 
 
+def advice(cost: Estimate, memory: int) -> str | None:
+    """What to choose where a study needs more than so many bytes; None where it does not."""
+    if cost.memory_bytes <= memory:
+        return None
+    share = memory / cost.memory_bytes
+    layers, steps = (max(1, int(count * share)) for count in (cost.layers, cost.steps))
+    return (
+        f"more than the {readable(memory)} of this machine: watch {layers} of {cost.layers} layers "
+        f"(--layers), or make {steps} of {cost.steps} steps (--steps)"
+    )
+
+
+def machine_memory() -> int:
+    """Bytes of this machine's memory."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def _values(layer: ProbeLayer) -> int:
     return layer.tokens * layer.channels
 
 
 def _evaluations(loaded: Loaded, steps: int) -> int:
     scheduler = loaded.model.pipe.scheduler
-    scheduler.set_timesteps(steps)
+    shifts = {"mu": 1.0} if scheduler.config.get("use_dynamic_shifting") else {}  # by the picture's size
+    scheduler.set_timesteps(steps, **shifts)
     return len(scheduler.timesteps)
 
 
