@@ -23,8 +23,8 @@ CHAT = (
 )
 
 
-def speaker(folder: Path, kind: Any = Qwen3Model) -> dict[str, Any]:
-    """A tokenizer of letters that knows a conversation, and a language model of two layers."""
+def speaker(folder: Path, kind: Any = Qwen3Model, width: int = WIDE, layers: int = 4) -> dict[str, Any]:
+    """A tokenizer of letters that knows a conversation, and a language model."""
     letters = ["<pad>", "</s>", "<unk>", "<|image_pad|>", *string.ascii_lowercase, *string.digits]
     words = Tokenizer(models.WordLevel({word: i for i, word in enumerate(letters)}, unk_token="<unk>"))
     words.pre_tokenizer = pre_tokenizers.Split("", "isolated")
@@ -40,9 +40,9 @@ def speaker(folder: Path, kind: Any = Qwen3Model) -> dict[str, Any]:
     tokenizer.model_max_length = 64
     config = Qwen3Config(
         vocab_size=len(letters),
-        hidden_size=WIDE,
+        hidden_size=width,
         intermediate_size=32,
-        num_hidden_layers=4,
+        num_hidden_layers=layers,
         num_attention_heads=2,
         num_key_value_heads=2,
         head_dim=8,

@@ -27,6 +27,7 @@ def estimate(
     with progress() as shown:
         from underpainting.progress import duration
         from underpainting.study.environment import load_trusted, use_threads
+        from underpainting.study.estimate import advice, machine_memory
         from underpainting.study.estimate import estimate as work
         from underpainting.study.study import open_study
         from underpainting.weights import readable
@@ -48,4 +49,6 @@ def estimate(
         ["disk", readable(cost.disk_bytes)],
         ["time", "not measured" if cost.seconds is None else duration(cost.seconds)],
     ]
+    if choose := advice(cost, machine_memory()):
+        rows.insert(7, ["", choose])
     table(["what", "how much"], rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from underpainting.study.recorders import Held
 from underpainting.study.request.alike import cut_prompts
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import ProbeLayer
+from underpainting.weights import readable
 
 BYTES_OF_ROW = 9.0
 BYTES_OF_PNG_PIXEL = 2.0
@@ -101,6 +103,23 @@ def estimate(
         pictures_made=made,
         prompts_cut=cut_prompts(study.rows, model),
     )
+
+
+def advice(cost: Estimate, memory: int) -> str | None:
+    """What to choose where a study needs more than so many bytes; None where it does not."""
+    if cost.memory_bytes <= memory:
+        return None
+    share = memory / cost.memory_bytes
+    layers, steps = (max(1, int(count * share)) for count in (cost.layers, cost.steps))
+    return (
+        f"more than the {readable(memory)} of this machine: watch {layers} of {cost.layers} layers "
+        f"(--layers), or make {steps} of {cost.steps} steps (--steps)"
+    )
+
+
+def machine_memory() -> int:
+    """Bytes of this machine's memory."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _values(layer: ProbeLayer) -> int:

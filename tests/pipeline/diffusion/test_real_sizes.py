@@ -1,0 +1,119 @@
+"""Models of today at their own size, from published configurations, without weights: what a study costs."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import pytest
+import torch
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
+
+from tests.pipeline.conftest import tiny_tokenizer
+from tests.pipeline.families import t5, text_config
+from tests.pipeline.flows import shifted, speaker
+from tests.pipeline.study.conftest import LightEstimator, tiny_config, tiny_rows
+from underpainting.diffusion import Model, attach
+from underpainting.probes import moments_bytes
+from underpainting.study.environment import load_study
+from underpainting.study.estimate import advice, estimate
+from underpainting.study.study import create_study
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+FOUR = {
+    "down_block_types": ("DownEncoderBlock2D",) * 4,
+    "up_block_types": ("UpDecoderBlock2D",) * 4,
+    "block_out_channels": (8,) * 4,
+    "norm_num_groups": 4,
+}
+
+
+def sdxl(folder: Path, unet: Any) -> Any:
+    tokenizer = tiny_tokenizer(folder)
+    with torch.device("cpu"):
+        scheduler = diffusers.EulerDiscreteScheduler()
+    return diffusers.StableDiffusionXLPipeline(
+        vae=diffusers.AutoencoderKL(**FOUR, latent_channels=4),
+        text_encoder=CLIPTextModel(text_config(768, len(tokenizer))),
+        text_encoder_2=CLIPTextModelWithProjection(text_config(1280, len(tokenizer))),
+        tokenizer=tokenizer,
+        tokenizer_2=tokenizer,
+        unet=unet,
+        scheduler=scheduler,
+    )
+
+
+def sd35(folder: Path, transformer: Any) -> Any:
+    tokenizer, (tokenizer_3, encoder_3) = tiny_tokenizer(folder / "clip"), t5(folder / "t5", 4096)
+    encoders = [CLIPTextModelWithProjection(text_config(size, len(tokenizer))) for size in (768, 1280)]
+    return diffusers.StableDiffusion3Pipeline(
+        transformer=transformer,
+        scheduler=shifted(),
+        vae=diffusers.AutoencoderKL(**FOUR, latent_channels=16),
+        text_encoder=encoders[0],
+        tokenizer=tokenizer,
+        text_encoder_2=encoders[1],
+        tokenizer_2=tokenizer,
+        text_encoder_3=encoder_3,
+        tokenizer_3=tokenizer_3,
+    )
+
+
+def flux2(folder: Path, transformer: Any) -> Any:
+    return diffusers.Flux2Pipeline(
+        **speaker(folder, width=5120, layers=31),
+        transformer=transformer,
+        scheduler=shifted(),
+        vae=diffusers.AutoencoderKLFlux2(**FOUR, layers_per_block=1),
+    )
+
+
+def qwen(folder: Path, transformer: Any) -> Any:
+    return diffusers.QwenImagePipeline(
+        **speaker(folder, width=3584),
+        transformer=transformer,
+        scheduler=shifted(),
+        vae=diffusers.AutoencoderKLQwenImage(base_dim=4),
+    )
+
+
+SIZES: dict[str, tuple[Callable[[Path, Any], Any], dict[tuple[int, int], int], float]] = {
+    "sdxl": (sdxl, {(64, 640): 10, (32, 1280): 60}, 2.567e9),
+    "sd35": (sd35, {(64, 2432): 38}, 8.06e9),
+    "flux2": (flux2, {(64, 6144): 56}, 32.2e9),
+    "qwen": (qwen, {(64, 3072): 60}, 20.4e9),
+}
+
+
+def of_size(name: str, folder: Path) -> Model:
+    """A model of the published size of whose networks none has weights."""
+    config = json.loads((CONFIGS / f"{name}.json").read_text())
+    with torch.device("meta"):
+        return attach(SIZES[name][0](folder, getattr(diffusers, config["_class_name"]).from_config(config)))
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_what_a_study_costs_is_told_without_weights(name: str, tmp_path: Path) -> None:
+    _, wanted, weights = SIZES[name]
+    model = of_size(name, tmp_path / "words")
+    assert model.size == (1024, 1024)
+    counts: dict[tuple[int, int], int] = {}
+    for layer in model.layers:
+        assert layer.grid[0] == layer.grid[1]
+        counts[layer.grid[0], layer.channels] = counts.get((layer.grid[0], layer.channels), 0) + 1
+    assert counts == wanted
+    denoiser = model.adapter.denoiser(model.pipe)
+    assert sum(of.numel() for of in denoiser.parameters()) == pytest.approx(weights, rel=0.01)
+    plain = tiny_config(Path("real"))
+    watch = plain.watch.model_copy(update={"layers": ("self-attention",), "branches": ("conditional",)})
+    settings = plain.model.model_copy(update={"scheduler": "pipeline", "steps": 30})
+    config = plain.model_copy(update={"watch": watch, "model": settings})
+    study = create_study(tmp_path / "study", config, tiny_rows())
+    cost = estimate(study, load_study(config, model, LightEstimator()), measure_time=False)
+    own = 30 * sum(n * moments_bytes(channels, 6) for (_, channels), n in wanted.items())
+    assert (cost.layers, cost.steps, cost.evaluations) == (sum(wanted.values()), 30, 30 * len(study.rows))
+    assert cost.moments_bytes >= own
+    assert advice(cost, cost.memory_bytes) is None
+    said = advice(cost, cost.memory_bytes // 4)
+    assert said and f"of {cost.layers} layers" in said and "of 30 steps" in said
