@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from difflib import get_close_matches
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from underpainting.diffusion.adapters import Adapter
 from underpainting.diffusion.adapters.prompts_only import GIVEN, VARIABLE
 from underpainting.errors import UnderpaintingError
 from underpainting.readers import refusing
@@ -66,6 +67,31 @@ def calling(pipe: Any, arguments: Mapping[str, Any]) -> AbstractContextManager[N
     """Turn whatever a pipeline says against a person's arguments into one line; without any it is a bug's."""
     what = f"{type(pipe).__name__} cannot be called with {', '.join(arguments)}"
     return refusing(what, "give what it takes") if arguments else nullcontext()
+
+
+def call_of(
+    pipe: Any,
+    adapter: Adapter,
+    arguments: Mapping[str, Any],
+    pictures: int,
+    size: tuple[int, int],
+    steps: int,
+) -> Callable[[float], dict[str, Any]]:
+    """From a scale of guidance to the arguments of a pipeline's call for so many pictures of (height, width)
+    pixels, but for prompts and generators. A person's arguments come before the family's.
+    """
+
+    def at(guidance_scale: float) -> dict[str, Any]:
+        return {
+            **adapter.guidance(pipe, guidance_scale, pictures),
+            **adapter.call_options(pipe),
+            "height": size[0],
+            "width": size[1],
+            "num_inference_steps": steps,
+            **of_pictures(arguments, pictures),
+        }
+
+    return at
 
 
 def of_pictures(arguments: Mapping[str, Any], count: int) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import torch
 
 from underpainting.errors import UnderpaintingError, require_number
-from underpainting.vocabulary import PIXELS, SEEDS
+from underpainting.vocabulary import GUIDANCE, PIXELS, SEEDS, STEPS
 
 
-def check_asked(prompts: Sequence[str], seeds: Sequence[int]) -> None:
-    """Raise UnderpaintingError where prompts are none, or there is not a seed for each."""
+def check_asked(prompts: Sequence[str], seeds: Sequence[int], steps: int, guidance_scale: float) -> None:
+    """Raise UnderpaintingError where prompts are none, there is not a seed for each, or a number is none."""
     if isinstance(prompts, str) or not prompts or len(prompts) != len(seeds):
         count = "one string" if isinstance(prompts, str) else f"{len(prompts)} prompts"
         raise UnderpaintingError(
@@ -17,6 +17,8 @@ def check_asked(prompts: Sequence[str], seeds: Sequence[int]) -> None:
         )
     for seed in seeds:
         require_number("seed", seed, 0, SEEDS - 1, whole=True)
+    require_number("steps", steps, 1, STEPS, whole=True)
+    require_number("guidance_scale", guidance_scale, 0, GUIDANCE, whole=False)
 
 
 def check_shown(pictures: torch.Tensor, prompts: Sequence[str]) -> None:

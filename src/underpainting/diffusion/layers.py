@@ -2,14 +2,14 @@
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from underpainting.diffusion.adapters import Adapter
-from underpainting.diffusion.called import calling, of_pictures
+from underpainting.diffusion.called import call_of, calling, check_negative
 from underpainting.diffusion.outputs import DryRun, Output, dry_run
-from underpainting.diffusion.rehearsal import PROMPTS
+from underpainting.diffusion.rehearsal import PROMPTS, Stacking, stacked_branches
 from underpainting.errors import UnderpaintingError
 from underpainting.vocabulary import ProbeLayer
 
@@ -31,8 +31,8 @@ class Layer(ProbeLayer):
 
 
 class LayerCatalogue:
-    """The layers of a pipeline's denoiser, with their grids at each size that is asked for; sizes are
-    (height, width) in pixels.
+    """What is found out of a pipeline without computing it: its denoiser's layers, with their grids at each
+    size that is asked for, and how guidance's branches reach it. Sizes are (height, width) in pixels.
     """
 
     def __init__(self, adapter: Adapter, pipe: Any, arguments: Mapping[str, Any]) -> None:
@@ -42,6 +42,7 @@ class LayerCatalogue:
         self._arguments = arguments
         self._runs: dict[tuple[int, int], DryRun] = {}
         self._known: dict[tuple[int, int], tuple[Layer, ...]] = {}
+        self._stacked: dict[float, Stacking] = {}
 
     def known(self, size: tuple[int, int]) -> tuple[Layer, ...]:
         """The family's self-attention layers in network order: of those that are found, those that give
@@ -72,21 +73,24 @@ class LayerCatalogue:
     def at(self, size: tuple[int, int]) -> DryRun:
         """What a run without weights tells at a size."""
         if size not in self._runs:
+            call = self._call(1, size)(self._adapter.plain)
             with calling(self._pipe, self._arguments):
-                self._runs[size] = dry_run(
-                    self._adapter,
-                    self._pipe,
-                    {
-                        "prompt": [PROMPTS[0]],
-                        "height": size[0],
-                        "width": size[1],
-                        "num_inference_steps": 2,
-                        **self._adapter.guidance(self._pipe, self._adapter.plain, 1),
-                        **self._adapter.call_options(self._pipe),
-                        **of_pictures(self._arguments, 1),
-                    },
-                )
+                run = dry_run(self._adapter, self._pipe, {**call, "prompt": [PROMPTS[0]]})
+            self._runs[size] = run
         return self._runs[size]
+
+    def stacking(self, guidance_scale: float, size: tuple[int, int]) -> Stacking:
+        """How the branches of guidance reach the network; see `Model.stacking`."""
+        if guidance_scale not in self._stacked:
+            answer, call = self.at(size).answer, self._call(len(PROMPTS), size)
+            with calling(self._pipe, self._arguments):
+                stacking = stacked_branches(self._pipe, self._adapter, call, guidance_scale, answer)
+            check_negative(self._arguments, stacking.branches)
+            self._stacked[guidance_scale] = stacking
+        return self._stacked[guidance_scale]
+
+    def _call(self, pictures: int, size: tuple[int, int]) -> Callable[[float], dict[str, Any]]:
+        return call_of(self._pipe, self._adapter, self._arguments, pictures, size, steps=2)
 
 
 def resolve_layers(

@@ -16,16 +16,14 @@ from underpainting.diffusion.evaluations import steps_planned
 from underpainting.diffusion.fingerprint import Settings, fingerprint_of
 from underpainting.diffusion.layers import Layer, LayerCatalogue
 from underpainting.diffusion.loop import Denoised, run_loop
-from underpainting.diffusion.rehearsal import PROMPTS, Stacking, progress_bar, stacked_branches
+from underpainting.diffusion.rehearsal import Stacking, progress_bar
 from underpainting.diffusion.schedulers import scheduler_named
 from underpainting.diffusion.still import with_noise
 from underpainting.diffusion.tokens import TextTokens, text_tokens
 from underpainting.diffusion.watching import ActivationEdit, StepRecord, Watching
 from underpainting.diffusion.word_maps import KeptMaps, WordMaps
 from underpainting.diffusion.words import Words, find_words, words_of_each
-from underpainting.errors import require_number
 from underpainting.markup import table
-from underpainting.vocabulary import GUIDANCE, STEPS
 
 
 class Model:
@@ -45,7 +43,6 @@ class Model:
         self.arguments: Mapping[str, Any] = MappingProxyType({})
         self.own_scheduler = pipe.scheduler
         self._catalogue = LayerCatalogue(adapter, pipe, self.arguments)
-        self._stacked: dict[float, Stacking] = {}
 
     @property
     def scheduler_name(self) -> str:
@@ -69,8 +66,7 @@ class Model:
     def layers(self) -> tuple[Layer, ...]:
         """The self-attention layers in network order (down, mid, up), grids at the default size.
 
-        Grids and channels come from a dry run of the denoiser's configuration on torch's meta device: shapes
-        only, no weights, no arithmetic.
+        Grids and channels come from the pipeline's own call without weights: shapes, and no arithmetic.
         """
         return self._catalogue.known(self.size)
 
@@ -87,10 +83,6 @@ class Model:
         """
         return self._catalogue.resolve(names, self._size_of(height, width))
 
-    def stacked(self, guidance_scale: float) -> tuple[str, ...]:
-        """Branches of an evaluation's rows in order; see `stacking`."""
-        return self.stacking(guidance_scale).branches
-
     def stacking(self, guidance_scale: float) -> Stacking:
         """In which order, and by how many calls, branches reach the network at a guidance scale.
 
@@ -98,14 +90,7 @@ class Model:
         encoded for it. Raises UnderpaintingError where guidance stacks anything else than two branches, each
         a row a picture, and where a negative prompt has no second branch to be in.
         """
-        if guidance_scale not in self._stacked:
-            call = self._call(2, self.size, len(PROMPTS))
-            with called.calling(self.pipe, self.arguments):
-                answer = self._catalogue.at(self.size).answer
-                stacking = stacked_branches(self.pipe, self.adapter, call, guidance_scale, answer)
-            called.check_negative(self.arguments, stacking.branches)
-            self._stacked[guidance_scale] = stacking
-        return self._stacked[guidance_scale]
+        return self._catalogue.stacking(guidance_scale, self.size)
 
     def denoise(
         self,
@@ -189,9 +174,7 @@ class Model:
         Options and errors are those of `denoise`.
         """
         size = self._size_of(height, width)
-        check_asked(prompts, seeds)
-        require_number("steps", steps, 1, STEPS, whole=True)
-        require_number("guidance_scale", guidance_scale, 0, GUIDANCE, whole=False)
+        check_asked(prompts, seeds, steps, guidance_scale)
         steps_planned(self.pipe.scheduler, steps)  # what cannot be watched is refused
         hooked = watching.layers or watching.words
         if hooked:
@@ -202,22 +185,10 @@ class Model:
         layers = self._catalogue.resolve(watching.layers, size) if watching.layers else ()
         safe = frozenset(layer.path for layer in self._catalogue.known(size)) if layers else frozenset()
         words = self.find_words(prompts, watching.words) if watching.words else None
-        guidance = self.adapter.guidance(self.pipe, guidance_scale, len(prompts))
-        call = guidance | self._call(steps, size, len(prompts))
+        call = self._call(prompts, size, steps, guidance_scale)
         call["generator"] = [torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds]
-        call["prompt"] = list(prompts)
         with progress_bar(self.pipe, progress):
             return run_loop(self.pipe, self.adapter, layers, safe, stacking, watching, words, call)
-
-    def _call(self, steps: int, size: tuple[int, int], pictures: int) -> dict[str, Any]:
-        """Arguments of the pipeline's call, but for prompts, guidance and the noise's generators."""
-        return {
-            "height": size[0],
-            "width": size[1],
-            "num_inference_steps": steps,
-            **self.adapter.call_options(self.pipe),
-            **called.of_pictures(self.arguments, pictures),
-        }
 
     def with_denoiser(self, denoiser: torch.nn.Module) -> "Model":
         """The same pipeline with another network of the denoiser's shape; this model is as it was."""
@@ -239,8 +210,7 @@ class Model:
         """
         called.check_arguments(self.pipe, arguments)
         every = MappingProxyType({**self.arguments, **arguments})
-        catalogue = LayerCatalogue(self.adapter, self.pipe, every)
-        return self._but(arguments=every, _stacked={}, _catalogue=catalogue)
+        return self._but(arguments=every, _catalogue=LayerCatalogue(self.adapter, self.pipe, every))
 
     def _but(self, **changes: Any) -> "Model":
         """This model with some of what it holds changed."""
@@ -307,24 +277,23 @@ class Model:
         return self.adapter.decode(self.pipe, latents)
 
     def fingerprint(self) -> dict[str, Settings]:
-        """What tells this model from any other: `weights` (SHA-256 by network) and `settings` by part.
-
-        As plain JSON; see `underpainting.diffusion.fingerprint`, whose `differences` compares two.
-        """
+        """What tells this model from any other, as plain JSON; see `fingerprint_of`."""
         return fingerprint_of(self.pipe, self.arguments)
 
     def text_tokens(self, prompts: Sequence[str]) -> list[TextTokens]:
         """What the text encoders are given of each prompt: equal ids are one prompt to the model."""
-        return text_tokens(self.pipe, self._unguided(prompts))
+        return text_tokens(self.pipe, self._call(prompts, self.size, 1, self.adapter.plain))
 
     def find_words(self, prompts: Sequence[str], words: Sequence[Sequence[str]]) -> Words:
         """Words of each picture's prompt among the tokens of its text encoders; raises as `word_maps`."""
-        return find_words(self.pipe, words, self._unguided(prompts))
+        return find_words(self.pipe, words, self._call(prompts, self.size, 1, self.adapter.plain))
 
-    def _unguided(self, prompts: Sequence[str]) -> dict[str, Any]:
-        """Arguments of a call of one step that has prompts and no guidance."""
-        guidance = self.adapter.guidance(self.pipe, self.adapter.plain, len(prompts))
-        return guidance | self._call(1, self.size, len(prompts)) | {"prompt": list(prompts)}
+    def _call(
+        self, prompts: Sequence[str], size: tuple[int, int], steps: int, guidance_scale: float
+    ) -> dict[str, Any]:
+        """Arguments of the pipeline's call, but for the noise's generators."""
+        given = called.call_of(self.pipe, self.adapter, self.arguments, len(prompts), size, steps)
+        return {**given(guidance_scale), "prompt": list(prompts)}
 
     def _size_of(self, height: int | None, width: int | None) -> tuple[int, int]:
         """(height, width) in pixels, the model's own where not given."""

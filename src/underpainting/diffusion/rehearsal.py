@@ -1,7 +1,7 @@
 """What a pipeline gives its network in one evaluation, heard without computing it."""
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -119,19 +119,22 @@ def never_called(pipe: Any, adapter: Adapter) -> UnderpaintingError:
 
 
 def stacked_branches(
-    pipe: Any, adapter: Adapter, call: Mapping[str, Any], guidance_scale: float, answer: Any
+    pipe: Any,
+    adapter: Adapter,
+    call: Callable[[float], Mapping[str, Any]],
+    guidance_scale: float,
+    answer: Any,
 ) -> Stacking:
     """Branches as they reach the network at a guidance scale, each a row a picture.
 
-    call: arguments of the pipeline's call but for guidance and prompts. answer: what the network gives of one
+    call: arguments of the pipeline's call at a scale, but for prompts. answer: what the network gives of one
     picture. Found out by what the network is given of two prompts: latents tell the rows' pictures, and the
     rows that are given what an unguided run gives its network are the conditional ones. Raises
     UnderpaintingError where rows are not all pictures of one branch, then all of the other.
     """
 
     def heard_at(scale: float) -> _Listener:
-        guidance = adapter.guidance(pipe, scale, len(PROMPTS))
-        return rehearse(pipe, adapter, {**guidance, **call, "prompt": list(PROMPTS)}, answer)
+        return rehearse(pipe, adapter, {**call(scale), "prompt": list(PROMPTS)}, answer)
 
     plain = heard_at(adapter.plain)
     if _prompted(plain.given, plain.given) != (True, True):

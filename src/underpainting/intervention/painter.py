@@ -74,7 +74,7 @@ class Painter:
     @property
     def order(self) -> tuple[str, ...]:
         """Branches as they stack in the network's batch."""
-        return self.loaded.model.stacked(self.study.config.model.guidance_scale)
+        return self.loaded.model.stacking(self.study.config.model.guidance_scale).branches
 
     @property
     def grids(self) -> dict[str, tuple[int, int]]:

@@ -144,7 +144,7 @@ def load_study(
     properties = choose_properties(labeller, config.labels.properties)
     model = open_model(config, model)  # last, for it is the largest
     if model.arguments:
-        model.stacked(config.model.guidance_scale)  # which refuses those that the pipeline does not take
+        model.stacking(config.model.guidance_scale)  # which refuses those that the pipeline does not take
     layers = model.resolve(config.watch.layers)
     chosen = tuple(controls()[key] for key in config.controls.use)
     setting = Setting(model, layers, config.watch.branches)

@@ -116,7 +116,7 @@ def test_pictures_are_those_of_the_bare_pipeline(name: str, tmp_path: Path) -> N
     )
     assert torch.equal(made.latents, expected)
     assert seen == [len(model.layers)] * 2 and seen[0] > 0
-    assert model.stacked(5.0) == ("unconditional", "conditional")
+    assert model.stacking(5.0).branches == ("unconditional", "conditional")
     assert [tokens.is_cut for tokens in model.text_tokens(prompts)] == [False, True]
     without = attach(pipe, **{k: v for k, v in given.items() if k in ("image", *EMBEDDED)})
     told = differences(without.fingerprint(), model.fingerprint())

@@ -48,13 +48,13 @@ def test_the_conditional_branch_is_that_of_an_unguided_run(name: str, tmp_path: 
     seen: dict[float, StepRecord] = {}
     for scale in (1.0, 4.0):
         watched = {"watch": [layer], "steps": 2, "stop_after": 1, "guidance_scale": scale}
-        branches = model.stacked(scale)
+        branches = model.stacking(scale).branches
 
         def keep(record: StepRecord, scale: float = scale) -> None:
             seen[scale] = record
 
         model.denoise(PROMPTS, SEEDS, branches=branches, on_step=keep, **watched)
-    assert model.stacked(1.0) == ("conditional",) and model.stacked(4.0) == order
+    assert model.stacking(1.0).branches == ("conditional",) and model.stacking(4.0).branches == order
     for layer, alone in seen[1.0].activations.items():
         guided = seen[4.0].activations[layer]
         torch.testing.assert_close(guided["conditional"], alone["conditional"], rtol=1e-4, atol=1e-5)
@@ -80,7 +80,7 @@ def test_an_edit_is_given_the_rows_in_that_order(tmp_path: Path) -> None:
         edit=lambda name, step, x: rows.append(x) or x,
     )
     (by_branch,) = records[0].activations.values()
-    assert torch.equal(torch.cat([by_branch[branch] for branch in model.stacked(4.0)]), rows[0])
+    assert torch.equal(torch.cat([by_branch[branch] for branch in model.stacking(4.0).branches]), rows[0])
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_the_sixteen_layers_of_stable_diffusion(tmp_path: Path) -> None:
         branches=("unconditional", "conditional"),
         on_step=seen.append,
     )
-    both = torch.cat([seen[0].activations["up.3.0"][branch] for branch in model.stacked(7.5)])
+    both = torch.cat([seen[0].activations["up.3.0"][branch] for branch in model.stacking(7.5).branches])
     assert both.shape == (2, 4096, 320)
     assert seen[0].activations["mid.0"]["conditional"].shape == (1, 64, 1280)
 
