@@ -8,6 +8,7 @@ import torch
 from underpainting import stilllife
 from underpainting.diffusion.adapters import adapter_for
 from underpainting.diffusion.compiled import require_hooks, say_uncompiled
+from underpainting.diffusion.devices import checked_device
 from underpainting.diffusion.model import Model
 from underpainting.diffusion.saved import check_numbers, check_whole, variant_of
 from underpainting.diffusion.single_file import configuration_of, single_file
@@ -155,16 +156,3 @@ def _variants(folder: Path) -> dict[str, set[str]]:
         for part in parts
         if part != "safety_checker" and (folder / part / "config.json").is_file()
     }
-
-
-def checked_device(device: str | torch.device) -> torch.device:
-    """The device, or an error if this machine or this torch does not have it."""
-    try:
-        target = torch.device(device)
-        torch.empty(0, device=target)
-    except (RuntimeError, AssertionError, AttributeError) as error:
-        raise UnderpaintingError(
-            f"device {device} is not available ({str(error).splitlines()[0]}): use cpu, or cuda where there "
-            "is one"
-        ) from error
-    return target

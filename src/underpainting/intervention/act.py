@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from underpainting.diffusion.devices import choose_device
 from underpainting.errors import UnderpaintingError, UnsoundPictures
 from underpainting.findings.interventions import Done, interventions
 from underpainting.intervention.alternatives import alternatives
@@ -48,7 +49,7 @@ from underpainting.records import (
     write_json,
     write_table,
 )
-from underpainting.study.environment import choose_device, reload
+from underpainting.study.environment import reload
 from underpainting.study.paths import BATCH_CARD
 from underpainting.study.sealed import ASK_AGAIN
 from underpainting.study.study import StudyFolder

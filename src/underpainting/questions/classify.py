@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from underpainting.diffusion import Model, StepRecord
+from underpainting.diffusion.devices import choose_device
 from underpainting.errors import UnderpaintingError
 from underpainting.findings.classification import Seen, read_seen
 from underpainting.observers.class_names import class_numbers, right_classes
@@ -24,7 +25,7 @@ from underpainting.readers import checked_path
 from underpainting.records import CLASSIFICATION
 from underpainting.records.pictures import SUFFIXES, read_frame
 from underpainting.study.batch import to_bytes
-from underpainting.study.environment import choose_device, open_model
+from underpainting.study.environment import open_model
 from underpainting.study.kept.classes import classification_rows
 from underpainting.study.kept.classes import classify as probabilities
 from underpainting.study.recorders import Film

@@ -17,8 +17,8 @@ from torch import Tensor
 from underpainting.controls import Control, Setting, controls
 from underpainting.controls.words import object_names, object_word
 from underpainting.diffusion import Model, attach, load
+from underpainting.diffusion.devices import choose_device
 from underpainting.diffusion.fingerprint import differences
-from underpainting.diffusion.loading import checked_device
 from underpainting.diffusion.stored import device_of
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.classifiers import Classifier, load_classifier
@@ -182,18 +182,6 @@ def reload(study: StudyFolder) -> Loaded:
     loaded = load_trusted(study)
     record_environment(study, loaded)
     return loaded
-
-
-def choose_device(name: str) -> str:
-    """A device by name; "auto" is CUDA where there is one, else Apple's MPS, else the CPU.
-
-    Raises UnderpaintingError where this machine has not the one that is named.
-    """
-    if name != "auto":
-        return str(checked_device(name))
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def use_threads(study: StudyFolder, workers: int = 1) -> None:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from underpainting.study.environment import choose_device
+from underpainting.diffusion.devices import choose_device
 
 
 @pytest.mark.parametrize(
