@@ -56,6 +56,7 @@ def test_two_workers_and_a_killed_one_make_the_same_bytes(
     assert contents(together.folder) == contents(alone.folder)
 
 
+@pytest.mark.slow  # six processes import everything
 def test_workers_that_die_again_and_again_are_given_up(
     named_study: Callable[[str], StudyFolder], tmp_path: Path, one_thread: None
 ) -> None:
