@@ -8,7 +8,7 @@ import torch
 from underpainting.diffusion.adapters import Adapter
 from underpainting.diffusion.embedding import prompt_embeddings
 from underpainting.diffusion.fingerprint import Settings, fingerprint_of
-from underpainting.diffusion.layers import Layer, LayerCatalogue
+from underpainting.diffusion.layers import Kinds, Layer, LayerCatalogue
 from underpainting.diffusion.loop import Denoised, run_loop
 from underpainting.diffusion.rehearsal import Stacking, progress_bar, stacked_branches
 from underpainting.diffusion.schedulers import scheduler_named
@@ -59,25 +59,32 @@ class Model:
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """The self-attention layers in network order (down, mid, up), grids at the default size.
+        """The self-attention layers in network order (down, mid, up), grids at the default size."""
+        return self._catalogue.self_attention(self.size)
 
-        Grids and channels come from a dry run of the denoiser's configuration on torch's meta device: shapes
-        only, no weights, no arithmetic.
-        """
-        return self._catalogue.known(self.size)
+    @property
+    def kinds(self) -> Kinds:
+        """All layers that have names, by kind, as `resolve` takes them; grids at the default size."""
+        return self._catalogue.kinds(self.size)
 
     def resolve(
-        self, names: Sequence[str | Layer], *, height: int | None = None, width: int | None = None
+        self,
+        names: Sequence[str | Layer],
+        *,
+        every_nth_block: int = 1,
+        height: int | None = None,
+        width: int | None = None,
     ) -> tuple[Layer, ...]:
-        """Layers by short name, full path (with or without `.to_out.0`) or any other path in the denoiser.
+        """Layers by kind, short name, glob, full path (with or without `.to_out.0`) or any other path.
 
-        `"self-attention"` stands for all self-attention layers. `PATH@HEIGHTxWIDTHxCHANNELS` states any
-        module's grid and channels, as is needed where the family is not known; what the module gives is held
-        to it. Doubles are dropped, the order given is kept. Grids of others are those at `height` x `width`
-        pixels (the default size if not given). Raises UnderpaintingError for an unknown name, with the
-        nearest valid ones, and for a module whose output is no grid of tokens.
+        A kind (`self-attention`, `cross-attention`, `blocks`, `mlp`, or `all`) stands for its layers in every
+        n-th block, a glob for those of the kind that it ends in (`*.mlp`), else of self-attention (`up.*`).
+        `PATH@HEIGHTxWIDTHxCHANNELS` states any module's grid and channels; what it gives is held to it.
+        Doubles are dropped, the order given is kept. Grids of others are those at `height` x `width` pixels,
+        or the model's size. Raises UnderpaintingError for an unknown name, with the nearest valid ones, a
+        kind that the model lacks, and a module whose output is no grid of tokens.
         """
-        return self._catalogue.resolve(names, self._size_of(height, width))
+        return self._catalogue.resolve(names, self._size_of(height, width), every_nth_block)
 
     def stacked(self, guidance_scale: float) -> tuple[str, ...]:
         """Branches of an evaluation's rows in order; see `stacking`."""
@@ -153,10 +160,7 @@ class Model:
         width: int | None = None,
         progress: bool = False,
     ) -> Denoised:
-        """What `denoise` and `look` do: the pipeline's own loop, looked on at as the request says.
-
-        Options and errors are those of `denoise`.
-        """
+        """What `denoise` and `look` do, with their options: the pipeline's own loop, looked on at."""
         size = self._size_of(height, width)
         _check_pictures(prompts, seeds)
         require_number("steps", steps, 1, STEPS, whole=True)
@@ -167,7 +171,7 @@ class Model:
         stacking = self.stacking(guidance_scale) if told else Stacking()
         watching.check(steps, stacking.branches)
         layers = self._catalogue.resolve(watching.layers, size) if watching.layers else ()
-        safe = frozenset(layer.path for layer in self._catalogue.known(size)) if layers else frozenset()
+        safe = frozenset(of.path for of in self._catalogue.self_attention(size)) if layers else frozenset()
         call = self._call(steps, size) | self.adapter.guidance(self.pipe, guidance_scale, len(prompts))
         call["generator"] = [torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds]
         call["prompt"] = list(prompts)
@@ -186,10 +190,7 @@ class Model:
         return other
 
     def of_size(self, height: int | None, width: int | None) -> "Model":
-        """The same pipeline making pictures of another size in pixels; this model is as it was.
-
-        Raises UnderpaintingError where 8 does not divide it.
-        """
+        """The same pipeline making pictures of another size in pixels, which 8 must divide."""
         other = Model(self.pipe, self.adapter, self.name, self._size_of(height, width))
         other.own_scheduler, other._stacked = self.own_scheduler, self._stacked
         return other

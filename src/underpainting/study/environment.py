@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from underpainting.controls import Control, Setting, controls
-from underpainting.diffusion import Model, attach, load
+from underpainting.diffusion import Layer, Model, attach, load
 from underpainting.diffusion.fingerprint import differences
 from underpainting.diffusion.loading import checked_device
 from underpainting.errors import UnderpaintingError
@@ -27,7 +27,7 @@ from underpainting.records import sealing, write_json
 from underpainting.study.labels import choose_properties, label_pictures
 from underpainting.study.places import Places
 from underpainting.study.request.brought import BroughtLabels, open_brought
-from underpainting.study.request.config import StudyConfig
+from underpainting.study.request.config import StudyConfig, WatchConfig
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.sealed import PARTS
 from underpainting.study.study import StudyFolder
@@ -133,12 +133,17 @@ def load_study(
     classifier = None if named is None else load_classifier(named, device=device)
     properties = choose_properties(labeller, config.labels.properties)
     model = open_model(config, model)  # last, for it is the largest
-    layers = model.resolve(config.watch.layers)
+    layers = watched_layers(model, config.watch)
     chosen = tuple(controls()[key] for key in config.controls.use)
     setting = Setting(model, layers, config.watch.branches)
     stand_ins = tuple(stand_in for control in chosen for stand_in in control.stand_ins(setting))
     places = Places(layers, config.model.steps, config.watch.branches, properties, stand_ins)
     return Loaded(model, labeller, classifier, chosen, places)
+
+
+def watched_layers(model: Model, watch: WatchConfig) -> tuple[Layer, ...]:
+    """The layers of a model that a config asks for."""
+    return model.resolve(watch.layers, every_nth_block=watch.every_nth_block)
 
 
 def open_model(config: StudyConfig, model: Model | None = None) -> Model:

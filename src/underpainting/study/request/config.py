@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from underpainting.errors import UnderpaintingError, printable, shown
 from underpainting.readers import read_toml, refusing
-from underpainting.vocabulary import GUIDANCE, PIXELS, SEEDS, STEPS, STRENGTHS, Branch
+from underpainting.vocabulary import GUIDANCE, MOST_BLOCKS, PIXELS, SEEDS, STEPS, STRENGTHS, Branch
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -99,9 +99,13 @@ class WatchConfig(_Section):
 
     layers: tuple[str, ...] = _setting(
         ("self-attention",),
-        "Layers to watch; those of a family that is not known as PATH@HEIGHTxWIDTHxCHANNELS.",
+        "Layers to watch: self-attention, cross-attention, blocks (the residual stream), mlp, all, names, "
+        "globs such as up.*, module paths, PATH@HEIGHTxWIDTHxCHANNELS.",
         first=True,
         min_length=1,
+    )
+    every_nth_block: int = _setting(
+        1, "Of a kind of layers, watch those of every n-th block.", first=True, ge=1, le=MOST_BLOCKS
     )
     branches: tuple[Branch, ...] = _setting(
         ("conditional",), "conditional, unconditional or both.", first=True, min_length=1
