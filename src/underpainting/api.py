@@ -26,8 +26,9 @@ from underpainting.screen import drawn_progress
 from underpainting.study.environment import own_model
 from underpainting.study.paths import check_free
 from underpainting.study.request.brought import kept_labels
-from underpainting.study.request.config import StudyConfig, by_section, parse_config
+from underpainting.study.request.config import StudyConfig, parse_config
 from underpainting.study.request.given import about_given, given_rows, named
+from underpainting.study.request.options import by_section
 from underpainting.study.request.presets import with_preset
 from underpainting.study.results import results
 from underpainting.study.run import MAX_SET_ASIDE
@@ -286,11 +287,9 @@ def _plain(value: Any) -> Any:
 def _about(model: Model) -> dict[str, Any]:
     """What a config says of a loaded model: the type it computes in, where, and its negative prompt."""
     denoiser, negative = model.adapter.denoiser(model.pipe), model.arguments.get("negative_prompt")
-    return {
-        "dtype": str(denoiser.dtype).removeprefix("torch."),
-        "device": str(device_of(model.pipe, denoiser)),
-        "negative_prompt": negative if isinstance(negative, str) else None,
-    }
+    dtype, device = str(denoiser.dtype).removeprefix("torch."), str(device_of(model.pipe, denoiser))
+    negative = negative if isinstance(negative, str) else None
+    return {"dtype": dtype, "device": device, "negative_prompt": negative}
 
 
 @contextmanager

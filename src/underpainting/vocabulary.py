@@ -23,6 +23,12 @@ NAME_RULE = "a name begins with a letter or digit, and holds letters, digits, bl
 OBJECT = "saliency"
 """The binary property whose label parts a picture in object and background, and that moves are of."""
 
+ALL = "all"
+"""All layers, of a model or of those that a study watched."""
+
+MOST_BLOCKS = 1000
+"""Blocks that a network may have."""
+
 SEEDS = 2**63
 """Seeds are whole numbers from 0 to below this, which tables keep as int64."""
 

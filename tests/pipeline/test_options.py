@@ -14,7 +14,8 @@ from typer.main import get_command
 
 from underpainting import cli, workflow
 from underpainting.diffusion import loading
-from underpainting.study.request.config import options, parse_config
+from underpainting.study.request.config import parse_config
+from underpainting.study.request.options import options
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.study import create_study
 

@@ -19,8 +19,8 @@ from underpainting.cli import command_line
 from underpainting.cli._options import given_settings
 from underpainting.controls import sources
 from underpainting.findings.interventions import conditions
-from underpainting.study.request.config import options as settings
 from underpainting.study.request.config import parse_config
+from underpainting.study.request.options import options as settings
 from underpainting.study.request.presets import with_preset
 
 ROOT = Path(__file__).parents[2]

@@ -39,7 +39,7 @@ from underpainting.records import (
     write_json,
 )
 from underpainting.study.batch import Look, Made, Rows, decode_sound, denoise, make_sound
-from underpainting.study.environment import about_model, other_model, recorded_model
+from underpainting.study.environment import about_model, other_model, recorded_model, watched_layers
 from underpainting.study.paths import ASIDE
 from underpainting.study.request.config import ModelConfig
 from underpainting.study.request.prompts import PromptRow
@@ -196,7 +196,7 @@ def plan_capture(
         about=about,
         batches=tuple(batch for batch in sound if batch),
         config=config.model,
-        layers=model.resolve(layers or config.watch.layers),
+        layers=model.resolve(layers) if layers else watched_layers(model, config.watch),
         steps=tuple(sorted(set(steps or range(1, config.model.steps + 1)))),
         branches=tuple(branches or config.watch.branches),
         dtype=dtype,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args, get_origin
 import typer
 
 from underpainting.errors import UnderpaintingError
-from underpainting.study.request.config import Option, options
+from underpainting.study.request.options import Option, options
 from underpainting.threads import ask_for
 from underpainting.vocabulary import SEEDS
 

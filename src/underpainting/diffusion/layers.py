@@ -1,19 +1,24 @@
 """Layers by name: which modules are watched, on what grid, with how many channels."""
 
 import difflib
+import fnmatch
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from underpainting.diffusion.adapters import Adapter
+from underpainting.diffusion.adapters.modules import BLOCKS, LAST_WORDS, SELF_ATTENTION
 from underpainting.diffusion.called import call_of, calling, check_negative
 from underpainting.diffusion.outputs import DryRun, Output, dry_run
 from underpainting.diffusion.rehearsal import PROMPTS, Stacking, stacked_branches
-from underpainting.errors import UnderpaintingError
-from underpainting.vocabulary import ProbeLayer
+from underpainting.errors import UnderpaintingError, require_number
+from underpainting.vocabulary import ALL, MOST_BLOCKS, ProbeLayer
 
-ALL = "self-attention"
+PRESETS = (*LAST_WORDS, ALL)
+"""What stands for all layers of a kind, or of every kind."""
+
+GLOB = re.compile(r"[*?[]")
 STATED = re.compile(r"(?P<path>[^@]+)@(?P<height>\d+)x(?P<width>\d+)x(?P<channels>\d+)")
 
 
@@ -30,6 +35,10 @@ class Layer(ProbeLayer):
     output: int = 0
 
 
+Kinds = Mapping[str, tuple[Layer, ...]]
+"""Kind -> its layers, in network order."""
+
+
 class LayerCatalogue:
     """What is found out of a pipeline without computing it: its denoiser's layers, with their grids at each
     size that is asked for, and how guidance's branches reach it. Sizes are (height, width) in pixels.
@@ -41,28 +50,30 @@ class LayerCatalogue:
         self._pipe = pipe
         self._arguments = arguments
         self._runs: dict[tuple[int, int], DryRun] = {}
-        self._known: dict[tuple[int, int], tuple[Layer, ...]] = {}
+        self._kinds: dict[tuple[int, int], Kinds] = {}
         self._stacked: dict[float, Stacking] = {}
 
-    def known(self, size: tuple[int, int]) -> tuple[Layer, ...]:
-        """The family's self-attention layers in network order: of those that are found, those that give
-        tokens of the picture.
+    def kinds(self, size: tuple[int, int]) -> Kinds:
+        """The family's layers by kind, each in network order: of those that are found, those that give tokens
+        of the picture, once an evaluation. A kind that has none is left out.
         """
-        if size not in self._known:
-            named = self._adapter.self_attention(self._adapter.denoiser(self._pipe))
-            names = {path: name for name, path in named.items()}
-            made = self.at(size).outputs
-            self._known[size] = tuple(
-                _layer(names[path], path, made, size)
-                for path, output in made.items()
-                if path in names and len(output.shape) == 4
-            )
-        return self._known[size]
+        if size not in self._kinds:
+            named = self._adapter.layers(self._adapter.denoiser(self._pipe))
+            run = self.at(size)
+            kinds = {kind: _layers(of, run, size) for kind, of in named.items()}
+            self._kinds[size] = {kind: layers for kind, layers in kinds.items() if layers}
+        return self._kinds[size]
 
-    def resolve(self, names: Sequence[str | Layer], size: tuple[int, int]) -> tuple[Layer, ...]:
-        """Layers by short name, path, `self-attention`, or stated; see `Model.resolve`."""
+    def self_attention(self, size: tuple[int, int]) -> tuple[Layer, ...]:
+        """Those of the kind that is watched by default."""
+        return self.kinds(size).get(SELF_ATTENTION, ())
+
+    def resolve(
+        self, names: Sequence[str | Layer], size: tuple[int, int], every_nth_block: int = 1
+    ) -> tuple[Layer, ...]:
+        """Layers by preset, short name, glob, path, or stated; see `Model.resolve`."""
         shapes = self.at(size).outputs
-        layers = resolve_layers(names, self.known(size), shapes, size)
+        layers = resolve_layers(names, self.kinds(size), shapes, size, every_nth_block)
         unseen = [layer for layer in layers if layer.path not in shapes]
         modules = dict(self._adapter.denoiser(self._pipe).named_modules()) if unseen else {}
         for layer in unseen:
@@ -95,37 +106,85 @@ class LayerCatalogue:
 
 def resolve_layers(
     names: Sequence[str | Layer],
-    known: Sequence[Layer],
+    kinds: Kinds,
     shapes: Mapping[str, Output],
     size: tuple[int, int],
+    every_nth_block: int = 1,
 ) -> tuple[Layer, ...]:
-    """Layers by short name, path, `self-attention`, or stated; see `Model.resolve`."""
+    """Layers by preset, short name, glob, path, or stated; see `Model.resolve`."""
     if isinstance(names, str):
         raise UnderpaintingError(f"layers {names!r} is one string: give a list of names")
+    require_number("every_nth_block", every_nth_block, 1, MOST_BLOCKS, whole=True)
+    if every_nth_block > 1 and not any(name in PRESETS for name in names):
+        raise UnderpaintingError(
+            f"every_nth_block {every_nth_block} thins {', '.join(PRESETS)}, and layers name none of them"
+        )
+    known = [layer for layers in kinds.values() for layer in layers]
     by_name = {layer.name: layer for layer in known} | {layer.path: layer for layer in known}
     resolved: dict[str, Layer] = {}
     for given in names:
         name = given.path if isinstance(given, Layer) else given
-        if name == ALL and known:
-            resolved |= {layer.path: layer for layer in known}
-            continue
-        if stated := STATED.fullmatch(name):
-            path, *sizes = stated.groups()
-            height, width, channels = map(int, sizes)
-            own = by_name.get(path)
-            resolved[path] = Layer(own.name if own else path, (height, width), channels, path)
-            continue
-        layer = by_name.get(name)
-        if layer is None and isinstance(given, str):
-            layer = by_name.get(name.removesuffix(".to_out.0"))
-        if layer is None and isinstance(given, Layer) and name not in shapes:
-            layer = given
-        if layer is None:
-            if name not in shapes:
-                raise UnderpaintingError(_unknown(name, known, shapes))
-            layer = _layer(name, name, shapes, size)
-        resolved[layer.path] = layer
+        if name in PRESETS and kinds:
+            several = _preset(name, kinds, every_nth_block)
+        elif GLOB.search(name) and kinds:
+            several = _matching(name, kinds)
+        else:
+            several = [_one(name, given, by_name, shapes, size)]
+        if not several:
+            raise UnderpaintingError(_unknown(name, known, shapes))
+        resolved |= {layer.path: layer for layer in several}
     return tuple(resolved.values())
+
+
+def _preset(name: str, kinds: Kinds, every_nth_block: int) -> list[Layer]:
+    """All layers of a kind, or of every kind, in every n-th block from the first one."""
+    wanted = list(kinds) if name == ALL else [name]
+    if name not in (*kinds, ALL):
+        raise UnderpaintingError(f"this model has no layers of the kind {name}: it has {', '.join(kinds)}")
+    several = []
+    for kind in wanted:
+        blocks = [of.path if kind == BLOCKS else of.path.rpartition(".")[0] for of in kinds[kind]]
+        kept = list(dict.fromkeys(blocks))[::every_nth_block]
+        several += [layer for layer, block in zip(kinds[kind], blocks, strict=True) if block in kept]
+    return several
+
+
+def _matching(glob: str, kinds: Kinds) -> list[Layer]:
+    """Layers of the kind whose last word a glob ends in, self-attention if none, whose names it matches."""
+    kind = next((kind for kind, word in LAST_WORDS.items() if word and glob.endswith(word)), SELF_ATTENTION)
+    return [layer for layer in kinds.get(kind, ()) if fnmatch.fnmatchcase(layer.name, glob)]
+
+
+def _one(
+    name: str,
+    given: str | Layer,
+    by_name: Mapping[str, Layer],
+    shapes: Mapping[str, Output],
+    size: tuple[int, int],
+) -> Layer:
+    """A layer by short name, path, or stated."""
+    if stated := STATED.fullmatch(name):
+        path, *sizes = stated.groups()
+        height, width, channels = map(int, sizes)
+        return Layer(by_name[path].name if path in by_name else path, (height, width), channels, path)
+    whole = name.removesuffix(".to_out.0") if isinstance(given, str) else name
+    if layer := by_name.get(name) or by_name.get(whole):
+        return layer
+    if name in shapes:
+        return _layer(name, name, shapes, size)
+    if isinstance(given, Layer):
+        return given
+    raise UnderpaintingError(_unknown(name, list(by_name.values()), shapes))
+
+
+def _layers(named: Mapping[str, str], run: DryRun, size: tuple[int, int]) -> tuple[Layer, ...]:
+    """Those of named modules that give tokens of the picture, in the order in which they are called."""
+    names = {path: name for name, path in named.items() if path not in run.repeated}
+    return tuple(
+        _layer(names[path], path, run.outputs, size)
+        for path, output in run.outputs.items()
+        if path in names and len(output.shape) == 4
+    )
 
 
 def _layer(name: str, path: str, shapes: Mapping[str, Output], size: tuple[int, int]) -> Layer:
@@ -145,7 +204,7 @@ def _unknown(name: str, known: Sequence[Layer], shapes: Mapping[str, Output]) ->
             f"layers of this pipeline's family are not known, {name} neither: state them as "
             "PATH@HEIGHTxWIDTHxCHANNELS, such as transformer_blocks.0.attn1@32x32x1152"
         )
-    short = [layer.name for layer in known]
+    short = list(dict.fromkeys(layer.name for layer in known))
     pool = [path for path in shapes if path] if "_block" in name else short
     near = difflib.get_close_matches(name, pool, n=3, cutoff=0.4) or [short[0], "...", short[-1]]
-    return f"unknown layer {name}: nearest are {', '.join(near)} (all of them: {ALL})"
+    return f"unknown layer {name}: nearest are {', '.join(near)} (all of a kind: {', '.join(PRESETS)})"

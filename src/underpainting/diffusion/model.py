@@ -14,7 +14,7 @@ from underpainting.diffusion.compiled import require_hooks
 from underpainting.diffusion.embedding import prompt_embeddings
 from underpainting.diffusion.evaluations import steps_planned
 from underpainting.diffusion.fingerprint import Settings, fingerprint_of
-from underpainting.diffusion.layers import Layer, LayerCatalogue
+from underpainting.diffusion.layers import Kinds, Layer, LayerCatalogue
 from underpainting.diffusion.loop import Denoised, run_loop
 from underpainting.diffusion.rehearsal import Stacking, progress_bar
 from underpainting.diffusion.schedulers import scheduler_named
@@ -55,33 +55,38 @@ class Model:
         return table(["layer", "module path", "grid", "channels"], rows, caption)
 
     def use_scheduler(self, name: str) -> "Model":
-        """Give the pipeline a scheduler by name, built from the one it was loaded with; returns this model.
-
-        Names and errors are those of `underpainting.diffusion.schedulers.scheduler_named`.
-        """
+        """Give the pipeline a scheduler by name, as `scheduler_named` has it; returns this model."""
         self.pipe.scheduler = scheduler_named(name, self.own_scheduler)
         return self
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """The self-attention layers in network order (down, mid, up), grids at the default size.
+        """The self-attention layers in network order (down, mid, up), grids at the default size."""
+        return self._catalogue.self_attention(self.size)
 
-        Grids and channels come from the pipeline's own call without weights: shapes, and no arithmetic.
-        """
-        return self._catalogue.known(self.size)
+    @property
+    def kinds(self) -> Kinds:
+        """All layers that have names, by kind, as `resolve` takes them; grids at the default size."""
+        return self._catalogue.kinds(self.size)
 
     def resolve(
-        self, names: Sequence[str | Layer], *, height: int | None = None, width: int | None = None
+        self,
+        names: Sequence[str | Layer],
+        *,
+        every_nth_block: int = 1,
+        height: int | None = None,
+        width: int | None = None,
     ) -> tuple[Layer, ...]:
-        """Layers by short name, full path (with or without `.to_out.0`) or any other path in the denoiser.
+        """Layers by kind, short name, glob, full path (with or without `.to_out.0`) or any other path.
 
-        `"self-attention"` stands for all self-attention layers. `PATH@HEIGHTxWIDTHxCHANNELS` states any
-        module's grid and channels, as is needed where the family is not known; what the module gives is held
-        to it. Doubles are dropped, the order given is kept. Grids of others are those at `height` x `width`
-        pixels (the default size if not given). Raises UnderpaintingError for an unknown name, with the
-        nearest valid ones, and for a module whose output is no grid of tokens.
+        A kind (`self-attention`, `cross-attention`, `blocks`, `mlp`, or `all`) stands for its layers in every
+        n-th block, a glob for those of the kind that it ends in (`*.mlp`), else of self-attention (`up.*`).
+        `PATH@HEIGHTxWIDTHxCHANNELS` states any module's grid and channels; what it gives is held to it.
+        Doubles are dropped, the order given is kept. Grids of others are those at `height` x `width` pixels,
+        or the model's size. Raises UnderpaintingError for an unknown name, with the nearest valid ones, a
+        kind that the model lacks, and a module whose output is no grid of tokens.
         """
-        return self._catalogue.resolve(names, self._size_of(height, width))
+        return self._catalogue.resolve(names, self._size_of(height, width), every_nth_block)
 
     def stacking(self, guidance_scale: float) -> Stacking:
         """In which order, and by how many calls, branches reach the network at a guidance scale.
@@ -169,10 +174,7 @@ class Model:
         width: int | None = None,
         progress: bool = False,
     ) -> Denoised:
-        """What `denoise` and `look` do: the pipeline's own loop, looked on at as the request says.
-
-        Options and errors are those of `denoise`.
-        """
+        """What `denoise` and `look` do, with their options: the pipeline's own loop, looked on at."""
         size = self._size_of(height, width)
         check_asked(prompts, seeds, steps, guidance_scale)
         steps_planned(self.pipe.scheduler, steps)  # what cannot be watched is refused
@@ -183,7 +185,7 @@ class Model:
         stacking = self.stacking(guidance_scale) if told else Stacking()
         watching.check(steps, stacking.branches, self.scheduler_name)
         layers = self._catalogue.resolve(watching.layers, size) if watching.layers else ()
-        safe = frozenset(layer.path for layer in self._catalogue.known(size)) if layers else frozenset()
+        safe = frozenset(of.path for of in self._catalogue.self_attention(size)) if layers else frozenset()
         words = self.find_words(prompts, watching.words) if watching.words else None
         call = self._call(prompts, size, steps, guidance_scale)
         call["generator"] = [torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds]
@@ -195,10 +197,7 @@ class Model:
         return self._but(pipe=self.adapter.with_denoiser(self.pipe, denoiser))
 
     def of_size(self, height: int | None, width: int | None) -> "Model":
-        """The same pipeline making pictures of another size in pixels; this model is as it was.
-
-        Raises UnderpaintingError where 8 does not divide it.
-        """
+        """The same pipeline making pictures of another size in pixels, which 8 must divide."""
         return self._but(size=self._size_of(height, width))
 
     def called_with(self, **arguments: Any) -> "Model":

@@ -1,5 +1,6 @@
 """What the modules of a network give, found out by a call of its pipeline without weights."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ import torch
 from torch.utils._pytree import tree_map_only
 
 from underpainting.diffusion.adapters import Adapter
+from underpainting.diffusion.adapters.modules import OF_TEXT
 from underpainting.diffusion.rehearsal import never_called, run_to_step
 from underpainting.diffusion.weightless import weightless
 from underpainting.errors import UnderpaintingError
@@ -31,11 +33,13 @@ class Output:
 class DryRun:
     """What a call of a pipeline without weights tells.
 
-    outputs: what each module of its denoiser gives, by path, in the order of the calls. answer: what the
-    denoiser itself gives of one picture, zeros.
+    outputs: what each module of its denoiser gives, by path, in the order of the calls. repeated: paths of
+    those that are called several times an evaluation. answer: what the denoiser itself gives of one picture,
+    zeros.
     """
 
     outputs: dict[str, Output]
+    repeated: frozenset[str]
     answer: Any
 
 
@@ -43,16 +47,32 @@ def dry_run(adapter: Adapter, pipe: Any, call: Mapping[str, Any]) -> DryRun:
     """Make a pipeline's own call for one picture, up to the first step of the scheduler.
 
     Its denoiser and its text encoders are built again from their configurations on torch's meta device:
-    shapes without weights, arithmetic or random numbers. Modules that give no tensor are left out. Raises
-    UnderpaintingError where the network cannot make latents of the size.
+    shapes without weights, arithmetic or random numbers. Modules that give no tensor are left out. Where
+    several outputs of a module have as many tokens as the picture, the picture's is the one that has them in
+    a call for a picture twice as high too. Raises UnderpaintingError where the network cannot make latents of
+    the size.
     """
+    run, alike = _called(adapter, pipe, call)
+    if alike:
+        higher, _ = _called(adapter, pipe, {**call, "height": 2 * call["height"]})
+        for path, fits in alike.items():
+            number = higher.outputs[path].number
+            run.outputs[path] = next((of for of in fits if of.number == number), fits[0])
+    return run
+
+
+def _called(
+    adapter: Adapter, pipe: Any, call: Mapping[str, Any]
+) -> tuple[DryRun, dict[str, Sequence[Output]]]:
+    """What one call tells, and by path the outputs of a module of which each may be the picture's."""
     size = (call["height"], call["width"])
     latents, patch = adapter.latents(pipe, size)[1:], adapter.patch(pipe)
     _check_side(adapter, pipe, size)
     other = weightless(pipe, adapter.part)
     denoiser = adapter.denoiser(other).network
     grids = [(latents[0] // patch, latents[1] // patch)] if patch else []
-    outputs: dict[str, Output] = {}
+    outputs: dict[str, Sequence[Output]] = {}
+    times: Counter[str] = Counter()
     answers: list[Any] = []
     around: list[Grid] = [latents]  # grids that the modules at work were given, innermost last
 
@@ -66,8 +86,10 @@ def dry_run(adapter: Adapter, pipe: Any, call: Mapping[str, Any]) -> DryRun:
     def leave(path: str) -> Any:
         def hook(module: torch.nn.Module, inputs: Any, output: Any) -> None:
             if path not in outputs:
-                made = _output(module, output, grids or _patches(around), adapter.picture is not None)
-                outputs[path] = made
+                known = [] if OF_TEXT.search(path) else grids or _patches(around)
+                outputs[path] = _outputs(module, output, known, adapter.picture is not None)
+            if not answers:
+                times[path] += 1
             around.pop()
             if module is denoiser:
                 answers.append(tree_map_only(torch.Tensor, _zeros, output))
@@ -80,22 +102,29 @@ def dry_run(adapter: Adapter, pipe: Any, call: Mapping[str, Any]) -> DryRun:
     run_to_step(other, call)
     if not answers:
         raise never_called(pipe, adapter)
-    made = outputs[""].shape
+    made = outputs[""][0].shape if outputs[""] else ()
     if not adapter.packing and len(made) == 4 and made[2:] != latents:
         near = [side * of // own for side, of, own in zip(size, made[2:], latents, strict=True)]
         raise _cropped(size, latents, near)
-    return DryRun({path: output for path, output in outputs.items() if output.shape}, answers[0])
+    first = {path: fits[0] for path, fits in outputs.items() if fits}
+    repeated = frozenset(path for path, called in times.items() if called > 1)
+    alike = {path: fits for path, fits in outputs.items() if len(fits) > 1}
+    return DryRun(first, repeated, answers[0]), alike
 
 
-def _output(module: Any, output: Any, grids: Sequence[Grid], is_joint: bool) -> Output:
-    """The output of a module that has the picture's tokens, or the first one."""
+def _outputs(module: Any, output: Any, grids: Sequence[Grid], is_joint: bool) -> Sequence[Output]:
+    """The outputs of a module that may have the picture's tokens, or its first tensor."""
     several = list(output) if isinstance(output, list | tuple) else [output]
-    shapes = [_shape(module, of) for of in several if isinstance(of, torch.Tensor)]
+    shapes = [
+        (number, _shape(module, of)) for number, of in enumerate(several) if isinstance(of, torch.Tensor)
+    ]
     for fits in (_is_grid, _holds_grid) if is_joint else (_is_grid,):
-        for number, shape in enumerate(shapes):
-            if grid := next((of for of in grids if fits(shape, of)), None):
-                return Output((shape[0], shape[2], *grid), number)
-    return Output(shapes[0] if shapes else ())
+        on_grids = [
+            (number, of, next((grid for grid in grids if fits(of, grid)), None)) for number, of in shapes
+        ]
+        if may := [Output((of[0], of[2], *grid), number) for number, of, grid in on_grids if grid]:
+            return may
+    return [Output(shape, number) for number, shape in shapes[:1]]
 
 
 def _shape(module: Any, output: torch.Tensor) -> tuple[int, ...]:

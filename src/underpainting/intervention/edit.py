@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from underpainting.errors import UnderpaintingError, first_fault
-from underpainting.vocabulary import OBJECT, STEPS, Branch
+from underpainting.vocabulary import ALL, OBJECT, STEPS, Branch
 
 Kind = Literal["carry", "covariance", "minimum", "gradient"]
 
@@ -16,7 +16,7 @@ Kind = Literal["carry", "covariance", "minimum", "gradient"]
 class Where(BaseModel):
     """Where and when activations are changed, and what is read there.
 
-    first, last: steps. layers: short names, or `self-attention` for all that a study watched. properties:
+    first, last: steps. layers: short names, or `all` that a study watched. properties:
     what probes read there.
     """
 
@@ -24,7 +24,7 @@ class Where(BaseModel):
 
     first: Annotated[int, Field(ge=1, le=STEPS)] = 1
     last: Annotated[int, Field(ge=1, le=STEPS)] = 5
-    layers: Annotated[tuple[str, ...], Field(min_length=1)] = ("self-attention",)
+    layers: Annotated[tuple[str, ...], Field(min_length=1)] = (ALL,)
     branches: Annotated[tuple[Branch, ...], Field(min_length=1)] = ("conditional",)
     properties: Annotated[tuple[str, ...], Field(min_length=1)] = (OBJECT,)
 
@@ -37,7 +37,7 @@ class Where(BaseModel):
     @property
     def place_words(self) -> str:
         """Steps, layers and branches in a few words, such as `steps 1 to 5, all layers, ...`."""
-        layers = "all layers" if self.layers == ("self-attention",) else f"layers {', '.join(self.layers)}"
+        layers = "all layers" if self.layers == (ALL,) else f"layers {', '.join(self.layers)}"
         branches = f"{' and '.join(self.branches)} branch{'es' if len(self.branches) > 1 else ''}"
         return f"steps {self.first} to {self.last}, {layers}, {branches}"
 

@@ -10,7 +10,6 @@ from itertools import product
 from torch import Tensor
 
 from underpainting.diffusion import ActivationEdit, Begin, Denoised, LatentEdit, Layer, StepRecord, Watching
-from underpainting.diffusion.layers import ALL
 from underpainting.errors import UnderpaintingError
 from underpainting.intervention.changes import Change, by_adam, carried, editing, through_probes
 from underpainting.intervention.directions import Direction, direction_of
@@ -23,7 +22,7 @@ from underpainting.study.kept.totals import Totals, read_totals
 from underpainting.study.labels import label_pictures, token_labels
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.study import StudyFolder
-from underpainting.vocabulary import Place, main_branch
+from underpainting.vocabulary import ALL, Place, main_branch
 
 SHUFFLED_STRENGTH = 1e-2
 CARRIED_MAPS_ONLY = (

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from underpainting.diffusion import StepRecord
-from underpainting.diffusion.layers import ALL
 from underpainting.findings.erasure import (
     ANOTHER,
     POSITION,
@@ -36,7 +35,7 @@ from underpainting.study.kept.gallery import spread
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.sealed import ASK_AGAIN
 from underpainting.study.study import StudyFolder
-from underpainting.vocabulary import BRANCHES, Place
+from underpainting.vocabulary import ALL, BRANCHES, Place
 
 FIT_PICTURES = 128
 PICTURE_METRICS = ("own", "class_kept", "class_right", "colour_change", "background_change")

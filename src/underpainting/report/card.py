@@ -39,7 +39,7 @@ def study_card(study: StudyFolder, name: str) -> str:
             header("dataset", config.model.name),
             f"# What {model} knows of a picture while it is still noise\n",
             f"A study of {len(study.rows)} pictures ({counted}) by underpainting: linear probes of the "
-            f"self-attention layers at each of {config.model.steps} denoising steps, {watched} branch, "
+            f"watched layers at each of {config.model.steps} denoising steps, {watched} branch, "
             f"labels by {estimator}. Every figure is from the test pictures.\n",
             _READ.format(name=name),
             about_study(study),

@@ -26,6 +26,7 @@ from underpainting.findings.interventions import (
 from underpainting.report.contents import Contents, Experiment
 from underpainting.report.gallery import map_address, picture_address
 from underpainting.report.tables import number
+from underpainting.vocabulary import ALL
 
 METRICS = {
     "target": "with the target",
@@ -94,7 +95,7 @@ def _scored(aim: str, metric: str) -> str:
 
 def _sentences(experiment: Experiment, cells: Cells, present: list[str]) -> tuple[str, ...]:
     edit, edited = experiment.edit, cells[INTERVENED, experiment.aim, "target"]
-    where = "all layers" if edit.layers == ("self-attention",) else ", ".join(edit.layers)
+    where = "all layers" if edit.layers == (ALL,) else ", ".join(edit.layers)
     settings = f"strength {edit.strength:g}, steps {edit.first} to {edit.last}, {where}"
     sentences = [
         f"On {edited.pictures} test pictures, {edited.trials} random targets each, the edit "

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from underpainting.controls import Control, Setting, controls
 from underpainting.controls.words import object_names, object_word
-from underpainting.diffusion import Model, attach, load
+from underpainting.diffusion import Layer, Model, attach, load
 from underpainting.diffusion.devices import choose_device
 from underpainting.diffusion.fingerprint import differences
 from underpainting.diffusion.stored import device_of
@@ -29,7 +29,7 @@ from underpainting.records import sealing, write_json
 from underpainting.study.labels import choose_properties, label_pictures
 from underpainting.study.places import Places
 from underpainting.study.request.brought import BroughtLabels, open_brought
-from underpainting.study.request.config import StudyConfig
+from underpainting.study.request.config import StudyConfig, WatchConfig
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.sealed import PARTS
 from underpainting.study.study import StudyFolder
@@ -145,7 +145,7 @@ def load_study(
     model = open_model(config, model)  # last, for it is the largest
     if model.arguments:
         model.stacking(config.model.guidance_scale)  # which refuses those that the pipeline does not take
-    layers = model.resolve(config.watch.layers)
+    layers = watched_layers(model, config.watch)
     chosen = tuple(controls()[key] for key in config.controls.use)
     setting = Setting(model, layers, config.watch.branches)
     stand_ins = tuple(stand_in for control in chosen for stand_in in control.stand_ins(setting))
@@ -154,6 +154,11 @@ def load_study(
     return Loaded(
         model, labeller, classifier, chosen, places, object_names(chosen, config.controls.objects, classes)
     )
+
+
+def watched_layers(model: Model, watch: WatchConfig) -> tuple[Layer, ...]:
+    """The layers of a model that a config asks for."""
+    return model.resolve(watch.layers, every_nth_block=watch.every_nth_block)
 
 
 def open_model(config: StudyConfig, model: Model | None = None) -> Model:

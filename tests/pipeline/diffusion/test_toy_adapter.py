@@ -75,8 +75,8 @@ class ToyAdapter(Adapter):
     def default_size(self, pipe: Any) -> tuple[int, int]:
         return SIDE, SIDE
 
-    def self_attention(self, denoiser: torch.nn.Module) -> dict[str, str]:
-        return {"mixer.0": "mixers.0", "mixer.1": "mixers.1"}
+    def layers(self, denoiser: torch.nn.Module) -> dict[str, dict[str, str]]:
+        return {"self-attention": {"mixer.0": "mixers.0", "mixer.1": "mixers.1"}}
 
     def latents(self, pipe: Any, size: tuple[int, int]) -> tuple[int, int, int]:
         return 3, *size

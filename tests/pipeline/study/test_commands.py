@@ -54,7 +54,11 @@ def test_from_prompts_to_results(
     assert (code, out) == (2, "") and "unknown layer up.9.9" in err and "up.3.2" in err
     assert not (tmp_path / "study").exists()
 
-    code, out, _ = _call(capsys, "init", "study", *options, *own, "--layers", "mid.0,up.3.0")
+    thinned = ("--layers", "mid.0,blocks", "--every-nth-block")
+    code, _, err = _call(capsys, "init", "study", *options, *own, *thinned, "0")
+    assert code == 2 and "every_nth_block = 0 in [watch]" in err and err.count("\n") == 1
+    assert not (tmp_path / "study").exists()
+    code, out, _ = _call(capsys, "init", "study", *options, *own, *thinned, "22")  # of 22 blocks the first
     assert code == 0 and "8 pictures" in out
     code, _, err = _call(capsys, "init", "study", *options)
     assert code == 2 and "already holds a study" in err
@@ -88,5 +92,11 @@ def test_layers_of_a_pipeline(pipeline_folder: Path, capsys: pytest.CaptureFixtu
     layers = json.loads(out)
     assert code == 0 and len(layers) == 16
     assert layers[0]["name"] == "down.0.0" and layers[0]["grid"] == [16, 16]
-    code, out, _ = _call(capsys, "layers", str(pipeline_folder))
-    assert "up.3.2" in out and "up_blocks.3.attentions.2.transformer_blocks.0.attn1" in out
+    wanted = ("--layers", "blocks,up.3.2,conv_in", "--every-nth-block", "20")
+    code, out, _ = _call(capsys, "layers", str(pipeline_folder), *wanted)
+    listed = [line.split()[:2] for line in out.splitlines()[1:]]
+    assert listed[:2] == [["down.0.0.stream", "blocks"], ["up.3.1.stream", "blocks"]]
+    assert listed[2:] == [["up.3.2", "self-attention"], ["conv_in", "other"]]
+    assert "up_blocks.3.attentions.2.transformer_blocks.0.attn1" in out
+    code, out, err = _call(capsys, "layers", str(pipeline_folder), "--layers", ",")
+    assert (code, out) == (2, "") and "--layers is empty" in err

@@ -8,7 +8,8 @@ from typer.main import get_command
 
 from underpainting import workflow
 from underpainting.cli import command_line, main
-from underpainting.study.request.config import Option, StudyConfig, options
+from underpainting.study.request.config import StudyConfig
+from underpainting.study.request.options import Option, options
 
 
 def value(option: Option) -> str:

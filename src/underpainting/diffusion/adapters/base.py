@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 
 from underpainting.diffusion import autoencoder
-from underpainting.diffusion.adapters.modules import find, is_self_attention, short_names
+from underpainting.diffusion.adapters.modules import Named, layers_by_kind
 from underpainting.diffusion.adapters.prompts_only import more_than_prompts
 from underpainting.diffusion.compiled import as_written
 from underpainting.diffusion.packing import Packing
@@ -54,9 +54,9 @@ class Adapter:
         """Whether this very pipeline is of the family."""
         return any(kind.__name__ in self.pipelines for kind in type(pipe).__mro__)
 
-    def self_attention(self, denoiser: torch.nn.Module) -> dict[str, str]:
-        """Short name -> module path of every self-attention layer."""
-        return short_names(denoiser, find(denoiser, is_self_attention))
+    def layers(self, denoiser: torch.nn.Module) -> dict[str, Named]:
+        """Kind -> short name -> module path of every layer; kinds are those of `layers_by_kind`."""
+        return layers_by_kind(denoiser)
 
     def more_than_prompts(self, pipe: Any, arguments: Mapping[str, Any]) -> str | None:
         """What this very pipeline needs beside prompts and arguments, in words; None where it is nothing."""

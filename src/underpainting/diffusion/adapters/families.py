@@ -12,7 +12,7 @@ FAMILIES = {
     "sana": Adapter("SanaPipeline"),
     "lumina": Adapter("LuminaPipeline"),
     "lumina 2": Adapter("Lumina2Pipeline", picture="after its text"),
-    "cogview": Adapter("CogView3PlusPipeline", "CogView4Pipeline"),
+    "cogview": Adapter("CogView3PlusPipeline", "CogView4Pipeline", picture="last"),
     "z-image": Adapter("ZImagePipeline", picture="first", plain=0.0),
     "flux": Adapter("FluxPipeline", packing=PATCHES, picture="last"),
     "chroma": Adapter("ChromaPipeline", packing=PATCHES, picture="last"),

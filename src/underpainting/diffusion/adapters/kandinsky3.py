@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from underpainting.diffusion.adapters.base import Adapter
-from underpainting.diffusion.adapters.modules import find, short_names
+from underpainting.diffusion.adapters.modules import Named, layers_by_kind
 from underpainting.diffusion.adapters.registry import register_adapter
 
 
@@ -14,13 +14,16 @@ class Kandinsky3Adapter(Adapter):
 
     part = "unet"
 
-    def self_attention(self, denoiser: torch.nn.Module) -> dict[str, str]:
-        """Attention whose keys are made of as many channels as its queries are."""
+    def layers(self, denoiser: torch.nn.Module) -> dict[str, Named]:
+        """Attention to itself is that whose keys are made of as many channels as its queries are."""
 
         def looks_at_itself(module: Any) -> bool:
             return hasattr(module, "to_k") and module.to_k.in_features == module.to_q.in_features
 
-        return short_names(denoiser, find(denoiser, looks_at_itself))
+        def looks_at_text(module: Any) -> bool:
+            return hasattr(module, "to_k") and module.to_k.in_features != module.to_q.in_features
+
+        return layers_by_kind(denoiser, looks_at_itself, looks_at_text)
 
     def factor(self, pipe: Any) -> int:
         """Eight pixels."""

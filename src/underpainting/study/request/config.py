@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -12,11 +11,19 @@ from types import ModuleType
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic.fields import FieldInfo
 
 from underpainting.errors import UnderpaintingError, printable, shown
 from underpainting.readers import read_toml, refusing
-from underpainting.vocabulary import GUIDANCE, PIXELS, SCHEDULERS, SEEDS, STEPS, STRENGTHS, Branch
+from underpainting.vocabulary import (
+    GUIDANCE,
+    MOST_BLOCKS,
+    PIXELS,
+    SCHEDULERS,
+    SEEDS,
+    STEPS,
+    STRENGTHS,
+    Branch,
+)
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -107,9 +114,13 @@ class WatchConfig(_Section):
 
     layers: tuple[str, ...] = _setting(
         ("self-attention",),
-        "Layers to watch; those of a family that is not known as PATH@HEIGHTxWIDTHxCHANNELS.",
+        "Layers to watch: self-attention, cross-attention, blocks (the residual stream), mlp, all, names, "
+        "globs such as up.*, module paths, PATH@HEIGHTxWIDTHxCHANNELS.",
         first=True,
         min_length=1,
+    )
+    every_nth_block: int = _setting(
+        1, "Of a kind of layers, watch those of every n-th block.", first=True, ge=1, le=MOST_BLOCKS
     )
     branches: tuple[Branch, ...] = _setting(
         ("conditional",), "conditional, unconditional or both.", first=True, min_length=1
@@ -169,7 +180,7 @@ class ControlsConfig(_Section):
         known = _controls().controls()
         for key in use:
             if key not in known:
-                raise ValueError(f"no control {key!r}; {_hint(key, known)}")
+                raise ValueError(f"no control {key!r}; {nearest(key, known)}")
         return tuple(dict.fromkeys(use))
 
 
@@ -196,41 +207,6 @@ class StudyConfig(_Section):
     probes: ProbesConfig = ProbesConfig()
     controls: ControlsConfig = Field(default_factory=ControlsConfig)
     run: RunConfig = RunConfig()
-
-
-@dataclass(frozen=True)
-class Option:
-    """A setting under its name as an option of the command line and of `Study.create`."""
-
-    section: str
-    key: str
-    field: FieldInfo
-
-    @property
-    def is_first(self) -> bool:
-        """Whether the command line has it as an option of its own, not by `--set` alone."""
-        return bool(self.field.json_schema_extra["first"])  # type: ignore[index]
-
-
-def options() -> dict[str, Option]:
-    """All settings by their names as options: the config's own, but for the few that would not be clear."""
-    named = {}
-    for section, own in StudyConfig.model_fields.items():
-        assert isinstance(own.annotation, type) and issubclass(own.annotation, BaseModel)
-        for key, field in own.annotation.model_fields.items():
-            named[field.title or key] = Option(section, key, field)
-    return named
-
-
-def by_section(given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Settings by option name, section by section. Raises UnderpaintingError on an unknown name."""
-    known = options()
-    sections: dict[str, dict[str, Any]] = {}
-    for name, value in given.items():
-        if name not in known:
-            raise UnderpaintingError(f"no setting {name!r}; {_hint(name, known)}")
-        sections.setdefault(known[name].section, {})[known[name].key] = value
-    return sections
 
 
 def parse_config(data: dict[str, Any], where: str) -> StudyConfig:
@@ -270,7 +246,8 @@ def changes(old: StudyConfig, new: StudyConfig) -> list[str]:
     ]
 
 
-def _hint(name: str, known: Collection[str]) -> str:
+def nearest(name: str, known: Collection[str]) -> str:
+    """What to say of a name that is not known."""
     near = get_close_matches(name, known, n=1, cutoff=0.3)
     return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
 
@@ -280,7 +257,7 @@ def _first_fault(error: ValidationError) -> str:
     place = [str(part) for part in fault["loc"] if not isinstance(part, int)]
     if fault["type"] == "extra_forbidden":
         known = _known(place[:-1])
-        return f"unknown key {place[-1]!r}{_within(place[:-1])}; {_hint(place[-1], known)}"
+        return f"unknown key {place[-1]!r}{_within(place[:-1])}; {nearest(place[-1], known)}"
     reason = fault["msg"].removeprefix("Value error, ")
     reason = reason[:1].lower() + reason[1:]
     if len(place) < 2:
