@@ -169,7 +169,7 @@ def ovis(folder: Path) -> Any:
     )
 
 
-def flux_2(folder: Path, kind: str = "Flux2Pipeline", **config: Any) -> Any:
+def flux_2(folder: Path, kind: str = "Flux2Pipeline", text: int = 512, **config: Any) -> Any:
     """Of Flux.2's kind: statistics of patches, hidden states of several layers of a language model."""
     own = {**FLUX, "joint_attention_dim": 3 * WIDE, "axes_dims_rope": (2, 2, 2, 2), **config}
     pipe = pipeline(
@@ -182,7 +182,7 @@ def flux_2(folder: Path, kind: str = "Flux2Pipeline", **config: Any) -> Any:
     pipe.system_message = ""
     default: Any = inspect.unwrap(type(pipe).encode_prompt)
     pipe.encode_prompt = lambda *given, **options: default(
-        pipe, *given, **{**options, "text_encoder_out_layers": (1, 2, 3), "max_sequence_length": 512}
+        pipe, *given, **{**options, "text_encoder_out_layers": (1, 2, 3), "max_sequence_length": text}
     )
     return pipe
 
