@@ -132,7 +132,7 @@ def test_a_run_with_all_kinds_watched_is_the_bare_one_and_sees_what_modules_give
     expected = case.bare()
     seen.clear()
     records: list[StepRecord] = []
-    branches = model.stacked(4.0)
+    branches = model.stacking(4.0).branches
     made = model.denoise(
         PROMPTS,
         SEEDS,
