@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from dataclasses import dataclass
@@ -113,7 +114,8 @@ def advice(cost: Estimate, memory: int) -> str | None:
     layers, steps = (max(1, int(count * share)) for count in (cost.layers, cost.steps))
     return (
         f"more than the {readable(memory)} of this machine: watch {layers} of {cost.layers} layers "
-        f"(--layers), or make {steps} of {cost.steps} steps (--steps)"
+        f"(--layers, or --every-nth-block {math.ceil(1 / share)}), or make {steps} of {cost.steps} steps "
+        "(--steps)"
     )
 
 

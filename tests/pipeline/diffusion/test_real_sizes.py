@@ -1,6 +1,7 @@
 """Models of today at their own size, from published configurations, without weights: what a study costs."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -117,3 +118,4 @@ def test_what_a_study_costs_is_told_without_weights(name: str, tmp_path: Path) -
     assert advice(cost, cost.memory_bytes) is None
     said = advice(cost, cost.memory_bytes // 4)
     assert said and f"of {cost.layers} layers" in said and "of 30 steps" in said
+    assert re.search(r"--every-nth-block [45]\b", said)
