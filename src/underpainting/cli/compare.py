@@ -8,27 +8,32 @@ from typing import Annotated
 import typer
 
 from underpainting.cli._options import Json
+from underpainting.vocabulary import STEPS
 
 PANEL = "Ask"
-EXAMPLES = ("underpainting compare demo permuted", "underpainting compare early late later --json")
+EXAMPLES = ("underpainting compare demo permuted", "underpainting compare early late later --step 3 --json")
 
 
 def compare(
     studies: Annotated[
         list[Path], typer.Argument(metavar="STUDY...", help="Folders of studies that are done.")
     ],
+    step: Annotated[
+        int | None,
+        typer.Option(min=1, max=STEPS, help="The step to compare at.", show_default="each study's last one"),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Set studies side by side: models, checkpoints, layers, estimators.
 
-    Scores are those of the last step at each study's own best layers, with 95 % intervals; differences from
+    Scores are those at each study's own best layers, with 95 % intervals; differences from
     the first study are paired by prompt, over the prompts that both have.
     """
     from underpainting.cli._screen import interval, rows_as_json, table
     from underpainting.findings import compare_studies
     from underpainting.vocabulary import METRICS
 
-    compared = compare_studies(studies)
+    compared = compare_studies(studies, step)
     if json:
         rows_as_json(compared)
         return

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from underpainting.errors import UnderpaintingError
 from underpainting.findings.cubes import Scores
 from underpainting.findings.intervals import Floats, mean
 
@@ -23,7 +24,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Compared:
-    """A study's mean score at the last step and its 95 % interval; and its difference from the first study.
+    """A study's mean score at a step and its 95 % interval; and its difference from the first study.
 
     The difference is of prompts' means over the prompts that both have (`shared`), with a paired interval;
     None where they share fewer than two.
@@ -43,12 +44,18 @@ class Compared:
     difference_high: float | None
 
 
-def compare(sides: Mapping[str, Side]) -> list[Compared]:
-    """Compare studies, property by property and metric by metric, with the first one."""
+def compare(sides: Mapping[str, Side], step: int | None = None) -> list[Compared]:
+    """Compare studies, property by property and metric by metric, with the first one.
+
+    step: from 1; each study's last one if not given. Raises UnderpaintingError where a study has none such.
+    """
+    for study, side in sides.items():
+        if step is not None and not 1 <= step <= side.scores.steps:
+            raise UnderpaintingError(f"step {step}: {study} has steps from 1 to {side.scores.steps}")
     first = next(iter(sides.values()))
     names = dict.fromkeys(name for side in sides.values() for name in side.layers)
     return [
-        _compared(name, metric, study, side, first)
+        _compared(name, metric, study, side, first, step)
         for name in names
         for metric in METRICS
         for study, side in sides.items()
@@ -56,12 +63,12 @@ def compare(sides: Mapping[str, Side]) -> list[Compared]:
     ]
 
 
-def _compared(name: str, metric: str, study: str, side: Side, first: Side) -> Compared:
-    values = _last(side, name, metric)
+def _compared(name: str, metric: str, study: str, side: Side, first: Side, step: int | None) -> Compared:
+    values = _values(side, name, metric, step)
     difference: tuple[float | None, float | None, float | None] = (None, None, None)
     shared = 0
     if side is not first and (name, metric, "probe") in first.scores.cubes and name in first.layers:
-        mine, other = _by_prompt(side, values), _by_prompt(first, _last(first, name, metric))
+        mine, other = _by_prompt(side, values), _by_prompt(first, _values(first, name, metric, step))
         both = [text for text in mine if text in other]
         shared = len(both)
         if shared > 1:
@@ -72,8 +79,8 @@ def _compared(name: str, metric: str, study: str, side: Side, first: Side) -> Co
     return Compared(*about, shared, *difference)
 
 
-def _last(side: Side, name: str, metric: str) -> Floats:
-    return side.scores.at(name, metric, "probe", side.layers[name], side.scores.steps)
+def _values(side: Side, name: str, metric: str, step: int | None) -> Floats:
+    return side.scores.at(name, metric, "probe", side.layers[name], step or side.scores.steps)
 
 
 def _by_prompt(side: Side, values: Floats) -> dict[str, float]:

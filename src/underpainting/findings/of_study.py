@@ -45,10 +45,11 @@ def headlines_of(study: StudyFolder) -> tuple[Headline, ...]:
     return headlines(scores, main, chosen_layers(probes), emergence)
 
 
-def compare_studies(folders: Sequence[Path]) -> list[Compared]:
-    """Set studies side by side, each under its folder's path.
+def compare_studies(folders: Sequence[Path], step: int | None = None) -> list[Compared]:
+    """Set studies side by side at a step, each under its folder's path.
 
-    Raises UnderpaintingError where one of them is not done, is damaged, or fewer than two are given.
+    Raises UnderpaintingError as `compare`, and where one of them is not done, is damaged, or fewer than two
+    are given.
     """
     if len(set(folders)) < 2:
         raise UnderpaintingError("there is nothing to compare: give the folders of two studies or more")
@@ -57,7 +58,7 @@ def compare_studies(folders: Sequence[Path]) -> list[Compared]:
         study = open_study(folder)
         probes = study.probes
         sides[str(folder)] = Side(study_scores(study, study.scores_file, probes), chosen_layers(probes))
-    return compare(sides)
+    return compare(sides, step)
 
 
 def classification_of(

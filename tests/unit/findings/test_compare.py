@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
+from underpainting.errors import UnderpaintingError
 from underpainting.findings.compare import Side, compare
 from underpainting.findings.cubes import Scores
 
@@ -45,6 +46,14 @@ def test_differences_are_paired_by_prompt() -> None:
 def test_studies_without_common_prompts_have_no_difference() -> None:
     rows = compare({"one": side(np.ones(3), ["a", "b", "c"]), "two": side(np.ones(3), ["c", "d", "e"])})
     assert [(row.shared, row.difference) for row in rows] == [(0, None), (1, None)]
+
+
+def test_any_step_that_all_have() -> None:
+    sides = {"one": side(np.ones(3), ["a", "b", "c"]), "two": side(np.full(3, 0.5), ["a", "b", "c"])}
+    assert [row.mean for row in compare(sides)] == [row.mean for row in compare(sides, 3)] == [1, 0.5]
+    assert [row.mean for row in compare(sides, 2)] == [0, 0] and compare(sides, 2)[1].difference == 0
+    with pytest.raises(UnderpaintingError, match="^step 4: one has steps from 1 to 3"):
+        compare(sides, 4)
 
 
 def test_each_study_is_read_at_its_own_best_layer() -> None:
