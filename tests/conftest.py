@@ -35,9 +35,10 @@ def _own_threads() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What tests make the program remember stays out of this user's state folder."""
+    """What tests make the program remember stays out of this user's state folder; it is one day for all."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        patch.setenv("SOURCE_DATE_EPOCH", "1790000000")
         yield
 
 

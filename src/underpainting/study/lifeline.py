@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+from logging import ERROR, getLogger
 from multiprocessing import connection, parent_process
 from multiprocessing.connection import Connection
 
@@ -24,6 +25,7 @@ def begin(ended: Connection, threads: int) -> None:
     from tqdm import tqdm
 
     torch.set_num_threads(threads)
+    getLogger("torch.utils._pytree").setLevel(ERROR)  # the screen is the parent's; see `quiet_libraries`
     # tqdm's own lock has a semaphore, which is left behind when the process is ended
     tqdm.set_lock(threading.RLock())
 

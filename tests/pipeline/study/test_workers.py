@@ -32,9 +32,8 @@ def one_thread() -> Iterator[None]:
 
 
 def test_two_workers_and_a_killed_one_make_the_same_bytes(
-    named_study: Callable[[str], StudyFolder], one_thread: None, monkeypatch: pytest.MonkeyPatch
+    named_study: Callable[[str], StudyFolder], one_thread: None
 ) -> None:
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1790000000")  # one day, also around midnight
     alone, together = named_study("alone"), named_study("together")
     run_study(alone)
     killed: list[int] = []

@@ -52,7 +52,7 @@ def test_any_step_that_all_have() -> None:
     sides = {"one": side(np.ones(3), ["a", "b", "c"]), "two": side(np.full(3, 0.5), ["a", "b", "c"])}
     assert [row.mean for row in compare(sides)] == [row.mean for row in compare(sides, 3)] == [1, 0.5]
     assert [row.mean for row in compare(sides, 2)] == [0, 0] and compare(sides, 2)[1].difference == 0
-    with pytest.raises(UnderpaintingError, match="^step 4: one has steps from 1 to 3"):
+    with pytest.raises(UnderpaintingError, match=r"^step 4: one has steps from 1 to 3"):
         compare(sides, 4)
 
 

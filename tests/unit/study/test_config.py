@@ -9,13 +9,12 @@ from underpainting.controls import controls, defaults
 from underpainting.errors import UnderpaintingError
 from underpainting.study.request.config import (
     StudyConfig,
-    by_section,
     changes,
     config_toml,
-    options,
     parse_config,
     read_config,
 )
+from underpainting.study.request.options import by_section, options
 
 
 def test_a_config_reads_back_as_it_was_written(tmp_path: Path) -> None:
