@@ -163,3 +163,30 @@ def test_one_string_and_a_module_without_tokens_are_refused(model: Model) -> Non
         model.resolve("up.3.0")
     with pytest.raises(UnderpaintingError, match="no grid"):
         model.resolve(["time_embedding"])
+
+
+@pytest.mark.parametrize("guidance_scale", [0.0, 1.0, 4.0])
+def test_a_distilled_network_without_a_middle_block_or_guidance(
+    tmp_path: Path, guidance_scale: float
+) -> None:
+    pipe = tiny_pipeline(tmp_path, mid_block_type=None)
+    model = attach(pipe)
+    assert {layer.name.partition(".")[0] for layer in model.layers} == {"down", "up"}
+    seen: list[StepRecord] = []
+    made = model.denoise(
+        ["a mug"],
+        [1],
+        steps=2,
+        guidance_scale=guidance_scale,
+        watch=["self-attention"],
+        on_step=seen.append,
+    )
+    bare = pipe(
+        ["a mug"],
+        num_inference_steps=2,
+        guidance_scale=guidance_scale,
+        generator=[torch.Generator("cpu").manual_seed(1)],
+        output_type="latent",
+    ).images
+    assert torch.equal(made.latents, bare)
+    assert len(seen) == 2 and set(seen[0].activations) == {layer.name for layer in model.layers}
