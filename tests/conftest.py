@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from underpainting import threads
 
 THREADS = torch.get_num_threads()
+settings.register_profile("same", derandomize=True)  # of a commit, every run tries the same examples
+settings.load_profile("same")
 
 
 @pytest.fixture(autouse=True)
