@@ -1,13 +1,11 @@
 """Tiny random pipelines of each family, built from configurations alone."""
 
 import inspect
-import string
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import (
-    AutoencoderKL,
     DDIMScheduler,
     DPMSolverMultistepScheduler,
     EulerDiscreteScheduler,
@@ -26,47 +24,17 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
-from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
-    CLIPTextConfig,
     CLIPTextModel,
     CLIPTextModelWithProjection,
     GemmaConfig,
     GemmaModel,
-    PreTrainedTokenizerFast,
-    T5Config,
-    T5EncoderModel,
 )
 
 from tests.pipeline.conftest import tiny_pipeline, tiny_tokenizer
+from tests.pipeline.parts import NOISE, autoencoder, lively, t5, text_config
 
-NOISE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 PIXART_BLOCKS = 3
-
-
-def autoencoder(blocks: int = 2) -> AutoencoderKL:
-    """Pictures twice the latents' size, or 2^(blocks - 1) times."""
-    return AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * blocks,
-        up_block_types=("UpDecoderBlock2D",) * blocks,
-        block_out_channels=(8,) * blocks,
-        norm_num_groups=4,
-        latent_channels=4,
-        sample_size=32,
-    ).eval()
-
-
-def text_config(size: int, words: int) -> CLIPTextConfig:
-    """A text encoder of two layers."""
-    return CLIPTextConfig(
-        vocab_size=words,
-        hidden_size=size,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        max_position_embeddings=77,
-        projection_dim=size,
-    )
 
 
 def stable_diffusion_2(folder: Path) -> Any:
@@ -106,21 +74,6 @@ def stable_diffusion_xl(folder: Path) -> Any:
     )
 
 
-def t5(folder: Path, size: int) -> tuple[PreTrainedTokenizerFast, T5EncoderModel]:
-    """A tokenizer of letters, and an encoder of one layer."""
-    letters = {
-        word: i for i, word in enumerate(["<pad>", "</s>", "<unk>", *string.ascii_lowercase, *string.digits])
-    }
-    words = Tokenizer(models.WordLevel(letters, unk_token="<unk>"))
-    words.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=words, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
-    )
-    tokenizer.save_pretrained(folder)
-    config = T5Config(vocab_size=len(letters), d_model=size, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
-    return tokenizer, T5EncoderModel(config).eval()
-
-
 def pixart(folder: Path, kind: Any = PixArtAlphaPipeline) -> Any:
     """Of PixArt's kind: three blocks on one grid, a learned variance beside the noise, a T5 encoder."""
     tokenizer, encoder = t5(folder, 16)
@@ -137,16 +90,11 @@ def pixart(folder: Path, kind: Any = PixArtAlphaPipeline) -> Any:
         norm_num_groups=4,
         use_additional_conditions=False,
     )
-    # What a network trains away from zero is random here, so that its layers matter to the output.
-    with torch.no_grad():
-        for weight in transformer.parameters():
-            if not weight.any():
-                weight.normal_(0, 0.1)
     return kind(
         tokenizer=tokenizer,
         text_encoder=encoder,
         vae=autoencoder(),
-        transformer=transformer.eval(),
+        transformer=lively(transformer),
         scheduler=DPMSolverMultistepScheduler(**NOISE),
     )
 
@@ -166,8 +114,7 @@ FAMILIES = {
 
 
 def stable_diffusion_3(folder: Path) -> Any:
-    """Of Stable Diffusion 3's kind, which has no adapter: pictures and text attend jointly, a flow."""
-    tokenizer, (tokenizer_3, encoder_3) = tiny_tokenizer(folder / "clip"), t5(folder / "t5", 32)
+    """Of Stable Diffusion 3's kind: pictures and text attend jointly, a flow."""
     transformer = SD3Transformer2DModel(
         sample_size=16,
         patch_size=2,
@@ -183,22 +130,30 @@ def stable_diffusion_3(folder: Path) -> Any:
     )
     vae = autoencoder()
     vae.register_to_config(shift_factor=0.1)
-    encoders = [CLIPTextModelWithProjection(text_config(16, len(tokenizer))).eval() for _ in range(2)]
     return StableDiffusion3Pipeline(
+        **three_encoders(folder, (16, 16), 32),
         transformer=transformer.eval(),
         scheduler=FlowMatchEulerDiscreteScheduler(),
         vae=vae,
-        text_encoder=encoders[0],
-        tokenizer=tokenizer,
-        text_encoder_2=encoders[1],
-        tokenizer_2=tokenizer,
-        text_encoder_3=encoder_3,
-        tokenizer_3=tokenizer_3,
     )
 
 
+def three_encoders(folder: Path, clips: tuple[int, int], wide: int) -> dict[str, Any]:
+    """The texts' part of a pipeline of that kind: two encoders of these sizes and one of T5's kind."""
+    tokenizer, (tokenizer_3, encoder_3) = tiny_tokenizer(folder / "clip"), t5(folder / "t5", wide)
+    encoders = [CLIPTextModelWithProjection(text_config(size, len(tokenizer))).eval() for size in clips]
+    return {
+        "text_encoder": encoders[0],
+        "tokenizer": tokenizer,
+        "text_encoder_2": encoders[1],
+        "tokenizer_2": tokenizer,
+        "text_encoder_3": encoder_3,
+        "tokenizer_3": tokenizer_3,
+    }
+
+
 def latent_consistency(folder: Path) -> Any:
-    """A latent consistency model, which has no adapter: guidance is an input, there is one branch."""
+    """A latent consistency model: guidance is an input, there is one branch."""
     pipe = tiny_pipeline(folder, time_cond_proj_dim=8)
     return LatentConsistencyModelPipeline(
         **{name: part for name, part in pipe.components.items() if name != "scheduler"},
@@ -208,7 +163,7 @@ def latent_consistency(folder: Path) -> Any:
 
 
 def lumina(folder: Path) -> Any:
-    """Of Lumina's kind, which has no adapter: a flow, whose guidance stacks the prompt's rows first."""
+    """Of Lumina's kind: a flow, whose guidance stacks the prompt's rows first."""
     tokenizer = tiny_tokenizer(folder)
     encoder = GemmaModel(
         GemmaConfig(

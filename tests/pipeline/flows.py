@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import string
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,109 +9,23 @@ from typing import Any
 import diffusers
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM, Qwen3Model
+from transformers import Qwen3ForCausalLM, Qwen3Model
 
 from tests.pipeline.conftest import tiny_tokenizer
-from tests.pipeline.families import NOISE, autoencoder, t5, text_config
-
-WIDE = 16  # channels of the text encoders
-CHAT = (
-    "{% for m in messages %}{{ m['content'] if m['content'] is string else m['content'][0]['text'] }}"
-    "{% endfor %}"
+from tests.pipeline.parts import (
+    NOISE,
+    WIDE,
+    autoencoder,
+    lively,
+    normed_autoencoder,
+    pipeline,
+    shifted,
+    shifted_autoencoder,
+    speaker,
+    t5,
+    text_config,
+    video_autoencoder,
 )
-
-
-def speaker(folder: Path, kind: Any = Qwen3Model, width: int = WIDE, layers: int = 4) -> dict[str, Any]:
-    """A tokenizer of letters that knows a conversation, and a language model."""
-    letters = ["<pad>", "</s>", "<unk>", "<|image_pad|>", *string.ascii_lowercase, *string.digits]
-    words = Tokenizer(models.WordLevel({word: i for i, word in enumerate(letters)}, unk_token="<unk>"))
-    words.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    words.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=words,
-        pad_token="<pad>",
-        eos_token="</s>",
-        unk_token="<unk>",
-        chat_template=CHAT,
-        additional_special_tokens=["<|image_pad|>"],
-    )
-    tokenizer.model_max_length = 64
-    config = Qwen3Config(
-        vocab_size=len(letters),
-        hidden_size=width,
-        intermediate_size=32,
-        num_hidden_layers=layers,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        head_dim=8,
-        max_position_embeddings=4096,
-    )
-    tokenizer.truncation_side = "left"
-    return {"tokenizer": tokenizer, "text_encoder": kind(config).eval()}
-
-
-def lively(network: Any) -> Any:
-    """The network, with what is trained away from zero away from zero, so that all of it matters."""
-    with torch.no_grad():
-        for weight in network.parameters():
-            if not weight.any():
-                weight.normal_(0, 0.1)
-    return network.eval()
-
-
-def pipeline(kind: str, transformer: Any, parts: dict[str, Any], **more: Any) -> Any:
-    """A pipeline of diffusers with a flow's scheduler, unless another is given, and parts that it takes."""
-    of: Any = getattr(diffusers, kind)
-    given = {"scheduler": FlowMatchEulerDiscreteScheduler(), "vae": autoencoder(), **parts, **more}
-    takes = inspect.signature(of.__init__).parameters
-    return of(transformer=lively(transformer), **{k: v for k, v in given.items() if k in takes})
-
-
-def shifted(**settings: Any) -> FlowMatchEulerDiscreteScheduler:
-    """A scheduler whose sigmas are shifted by the picture's size."""
-    return FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, **settings)
-
-
-def shifted_autoencoder(blocks: int = 2) -> Any:
-    """An autoencoder with a shift beside its scale."""
-    vae = autoencoder(blocks)
-    vae.register_to_config(shift_factor=0.1, scaling_factor=0.4)
-    return vae
-
-
-def video_autoencoder(kind: str = "AutoencoderKLQwenImage", blocks: int = 2) -> Any:
-    """An autoencoder of videos, with statistics of its four channels."""
-    takes = inspect.signature(getattr(diffusers, kind).__init__).parameters
-    own = {
-        "base_dim": 4,
-        "decoder_base_dim": 4,
-        "z_dim": 4,
-        "dim_mult": [1] * blocks,
-        "num_res_blocks": 1,
-        "temperal_downsample": [False] * (blocks - 1),
-        "latents_mean": [0.1, -0.2, 0.3, 0.4],
-        "latents_std": [1.5, 0.7, 2.0, 1.1],
-    }
-    return getattr(diffusers, kind)(**{k: v for k, v in own.items() if k in takes}).eval()
-
-
-def normed_autoencoder() -> Any:
-    """Of Flux.2's kind: statistics of 2 x 2 patches of its four channels."""
-    vae = diffusers.AutoencoderKLFlux2(
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
-        block_out_channels=(8, 8),
-        layers_per_block=1,
-        norm_num_groups=4,
-        latent_channels=4,
-        sample_size=32,
-    )
-    with torch.no_grad():
-        vae.bn.running_mean.copy_(torch.linspace(-0.5, 0.5, 16))
-        vae.bn.running_var.copy_(torch.linspace(0.5, 2, 16))
-    return vae.eval()
-
 
 FLUX = {
     "in_channels": 16,

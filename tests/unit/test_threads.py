@@ -1,7 +1,6 @@
 """How many CPUs are given, told from affinity and cgroup files as Linux writes them; who may wait how."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -62,11 +61,8 @@ def test_affinity_is_kept_to_where_there_are_no_cgroups(
 
 
 @pytest.fixture
-def four_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
+def four_threads() -> None:
     torch.set_num_threads(4)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(

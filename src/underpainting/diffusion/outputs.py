@@ -13,8 +13,7 @@ from underpainting.diffusion.adapters.modules import OF_TEXT
 from underpainting.diffusion.rehearsal import never_called, run_to_step
 from underpainting.diffusion.weightless import weightless
 from underpainting.errors import UnderpaintingError
-
-Grid = tuple[int, int]
+from underpainting.vocabulary import Grid
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,15 @@
 """What a pipeline's text encoders are given of a prompt: token ids, up to its own call's limit."""
 
 import copy
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 import transformers.utils as transformers
 from diffusers.utils import logging
 
+from underpainting.diffusion.weightless import Weightless, without_weights
 from underpainting.errors import UnderpaintingError
 
 LONGEST = 100_000  # tokens; a tokenizer without a limit of its own states a huge one
@@ -32,9 +31,9 @@ class TextTokens:
 def text_tokens(pipe: Any, call: Mapping[str, Any]) -> list[TextTokens]:
     """What the text encoders would be given of each prompt, found out without running them.
 
-    The pipeline's own call is made as far as its `encode_prompt`, with encoders on torch's meta device, which
-    compute shapes alone; what its tokenizers give on the way is what is looked for. A tokenizer that is not
-    heard so is asked by its own limit; without any, prompts are told apart as texts. call: its arguments.
+    The pipeline's own call is made as far as its `encode_prompt`, with encoders that have shapes alone; what
+    its tokenizers give on the way is what is looked for. A tokenizer that is not heard so is asked by its own
+    limit; without any, prompts are told apart as texts. call: its arguments.
     """
     prompts, heard = call["prompt"], hear(pipe, call)
     if not heard:
@@ -117,24 +116,19 @@ def _is_tokenizer(name: str, part: Any) -> bool:
 
 def _encode(pipe: Any, heard: Mapping[str, Heard], call: Mapping[str, Any]) -> None:
     """Have a pipeline's call encode its prompts, as far as it can without weights."""
-    other, own = copy.copy(pipe), pipe.components
+    other = copy.copy(pipe)
     other.__dict__.update(heard)
 
     def encode_prompt(*given: Any, **options: Any) -> None:
-        method = type(pipe).encode_prompt
-        bound = inspect.signature(method).bind(other, *given, **options)
-        if "device" in bound.signature.parameters:
-            bound.arguments["device"] = torch.device("meta")
-        method(*bound.args, **bound.kwargs)
+        type(pipe).encode_prompt(other, *given, **options)
         raise _Encoded
 
     other.__dict__["encode_prompt"] = encode_prompt
     with _quiet():
         try:
-            for name, part in own.items():
+            for name, part in pipe.components.items():
                 if name.startswith("text_encoder") and part is not None:
-                    with torch.device("meta"):
-                        other.__dict__[name] = type(part)(part.config).eval()
+                    other.__dict__[name] = Weightless(without_weights(part))
             other(**call)
         except Exception:  # whatever a foreign encoder does without weights: its tokenizer came before
             return

@@ -12,8 +12,8 @@ import torch
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from tests.pipeline.conftest import tiny_tokenizer
-from tests.pipeline.families import t5, text_config
-from tests.pipeline.flows import shifted, speaker
+from tests.pipeline.families import three_encoders
+from tests.pipeline.parts import shifted, speaker, text_config
 from tests.pipeline.study.conftest import LightEstimator, tiny_config, tiny_rows
 from underpainting.diffusion import Model, attach
 from underpainting.probes import moments_bytes
@@ -46,18 +46,11 @@ def sdxl(folder: Path, unet: Any) -> Any:
 
 
 def sd35(folder: Path, transformer: Any) -> Any:
-    tokenizer, (tokenizer_3, encoder_3) = tiny_tokenizer(folder / "clip"), t5(folder / "t5", 4096)
-    encoders = [CLIPTextModelWithProjection(text_config(size, len(tokenizer))) for size in (768, 1280)]
     return diffusers.StableDiffusion3Pipeline(
+        **three_encoders(folder, (768, 1280), 4096),
         transformer=transformer,
         scheduler=shifted(),
         vae=diffusers.AutoencoderKL(**FOUR, latent_channels=16),
-        text_encoder=encoders[0],
-        tokenizer=tokenizer,
-        text_encoder_2=encoders[1],
-        tokenizer_2=tokenizer,
-        text_encoder_3=encoder_3,
-        tokenizer_3=tokenizer_3,
     )
 
 

@@ -21,7 +21,6 @@ from underpainting.study.study import open_study
 
 PROMPTS = [(f"thing {i % 5}", 40 + i) for i in range(8)]
 LAYERS = ["mid.0", "up.3.0"]
-DAY = "1790000000"
 
 
 def settings(pipeline: Path, **others: Any) -> dict[str, Any]:
@@ -35,7 +34,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder with prompts and an estimator, to work in."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", DAY)
     (tmp_path / "estimator_of_light.py").write_text(ESTIMATOR)
     (tmp_path / "prompts.csv").write_text("prompt,seed\n" + "".join(f"{p},{s}\n" for p, s in PROMPTS))
 
@@ -44,10 +42,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def made(pipeline_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
     """A study of an estimator that is given as an object, run."""
     given = settings(pipeline_folder, estimator=LightEstimator())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SOURCE_DATE_EPOCH", DAY)
-        study = Study.create(tmp_path_factory.mktemp("python") / "study", prompts=PROMPTS, **given)
-        return study.run(progress=False)
+    study = Study.create(tmp_path_factory.mktemp("python") / "study", prompts=PROMPTS, **given)
+    return study.run(progress=False)
 
 
 def differing(one: Path, other: Path) -> list[str]:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,8 @@ from underpainting.threads import ask_for
 
 
 @pytest.fixture
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
+def one_thread() -> None:
     torch.set_num_threads(1)
-    yield
-    ask_for(None)
-    torch.set_num_threads(threads)
 
 
 def test_two_workers_and_a_killed_one_make_the_same_bytes(

@@ -1,11 +1,10 @@
 """Scenes in the form of `studio.render`, from a ray's arithmetic instead of a renderer."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-import torch
 
 from studio.world import CLASSES, OBJECT
 
@@ -65,9 +64,6 @@ def renders() -> Callable[[int], Render]:
 
 
 @pytest.fixture
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings that find one core free, whatever the machine has."""
-    threads = torch.get_num_threads()
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
-    yield
-    torch.set_num_threads(threads)

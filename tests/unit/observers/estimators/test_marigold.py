@@ -15,7 +15,7 @@ from skimage import data
 from transformers import CLIPTextModel
 
 from tests.pipeline.conftest import tiny_tokenizer
-from tests.pipeline.families import NOISE, autoencoder, text_config
+from tests.pipeline.parts import NOISE, autoencoder, text_config
 from underpainting import load_estimator
 from underpainting.errors import UnderpaintingError
 from underpainting.observers.estimators.marigold import SEED
