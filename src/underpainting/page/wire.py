@@ -1,0 +1,86 @@
+"""How maps, previews and pictures travel: few bytes, from which the browser draws; see docs/page.md."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
+
+MAP_SIDE = 128
+"""The longest side of a map of a whole picture, in cells."""
+
+QUALITY = 90  # of WebP
+
+
+def text(data: bytes) -> str:
+    """Bytes in base64."""
+    return base64.b64encode(data).decode("ascii")
+
+
+def levels(values: Tensor) -> dict[str, Any]:
+    """Numbers of any shape as one byte each, and what the bytes 0 and 255 stand for."""
+    low, high = float(values.min()), float(values.max())
+    spread = (high - low) or 1.0
+    data = ((values - low) * (255 / spread)).round().to(torch.uint8)
+    return {"data": text(data.cpu().contiguous().numpy().tobytes()), "low": low, "high": low + spread}
+
+
+def whole_map(values: Tensor) -> dict[str, Any]:
+    """A map [height, width], at most `MAP_SIDE` on a side."""
+    height, width = values.shape
+    times = max(1.0, max(height, width) / MAP_SIDE)
+    size = (max(1, round(height / times)), max(1, round(width / times)))
+    small = values if size == (height, width) else adaptive_avg_pool2d(values[None].float(), size)[0]
+    return {"size": list(size), **levels(small.float())}
+
+
+def colours(picture: Tensor) -> dict[str, Any]:
+    """A small picture uint8 [height, width, 3] as its bytes."""
+    return {"size": list(picture.shape[:2]), "data": text(picture.contiguous().numpy().tobytes())}
+
+
+def png(picture: Tensor) -> str:
+    """A picture uint8 [height, width, 3] as an address, without loss."""
+    return f"data:image/png;base64,{text(png_bytes(picture))}"
+
+
+def png_bytes(picture: Tensor) -> bytes:
+    """A picture uint8 [height, width, 3] as a PNG file."""
+    return _file(picture, format="PNG", compress_level=1)
+
+
+def webp(picture: Tensor) -> str:
+    """A picture uint8 [height, width, 3] as an address, small."""
+    return f"data:image/webp;base64,{text(_file(picture, format='WEBP', quality=QUALITY, method=2))}"
+
+
+def first_classes(probabilities: Tensor, names: Sequence[str], count: int = 3) -> list[list[Any]]:
+    """The likeliest classes of a picture, each with its probability, of probabilities [class]."""
+    values, numbers = probabilities.topk(min(count, len(names)))
+    return [
+        [names[number].split(",")[0], round(value, 4)]
+        for number, value in zip(numbers.tolist(), values.tolist(), strict=True)
+    ]
+
+
+def defined(value: float) -> float | None:
+    """A number for JSON, which has none that are not finite."""
+    return value if math.isfinite(value) else None
+
+
+def whole_maps(maps: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Maps [height, width] by property."""
+    return {name: whole_map(values) for name, values in maps.items()}
+
+
+def _file(picture: Tensor, **settings: Any) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(picture.contiguous().numpy()).save(out, **settings)
+    return out.getvalue()
