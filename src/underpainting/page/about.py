@@ -34,7 +34,7 @@ def about(served: Served) -> dict[str, Any]:
         "model": config.name,
         "scheduler": model.scheduler_name,
         "size": list(model.size),
-        "latents": list(model.adapter.latents(model.pipe, model.size)[1:]),
+        "latents": list(served.latents),
         "steps": config.steps,
         "guidance_scale": config.guidance_scale,
         "layers": [

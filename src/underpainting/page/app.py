@@ -32,7 +32,7 @@ from underpainting.page.asks import BODY, EditAsk, EstimatesAsk, PictureAsk
 from underpainting.page.guard import REPORT_POLICY, Access, Guard, refused
 from underpainting.page.jobs import Full, Job, Queue
 from underpainting.page.making import Desk
-from underpainting.page.wire import png_bytes
+from underpainting.page.wire import png_file
 from underpainting.page.worker import Worker
 
 STATIC = Path(str(files("underpainting.page"))) / "static"
@@ -165,6 +165,10 @@ def _refuse_in_one_line(app: FastAPI) -> None:
         what = str(fault["msg"]).removeprefix("Value error, ")
         return refused(422, one_line(f"{where}: {what}".removeprefix(": ")))
 
+    @app.exception_handler(Exception)
+    async def _broken(request: Request, error: Exception) -> JSONResponse:
+        return refused(500, "the server is at fault; its log says how")
+
     @app.exception_handler(UnderpaintingError)
     async def _mistaken(request: Request, error: UnderpaintingError) -> JSONResponse:
         return refused(422, str(error))
@@ -288,7 +292,7 @@ def _showing(app: FastAPI) -> None:
         name = f"{number}/final"
         if gallery is None or name not in gallery.arrays:
             raise HTTPException(404, "there is no such picture in the gallery")
-        return Response(png_bytes(gallery.arrays[name]), media_type="image/png")
+        return Response(png_file(gallery.arrays[name]), media_type="image/png")
 
     @app.get(
         "/api/report",

@@ -18,6 +18,7 @@ PROMPT, SEED, MOST_STEPS, MOST_GUIDANCE = 500, 2**53, 100, 30.0
 MASK_SIDE = 1024
 BODY = 2_000_000  # bytes of a request: a mask of the largest size in base64, and room
 KINDS: tuple[str, ...] = get_args(Kind)
+Name = Annotated[str, Field(max_length=200)]
 Share = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 
 

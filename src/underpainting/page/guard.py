@@ -18,15 +18,15 @@ COOKIE = "underpainting"
 NEAR = ("same-origin", "none")
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-    "font-src 'self'; worker-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "connect-src 'self'; font-src 'self'; worker-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors {framers}"
 )
 REPORT_POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; "
     "font-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts"
 )
-"""The report is one file with its script inside: it runs apart from the page, and may ask the server nothing."""
+"""Of the report, one file with its script inside: it runs apart from the page, and may ask nothing."""
 
 SPACES = "https://huggingface.co"  # which shows a public page within its own
 
@@ -57,7 +57,7 @@ class Access:
 
 
 def new_access(host: str, *, public: bool = False) -> Access:
-    """Access for a host, with a new token where others than this machine can reach it and it is not public."""
+    """Access for a host: with a new token where other machines can reach it and it is not public."""
     access = Access(host, None, public)
     return access if access.is_loopback or public else Access(host, secrets.token_urlsafe(24))
 

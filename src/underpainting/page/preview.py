@@ -1,4 +1,4 @@
-"""A preview of latents: the linear map from a latent's channels to colour, fitted to pictures of the model."""
+"""A preview of latents: a linear map from their channels to colour, fitted to pictures of the model."""
 
 from __future__ import annotations
 

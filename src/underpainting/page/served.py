@@ -54,6 +54,12 @@ class Served:
         return self.painter.loaded.places.properties
 
     @property
+    def latents(self) -> tuple[int, int]:
+        """Rows and columns of its latents."""
+        _, height, width = self.model.adapter.latents(self.model.pipe, self.model.size)
+        return height, width
+
+    @property
     def branch(self) -> str:
         """The branch of guidance that is read."""
         return self.painter.loaded.places.main_branch

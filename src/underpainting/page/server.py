@@ -26,7 +26,8 @@ def listen(host: str, port: int) -> socket.socket:
         listening.listen(128)
     except OSError as error:
         raise UnderpaintingError(
-            f"cannot listen on {host}, port {port} ({error.strerror or error}); give another by --port or --host"
+            f"cannot listen on {host}, port {port} ({error.strerror or error}); "
+            "give another by --port or --host"
         ) from None
     return listening
 

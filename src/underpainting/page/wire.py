@@ -8,7 +8,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
@@ -48,17 +50,17 @@ def colours(picture: Tensor) -> dict[str, Any]:
 
 def png(picture: Tensor) -> str:
     """A picture uint8 [height, width, 3] as an address, without loss."""
-    return f"data:image/png;base64,{text(png_bytes(picture))}"
+    return f"data:image/png;base64,{text(png_file(picture.numpy()))}"
 
 
-def png_bytes(picture: Tensor) -> bytes:
-    """A picture uint8 [height, width, 3] as a PNG file."""
+def png_file(picture: NDArray[np.uint8]) -> bytes:
+    """A picture [height, width, 3] as a PNG file."""
     return _file(picture, format="PNG", compress_level=1)
 
 
 def webp(picture: Tensor) -> str:
     """A picture uint8 [height, width, 3] as an address, small."""
-    return f"data:image/webp;base64,{text(_file(picture, format='WEBP', quality=QUALITY, method=2))}"
+    return f"data:image/webp;base64,{text(_file(picture.numpy(), format='WEBP', quality=QUALITY))}"
 
 
 def first_classes(probabilities: Tensor, names: Sequence[str], count: int = 3) -> list[list[Any]]:
@@ -80,7 +82,7 @@ def whole_maps(maps: Mapping[str, Tensor]) -> dict[str, Any]:
     return {name: whole_map(values) for name, values in maps.items()}
 
 
-def _file(picture: Tensor, **settings: Any) -> bytes:
+def _file(picture: NDArray[np.uint8], **settings: Any) -> bytes:
     out = io.BytesIO()
-    Image.fromarray(picture.contiguous().numpy()).save(out, **settings)
+    Image.fromarray(picture).save(out, **settings)
     return out.getvalue()
