@@ -79,7 +79,7 @@ class Job:
         self.changed = asyncio.Event()
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         """Bytes of its events."""
         return sum(map(len, self.log))
 
@@ -186,12 +186,12 @@ class Queue:
             (job for job in self.jobs.values() if job.over is not None and not job.followers),
             key=lambda job: job.over or 0,
         )
-        held = sum(job.bytes for job in self.jobs.values())
+        held = sum(job.size for job in self.jobs.values())
         for job in over:
             old = now - (job.over or now) > KEPT
             if not old and held <= KEPT_BYTES and len(self.jobs) <= KEPT_JOBS:
                 break
-            held -= job.bytes
+            held -= job.size
             del self.jobs[job.identity]
 
     @property

@@ -40,7 +40,7 @@ Key = tuple[str, int, int, float]
 
 @dataclass
 class Kept:
-    """A picture that was made: what edits of it and its decoded steps are made of, and what was told of it."""
+    """A picture that was made: what edits and decoded steps are made of, and what was told of it."""
 
     unedited: Unedited
     film: dict[str, list[Tensor]]

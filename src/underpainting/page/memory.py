@@ -17,9 +17,9 @@ class Memory(Generic[Key, Value]):
     size: bytes of a value. The latest is kept whatever its size. It may be used from several threads.
     """
 
-    def __init__(self, size: Callable[[Value], int], bytes_: int, count: int) -> None:
-        """Remember nothing yet."""
-        self._size, self._bytes, self._count = size, bytes_, count
+    def __init__(self, size: Callable[[Value], int], most: int, count: int) -> None:
+        """most: bytes, count: values, in all."""
+        self._size, self._most, self._count = size, most, count
         self._values: OrderedDict[Key, Value] = OrderedDict()
         self._lock = Lock()
 
@@ -35,7 +35,7 @@ class Memory(Generic[Key, Value]):
         with self._lock:
             self._values[key] = value
             self._values.move_to_end(key)
-            while len(self._values) > 1 and (len(self._values) > self._count or self._held > self._bytes):
+            while len(self._values) > 1 and (len(self._values) > self._count or self._held > self._most):
                 self._values.popitem(last=False)
 
     def clear(self) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
+import webbrowser
 from collections.abc import Callable
+from threading import Thread
 
 import uvicorn
 from fastapi import FastAPI
@@ -55,3 +58,9 @@ def serve_app(app: FastAPI, listening: socket.socket, ready: Callable[[], None])
         await task
 
     asyncio.run(serving())
+
+
+def browse(address: str) -> None:
+    """Open an address in a browser, where there is one and a person to see it."""
+    if sys.stdout.isatty():
+        Thread(target=webbrowser.open, args=(address,), daemon=True).start()

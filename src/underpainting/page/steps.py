@@ -42,11 +42,11 @@ class Steps:
             kept.append(served.probes[Place(layer, step, served.branch)].apply(x)[0].T.cpu())
         for look, latents in (("noisy", record.latents), ("clean", record.predicted_clean)):
             self.film[look].append(latents[0].clone())
+        sent = {layer: levels(kept[-1]) for layer, kept in self.readings.items()}
         maps = {
-            of.name: {layer: levels(kept[-1][k]) for layer, kept in self.readings.items()}
-            for k, of in enumerate(served.properties)
+            of.name: {layer: own[k] for layer, own in sent.items()} for k, of in enumerate(served.properties)
         }
-        about = {"step": record.step, "probe_step": step}
+        about: dict[str, Any] = {"step": record.step, "probe_step": step}
         about |= {"timestep": float(record.timestep), "sigma": defined(float(record.sigma))}
         shown = {look: colours(served.preview(kept[-1])) for look, kept in self.film.items()}
         self._tell("step", {**about, **shown, "maps": maps})

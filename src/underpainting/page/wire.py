@@ -26,12 +26,18 @@ def text(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
-def levels(values: Tensor) -> dict[str, Any]:
-    """Numbers of any shape as one byte each, and what the bytes 0 and 255 stand for."""
-    low, high = float(values.min()), float(values.max())
-    spread = (high - low) or 1.0
-    data = ((values - low) * (255 / spread)).round().to(torch.uint8)
-    return {"data": text(data.cpu().contiguous().numpy().tobytes()), "low": low, "high": low + spread}
+def levels(values: Tensor) -> list[dict[str, Any]]:
+    """Maps [map, ...] of numbers as one byte a cell, each with what the bytes 0 and 255 stand for."""
+    flat: NDArray[np.float32] = values.detach().cpu().float().flatten(1).numpy()
+    low = flat.min(1)
+    spread = flat.max(1) - low
+    spread[spread == 0] = 1
+    data = np.rint((flat - low[:, None]) * (255 / spread[:, None])).astype(np.uint8)
+    ends = zip(low.tolist(), (low + spread).tolist(), strict=True)
+    return [
+        {"data": text(of.tobytes()), "low": least, "high": most}
+        for of, (least, most) in zip(data, ends, strict=True)
+    ]
 
 
 def whole_map(values: Tensor) -> dict[str, Any]:
@@ -40,7 +46,7 @@ def whole_map(values: Tensor) -> dict[str, Any]:
     times = max(1.0, max(height, width) / MAP_SIDE)
     size = (max(1, round(height / times)), max(1, round(width / times)))
     small = values if size == (height, width) else adaptive_avg_pool2d(values[None].float(), size)[0]
-    return {"size": list(size), **levels(small.float())}
+    return {"size": list(size), **levels(small[None])[0]}
 
 
 def colours(picture: Tensor) -> dict[str, Any]:
