@@ -1,14 +1,12 @@
-"""A preview of latents: a linear map from their channels to colour, fitted to pictures of the model."""
+"""A preview of latents: a linear map from their channels to colour, fitted to some that were decoded."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from underpainting.diffusion import Model
 from underpainting.probes import Moments, Probe, ridge
 from underpainting.study.batch import to_bytes
 
@@ -27,7 +25,7 @@ class Preview:
 
 
 def fit_preview(latents: Tensor, pictures: Tensor) -> Preview:
-    """Fit a preview to clean latents [picture, channel, h, w] and their pictures [picture, 3, height, width].
+    """Fit a preview to latents [picture, channel, h, w] and pictures [picture, 3, height, width] of them.
 
     Ridge regression of each cell's mean colour on its channels, as probes are fitted.
     """
@@ -35,8 +33,3 @@ def fit_preview(latents: Tensor, pictures: Tensor) -> Preview:
     moments = Moments(latents.shape[1], 3)
     moments.update(*(of.flatten(2).transpose(1, 2).float().cpu() for of in (latents, cells)))
     return Preview(ridge(moments, [STRENGTH]).pick(0).float())
-
-
-def model_preview(model: Model, pictures: Tensor) -> Preview:
-    """A preview of a model's latents, fitted to its encoder's of pictures [picture, 3, height, width]."""
-    return fit_preview(torch.cat([model.encode(picture[None]) for picture in pictures]), pictures)

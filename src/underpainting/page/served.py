@@ -17,25 +17,23 @@ from underpainting.intervention.asked import make_asked
 from underpainting.intervention.edit import Edit
 from underpainting.intervention.painter import Painter
 from underpainting.intervention.picture import edit_of
-from underpainting.page.preview import Preview, model_preview
+from underpainting.page.preview import Preview, fit_preview
 from underpainting.probes import Probe
-from underpainting.records.pictures import read_frame
-from underpainting.study.request.prompts import PromptRow
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import Place, Property
 
-FITTED = 12  # pictures that the preview is fitted to
+SHOWN, EVERY = 4, 3  # pictures that previews are fitted to, and steps of them
 
 
 @dataclass(frozen=True)
 class Served:
     """A study with all that its pictures are made, read and changed with.
 
-    sigmas: noise level of each step of the study, from the first.
+    previews: by look, `noisy` and `clean`. sigmas: noise level of each step of the study, from the first.
     """
 
     painter: Painter
-    preview: Preview
+    previews: Mapping[str, Preview]
     sigmas: Tensor
 
     @property
@@ -118,7 +116,7 @@ class Served:
 
 
 def open_served(study: StudyFolder, model: str | None = None) -> Served:
-    """Load what is served, and make one picture with it, from which noise levels are known.
+    """Load what is served, and make a few pictures, from which noise levels and colours are known.
 
     model: name or folder that the study's model is loaded from, where it is not the one that it names. Raises
     UnderpaintingError where the study is not done, its labels were brought, or anything of it is not there.
@@ -135,14 +133,18 @@ def open_served(study: StudyFolder, model: str | None = None) -> Served:
         study = replace(study, model=load(model, device=choose_device(config.run.device), torch_dtype=dtype))
     painter = seeing_painter(study)
     sigmas: list[float] = []
-    row = PromptRow(study.rows[0].prompt, study.rows[0].seed, 0)
-    unedited = painter.unedited([row], look=lambda record: sigmas.append(record.sigma))
-    pictures = torch.cat([unedited.pictures, *_kept(study)])
-    return Served(painter, model_preview(painter.loaded.model, pictures), torch.tensor(sigmas))
+    films: dict[str, list[Tensor]] = {"noisy": [], "clean": []}
 
+    def look(record: StepRecord) -> None:
+        sigmas.append(record.sigma)
+        if record.step % EVERY == 1:
+            films["noisy"].append(record.latents.clone())
+            films["clean"].append(record.predicted_clean.clone())
 
-def _kept(study: StudyFolder) -> list[Tensor]:
-    """Some finished pictures of a study [1, 3, height, width] in 0..1."""
-    rows = [(shard.number, row.image) for shard in study.shards for row in shard.pictures]
-    files = (study.picture_file(number, image) for number, image in rows[:FITTED])
-    return [read_frame(file).movedim(-1, 0)[None].float() / 255 for file in files if file.is_file()]
+    painter.denoise(study.rows[:SHOWN], look=look)
+    decode = painter.loaded.model.decode
+    previews = {
+        name: fit_preview(torch.cat(film), torch.cat([decode(latents) for latents in film]))
+        for name, film in films.items()
+    }
+    return Served(painter, previews, torch.tensor(sigmas))
