@@ -9,7 +9,7 @@ import { createPane } from "./pane.js";
 import { createResult } from "./result.js";
 import { isMoved, UNMOVED } from "./state.js";
 import { createTimeline } from "./timeline.js";
-import { maskOf, targetWords } from "./words.js";
+import { maskOf, swatch, targetWords } from "./words.js";
 
 const KINDS = {
   carry: "carry the activations", covariance: "along the probes", minimum: "along the probes, smallest change", gradient: "by gradient",
@@ -44,12 +44,12 @@ export function createDrag(store, makes) {
   const element = h("div.drag", { onkeydown: keyed },
     h("div.stage", {},
       h("figure.shot", {}, h("figcaption", {}, nowWords), before.element, h("div.tools", {}, undo, redo, mirror, reset)),
-      h("figure.shot", {}, h("figcaption", {}, afterWords), after.element, h("p.key", {}, h("span.swatch.target"), "target")),
+      h("figure.shot", {}, h("figcaption", {}, afterWords), after.element, h("p.key", {}, swatch("target", "target"))),
+      timeline.element,
       h("div.side", {}, result.element,
         h("div.how", {}, h("div.field", {}, h("span.label", {}, "Shape"), shapes.element),
           h("div.field", {}, h("label", { for: "kind" }, "Edit"), kind),
           h("div.field", {}, h("label", { for: "strength" }, "Strength ", strengthWords), strength)))),
-    timeline.element,
     h("p.hint", { id: "drag-keys" }, "Drag the shape; its corners scale it, its knob turns it. Keys: ", ...keys("← ↑ → ↓"), " move by 1 %, with ", ...keys("Shift"), " by 5 %; ", ...keys("+ −"), " scale, ", ...keys("[ ]"), " turn, ", ...keys("M"), " mirrors, ", ...keys("Enter"), " lets go, ", ...keys("Ctrl+Z"), " undoes."),
     wordsNow);
 

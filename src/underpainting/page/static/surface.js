@@ -14,7 +14,7 @@ export function createSurface(store) {
   const stage = h("div", { id: "relief" }, canvas), words = h("p.telling");
   const heights = segments("height", continuous.map((of) => [of.name, of.name]), (relief) => store.set({ relief }));
   const timeline = createTimeline(store, { film: (state) => state.film, look: pictureLook, aspect: about.size[1] / about.size[0], label: "step that is shown" });
-  const element = h("div.relief", {}, h("h2", {}, "What the probe reads as height"), h("div.tools", {}, heights.element), stage, timeline.element, words);
+  const element = h("div.relief", {}, h("h2", {}, "What the probe reads as height"), h("div.tools", {}, heights.element), stage, h("div.under", {}, timeline.element), words);
   const small = document.createElement("canvas");
   let loaded = null;
 

@@ -8,7 +8,7 @@ import { score, shownStep, stepCount } from "./film.js";
 import { finishedLook, mapLook, maskRings, pathIn, pictureLook, readLook, readRings } from "./looks.js";
 import { createPane } from "./pane.js";
 import { createTimeline } from "./timeline.js";
-import { layerOf, maskOf, ofProperty, scoreWords, tone } from "./words.js";
+import { layerOf, maskOf, ofProperty, scoreWords, swatch, tone } from "./words.js";
 
 const TONES = ["line-1", "line-2", "line-3"];
 
@@ -38,9 +38,10 @@ export function createWatch(store, makes) {
   const element = h("div.watch", {},
     h("div.stage", {},
       h("figure.shot", {}, h("figcaption", {}, nowCaption), now.element, look.element),
-      h("figure.shot", {}, h("figcaption", {}, doneCaption), done.element, h("p.key", {}, h("span.swatch.read"), "what the probe reads", h("span.swatch.label"), "the estimator’s mask")),
+      h("figure.shot", {}, h("figcaption", {}, doneCaption), done.element, h("p.key", {}, swatch("read", "what the probe reads"), swatch("label", "the estimator’s mask"))),
+      timeline.element,
       h("div.side", {}, board, h("label.switch", {}, ask, "estimator on every step"))),
-    timeline.element, sentence,
+    sentence,
     h("div.below", {}, chooser.element,
       h("section.plots", {},
         h("figure", {}, h("figcaption", {}, h("h2", {}, "Agreement with the finished picture"), h("p", {}, "Each step’s reading beside the estimator’s labels; dashed, what the chosen layer’s grid allows on average.")), scores.element),

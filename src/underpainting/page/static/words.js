@@ -1,5 +1,6 @@
 /** Sentences and choices of words that several parts of the page share. */
 
+import { h } from "./dom.js";
 import { isPending, stepCount } from "./film.js";
 
 /** A property's description by its name. */
@@ -60,3 +61,6 @@ export const sentence = (line) => `${line[0].toUpperCase()}${line.slice(1)}${/[.
 
 /** The class of a property's colour in the report's style sheet. */
 export const tone = (name) => (["saliency", "depth", "shading"].includes(name) ? name : "own");
+
+/** A line of a key: how an outline is drawn, and what it is. */
+export const swatch = (kind, words) => h("span.entry", {}, h(`span.swatch.${kind}`), words);
