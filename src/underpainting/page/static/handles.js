@@ -50,13 +50,13 @@ export function createHandles(size, { change, commit, cancel }) {
   element.addEventListener("pointermove", (event) => {
     if (!from) return;
     pointer = at(event);
-    planned ||= requestAnimationFrame(() => { planned = 0; if (from) change(dragged()); });
+    planned ||= requestAnimationFrame(() => { planned = 0; if (from) alter(dragged()); });
   });
   element.addEventListener("pointerup", () => {
     if (!from) return;
     const target = dragged();
     end();
-    change(target);
+    alter(target);
     commit();
   });
   element.addEventListener("pointercancel", () => { if (from) { end(); cancel(); } });
@@ -94,12 +94,18 @@ export function createHandles(size, { change, commit, cancel }) {
     if (event.key === "Enter") letGo();
     else if (event.key === "Escape") { clearTimeout(timer); timer = null; end(); cancel(); }
     else if (next) {
-      change(kept(next(), middle));
+      alter(kept(next(), middle));
       clearTimeout(timer);
       timer = setTimeout(letGo, PAUSE);
     } else return;
     event.preventDefault();
     event.stopPropagation();
+  }
+
+  /** A new target counts at once, for a key may come before it is drawn. */
+  function alter(target) {
+    told = { ...told, target };
+    change(target);
   }
 
   function letGo() {

@@ -88,8 +88,7 @@ function open(store, makes) {
       enter(state);
     }
     if (state.film?.finished && !before.film?.finished && state.tab === "drag") makes.edit();
-    clearTimeout(writing);
-    writing = setTimeout(() => history.replaceState(null, "", toHash(store.get())), 250);
+    writing ??= setTimeout(() => { writing = null; history.replaceState(null, "", toHash(store.get())); }, 200);
     if (state.prompt !== before.prompt) say(document.querySelector("title"), state.prompt ? `${state.prompt} · underpainting` : "underpainting");
   });
   createRewind(store);
