@@ -28,7 +28,7 @@ from underpainting.intervention.painter import check_edit
 from underpainting.intervention.picture import Intervened
 from underpainting.page import making
 from underpainting.page.about import about
-from underpainting.page.asks import BODY, EditAsk, EstimatesAsk, PictureAsk
+from underpainting.page.asks import EditAsk, EstimatesAsk, PictureAsk
 from underpainting.page.guard import REPORT_POLICY, Access, Guard, refused
 from underpainting.page.jobs import Full, Job, Queue
 from underpainting.page.making import Desk
@@ -136,7 +136,6 @@ def page_app(opening: Callable[[], Desk], access: Access) -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
-        max_body_size=BODY,
         strict_content_type=True,
     )
     app.add_middleware(Guard, access=access)

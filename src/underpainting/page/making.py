@@ -85,7 +85,6 @@ def picture(desk: Desk, ask: PictureAsk, identity: str, tell: Tell) -> Iterator[
         for kind, data in list(kept.told):
             tell(kind, data)
     yield from _developed(desk, kept, tell)
-    tell("end", {})
 
 
 def edit(desk: Desk, want: Wanted, identity: str, tell: Tell) -> Iterator[None]:
@@ -109,7 +108,6 @@ def edit(desk: Desk, want: Wanted, identity: str, tell: Tell) -> Iterator[None]:
     desk.edits.put(identity, made)
     tell("finished", finished_edit(served, kept.unedited, made, steps, identity))
     yield from _developed(desk, Kept(kept.unedited, steps.film), tell)
-    tell("end", {})
 
 
 def estimates(desk: Desk, ask: EstimatesAsk, identity: str, tell: Tell) -> Iterator[None]:
@@ -124,7 +122,6 @@ def estimates(desk: Desk, ask: EstimatesAsk, identity: str, tell: Tell) -> Itera
         own = {name: of[0] for name, of in maps.items()}
         tell("estimates", {"look": look, "step": step, "maps": whole_maps(own)})
         yield
-    tell("end", {})
 
 
 def _made(desk: Desk, key: Key, tell: Tell, carrying: Edit | None = None) -> Kept:

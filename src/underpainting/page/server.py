@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+import time
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Thread
 
 import uvicorn
@@ -58,6 +60,23 @@ def serve_app(app: FastAPI, listening: socket.socket, ready: Callable[[], None])
         await task
 
     asyncio.run(serving())
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """The address at which a thread of this process serves an application, on a free port."""
+    listening = listen("127.0.0.1", 0)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=STOPPING)
+    server = uvicorn.Server(config)
+    thread = Thread(target=server.run, args=([listening],), daemon=True)
+    thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 def browse(address: str) -> None:
