@@ -32,6 +32,7 @@ from underpainting.study.request.prompts import PromptRow
 
 AT_ONCE = 3  # steps that are decoded before another job may go first
 PICTURES, PICTURE_BYTES = 64, 256_000_000
+TOLD = 50_000  # bytes about, of an event and of the decoded pictures that come after it
 EDITS, EDIT_BYTES = 64, 64_000_000
 
 Key = tuple[str, int, int, float]
@@ -48,10 +49,10 @@ class Kept:
 
     @property
     def size(self) -> int:
-        """Bytes of its tensors, and about those of what was told."""
+        """Bytes of its tensors, and about those of what is told in the end."""
         own = [self.unedited.pictures, *self.unedited.labels.values(), *self.unedited.trajectory.values()]
         own += [*self.unedited.path, *(latents for film in self.film.values() for latents in film)]
-        return sum(of.numel() * of.element_size() for of in own) + 25_000 * len(self.told)
+        return sum(of.numel() * of.element_size() for of in own) + TOLD * len(self.told)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.page.guard import Access
 
 PORT = 7860
+CONNECTIONS = 512  # at once
 STOPPING = 2  # seconds that open streams have to end
 
 
@@ -46,10 +47,7 @@ def link(access: Access, port: int) -> str:
 
 def serve_app(app: FastAPI, listening: socket.socket, ready: Callable[[], None]) -> None:
     """Serve until a signal says stop. ready: is called when requests are answered."""
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=STOPPING, server_header=False
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(_config(app))
 
     async def serving() -> None:
         task = asyncio.create_task(server.serve([listening]))
@@ -66,8 +64,7 @@ def serve_app(app: FastAPI, listening: socket.socket, ready: Callable[[], None])
 def serving(app: FastAPI) -> Iterator[str]:
     """The address at which a thread of this process serves an application, on a free port."""
     listening = listen("127.0.0.1", 0)
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=STOPPING)
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(_config(app))
     thread = Thread(target=server.run, args=([listening],), daemon=True)
     thread.start()
     while not server.started and thread.is_alive():
@@ -77,6 +74,17 @@ def serving(app: FastAPI) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def _config(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=STOPPING,
+    )
 
 
 def browse(address: str) -> None:
