@@ -23,7 +23,7 @@ from underpainting.page.asks import EstimatesAsk, PictureAsk
 from underpainting.page.memory import Memory
 from underpainting.page.saying import finished_edit, finished_picture
 from underpainting.page.served import Served
-from underpainting.page.steps import Steps, Tell
+from underpainting.page.watch import Tell, Watch
 from underpainting.page.wire import first_classes, webp, whole_maps
 from underpainting.study.batch import to_bytes
 from underpainting.study.kept.classes import classify
@@ -104,7 +104,7 @@ def edit(desk: Desk, want: Wanted, identity: str, tell: Tell) -> Iterator[None]:
     target = target_of(served.painter, asked, kept.unedited, drawn)
     aims = {name: target.maps[name][0] for name in want.edit.properties}
     tell("target", {"maps": whole_maps(aims)})
-    steps = Steps(served, key[2], tell)
+    steps = Watch(served, key[2], tell)
     made = paint_edited(served.painter, asked, want.edit, kept.unedited, target, look=steps.look)
     desk.edits.put(identity, made)
     tell("finished", finished_edit(served, kept.unedited, made, steps, identity))
@@ -134,7 +134,7 @@ def _made(desk: Desk, key: Key, tell: Tell, carrying: Edit | None = None) -> Kep
         told.append((kind, data))
         tell(kind, data)
 
-    seen = Steps(served, steps, telling)
+    seen = Watch(served, steps, telling)
     painter = served.painting(steps, guidance)
     edit = carrying or (served.moving if painter is served.painter else None)
     unedited = painter.unedited([PromptRow(prompt, seed, 0)], edit or served.following, look=seen.look)

@@ -14,7 +14,8 @@ Value = TypeVar("Value")
 class Memory(Generic[Key, Value]):
     """Values by key, of so many bytes and so many in all; the one that was used longest ago goes first.
 
-    size: bytes of a value, asked for when it is put. The latest is kept whatever its size. It may be used from several threads.
+    size: bytes of a value, asked for when it is put. The latest is kept whatever its size. It may be used
+    from several threads.
     """
 
     def __init__(self, size: Callable[[Value], int], most: int, count: int) -> None:

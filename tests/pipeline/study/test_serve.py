@@ -24,8 +24,7 @@ from schemathesis import GenerationMode
 
 from underpainting.api import Study
 from underpainting.intervention.kept import paint_again, read_own
-from underpainting.page import app as app_module
-from underpainting.page import jobs, making
+from underpainting.page import jobs, making, state
 from underpainting.page.guard import Access
 from underpainting.page.making import Desk
 from underpainting.page.opening import opened
@@ -288,7 +287,7 @@ def test_a_stream_that_is_left_stops_the_work(
     page: httpx2.Client, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "FOLLOWED", 0.0)
-    monkeypatch.setattr(app_module, "TIDY", 0.05)
+    monkeypatch.setattr(state, "TIDY", 0.05)
     job = page.post("/api/pictures", json={"prompt": PROMPT, "seed": 9, "steps": 100}).json()
     with page.stream("GET", job["events"]) as stream:
         next(line for line in stream.iter_lines() if line == "event: step")
