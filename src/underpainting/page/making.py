@@ -21,9 +21,9 @@ from underpainting.intervention.painter import Unedited
 from underpainting.intervention.picture import Intervened, paint_edited
 from underpainting.page.asks import EstimatesAsk, PictureAsk
 from underpainting.page.memory import Memory
+from underpainting.page.onlooker import Onlooker, Tell
 from underpainting.page.saying import finished_edit, finished_picture
 from underpainting.page.served import Served
-from underpainting.page.watch import Tell, Watch
 from underpainting.page.wire import first_classes, webp, whole_maps
 from underpainting.study.batch import to_bytes
 from underpainting.study.kept.classes import classify
@@ -104,11 +104,11 @@ def edit(desk: Desk, want: Wanted, identity: str, tell: Tell) -> Iterator[None]:
     target = target_of(served.painter, asked, kept.unedited, drawn)
     aims = {name: target.maps[name][0] for name in want.edit.properties}
     tell("target", {"maps": whole_maps(aims)})
-    steps = Watch(served, key[2], tell)
-    made = paint_edited(served.painter, asked, want.edit, kept.unedited, target, look=steps.look)
+    onlooker = Onlooker(served, key[2], tell)
+    made = paint_edited(served.painter, asked, want.edit, kept.unedited, target, look=onlooker.look)
     desk.edits.put(identity, made)
-    tell("finished", finished_edit(served, kept.unedited, made, steps, identity))
-    yield from _developed(desk, Kept(kept.unedited, steps.film), tell)
+    tell("finished", finished_edit(served, kept.unedited, made, onlooker, identity))
+    yield from _developed(desk, Kept(kept.unedited, onlooker.film), tell)
 
 
 def estimates(desk: Desk, ask: EstimatesAsk, identity: str, tell: Tell) -> Iterator[None]:
@@ -134,12 +134,12 @@ def _made(desk: Desk, key: Key, tell: Tell, carrying: Edit | None = None) -> Kep
         told.append((kind, data))
         tell(kind, data)
 
-    seen = Watch(served, steps, telling)
+    onlooker = Onlooker(served, steps, telling)
     painter = served.painting(steps, guidance)
     edit = carrying or (served.moving if painter is served.painter else None)
-    unedited = painter.unedited([PromptRow(prompt, seed, 0)], edit or served.following, look=seen.look)
-    kept = Kept(unedited, seen.film, told)
-    telling("finished", finished_picture(served, unedited, seen))
+    unedited = painter.unedited([PromptRow(prompt, seed, 0)], edit or served.following, look=onlooker.look)
+    kept = Kept(unedited, onlooker.film, told)
+    telling("finished", finished_picture(served, unedited, onlooker))
     desk.pictures.put(key, kept)
     return kept
 
