@@ -9,23 +9,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from statistics import median
-from threading import Thread
 from typing import Annotated, Any
 
 import httpx2
 import typer
-import uvicorn
 
 from benchmarks.timing import interleaved, ratio
 from underpainting.cli._screen import table
 from underpainting.page.guard import Access
 from underpainting.page.opening import opened
-from underpainting.page.server import listen
+from underpainting.page.server import serving
 from underpainting.screen import progress
 
 PROMPT = "a blue mug on a wooden floor"
@@ -75,22 +71,6 @@ def measure(study: Annotated[Path | None, typer.Argument()] = None, repeats: int
         }
         table(["figure", "value"], [[name, value] for name, value in found.items()])
         return found
-
-
-@contextmanager
-def serving(app: Any) -> Iterator[str]:
-    """The address at which an application is served by a thread of this process."""
-    listening = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
-    thread = Thread(target=server.run, args=([listening],))
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 def asked(page: httpx2.Client, path: str, body: dict[str, Any], until: str) -> tuple[float, Any]:

@@ -16,6 +16,7 @@ EXAMPLES = (
     "underpainting serve mine --model models/stable-diffusion-v1-4",
     "underpainting serve --host 0.0.0.0",
 )
+EXTRA = ("fastapi", "uvicorn")
 AGAIN = "the same command goes on with the still life's study"
 OTHERS = "others who can reach this machine can reach the page: give the link only to those who may use it"
 ANYONE = "anyone who can reach this machine can use the page: there is no access token"
@@ -59,6 +60,8 @@ def serve(
     try:
         from underpainting.page import server
     except ModuleNotFoundError as error:
+        if error.name not in EXTRA:
+            raise
         raise UnderpaintingError(
             f"the page needs {error.name}, which is not here: `pip install underpainting[page]`"
         ) from None

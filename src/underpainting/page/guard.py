@@ -10,10 +10,14 @@ from ipaddress import ip_address
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from underpainting.page.asks import BODY
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+TOO_LARGE = f"the body is above {BODY // 1_000_000} MB"
 COOKIE = "underpainting"
 NEAR = ("same-origin", "none")
 
@@ -93,8 +97,7 @@ class Guard:
                 headers.setdefault("Cache-Control", kind)
             await send(message)
 
-        answer = self._answer(scope)
-        await (answer or self._app)(scope, receive, sending)
+        await (self._answer(scope) or self._app)(scope, limited(receive), sending)
 
     def _answer(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
@@ -102,7 +105,7 @@ class Guard:
             return refused(421, "the address is none that is served here: open the link that was printed")
         if (line := _foreign(scope, headers)) is not None:
             return refused(403, line)
-        return self._without_token(scope, headers)
+        return self._without_token(scope, headers) or _unread(scope, headers)
 
     def _without_token(self, scope: Scope, headers: Mapping[str, str]) -> Response | None:
         token = self._access.token
@@ -118,6 +121,32 @@ class Guard:
             answer.set_cookie(COOKIE, token, httponly=True, samesite="lax")
             return answer
         return refused(401, "an access token is needed: open the link that was printed")
+
+
+def limited(receive: Receive) -> Receive:
+    """What a request sends, as far as `BODY` bytes; more raises an exception of status 413."""
+    left = BODY
+
+    async def receiving() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise HTTPException(413, TOO_LARGE)
+        return message
+
+    return receiving
+
+
+def _unread(scope: Scope, headers: Mapping[str, str]) -> Response | None:
+    """The answer to a body that is not to be read at all."""
+    if scope["method"] != "POST":
+        return None
+    length = headers.get("content-length", "0")
+    if length.isdecimal() and int(length) > BODY:
+        return refused(413, TOO_LARGE)
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return None if kind == "application/json" else refused(415, "the body is not JSON: say application/json")
 
 
 def refused(status: int, line: str, headers: Mapping[str, str] | None = None) -> JSONResponse:

@@ -21,9 +21,9 @@ from underpainting.intervention.painter import Unedited
 from underpainting.intervention.picture import Intervened, paint_edited
 from underpainting.page.asks import EstimatesAsk, PictureAsk
 from underpainting.page.memory import Memory
+from underpainting.page.onlooker import Onlooker, Tell
 from underpainting.page.saying import finished_edit, finished_picture
 from underpainting.page.served import Served
-from underpainting.page.steps import Steps, Tell
 from underpainting.page.wire import first_classes, webp, whole_maps
 from underpainting.study.batch import to_bytes
 from underpainting.study.kept.classes import classify
@@ -32,6 +32,7 @@ from underpainting.study.request.prompts import PromptRow
 
 AT_ONCE = 3  # steps that are decoded before another job may go first
 PICTURES, PICTURE_BYTES = 64, 256_000_000
+TOLD = 50_000  # bytes about, of an event and of the decoded pictures that come after it
 EDITS, EDIT_BYTES = 64, 64_000_000
 
 Key = tuple[str, int, int, float]
@@ -48,10 +49,10 @@ class Kept:
 
     @property
     def size(self) -> int:
-        """Bytes of its tensors, and about those of what was told."""
+        """Bytes of its tensors, and about those of what is told in the end."""
         own = [self.unedited.pictures, *self.unedited.labels.values(), *self.unedited.trajectory.values()]
         own += [*self.unedited.path, *(latents for film in self.film.values() for latents in film)]
-        return sum(of.numel() * of.element_size() for of in own) + 25_000 * len(self.told)
+        return sum(of.numel() * of.element_size() for of in own) + TOLD * len(self.told)
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,6 @@ def picture(desk: Desk, ask: PictureAsk, identity: str, tell: Tell) -> Iterator[
         for kind, data in list(kept.told):
             tell(kind, data)
     yield from _developed(desk, kept, tell)
-    tell("end", {})
 
 
 def edit(desk: Desk, want: Wanted, identity: str, tell: Tell) -> Iterator[None]:
@@ -104,12 +104,11 @@ def edit(desk: Desk, want: Wanted, identity: str, tell: Tell) -> Iterator[None]:
     target = target_of(served.painter, asked, kept.unedited, drawn)
     aims = {name: target.maps[name][0] for name in want.edit.properties}
     tell("target", {"maps": whole_maps(aims)})
-    steps = Steps(served, key[2], tell)
-    made = paint_edited(served.painter, asked, want.edit, kept.unedited, target, look=steps.look)
+    onlooker = Onlooker(served, key[2], tell)
+    made = paint_edited(served.painter, asked, want.edit, kept.unedited, target, look=onlooker.look)
     desk.edits.put(identity, made)
-    tell("finished", finished_edit(served, kept.unedited, made, steps, identity))
-    yield from _developed(desk, Kept(kept.unedited, steps.film), tell)
-    tell("end", {})
+    tell("finished", finished_edit(served, kept.unedited, made, onlooker, identity))
+    yield from _developed(desk, Kept(kept.unedited, onlooker.film), tell)
 
 
 def estimates(desk: Desk, ask: EstimatesAsk, identity: str, tell: Tell) -> Iterator[None]:
@@ -124,7 +123,6 @@ def estimates(desk: Desk, ask: EstimatesAsk, identity: str, tell: Tell) -> Itera
         own = {name: of[0] for name, of in maps.items()}
         tell("estimates", {"look": look, "step": step, "maps": whole_maps(own)})
         yield
-    tell("end", {})
 
 
 def _made(desk: Desk, key: Key, tell: Tell, carrying: Edit | None = None) -> Kept:
@@ -136,12 +134,12 @@ def _made(desk: Desk, key: Key, tell: Tell, carrying: Edit | None = None) -> Kep
         told.append((kind, data))
         tell(kind, data)
 
-    seen = Steps(served, steps, telling)
+    onlooker = Onlooker(served, steps, telling)
     painter = served.painting(steps, guidance)
     edit = carrying or (served.moving if painter is served.painter else None)
-    unedited = painter.unedited([PromptRow(prompt, seed, 0)], edit or served.following, look=seen.look)
-    kept = Kept(unedited, seen.film, told)
-    telling("finished", finished_picture(served, unedited, seen))
+    unedited = painter.unedited([PromptRow(prompt, seed, 0)], edit or served.following, look=onlooker.look)
+    kept = Kept(unedited, onlooker.film, told)
+    telling("finished", finished_picture(served, unedited, onlooker))
     desk.pictures.put(key, kept)
     return kept
 

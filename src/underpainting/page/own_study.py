@@ -10,6 +10,7 @@ from underpainting import stilllife, workflow
 from underpainting.errors import UnderpaintingError
 from underpainting.progress import Progress
 from underpainting.records import sha256_file
+from underpainting.screen import drawn_progress
 from underpainting.study.request.config import ControlsConfig, PromptsConfig, StudyConfig, config_toml
 from underpainting.study.study import StudyFolder, open_study
 
@@ -55,3 +56,8 @@ def _name() -> str:
     weights = sorted(stilllife.folder().rglob("*.safetensors"))
     told = [config_toml(SMALL), *map(sha256_file, weights)]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:12]
+
+
+if __name__ == "__main__":  # as the Dockerfile makes it beforehand
+    with drawn_progress() as shown:
+        own_study(shown)

@@ -10,8 +10,8 @@ from torch import Tensor
 from underpainting.intervention.asked import middle
 from underpainting.intervention.painter import Unedited
 from underpainting.intervention.picture import Intervened
+from underpainting.page.onlooker import Onlooker
 from underpainting.page.served import Served
-from underpainting.page.steps import Steps
 from underpainting.page.wire import defined, first_classes, png, whole_maps
 from underpainting.study.batch import to_bytes
 from underpainting.study.kept.classes import classify
@@ -22,14 +22,14 @@ CLASS_LOST = (
 )
 
 
-def finished_picture(served: Served, unedited: Unedited, steps: Steps) -> dict[str, Any]:
+def finished_picture(served: Served, unedited: Unedited, onlooker: Onlooker) -> dict[str, Any]:
     """Of a picture as it is."""
     picture = to_bytes(unedited.pictures[0]).permute(1, 2, 0).contiguous()
-    return _seen(served, picture, unedited.labels) | {"scores": steps.scores(dict(unedited.labels))}
+    return _seen(served, picture, unedited.labels) | {"scores": onlooker.scores(dict(unedited.labels))}
 
 
 def finished_edit(
-    served: Served, unedited: Unedited, made: Intervened, steps: Steps, identity: str
+    served: Served, unedited: Unedited, made: Intervened, onlooker: Onlooker, identity: str
 ) -> dict[str, Any]:
     """Of an edited picture, beside the unedited one."""
     labels = served.painter.labels(made.after.picture.movedim(-1, 0)[None].float() / 255)
@@ -40,7 +40,7 @@ def finished_edit(
     names = made.edit.properties
     return {
         **_seen(served, made.after.picture, labels),
-        "scores": steps.scores(labels),
+        "scores": onlooker.scores(labels),
         "before": _seen(served, made.before.picture, unedited.labels),
         "agreement": {
             name: {

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+import time
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Thread
 
 import uvicorn
@@ -16,6 +18,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.page.guard import Access
 
 PORT = 7860
+CONNECTIONS = 512  # at once
 STOPPING = 2  # seconds that open streams have to end
 
 
@@ -44,10 +47,7 @@ def link(access: Access, port: int) -> str:
 
 def serve_app(app: FastAPI, listening: socket.socket, ready: Callable[[], None]) -> None:
     """Serve until a signal says stop. ready: is called when requests are answered."""
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=STOPPING, server_header=False
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(_config(app))
 
     async def serving() -> None:
         task = asyncio.create_task(server.serve([listening]))
@@ -58,6 +58,33 @@ def serve_app(app: FastAPI, listening: socket.socket, ready: Callable[[], None])
         await task
 
     asyncio.run(serving())
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """The address at which a thread of this process serves an application, on a free port."""
+    listening = listen("127.0.0.1", 0)
+    server = uvicorn.Server(_config(app))
+    thread = Thread(target=server.run, args=([listening],), daemon=True)
+    thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def _config(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=STOPPING,
+    )
 
 
 def browse(address: str) -> None:

@@ -77,7 +77,9 @@ class Worker:
         try:
             next(rest)
             self._queue.put_back(job, rest)
-        except (StopIteration, Cancelled):
+        except StopIteration:
+            self._loop.call_soon_threadsafe(job.add, "end", "{}")
+        except Cancelled:
             return
         except UnderpaintingError as error:
             failed = json.dumps({"error": str(error), "again": False})

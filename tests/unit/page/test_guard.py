@@ -7,11 +7,13 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from underpainting.page.asks import BODY
 from underpainting.page.guard import Guard, new_access
 
 
 def client(host: str = "127.0.0.1", *, public: bool = False) -> TestClient:
-    def answer(request: Request) -> PlainTextResponse:
+    async def answer(request: Request) -> PlainTextResponse:
+        await request.body()
         return PlainTextResponse("here")
 
     routes = [Route(path, answer, methods=["GET", "POST"]) for path in ("/", "/api/about")]
@@ -61,13 +63,22 @@ def test_a_name_that_leads_here_is_refused(host: str) -> None:
 )
 def test_another_sites_page_is_refused(headers: dict[str, str]) -> None:
     for method in ("GET", "POST"):
-        assert client().request(method, "/api/about", headers=headers).status_code == 403
+        assert client().request(method, "/api/about", headers=headers, json={}).status_code == 403
 
 
 def test_the_page_itself_and_links_to_it_are_let_through() -> None:
     own = {"Origin": "http://127.0.0.1:7860", "Sec-Fetch-Site": "same-origin"}
-    assert client().post("/api/about", headers=own).text == "here"
+    assert client().post("/api/about", headers=own, json={}).text == "here"
     assert client().get("/", headers={"Sec-Fetch-Site": "cross-site"}).text == "here"
+
+
+def test_bodies_are_json_and_bounded_whether_their_length_is_told_or_not() -> None:
+    said = {"Content-Type": "application/json"}
+    assert client().post("/api/about", content=b"{}", headers=said).text == "here"
+    assert client().post("/api/about", content=b"{}").status_code == 415
+    assert client().post("/api/about", content=b"x" * (BODY + 1), headers=said).status_code == 413
+    parts = (b"x" * 100_000 for _ in range(BODY // 100_000 + 1))
+    assert client().post("/api/about", content=parts, headers=said).status_code == 413
 
 
 def test_from_elsewhere_a_token_is_needed_and_the_link_gives_it() -> None:
@@ -99,7 +110,7 @@ def test_tokens_are_new_each_time_and_public_pages_have_none() -> None:
     asking = client("0.0.0.0", public=True)
     assert asking.get("/api/about", headers={"Host": "someone-page.hf.space"}).text == "here"
     other = {"Host": "someone-page.hf.space", "Origin": "https://evil.example"}
-    assert asking.post("/api/about", headers=other).status_code == 403
+    assert asking.post("/api/about", headers=other, json={}).status_code == 403
 
 
 def test_every_answer_tells_the_browser_to_load_nothing_from_elsewhere() -> None:

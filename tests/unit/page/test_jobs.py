@@ -44,7 +44,7 @@ def test_jobs_are_taken_in_order_and_told_their_places() -> None:
     run(test())
 
 
-def test_what_is_left_of_a_picture_waits_for_one_other_picture_and_no_longer() -> None:
+def test_what_is_left_of_pictures_and_other_pictures_take_turns() -> None:
     async def test() -> None:
         queue = Queue()
         begun = new(queue)
@@ -58,7 +58,7 @@ def test_what_is_left_of_a_picture_waits_for_one_other_picture_and_no_longer() -
                 taken = queue.take()
                 assert taken is not None
                 order.append(taken[0])
-        assert order == [waiting[0], begun, waiting[1], begun, waiting[2], begun]
+        assert order == [begun, waiting[0], begun, waiting[1], begun, waiting[2]]
 
     run(test())
 

@@ -18,7 +18,7 @@ Tell = Callable[[str, dict[str, Any]], None]
 """Tells an event of a kind; raises Cancelled where nobody wants it any longer."""
 
 
-class Steps:
+class Onlooker:
     """Reads the one picture of a run at every step with all probes, tells it, and keeps its latents.
 
     film: latents before each step, and the predicted clean ones, by look [channel, h, w]. readings: by layer
