@@ -97,7 +97,14 @@ class Intervened:
 
     @property
     def advice(self) -> list[str]:
-        """A sentence on each property that did not follow, and what to try."""
+        """A sentence on each property that did not follow, and what to try at the command line."""
+        options = {"kind": "--edit {}", "strength": "--strength {:g}"}
+        (name, value), *_ = self.another.items()
+        return [f"{sentence}; try {options[name].format(value)}" for sentence in self.shortfalls]
+
+    @property
+    def shortfalls(self) -> list[str]:
+        """A sentence on each property that did not follow."""
         sentences = []
         for name in (name for name, followed in self.followed.items() if not followed):
             before, after = self.scores[name, "target"]
@@ -108,17 +115,17 @@ class Intervened:
                 what = "the object stayed where it was"
             elif name == OBJECT:
                 what = "the object left its place without reaching the target"
-            sentences.append(f"{what}: {after:.2f}, unedited {before:.2f}; try {self._another}")
+            sentences.append(f"{what}: {after:.2f}, unedited {before:.2f}")
         return sentences
 
     @property
-    def _another(self) -> str:
-        """Options of an edit that may do where this one does not."""
+    def another(self) -> dict[str, Any]:
+        """The setting of an edit that may do where this one does not."""
         if self.edit.kind != "covariance":
-            return "--edit covariance"
+            return {"kind": "covariance"}
         if self.asked.is_moved and self.edit.properties == (OBJECT,):
-            return "--edit carry"
-        return f"--strength {2 * self.edit.strength:g}"
+            return {"kind": "carry"}
+        return {"strength": 2 * self.edit.strength}
 
 
 def measure(property: str) -> str:

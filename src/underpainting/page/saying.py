@@ -17,9 +17,7 @@ from underpainting.study.batch import to_bytes
 from underpainting.study.kept.classes import classify
 from underpainting.vocabulary import OBJECT
 
-CLASS_LOST = (
-    "the classifier no longer sees the same: {after}, unedited {before}; try less strength or a smaller move"
-)
+CLASS_LOST = "the classifier no longer sees the same: {after}, unedited {before}"
 
 
 def finished_picture(served: Served, unedited: Unedited, onlooker: Onlooker) -> dict[str, Any]:
@@ -34,9 +32,9 @@ def finished_edit(
     """Of an edited picture, beside the unedited one."""
     labels = served.painter.labels(made.after.picture.movedim(-1, 0)[None].float() / 255)
     kept, background = (made.after.scores.get(("", name)) for name in ("class_kept", "background_change"))
-    advice = list(made.advice)
+    honest = made.shortfalls
     if kept == 0:
-        advice.append(CLASS_LOST.format(before=made.before.seen, after=made.after.seen))
+        honest.append(CLASS_LOST.format(before=made.before.seen, after=made.after.seen))
     names = made.edit.properties
     return {
         **_seen(served, made.after.picture, labels),
@@ -52,7 +50,8 @@ def finished_edit(
         "own": {name: defined(made.after.scores[name, "own"]) for name in names},
         "class_kept": None if kept is None else bool(kept),
         "followed": made.followed,
-        "advice": advice,
+        "advice": honest,
+        "another": made.another if made.shortfalls else None,
         "background_change": None if background is None else defined(background),
         "export": f"/api/edits/{identity}/export",
     }
