@@ -22,7 +22,7 @@ export function createChooser(store) {
       cells.set(`${layer.name}/${k + 1}`, cell);
       return cell;
     });
-    return h("div.row", { role: "row" }, h("div.layer", { role: "rowheader" }, layer.name), ...own);
+    return h("div.row", { role: "row" }, h("div.layer", { role: "rowheader", title: layer.name }, layer.name), ...own);
   });
   const head = Array.from({ length: about.steps }, (_, k) => h("div.step", { role: "columnheader", "aria-label": `step ${k + 1}` }, shows(k + 1, about.steps) ? String(k + 1) : ""));
   grid.append(h("div.row.head", { role: "row" }, h("div.layer", { role: "columnheader" }, h("span.hidden", {}, "layer")), ...head), ...rows);

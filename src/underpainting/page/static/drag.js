@@ -38,7 +38,7 @@ export function createDrag(store, makes) {
     ...about.edits.kinds.map((value) => h("option", { value }, KINDS[value] ?? value)));
   const strength = h("input", { id: "strength", type: "range", min: 0, max: 10, step: 0.25, oninput: () => store.set({ strength: Number(strength.value) }), onchange: () => makes.commit() });
   const strengthWords = h("output", { for: "strength" });
-  const result = createResult(store);
+  const result = createResult(store, makes.edit);
   const nowWords = h("h2", {}, "As it was"), afterWords = h("h2");
   const timeline = createTimeline(store, { film: edited, look: pictureLook, aspect: about.size[1] / about.size[0], label: "step of the edited picture" });
   const element = h("div.drag", { onkeydown: keyed },
@@ -73,9 +73,11 @@ export function createDrag(store, makes) {
 
   function render(state) {
     const { film } = state, own = rings(state), there = film?.finished?.object;
-    const made = film?.steps.length ?? 0, look = finishedLook(film) ?? pictureLook(state, film, made);
+    const made = film?.steps.length ?? 0, past = edited(state) && state.step !== null && state.step < made ? state.step : null;
+    const look = past ? pictureLook(state, film, past) : finishedLook(film) ?? pictureLook(state, film, made);
+    say(nowWords, past ? `As it was, step ${past} of ${stepCount(film)}` : "As it was");
     const lacking = film?.finished && !there ? "The estimator sees no object in this picture: try another seed." : "";
-    before.show({ look, label: "the picture as it was", empty: film?.error ? "no picture" : "the picture is painted first", share: film && !film.finished ? made / (stepCount(film) ?? about.steps) : null });
+    before.show({ look, label: past ? `the picture as it was at step ${past}` : "the picture as it was", empty: film?.error ? "no picture" : "the picture is painted first", share: film && !film.finished ? made / (stepCount(film) ?? about.steps) : null });
     handles.show(there && own.length ? { target: editOf(state), middle: there.middle, rings: own, path: pathIn(state, own), address: film.finished.picture } : null);
     renderAfter(state, edited(state), lacking);
     shapes.show(state.shape);

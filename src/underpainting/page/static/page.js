@@ -6,7 +6,7 @@ import { createDrag } from "./drag.js";
 import { h, say, set } from "./dom.js";
 import { createMakes, editOf } from "./makes.js";
 import { createPrompt } from "./prompt.js";
-import { CHOICES, createStore, fromHash, isMoved, pictureKey, TABS, toHash } from "./state.js";
+import { CHOICES, createStore, fromHash, isMoved, pictureKey, TABS, toHash, UNMOVED } from "./state.js";
 import { createStudy } from "./study.js";
 import { createSurface } from "./surface.js";
 import { createRewind, createWatch } from "./watch.js";
@@ -38,7 +38,7 @@ async function start() {
   const store = createStore({
     ...CHOICES, ...choices, about, ramps: new Map(about.properties.map((of) => [of.name, bytes(of.ramp)])),
     film: null, edits: new Map(), wanted: null, estimates: null, estimating: false, scores: "study", relief: null,
-    touched: choices.step !== null, history: { list: [editOf({ ...CHOICES, kind: choices.kind, strength: choices.strength })], at: 0 },
+    touched: false, history: { list: [editOf(choices)], at: 0 },
   });
   open(store, createMakes(store));
 }
@@ -62,7 +62,16 @@ function open(store, makes) {
     event.preventDefault();
   }
 
-  let planned = 0, writing = null;
+  let planned = 0, writing = null, written = null;
+
+  /** The link follows the state; another picture is a step that the browser goes back over. */
+  function write() {
+    const now = store.get(), key = pictureKey(now), isOther = written !== null && written !== key;
+    writing = null;
+    written = key;
+    if (toHash(now) !== location.hash) history[isOther ? "pushState" : "replaceState"](null, "", toHash(now));
+  }
+
   function render() {
     planned = 0;
     const state = store.get();
@@ -88,11 +97,15 @@ function open(store, makes) {
       enter(state);
     }
     if (state.film?.finished && !before.film?.finished && state.tab === "drag") makes.edit();
-    writing ??= setTimeout(() => { writing = null; history.replaceState(null, "", toHash(store.get())); }, 200);
+    writing ??= setTimeout(write, 200);
     if (state.prompt !== before.prompt) say(document.querySelector("title"), state.prompt ? `${state.prompt} · underpainting` : "underpainting");
   });
   createRewind(store);
-  addEventListener("hashchange", () => { store.set(complete(fromHash(location.hash), about)); enter(store.get(), true); });
+  addEventListener("hashchange", () => {
+    store.set(complete(fromHash(location.hash), about));
+    written = pictureKey(store.get());
+    enter(store.get(), true);
+  });
   addEventListener("resize", () => { planned ||= requestAnimationFrame(render); });
   document.addEventListener("keydown", (event) => step(store, event));
 
@@ -101,7 +114,10 @@ function open(store, makes) {
     if (state.tab === "study") return;
     if (state.tab === "drag" && (state.steps !== null || state.guidance !== null)) store.set({ steps: null, guidance: null });
     if (state.tab === "drag" && !linked) store.set({ step: null });
-    if (linked && isMoved(state)) store.set({ history: { list: [store.get().history.list[0], editOf(state)], at: 1 } });
+    if (linked) {
+      const list = [editOf({ ...state, ...UNMOVED }), ...(isMoved(state) ? [editOf(state)] : [])];
+      store.set({ history: { list, at: list.length - 1 }, touched: state.step !== null });
+    }
     if (store.get().film?.key !== pictureKey(store.get())) makes.paint();
     else if (state.tab === "drag" && store.get().film.finished) makes.edit();
   }

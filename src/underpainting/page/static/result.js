@@ -4,8 +4,11 @@ import { h, say, set } from "./dom.js";
 import { isPending, stepCount } from "./film.js";
 import { maskOf, ofProperty, sentence } from "./words.js";
 
-/** @param {Object} store */
-export function createResult(store) {
+/**
+ * @param {Object} store
+ * @param {function(): void} retry asks for the edit again
+ */
+export function createResult(store, retry) {
   const { about } = store.get();
   const metric = h("dt"), value = h("dd.big"), from = h("p.from");
   const bar = h("div.meter", { "aria-hidden": "true" }, h("span.was"), h("span.is"));
@@ -13,12 +16,14 @@ export function createResult(store) {
   const rows = h("dl.pairs", {},
     h("div", {}, h("dt", {}, "Class"), kept), h("div", {}, h("dt", {}, "Background"), background), h("div", {}, h("dt", {}, "Edit"), how));
   const zip = h("a.tool", { download: "edit.zip" }, "Export");
+  const again = h("button.tool", { type: "button", onclick: retry }, "Try again");
   const link = h("button.tool", { type: "button", onclick: copy }, "Copy link");
   const element = h("section.result", { "aria-label": "What came of it" },
-    h("dl.headline", {}, h("div", {}, metric, value)), bar, from, rows, advice, h("div.tools", {}, zip, link));
+    h("dl.headline", {}, h("div", {}, metric, value)), bar, from, rows, advice, h("div.tools", {}, again, zip, link));
 
   function copy() {
-    navigator.clipboard.writeText(location.href).then(() => said("Copied"), () => said("Copy the address"));
+    const copied = navigator.clipboard?.writeText(location.href) ?? Promise.reject(new Error("not a safe place"));
+    copied.then(() => said("Copied"), () => said("Copy the address"));
   }
 
   function said(words) {
@@ -44,6 +49,7 @@ export function createResult(store) {
       advice.dataset.lines = lines.join("\n");
       advice.replaceChildren(...lines.map((line) => h("li", {}, sentence(line))));
     }
+    set(again, "hidden", !film?.error);
     set(zip, "href", done ? done.export : null);
     set(zip, "aria-disabled", done ? null : "true");
   }
