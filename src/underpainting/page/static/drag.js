@@ -29,7 +29,7 @@ export function createDrag(store, makes) {
   });
   before.element.append(handles.element);
   const wordsNow = h("p.hidden", { role: "status" });
-  const shapes = segments("whose shape is dragged", [["finished", "finished picture’s mask"], ["read", `as read at step ${early}`]], (shape) => store.set({ shape }));
+  const shapes = segments("whose shape is dragged", [["finished", "finished mask"], ["read", `read at step ${early}`]], (shape) => store.set({ shape }));
   const undo = tool("Undo", "M9 6L4 11l5 5M4 11h9a6 6 0 0 1 0 12h-2", () => makes.travel(-1));
   const redo = tool("Redo", "M15 6l5 5-5 5M20 11h-9a6 6 0 0 0 0 12h2", () => makes.travel(1));
   const mirror = tool("Mirror", "M12 3v18M9 7L3 17h6zM15 7l6 10h-6z", () => makes.commit({ mirror: !store.get().mirror }));
