@@ -1,7 +1,8 @@
 """Frames a second while the page's shape is dragged, by the browser's own clock, beside an empty canvas.
 
 `python -m benchmarks.page_frames [ADDRESS]`: a page that is served there is opened in the system's chromium,
-without a screen. The shape is dragged along a circle for some seconds, in turn with a page on which nothing but
+without a screen.
+The shape is dragged along a circle for some seconds, in turn with a page on which nothing but
 a small square is drawn on a canvas of the same size. Needs playwright and chromium.
 """
 

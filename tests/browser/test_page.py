@@ -1,4 +1,4 @@
-"""The page as a person uses it: watched, scrubbed, dragged by mouse and by keys, sent as a link, on a phone."""
+"""The page as a person uses it: watched, scrubbed, dragged by mouse and keys, sent as a link, on a phone."""
 
 import base64
 import io
@@ -61,7 +61,10 @@ def tab(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
         page.jobs = []
         page.on("request", lambda of: asked.append(of.url))
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda of: errors.append(of.text) if of.type == "error" and "429" not in of.text else None)
+        page.on(
+            "console",
+            lambda of: errors.append(of.text) if of.type == "error" and "429" not in of.text else None,
+        )
         page.on("response", lambda of: page.jobs.append(of) if of.status == 202 else None)
         page.goto(f"{address}/{link}")
         return page
@@ -69,7 +72,9 @@ def tab(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
     yield opening
     for context in contexts:
         context.close()
-    assert {urlsplit(url).netloc for url in asked if not url.startswith("data:")} == {urlsplit(address).netloc}
+    assert {urlsplit(url).netloc for url in asked if not url.startswith("data:")} == {
+        urlsplit(address).netloc
+    }
     assert errors == []
 
 
@@ -136,9 +141,13 @@ def test_a_first_visit_paints_and_rests_where_the_probes_knew_already(tab: Calla
     page = tab("")
     assert until(page, lambda: page.input_value("#prompt"))
     now = page.locator(".timeline output")
-    until(page, lambda: now.inner_text() == f"step {EARLY} of {STEPS}" and page.locator(".telling").inner_text())
+    until(
+        page, lambda: now.inner_text() == f"step {EARLY} of {STEPS}" and page.locator(".telling").inner_text()
+    )
     watched(page)
-    assert re.search(rf"step {EARLY} of {STEPS}, the probe of \S+ agrees .* Dice", page.inner_text(".telling"))
+    assert re.search(
+        rf"step {EARLY} of {STEPS}, the probe of \S+ agrees .* Dice", page.inner_text(".telling")
+    )
     assert page.locator(".maps canvas[data-look=map]:visible").count() == 6
     assert page.locator(".pane .read").count() == 2 and page.locator(".pane .label").count() == 1
     assert page.locator(".curves .line").count() >= 3 + 1 + 1
@@ -225,7 +234,9 @@ def test_the_object_goes_where_it_is_dragged_and_an_edit_is_undone(tab: Callable
     until(other, lambda: other.locator(".standing").inner_text() == "")
     assert np.array_equal(shown(other, 1), shown(page, 1))
     until(page, lambda: held(other) == held(page))
-    assert other.get_attribute(".handles .shape", "transform") == page.get_attribute(".handles .shape", "transform")
+    assert other.get_attribute(".handles .shape", "transform") == page.get_attribute(
+        ".handles .shape", "transform"
+    )
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -239,7 +250,9 @@ def test_every_tab_fits_a_phone_and_axe_finds_nothing_serious(
         page.wait_for_timeout(300)
         assert page.evaluate("document.scrollingElement.scrollWidth") <= 360, name
         page.evaluate(axe)
-        found = page.evaluate("axe.run({ exclude: ['iframe'] }, { resultTypes: ['violations'], iframes: false })")
+        found = page.evaluate(
+            "axe.run({ exclude: ['iframe'] }, { resultTypes: ['violations'], iframes: false })"
+        )
         serious = [
             (of["id"], [node["html"][:160] for node in of["nodes"][:3]])
             for of in found["violations"]
@@ -253,7 +266,9 @@ def test_every_tab_fits_a_phone_and_axe_finds_nothing_serious(
 def test_relief_turns_and_gallery_pictures_are_taken_to_watch(tab: Callable[..., Any]) -> None:
     page = tab(f"#tab=relief&{PICTURE}&step=4")
     canvas = "document.querySelector('#relief canvas')"
-    inked = f"{canvas}.getContext('2d').getImageData(0, 0, {canvas}.width, {canvas}.height).data.some((x) => x)"
+    inked = (
+        f"{canvas}.getContext('2d').getImageData(0, 0, {canvas}.width, {canvas}.height).data.some((x) => x)"
+    )
     until(page, lambda: page.locator("#relief canvas").count() and page.evaluate(inked))
     watched(page)
     before = page.evaluate(f"{canvas}.toDataURL()")

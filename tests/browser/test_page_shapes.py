@@ -1,4 +1,4 @@
-"""The page's arithmetic, in the browser: outlines are those of the mask, and a drag is what the server moves."""
+"""The page's arithmetic, in the browser: outlines are the mask's, and a drag is what the server moves."""
 
 from collections.abc import Iterator
 from importlib.resources import files
@@ -22,8 +22,8 @@ RINGS = """async ([field, grid, cut]) => (await import('/shape.js')).rings(field
 MOVED = """async ([field, size, target, middle]) => {
   const { rings, matrixOf, moved, kept } = await import('/shape.js');
   const matrix = matrixOf(kept(target, middle), middle, size);
-  return rings(field, size, 0.5).map((ring) =>
-    ring.map(([x, y]) => moved(matrix, [x * size[1], y * size[0]])).map(([x, y]) => [x / size[1], y / size[0]]));
+  const [height, width] = size, placed = ([x, y]) => moved(matrix, [x * width, y * height]);
+  return rings(field, size, 0.5).map((ring) => ring.map(placed).map(([x, y]) => [x / width, y / height]));
 }"""
 LINK = """async (choices) => {
   const { CHOICES, fromHash, toHash } = await import('/state.js');
@@ -40,7 +40,9 @@ def modules(browser: Any) -> Iterator[Any]:
     def answer(route: Any) -> None:
         name = route.request.url.rsplit("/", 1)[1]
         kind = "text/javascript" if name else "text/html"
-        route.fulfill(body=(STATIC / name).read_text("utf-8") if name else "<!doctype html>", content_type=kind)
+        route.fulfill(
+            body=(STATIC / name).read_text("utf-8") if name else "<!doctype html>", content_type=kind
+        )
 
     page.route("**/*", answer)
     page.goto("http://modules.test/")
@@ -104,7 +106,8 @@ def test_a_link_says_all_that_was_chosen_and_nothing_that_is_wrong(modules: Any)
     chosen = {
         "tab": "drag", "prompt": "a mug & a lamp, #3 = “ü”", "seed": 2**53 - 1, "steps": 20, "guidance": 2.5,
         "step": 3, "property": "depth", "layer": "up.3.0", "look": "noisy", "shape": "read",
-        "move": [0.123, -0.5], "scale": 1.25, "rotate": -30, "mirror": True, "kind": "covariance", "strength": 0,
+        "move": [0.123, -0.5], "scale": 1.25, "rotate": -30, "mirror": True,
+        "kind": "covariance", "strength": 0,
     }  # fmt: skip
     assert chosen.keys() == usual.keys()
     assert modules.evaluate(LINK, chosen) == chosen
