@@ -173,6 +173,8 @@ def test_steps_are_scrubbed_and_layers_chosen_by_mouse_and_keys(tab: Callable[..
     page.keyboard.press("ArrowRight")
     holds(page, layer="up.2.2", step="3")
     assert "up.2.2 at step 3" in page.inner_text(".say")
+    page.get_by_label("estimator on every step").check()
+    until(page, lambda: page.locator(".seen canvas[data-look=map]").count() == 3)
     page.get_by_role("group", name="property").get_by_text("Depth").click()
     holds(page, property="depth")
 
@@ -284,18 +286,48 @@ def test_relief_turns_and_gallery_pictures_are_taken_to_watch(tab: Callable[...,
     holds(page, prompt=words)
 
 
-def test_a_full_queue_is_told_and_asked_again(tab: Callable[..., Any]) -> None:
+def test_a_finger_drags_on_a_phone(tab: Callable[..., Any]) -> None:
+    page = tab(f"#tab=drag&{PICTURE}", width=360, has_touch=True)
+    shape = page.locator(".handles .hit")
+    box = until(page, lambda: shape.count() and shape.bounding_box())
+    until(page, lambda: page.locator(".standing").inner_text() == "")
+    finger = page.context.new_cdp_session(page)
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    for kind, points in (
+        ("touchStart", [{"x": x, "y": y}]),
+        ("touchMove", [{"x": x + 20, "y": y}]),
+        ("touchMove", [{"x": x + 0.1 * 328, "y": y - 0.1 * 328}]),
+        ("touchEnd", []),
+    ):
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        page.wait_for_timeout(50)
+    right, down = map(float, until(page, lambda: held(page).get("move")).split(","))
+    assert (right, down) == pytest.approx((0.1, -0.1), abs=0.02)
+    assert page.evaluate("scrollY") == 0
+    until(page, lambda: page.locator(".drag .frames canvas:not([data-look=empty])").count())
+
+
+def test_a_full_queue_and_a_worker_that_died_are_told(tab: Callable[..., Any]) -> None:
     page = tab("#tab=study")
     refused = json.dumps({"error": "as many pictures wait as may; ask again in a while"})
-    answers = iter([{"status": 429, "body": refused, "headers": {"Retry-After": "2"}}])
+    died = json.dumps({"error": "the worker died and is replaced", "again": True})
+    refusals = iter([{"status": 429, "body": refused, "headers": {"Retry-After": "2"}}])
+    stream = {"body": f"id: 0\nevent: failed\ndata: {died}\n\n", "content_type": "text/event-stream"}
+    ends = iter([stream])
 
-    def answer(route: Any) -> None:
-        given = next(answers, None)
-        route.fulfill(**given) if given else route.fallback()
+    def answer(answers: Iterator[dict[str, Any]]) -> Callable[[Any], None]:
+        def once(route: Any) -> None:
+            given = next(answers, None)
+            route.fulfill(**given) if given else route.fallback()
 
-    page.route("**/api/pictures", answer)
+        return once
+
+    page.route("**/api/pictures", answer(refusals))
+    page.route("**/api/jobs/*/events", answer(ends))
     page.get_by_role("tab", name="Watch").click()
     said = page.locator(".standing")
-    until(page, lambda: "as many pictures wait as may" in said.inner_text().lower())
+    until(page, lambda: "As many pictures wait as may" in said.inner_text())
     assert "asked again in 2 seconds" in said.inner_text()
+    until(page, lambda: "The worker died and is replaced" in said.inner_text())
+    page.get_by_role("button", name="Try again").click()
     watched(page)

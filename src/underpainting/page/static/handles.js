@@ -47,6 +47,7 @@ export function createHandles(size, { change, commit, cancel }) {
     clearTimeout(timer);
     event.preventDefault();
   });
+  element.addEventListener("touchstart", (event) => { if (event.target.dataset.act) event.preventDefault(); }, { passive: false });
   element.addEventListener("pointermove", (event) => {
     if (!from) return;
     pointer = at(event);

@@ -38,6 +38,7 @@ export function createPrompt(store, makes) {
     makes.paintOther({ prompt: prompt.value.trim(), seed: number(seed) ?? 0, steps: number(steps), guidance: number(guidance) });
   }
 
+  more.addEventListener("keydown", (event) => { if (event.key === "Escape") { more.open = false; more.firstChild.focus(); } });
   const fill = whenever(([text, number, count, scale]) => {
     prompt.value = text;
     seed.value = number;
