@@ -1,6 +1,18 @@
 /** The server, as docs/page.md states it: what it tells about itself, jobs, and their events. */
 
-const KINDS = ["queued", "begun", "phase", "target", "step", "finished", "frames", "estimates", "end", "failed", "cancelled"];
+const KINDS = [
+  "queued",
+  "begun",
+  "phase",
+  "target",
+  "step",
+  "finished",
+  "frames",
+  "estimates",
+  "end",
+  "failed",
+  "cancelled",
+];
 
 /** A request that was answered with an error of one line. */
 export class Refused extends Error {
@@ -23,7 +35,10 @@ export class Refused extends Error {
  * @throws {Refused}
  */
 export async function ask(path, body = null) {
-  const how = body === null ? {} : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  const how =
+    body === null
+      ? {}
+      : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
   let answer;
   try {
     answer = await fetch(path, how);
@@ -32,7 +47,11 @@ export async function ask(path, body = null) {
   }
   const said = await answer.json().catch(() => ({ error: `The server answered ${answer.status}.` }));
   if (answer.ok) return said;
-  throw new Refused(said.error ?? `The server answered ${answer.status}.`, answer.status, Number(answer.headers.get("Retry-After")) || null);
+  throw new Refused(
+    said.error ?? `The server answered ${answer.status}.`,
+    answer.status,
+    Number(answer.headers.get("Retry-After")) || null,
+  );
 }
 
 /**
@@ -43,7 +62,10 @@ export async function ask(path, body = null) {
  * @returns {{stop: function(): void}} stops the job and tells nothing more
  */
 export function follow(path, body, tell) {
-  let events = null, address = null, stopped = false, timer = null;
+  let events = null,
+    address = null,
+    stopped = false,
+    timer = null;
 
   async function begin() {
     try {
@@ -61,15 +83,27 @@ export function follow(path, body, tell) {
   function listen(path_) {
     events = new EventSource(path_);
     let lost = false;
-    events.onopen = () => { if (lost) tell("back", {}); lost = false; };
-    events.onerror = () => {
-      if (events.readyState === EventSource.CLOSED) tell("failed", { error: "This picture is no longer kept by the server.", again: true });
-      else if (!lost) { lost = true; tell("lost", {}); }
+    events.onopen = () => {
+      if (lost) tell("back", {});
+      lost = false;
     };
-    KINDS.forEach((kind) => events.addEventListener(kind, ({ data }) => {
-      if (["end", "failed", "cancelled"].includes(kind)) { events.close(); address = null; }
-      if (!stopped) tell(kind, JSON.parse(data));
-    }));
+    events.onerror = () => {
+      if (events.readyState === EventSource.CLOSED)
+        tell("failed", { error: "This picture is no longer kept by the server.", again: true });
+      else if (!lost) {
+        lost = true;
+        tell("lost", {});
+      }
+    };
+    KINDS.forEach((kind) =>
+      events.addEventListener(kind, ({ data }) => {
+        if (["end", "failed", "cancelled"].includes(kind)) {
+          events.close();
+          address = null;
+        }
+        if (!stopped) tell(kind, JSON.parse(data));
+      }),
+    );
   }
 
   function cancel() {

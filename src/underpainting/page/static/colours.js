@@ -49,8 +49,11 @@ export function ends(property, ...maps) {
  * @returns {Uint8ClampedArray} [cell * 4]
  */
 export function coloured(map, ramp, [low, high]) {
-  const levels = bytesOf(map), pixels = new Uint8ClampedArray(levels.length * 4).fill(255);
-  const scale = 255 / Math.max(high - low, 1e-6), slope = ((map.high - map.low) / 255) * scale, first = (map.low - low) * scale;
+  const levels = bytesOf(map),
+    pixels = new Uint8ClampedArray(levels.length * 4).fill(255);
+  const scale = 255 / Math.max(high - low, 1e-6),
+    slope = ((map.high - map.low) / 255) * scale,
+    first = (map.low - low) * scale;
   levels.forEach((level, k) => {
     const at = 3 * Math.max(0, Math.min(255, Math.round(first + level * slope)));
     pixels.set(ramp.subarray(at, at + 3), 4 * k);
@@ -77,10 +80,13 @@ export function shade(ramp, share) {
  * @returns {?number} null where both are empty
  */
 export function dice(one, other) {
-  const a = bytesOf(one), b = bytesOf(other);
-  let both = 0, sum = 0;
+  const a = bytesOf(one),
+    b = bytesOf(other);
+  let both = 0,
+    sum = 0;
   a.forEach((level, k) => {
-    const first = level >= 128, second = b[k] >= 128;
+    const first = level >= 128,
+      second = b[k] >= 128;
     both += first && second;
     sum += first + second;
   });

@@ -69,7 +69,8 @@ export function whenever(act) {
  */
 export function segments(label, options, choose) {
   const buttons = options.map(([value, words]) =>
-    h("button", { type: "button", "data-value": value, onclick: () => choose(value) }, words));
+    h("button", { type: "button", "data-value": value, onclick: () => choose(value) }, words),
+  );
   return {
     element: h("div.segments", { role: "group", "aria-label": label }, ...buttons),
     show: (chosen) => buttons.forEach((button) => set(button, "aria-pressed", String(button.dataset.value === chosen))),

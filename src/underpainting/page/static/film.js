@@ -6,9 +6,22 @@
  * @param {Object} asked the body of the request
  */
 export const newFilm = (key, asked) => ({
-  key, asked, state: "asked", place: 0, begun: null, phase: null, lost: false, error: null, again: null,
-  target: null, steps: [], frames: { clean: [], noisy: [] }, classes: { clean: [], noisy: [] }, estimates: { clean: [], noisy: [] },
-  finished: null, whole: false,
+  key,
+  asked,
+  state: "asked",
+  place: 0,
+  begun: null,
+  phase: null,
+  lost: false,
+  error: null,
+  again: null,
+  target: null,
+  steps: [],
+  frames: { clean: [], noisy: [] },
+  classes: { clean: [], noisy: [] },
+  estimates: { clean: [], noisy: [] },
+  finished: null,
+  whole: false,
 });
 
 /**
@@ -20,21 +33,39 @@ export const newFilm = (key, asked) => ({
  */
 export function told(film, kind, data) {
   switch (kind) {
-    case "queued": return { ...film, state: "waiting", place: data.place, error: null };
-    case "begun": return { ...film, state: "working", begun: data, error: null };
-    case "phase": return { ...film, phase: data.name };
-    case "target": return { ...film, target: data.maps, phase: null };
-    case "step": return { ...film, phase: null, steps: placed(film.steps, data.step - 1, [data]) };
-    case "finished": return { ...film, state: "finished", phase: null, finished: data };
-    case "frames": return framed(film, data);
-    case "estimates": return { ...film, estimates: { ...film.estimates, [data.look]: placed(film.estimates[data.look], data.step - 1, [data.maps]) } };
-    case "end": return { ...film, whole: true };
-    case "lost": return { ...film, lost: true };
-    case "back": return { ...film, lost: false };
-    case "refused": return { ...film, state: "refused", error: data.error, again: data.again };
-    case "failed": return { ...film, state: "failed", error: data.error, again: data.again };
-    case "cancelled": return { ...film, state: "cancelled", error: "It was stopped.", again: true };
-    default: return film;
+    case "queued":
+      return { ...film, state: "waiting", place: data.place, error: null };
+    case "begun":
+      return { ...film, state: "working", begun: data, error: null };
+    case "phase":
+      return { ...film, phase: data.name };
+    case "target":
+      return { ...film, target: data.maps, phase: null };
+    case "step":
+      return { ...film, phase: null, steps: placed(film.steps, data.step - 1, [data]) };
+    case "finished":
+      return { ...film, state: "finished", phase: null, finished: data };
+    case "frames":
+      return framed(film, data);
+    case "estimates":
+      return {
+        ...film,
+        estimates: { ...film.estimates, [data.look]: placed(film.estimates[data.look], data.step - 1, [data.maps]) },
+      };
+    case "end":
+      return { ...film, whole: true };
+    case "lost":
+      return { ...film, lost: true };
+    case "back":
+      return { ...film, lost: false };
+    case "refused":
+      return { ...film, state: "refused", error: data.error, again: data.again };
+    case "failed":
+      return { ...film, state: "failed", error: data.error, again: data.again };
+    case "cancelled":
+      return { ...film, state: "cancelled", error: "It was stopped.", again: true };
+    default:
+      return film;
   }
 }
 
@@ -46,7 +77,9 @@ function framed(film, { look, first, pictures, classes }) {
 
 function placed(list, at, values) {
   const longer = list.slice();
-  values.forEach((value, k) => { longer[at + k] = value; });
+  values.forEach((value, k) => {
+    longer[at + k] = value;
+  });
   return longer;
 }
 

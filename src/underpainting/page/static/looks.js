@@ -28,10 +28,16 @@ export const finishedLook = (film) => (film?.finished ? { address: film.finished
 
 /** What a probe reads of a property at a step. */
 export function readLook(state, film, step, name) {
-  const layer = layerOf(state, name), map = reading(film, step, name, layer);
+  const layer = layerOf(state, name),
+    map = reading(film, step, name, layer);
   if (!map) return null;
   const property = ofProperty(state.about, name);
-  return { map, grid: gridOf(state.about, layer), ramp: state.ramps.get(name), ends: ends(property, film.finished?.labels[name], map) };
+  return {
+    map,
+    grid: gridOf(state.about, layer),
+    ramp: state.ramps.get(name),
+    ends: ends(property, film.finished?.labels[name], map),
+  };
 }
 
 /** What the estimator sees: a whole map of a property. */
@@ -49,7 +55,8 @@ export function mapLook(state, map, name, beside = null) {
 export function readRings(state, film, step) {
   const mask = maskOf(state.about);
   if (!mask) return [];
-  const layer = layerOf(state, mask.name), map = reading(film, step, mask.name, layer);
+  const layer = layerOf(state, mask.name),
+    map = reading(film, step, mask.name, layer);
   if (!map) return [];
   const cut = state.about.thresholds[mask.name][layer][film.steps[step - 1].probe_step - 1];
   return cached(map, () => rings(valuesOf(map), gridOf(state.about, layer), cut));
@@ -69,13 +76,16 @@ function cached(map, make) {
 /** A mask averaged over 3 by 3 cells, so that its outline has no stairs. */
 function soft(mask, [rows, columns]) {
   const smooth = new Float32Array(mask.length);
-  for (let i = 0; i < rows; i += 1) for (let j = 0; j < columns; j += 1) {
-    let sum = 0, count = 0;
-    for (let k = Math.max(0, i - 1); k <= Math.min(rows - 1, i + 1); k += 1) for (let l = Math.max(0, j - 1); l <= Math.min(columns - 1, j + 1); l += 1) {
-      sum += mask[k * columns + l];
-      count += 1;
+  for (let i = 0; i < rows; i += 1)
+    for (let j = 0; j < columns; j += 1) {
+      let sum = 0,
+        count = 0;
+      for (let k = Math.max(0, i - 1); k <= Math.min(rows - 1, i + 1); k += 1)
+        for (let l = Math.max(0, j - 1); l <= Math.min(columns - 1, j + 1); l += 1) {
+          sum += mask[k * columns + l];
+          count += 1;
+        }
+      smooth[i * columns + j] = sum / count;
     }
-    smooth[i * columns + j] = sum / count;
-  }
   return smooth;
 }

@@ -11,7 +11,14 @@ export const editKey = ({ prompt, seed, move, scale, rotate, mirror, kind, stren
   JSON.stringify([prompt, seed, move, scale, rotate, mirror, kind, strength]);
 
 /** An edit of a state: its target and how it is made. */
-export const editOf = ({ move, scale, rotate, mirror, kind, strength }) => ({ move, scale, rotate, mirror, kind, strength });
+export const editOf = ({ move, scale, rotate, mirror, kind, strength }) => ({
+  move,
+  scale,
+  rotate,
+  mirror,
+  kind,
+  strength,
+});
 
 /**
  * @param {Object} store
@@ -29,22 +36,35 @@ export function createMakes(store) {
   }
 
   const pictureBody = ({ prompt, seed, steps, guidance }) => ({
-    prompt, seed, ...(steps === null ? {} : { steps }), ...(guidance === null ? {} : { guidance_scale: guidance }),
+    prompt,
+    seed,
+    ...(steps === null ? {} : { steps }),
+    ...(guidance === null ? {} : { guidance_scale: guidance }),
   });
 
   /** Make the picture of the state, unless it is there or on its way. */
   function paint() {
-    const state = store.get(), key = pictureKey(state);
+    const state = store.get(),
+      key = pictureKey(state);
     if (!state.prompt || (state.film?.key === key && !state.film.error)) return;
     running.edit?.stop();
     running.estimates?.stop();
     store.set({ estimates: null });
-    begin("picture", "/api/pictures", pictureBody(state), key, () => store.get().film, (film) => store.set({ film }));
+    begin(
+      "picture",
+      "/api/pictures",
+      pictureBody(state),
+      key,
+      () => store.get().film,
+      (film) => store.set({ film }),
+    );
   }
 
   /** Make the edit of the state's target, unless it is there or on its way; without a target there is none. */
   function edit() {
-    const state = store.get(), key = editKey(state), there = state.edits.get(key);
+    const state = store.get(),
+      key = editKey(state),
+      there = state.edits.get(key);
     store.set({ wanted: isMoved(state) ? key : null });
     if (!isMoved(state) || (there && !there.error && (there.finished || state.wanted === key))) return;
     const { prompt, seed, move, scale, rotate, mirror, kind, strength } = state;
@@ -55,13 +75,21 @@ export function createMakes(store) {
       if (edits.size > EDITS) edits.delete(edits.keys().next().value);
       store.set({ edits });
     };
-    begin("edit", "/api/edits", { prompt, seed, move, scale, rotate, mirror, edit: how }, key, () => store.get().edits.get(key), put);
+    begin(
+      "edit",
+      "/api/edits",
+      { prompt, seed, move, scale, rotate, mirror, edit: how },
+      key,
+      () => store.get().edits.get(key),
+      put,
+    );
   }
 
   /** Take a target as done: it becomes part of what can be undone, and is made. */
   function commit(patch = {}) {
     store.set({ ...patch, step: null });
-    const { history } = store.get(), now = editOf(store.get());
+    const { history } = store.get(),
+      now = editOf(store.get());
     if (JSON.stringify(history.list[history.at]) !== JSON.stringify(now)) {
       const list = [...history.list.slice(0, history.at + 1), now];
       store.set({ history: { list, at: list.length - 1 } });
@@ -71,7 +99,8 @@ export function createMakes(store) {
 
   /** Go back or forth by some edits. */
   function travel(by) {
-    const { history } = store.get(), at = history.at + by;
+    const { history } = store.get(),
+      at = history.at + by;
     if (at < 0 || at >= history.list.length) return;
     store.set({ ...history.list[at], history: { ...history, at }, step: null });
     edit();
@@ -86,10 +115,18 @@ export function createMakes(store) {
 
   /** Ask what the estimator sees in the steps that are looked at. */
   function estimate() {
-    const state = store.get(), key = JSON.stringify([pictureKey(state), state.look]);
+    const state = store.get(),
+      key = JSON.stringify([pictureKey(state), state.look]);
     if (state.estimates?.key === key && !state.estimates.error) return;
     const body = { ...pictureBody(state), look: state.look };
-    begin("estimates", "/api/estimates", body, key, () => store.get().estimates, (estimates) => store.set({ estimates }));
+    begin(
+      "estimates",
+      "/api/estimates",
+      body,
+      key,
+      () => store.get().estimates,
+      (estimates) => store.set({ estimates }),
+    );
   }
 
   return { paint, paintOther, edit, commit, travel, estimate };

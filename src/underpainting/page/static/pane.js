@@ -15,7 +15,10 @@ export function picture(address) {
   if (!images.has(address)) {
     const image = new Image();
     image.src = address;
-    images.set(address, image.decode().then(() => image));
+    images.set(
+      address,
+      image.decode().then(() => image),
+    );
     if (images.size > MOST) images.delete(images.keys().next().value);
   }
   return images.get(address);
@@ -41,7 +44,12 @@ export function draw(canvas, look) {
   if (!look) put(canvas, new ImageData(1, 1));
   else if (look.rgb) put(canvas, new ImageData(opaque(look.rgb), look.rgb.size[1]));
   else if (look.map) put(canvas, new ImageData(coloured(look.map, look.ramp, look.ends), look.grid[1]));
-  else return picture(look.address).then((image) => { if (canvas.shown === key) drawImage(canvas, image); }).catch(() => {});
+  else
+    return picture(look.address)
+      .then((image) => {
+        if (canvas.shown === key) drawImage(canvas, image);
+      })
+      .catch(() => {});
 }
 
 function put(canvas, pixels) {
@@ -55,7 +63,8 @@ function drawImage(canvas, image) {
 }
 
 function opaque(rgb) {
-  const levels = bytesOf(rgb), pixels = new Uint8ClampedArray((levels.length / 3) * 4).fill(255);
+  const levels = bytesOf(rgb),
+    pixels = new Uint8ClampedArray((levels.length / 3) * 4).fill(255);
   for (let k = 0; k < levels.length / 3; k += 1) pixels.set(levels.subarray(3 * k, 3 * k + 3), 4 * k);
   return pixels;
 }
@@ -68,7 +77,8 @@ function opaque(rgb) {
 export function createPane([height, width]) {
   const canvas = h("canvas", { role: "img", width: 1, height: 1 });
   const over = h("svg:svg.over", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
-  const words = h("p.empty"), bar = h("span.made", { "aria-hidden": "true" });
+  const words = h("p.empty"),
+    bar = h("span.made", { "aria-hidden": "true" });
   const element = h("div.pane", {}, canvas, over, words, bar);
   element.style.aspectRatio = `${width} / ${height}`;
 
@@ -80,7 +90,12 @@ export function createPane([height, width]) {
     draw(canvas, look);
     set(canvas, "aria-label", look ? label : `${label}: ${empty || "nothing yet"}`);
     say(words, look ? "" : empty);
-    const paths = outlines.filter((of) => of.path).flatMap(({ path, kind }) => [["casing", path], [kind, path]]);
+    const paths = outlines
+      .filter((of) => of.path)
+      .flatMap(({ path, kind }) => [
+        ["casing", path],
+        [kind, path],
+      ]);
     while (over.children.length > paths.length) over.lastChild.remove();
     while (over.children.length < paths.length) over.append(h("svg:path"));
     paths.forEach(([kind, path], k) => {

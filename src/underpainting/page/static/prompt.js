@@ -14,31 +14,119 @@ const CHIPS = 7;
 export function createPrompt(store, makes) {
   const { about } = store.get();
   const words = [...new Set(about.suggestions.prompts)];
-  const prompt = h("input", { id: "prompt", type: "text", maxlength: about.limits.prompt, autocomplete: "off", spellcheck: "false", list: "prompts", required: true });
+  const prompt = h("input", {
+    id: "prompt",
+    type: "text",
+    maxlength: about.limits.prompt,
+    autocomplete: "off",
+    spellcheck: "false",
+    list: "prompts",
+    required: true,
+  });
   const seed = h("input", { id: "seed", type: "number", min: 0, max: about.limits.seed, step: 1, required: true });
-  const steps = h("input", { id: "steps", type: "number", min: 1, max: about.limits.steps, step: 1, placeholder: about.steps });
-  const guidance = h("input", { id: "guidance", type: "number", min: 0, max: about.limits.guidance_scale, step: 0.1, placeholder: about.guidance_scale });
-  const dice = h("button.quiet.dice", { type: "button", "aria-label": "another seed", title: "another seed", onclick: () => { seed.value = Math.floor(Math.random() * 10000); paint(); } }, die());
+  const steps = h("input", {
+    id: "steps",
+    type: "number",
+    min: 1,
+    max: about.limits.steps,
+    step: 1,
+    placeholder: about.steps,
+  });
+  const guidance = h("input", {
+    id: "guidance",
+    type: "number",
+    min: 0,
+    max: about.limits.guidance_scale,
+    step: 0.1,
+    placeholder: about.guidance_scale,
+  });
+  const dice = h(
+    "button.quiet.dice",
+    {
+      type: "button",
+      "aria-label": "another seed",
+      title: "another seed",
+      onclick: () => {
+        seed.value = Math.floor(Math.random() * 10000);
+        paint();
+      },
+    },
+    die(),
+  );
   const button = h("button.play", { type: "submit" }, "Paint");
-  const more = h("details.more", {},
+  const more = h(
+    "details.more",
+    {},
     h("summary", {}, "more"),
-    h("div.fields", {}, field("Steps", steps), field("Guidance", guidance),
-      h("p.note", {}, `The probes were fitted at ${about.steps} steps and guidance ${about.guidance_scale}; elsewhere they may read worse. Edits are made with these.`)));
-  const chips = h("div.chips", { role: "group", "aria-label": "suggestions" }, ...suggestions(words).map((text) =>
-    h("button.chip", { type: "button", onclick: () => { prompt.value = text; paint(); } }, text)));
-  const line = h("p.standing"), live = h("p.hidden", { role: "status" });
-  const element = h("form.ask", { onsubmit: (event) => { event.preventDefault(); paint(); } },
-    h("div.fields.first", {}, h("div.field.long", {}, h("label", { for: "prompt" }, "Prompt"), prompt),
-      h("div.field", {}, h("label", { for: "seed" }, "Seed"), h("div.with", {}, seed, dice)), button),
-    h("div.beside", {}, chips, more), line, live,
-    h("datalist", { id: "prompts" }, ...words.map((value) => h("option", { value }))));
+    h(
+      "div.fields",
+      {},
+      field("Steps", steps),
+      field("Guidance", guidance),
+      h(
+        "p.note",
+        {},
+        `The probes were fitted at ${about.steps} steps and guidance ${about.guidance_scale}; ` +
+          "elsewhere they may read worse. Edits are made with these.",
+      ),
+    ),
+  );
+  const chips = h(
+    "div.chips",
+    { role: "group", "aria-label": "suggestions" },
+    ...suggestions(words).map((text) =>
+      h(
+        "button.chip",
+        {
+          type: "button",
+          onclick: () => {
+            prompt.value = text;
+            paint();
+          },
+        },
+        text,
+      ),
+    ),
+  );
+  const line = h("p.standing"),
+    live = h("p.hidden", { role: "status" });
+  const element = h(
+    "form.ask",
+    {
+      onsubmit: (event) => {
+        event.preventDefault();
+        paint();
+      },
+    },
+    h(
+      "div.fields.first",
+      {},
+      h("div.field.long", {}, h("label", { for: "prompt" }, "Prompt"), prompt),
+      h("div.field", {}, h("label", { for: "seed" }, "Seed"), h("div.with", {}, seed, dice)),
+      button,
+    ),
+    h("div.beside", {}, chips, more),
+    line,
+    live,
+    h("datalist", { id: "prompts" }, ...words.map((value) => h("option", { value }))),
+  );
 
   function paint() {
     const number = (input) => (input.value === "" ? null : Number(input.value));
-    makes.paintOther({ prompt: prompt.value.trim(), seed: number(seed) ?? 0, steps: number(steps), guidance: number(guidance) });
+    makes.paintOther({
+      prompt: prompt.value.trim(),
+      seed: number(seed) ?? 0,
+      steps: number(steps),
+      guidance: number(guidance),
+    });
   }
 
-  more.addEventListener("keydown", (event) => { if (event.key === "Escape") { more.open = false; more.firstChild.focus(); } });
+  more.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      more.open = false;
+      more.firstChild.focus();
+    }
+  });
   const fill = whenever(([text, number, count, scale]) => {
     prompt.value = text;
     seed.value = number;
@@ -50,7 +138,8 @@ export function createPrompt(store, makes) {
 
   /** Show a state. */
   function render(state) {
-    const { film } = state, edited = state.tab === "drag" && state.wanted ? state.edits.get(state.wanted) : null;
+    const { film } = state,
+      edited = state.tab === "drag" && state.wanted ? state.edits.get(state.wanted) : null;
     fill([state.prompt, state.seed, state.steps, state.guidance]);
     const stands = edited && (isPending(edited) || edited.error) ? standing(edited, "edit") : standing(film, "picture");
     say(line, stands.text);
@@ -70,11 +159,26 @@ const field = (label, input) => h("div.field", {}, h("label", { for: input.id },
 
 /** A few prompts that differ: short ones first, spread over all. */
 function suggestions(prompts) {
-  const short = prompts.filter((text) => text.length <= 34), from = short.length >= CHIPS ? short : prompts;
-  return Array.from({ length: Math.min(CHIPS, from.length) }, (_, k) => from[Math.floor((k * from.length) / CHIPS)] ?? from[k]);
+  const short = prompts.filter((text) => text.length <= 34),
+    from = short.length >= CHIPS ? short : prompts;
+  return Array.from(
+    { length: Math.min(CHIPS, from.length) },
+    (_, k) => from[Math.floor((k * from.length) / CHIPS)] ?? from[k],
+  );
 }
 
 function die() {
-  const dots = [[8, 8], [16, 8], [12, 12], [8, 16], [16, 16]].map(([cx, cy]) => h("svg:circle", { cx, cy, r: 1.7 }));
-  return h("svg:svg", { viewBox: "0 0 24 24", width: 20, height: 20, "aria-hidden": "true" }, h("svg:rect", { x: 3, y: 3, width: 18, height: 18, rx: 4 }), ...dots);
+  const dots = [
+    [8, 8],
+    [16, 8],
+    [12, 12],
+    [8, 16],
+    [16, 16],
+  ].map(([cx, cy]) => h("svg:circle", { cx, cy, r: 1.7 }));
+  return h(
+    "svg:svg",
+    { viewBox: "0 0 24 24", width: 20, height: 20, "aria-hidden": "true" },
+    h("svg:rect", { x: 3, y: 3, width: 18, height: 18, rx: 4 }),
+    ...dots,
+  );
 }

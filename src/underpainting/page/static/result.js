@@ -10,20 +10,41 @@ import { maskOf, ofProperty, sentence } from "./words.js";
  */
 export function createResult(store, retry) {
   const { about } = store.get();
-  const metric = h("dt"), value = h("dd.big"), from = h("p.from");
+  const metric = h("dt"),
+    value = h("dd.big"),
+    from = h("p.from");
   const bar = h("div.meter", { "aria-hidden": "true" }, h("span.was"), h("span.is"));
-  const kept = h("dd"), background = h("dd"), how = h("dd"), advice = h("ul.advice");
-  const rows = h("dl.pairs", {},
-    h("div", {}, h("dt", {}, "Class"), kept), h("div", {}, h("dt", {}, "Background"), background), h("div", {}, h("dt", {}, "Edit"), how));
+  const kept = h("dd"),
+    background = h("dd"),
+    how = h("dd"),
+    advice = h("ul.advice");
+  const rows = h(
+    "dl.pairs",
+    {},
+    h("div", {}, h("dt", {}, "Class"), kept),
+    h("div", {}, h("dt", {}, "Background"), background),
+    h("div", {}, h("dt", {}, "Edit"), how),
+  );
   const zip = h("a.tool", { download: "edit.zip" }, "Export");
   const again = h("button.tool", { type: "button", onclick: retry }, "Try again");
   const link = h("button.tool", { type: "button", onclick: copy }, "Copy link");
-  const element = h("section.result", { "aria-label": "What came of it" },
-    h("dl.headline", {}, h("div", {}, metric, value)), bar, from, rows, advice, h("div.tools", {}, again, zip, link));
+  const element = h(
+    "section.result",
+    { "aria-label": "What came of it" },
+    h("dl.headline", {}, h("div", {}, metric, value)),
+    bar,
+    from,
+    rows,
+    advice,
+    h("div.tools", {}, again, zip, link),
+  );
 
   function copy() {
     const copied = navigator.clipboard?.writeText(location.href) ?? Promise.reject(new Error("not a safe place"));
-    copied.then(() => said("Copied"), () => said("Copy the address"));
+    copied.then(
+      () => said("Copied"),
+      () => said("Copy the address"),
+    );
   }
 
   function said(words) {
@@ -33,18 +54,35 @@ export function createResult(store, retry) {
 
   /** Show a state's edit. */
   function render(state, film) {
-    const property = maskOf(about) ?? ofProperty(about, state.property), done = film?.finished, own = done?.agreement[property.name];
+    const property = maskOf(about) ?? ofProperty(about, state.property),
+      done = film?.finished,
+      own = done?.agreement[property.name];
     set(element, "data-empty", !own);
     say(metric, `${property.metric} with the target`);
-    say(value, own ? (own.after?.toFixed(2) ?? "none") : isPending(film) ? `${film.steps.length}/${stepCount(film) ?? about.steps}` : "–");
+    say(
+      value,
+      own
+        ? (own.after?.toFixed(2) ?? "none")
+        : isPending(film)
+          ? `${film.steps.length}/${stepCount(film) ?? about.steps}`
+          : "–",
+    );
     bar.firstChild.style.width = `${100 * (own?.before ?? 0)}%`;
     bar.lastChild.style.width = `${100 * (own?.after ?? 0)}%`;
-    say(from, own ? `Unedited, it is ${own.before?.toFixed(2) ?? "undefined"}.` : "How far the object the estimator then sees covers the target.");
+    say(
+      from,
+      own
+        ? `Unedited, it is ${own.before?.toFixed(2) ?? "undefined"}.`
+        : "How far the object the estimator then sees covers the target.",
+    );
     say(kept, !done ? "–" : classWords(done));
     set(kept, "data-lost", done?.class_kept === false);
-    say(background, (done?.background_change ?? null) === null ? "–" : `changed by ${(done.background_change * 100).toFixed(1)} %`);
+    say(
+      background,
+      (done?.background_change ?? null) === null ? "–" : `changed by ${(done.background_change * 100).toFixed(1)} %`,
+    );
     say(how, film?.begun ? film.begun.edit : "–");
-    const lines = film?.error ? [film.error] : done?.advice ?? [];
+    const lines = film?.error ? [film.error] : (done?.advice ?? []);
     if (advice.dataset.lines !== lines.join("\n")) {
       advice.dataset.lines = lines.join("\n");
       advice.replaceChildren(...lines.map((line) => h("li", {}, sentence(line))));

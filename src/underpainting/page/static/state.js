@@ -6,14 +6,35 @@
 
 /** What a link holds, with what holds where it says nothing; null is as the study has it. */
 export const CHOICES = {
-  tab: "watch", prompt: "", seed: 0, steps: null, guidance: null,
-  step: null, property: null, layer: null, look: "clean",
-  shape: "finished", move: [0, 0], scale: 1, rotate: 0, mirror: false, kind: null, strength: null,
+  tab: "watch",
+  prompt: "",
+  seed: 0,
+  steps: null,
+  guidance: null,
+  step: null,
+  property: null,
+  layer: null,
+  look: "clean",
+  shape: "finished",
+  move: [0, 0],
+  scale: 1,
+  rotate: 0,
+  mirror: false,
+  kind: null,
+  strength: null,
 };
 
 export const TABS = ["watch", "drag", "relief", "study"];
 const WORDS = { tab: TABS, look: ["clean", "noisy"], shape: ["finished", "read"] };
-const RANGES = { seed: [0, 2 ** 53 - 1], steps: [1, 100], guidance: [0, 30], step: [1, 100], scale: [0.1, 10], rotate: [-360, 360], strength: [0, 100] };
+const RANGES = {
+  seed: [0, 2 ** 53 - 1],
+  steps: [1, 100],
+  guidance: [0, 30],
+  step: [1, 100],
+  scale: [0.1, 10],
+  rotate: [-360, 360],
+  strength: [0, 100],
+};
 
 /** A target's four fields where nothing is moved. */
 export const UNMOVED = { move: [0, 0], scale: 1, rotate: 0, mirror: false };
@@ -61,7 +82,10 @@ export function toHash(state) {
  */
 export function fromHash(hash) {
   const given = new URLSearchParams(hash.replace(/^#/, ""));
-  const read = Object.entries(CHOICES).map(([key, usual]) => [key, given.has(key) ? choice(key, given.get(key), usual) : usual]);
+  const read = Object.entries(CHOICES).map(([key, usual]) => [
+    key,
+    given.has(key) ? choice(key, given.get(key), usual) : usual,
+  ]);
   return Object.fromEntries(read);
 }
 
@@ -73,7 +97,8 @@ export function fromHash(hash) {
 export const pictureKey = (state) => JSON.stringify([state.prompt, state.seed, state.steps, state.guidance]);
 
 /** Whether a target differs from where the object is. */
-export const isMoved = ({ move, scale, rotate, mirror }) => Boolean(move[0] || move[1] || scale !== 1 || rotate % 360 || mirror);
+export const isMoved = ({ move, scale, rotate, mirror }) =>
+  Boolean(move[0] || move[1] || scale !== 1 || rotate % 360 || mirror);
 
 const rounded = (value) => Math.round(value * 1000) / 1000;
 const textOf = (value) => (typeof value === "number" ? String(rounded(value)) : value === true ? "1" : String(value));
@@ -86,7 +111,8 @@ function choice(key, text, usual) {
     return both.length === 2 && both.every((share) => Math.abs(share) <= 1) ? both : usual;
   }
   if (!(key in RANGES)) return text.slice(0, 500);
-  const [least, most] = RANGES[key], value = Number(text);
+  const [least, most] = RANGES[key],
+    value = Number(text);
   const whole = ["seed", "steps", "step"].includes(key);
   return text !== "" && value >= least && value <= most && (!whole || Number.isInteger(value)) ? value : usual;
 }

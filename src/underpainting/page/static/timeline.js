@@ -14,13 +14,24 @@ const PACE = 260; // milliseconds a step
  */
 export function createTimeline(store, { film: filmOf, look, aspect, label }) {
   const strip = h("div.frames", { "aria-hidden": "true" });
-  const slider = h("input", { type: "range", min: 1, step: 1, "aria-label": label, oninput: () => choose(Number(slider.value)) });
+  const slider = h("input", {
+    type: "range",
+    min: 1,
+    step: 1,
+    "aria-label": label,
+    oninput: () => choose(Number(slider.value)),
+  });
   const play = h("button.play", { type: "button", onclick: () => (timer ? stop() : start()) }, "Play");
   const output = h("output.at");
   const element = h("div.timeline", {}, play, h("div.track", {}, strip, slider), output);
-  let timer = null, thumbs = [], pressed = false;
+  let timer = null,
+    thumbs = [],
+    pressed = false;
 
-  const choose = (step) => { stop(); store.set({ step, touched: true }); };
+  const choose = (step) => {
+    stop();
+    store.set({ step, touched: true });
+  };
   const total = () => stepCount(filmOf(store.get())) ?? store.get().about.steps;
 
   function start() {
@@ -28,11 +39,15 @@ export function createTimeline(store, { film: filmOf, look, aspect, label }) {
     if (!film?.steps.length) return;
     if (shownStep(film, store.get().step) >= film.steps.length) store.set({ step: 1 });
     store.set({ touched: true });
-    timer = setInterval(() => {
-      const now = filmOf(store.get()), next = shownStep(now, store.get().step) + 1;
-      if (next > total()) return stop();
-      if (next <= now.steps.length) store.set({ step: next });
-    }, still() ? PACE * 3 : PACE);
+    timer = setInterval(
+      () => {
+        const now = filmOf(store.get()),
+          next = shownStep(now, store.get().step) + 1;
+        if (next > total()) return stop();
+        if (next <= now.steps.length) store.set({ step: next });
+      },
+      still() ? PACE * 3 : PACE,
+    );
     render(store.get());
   }
 
@@ -42,19 +57,33 @@ export function createTimeline(store, { film: filmOf, look, aspect, label }) {
     say(play, "Play");
   }
 
-  strip.addEventListener("pointerdown", (event) => { pressed = true; strip.setPointerCapture(event.pointerId); scrub(event); });
-  strip.addEventListener("pointermove", (event) => { if (pressed) scrub(event); });
-  ["pointerup", "pointercancel"].forEach((kind) => strip.addEventListener(kind, () => { pressed = false; }));
+  strip.addEventListener("pointerdown", (event) => {
+    pressed = true;
+    strip.setPointerCapture(event.pointerId);
+    scrub(event);
+  });
+  strip.addEventListener("pointermove", (event) => {
+    if (pressed) scrub(event);
+  });
+  ["pointerup", "pointercancel"].forEach((kind) =>
+    strip.addEventListener(kind, () => {
+      pressed = false;
+    }),
+  );
 
   function scrub(event) {
-    const box = strip.getBoundingClientRect(), made = filmOf(store.get())?.steps.length ?? 0;
+    const box = strip.getBoundingClientRect(),
+      made = filmOf(store.get())?.steps.length ?? 0;
     const share = (event.clientX - box.left) / box.width;
     if (made) choose(Math.max(1, Math.min(made, Math.ceil(share * total()))));
   }
 
   function build(steps) {
     const count = Math.min(steps, MOST);
-    thumbs = Array.from({ length: count }, (_, k) => ({ canvas: h("canvas", { width: 1, height: 1 }), step: Math.ceil(((k + 1) * steps) / count) }));
+    thumbs = Array.from({ length: count }, (_, k) => ({
+      canvas: h("canvas", { width: 1, height: 1 }),
+      step: Math.ceil(((k + 1) * steps) / count),
+    }));
     strip.replaceChildren(...thumbs.map(({ canvas }) => h("span", {}, canvas)));
     strip.style.setProperty("--frames", count);
     strip.style.setProperty("--aspect", aspect);
@@ -63,7 +92,9 @@ export function createTimeline(store, { film: filmOf, look, aspect, label }) {
 
   /** Show a state. */
   function render(state) {
-    const film = filmOf(state), steps = total(), step = shownStep(film, state.step);
+    const film = filmOf(state),
+      steps = total(),
+      step = shownStep(film, state.step);
     if (Number(slider.max) !== steps || !thumbs.length) build(steps);
     thumbs.forEach(({ canvas, step: own }, k) => {
       draw(canvas, film && own <= film.steps.length ? look(state, film, own) : null);

@@ -41,17 +41,33 @@ export function targetWords({ move: [right, down], scale, rotate, mirror }) {
  */
 export function standing(film, noun) {
   if (!film) return { text: "", kind: "done" };
-  if (film.lost) return { text: "The server does not answer. The page asks again by itself; is `underpainting serve` still running?", kind: "error" };
+  if (film.lost)
+    return {
+      text: "The server does not answer. The page asks again by itself; is `underpainting serve` still running?",
+      kind: "error",
+    };
   if (film.state === "refused") {
     const after = film.again ? ` It is asked again in ${film.again} seconds.` : "";
     return { text: `${sentence(film.error)}${after}`, kind: "error" };
   }
-  if (film.error) return { text: `${sentence(film.error)}${film.again ? ` Ask for the ${noun} again.` : ""}`, kind: "error" };
-  if (film.state === "waiting" && film.place > 0) return { text: `${film.place} ${film.place === 1 ? "picture waits" : "pictures wait"} before this ${noun}.`, kind: "wait" };
+  if (film.error)
+    return { text: `${sentence(film.error)}${film.again ? ` Ask for the ${noun} again.` : ""}`, kind: "error" };
+  if (film.state === "waiting" && film.place > 0)
+    return {
+      text: `${film.place} ${film.place === 1 ? "picture waits" : "pictures wait"} before this ${noun}.`,
+      kind: "wait",
+    };
   if (!film.begun) return { text: `The ${noun} waits for the model.`, kind: "wait" };
   if (film.phase) return { text: "The unedited picture is made first.", kind: "busy" };
   const steps = stepCount(film);
-  if (isPending(film)) return { text: film.steps.length < steps ? `Step ${film.steps.length} of ${steps}` : "The estimator looks at the finished picture.", kind: "busy" };
+  if (isPending(film))
+    return {
+      text:
+        film.steps.length < steps
+          ? `Step ${film.steps.length} of ${steps}`
+          : "The estimator looks at the finished picture.",
+      kind: "busy",
+    };
   if (!film.whole) return { text: "The steps are decoded.", kind: "busy" };
   return { text: "", kind: "done" };
 }
