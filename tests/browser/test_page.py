@@ -160,8 +160,8 @@ def test_steps_are_scrubbed_and_layers_chosen_by_mouse_and_keys(tab: Callable[..
     third = shown(page, 0)
     page.focus(".timeline input")
     page.keyboard.press("ArrowRight")
-    assert page.inner_text(".timeline output") == f"step 4 of {STEPS}"
-    assert np.abs(shown(page, 0) - third).max() > 0
+    until(page, lambda: page.inner_text(".timeline output") == f"step 4 of {STEPS}")
+    until(page, lambda: np.abs(shown(page, 0) - third).max() > 0)
     box = page.locator(".frames").bounding_box()
     page.mouse.move(box["x"] + 5, box["y"] + 20)
     page.mouse.down()
@@ -172,7 +172,7 @@ def test_steps_are_scrubbed_and_layers_chosen_by_mouse_and_keys(tab: Callable[..
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowRight")
     holds(page, layer="up.2.2", step="3")
-    assert "up.2.2 at step 3" in page.inner_text(".say")
+    until(page, lambda: "up.2.2 at step 3" in page.inner_text(".say"))
     page.get_by_label("estimator on every step").check()
     until(page, lambda: page.locator(".seen canvas[data-look=map]").count() == 3)
     page.get_by_role("group", name="property").get_by_text("Depth").click()
@@ -205,6 +205,7 @@ def test_the_object_goes_where_it_is_dragged_and_an_edit_is_undone(tab: Callable
     rows, columns = was.shape
     target = np.roll(was, (round(down * rows), round(right * columns)), (0, 1))
     assert (now & target).sum() / target.sum() > (was & target).sum() / target.sum() + 0.2
+    until(page, lambda: shown(page, 1).shape[:2] == was.shape)
     colour = shown(page, 0)[was].mean(0)
     first, then = (np.abs(shown(page, k)[target & ~was] - colour).mean() for k in (0, 1))
     assert then < 0.7 * first  # the object's colour is where the object was not
@@ -218,7 +219,7 @@ def test_the_object_goes_where_it_is_dragged_and_an_edit_is_undone(tab: Callable
     assert float(held(page)["move"].split(",")[0]) == pytest.approx(right - 0.1, abs=0.002)
     until(page, lambda: page.locator(".standing").inner_text() == "")
     dragged(page)
-    assert np.abs(shown(page, 1) - picture).max() > 20
+    until(page, lambda: np.abs(shown(page, 1) - picture).max() > 20)
 
     asked = len(page.jobs)
     page.keyboard.press("Control+z")
@@ -234,7 +235,7 @@ def test_the_object_goes_where_it_is_dragged_and_an_edit_is_undone(tab: Callable
     other = tab(urlsplit(page.url)._replace(scheme="", netloc="", path="").geturl())
     assert dragged(other) == dragged(page)
     until(other, lambda: other.locator(".standing").inner_text() == "")
-    assert np.array_equal(shown(other, 1), shown(page, 1))
+    until(page, lambda: np.array_equal(shown(other, 1), shown(page, 1)))
     until(page, lambda: held(other) == held(page))
     assert other.get_attribute(".handles .shape", "transform") == page.get_attribute(
         ".handles .shape", "transform"

@@ -100,7 +100,7 @@ export function createChooser(store) {
   }
 
   const colour = whenever(([name]) => {
-    const { film, ramps } = store.get(),
+    const ramp = store.get().ramps.get(name),
       scores = source()[name];
     const all = Object.values(scores)
       .flat()
@@ -110,10 +110,7 @@ export function createChooser(store) {
     cells.forEach((cell, key) => {
       const [layer, step] = key.split("/"),
         value = scores[layer]?.[step - 1] ?? null;
-      const { paper, ink } =
-        value === null ? { paper: "", ink: "" } : shade(ramps.get(name), (value - low) / Math.max(high - low, 1e-6));
-      cell.style.background = paper;
-      cell.style.color = ink;
+      cell.style.background = value === null ? "" : shade(ramp, (value - low) / Math.max(high - low, 1e-6));
       const words_ = `layer ${layer}, step ${step}: ${value === null ? "undefined" : value.toFixed(2)}`;
       set(cell, "aria-label", words_);
       set(cell, "title", words_);

@@ -62,15 +62,14 @@ export function coloured(map, ramp, [low, high]) {
 }
 
 /**
- * A score's colour on a ramp, and the ink that is read on it.
+ * A share's colour on a ramp.
  * @param {Uint8Array} ramp
  * @param {number} share 0 to 1
- * @returns {{paper: string, ink: string}}
+ * @returns {string} as CSS has it
  */
 export function shade(ramp, share) {
   const at = 3 * Math.max(0, Math.min(255, Math.round(share * 255)));
-  const [r, g, b] = ramp.subarray(at, at + 3);
-  return { paper: `rgb(${r} ${g} ${b})`, ink: r * 0.3 + g * 0.6 + b * 0.1 > 120 ? "#1c1b19" : "#fff" };
+  return `rgb(${ramp.subarray(at, at + 3).join(" ")})`;
 }
 
 /**
