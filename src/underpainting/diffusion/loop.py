@@ -61,9 +61,10 @@ def run_loop(
     layer_hooks = LayerHooks(layers, watching, rows, evaluations, PictureTokens(adapter.picture), safe)
     word_hooks = WordHooks(words, rows, evaluations, grid) if words and watching.on_step else None
     step_hook = StepHook(watching, evaluations, layer_hooks, word_hooks, call["generator"], adapter, grid)
-    begin, start, calling = watching.begin, None, pipe
+    begin, start, calling, silent = watching.begin, None, pipe, range(0)
     if watching.resume is not None:
-        calling = silenced(pipe, adapter, answer, evaluations, step_hook.replayed)
+        silent = range(int(adapter.remembers), step_hook.replayed)
+        calling = silenced(pipe, adapter, answer, evaluations, silent)
     if watching.still is not None:
         begin = Begin(watching.still.at)
     try:
@@ -83,4 +84,4 @@ def run_loop(
     except BaseException:
         pipe.maybe_free_model_hooks()
         raise
-    return Denoised(latents, evaluations.done - step_hook.replayed, paused)
+    return Denoised(latents, evaluations.done - len(silent), paused)

@@ -27,8 +27,9 @@ class Paused:
     The new call runs the pipeline from its beginning with the same prompts, seeds and settings, and gives the
     scheduler these outputs in place of the network's. So all that a scheduler keeps (earlier derivatives,
     outputs, samples) and all that generators draw comes out as it was, under any scheduler. It costs the
-    encoding of the prompts and as many steps of the scheduler, but no evaluation of the network, and as many
-    times the latents' size in memory as there were evaluations. It assumes that a picture's latents do not
+    encoding of the prompts and as many steps of the scheduler, but no evaluation of the network (one where a
+    family's network remembers its first), and as many times the latents' size in memory as there were
+    evaluations. It assumes that a picture's latents do not
     depend on those beside it, and that a pipeline keeps nothing of its own from step to step, but for latents
     (a guidance with momentum would).
 
@@ -77,22 +78,22 @@ def paused_together(parts: Sequence[Paused]) -> Paused:
 class _Silent:
     """Stands in for a network, and gives zeros until all that was said before is replayed."""
 
-    def __init__(self, network: Any, answer: Any, evaluations: Evaluations, replayed: int) -> None:
-        """answer: what the network gives of one picture. replayed: how many evaluations are silent."""
+    def __init__(self, network: Any, answer: Any, evaluations: Evaluations, silent: range) -> None:
+        """answer: what the network gives of one picture. silent: evaluations, from 0, that it does not make."""
         self._network, self._answer = network, answer
-        self._evaluations, self._replayed = evaluations, replayed
+        self._evaluations, self._silent = evaluations, silent
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._network, name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._evaluations.done >= self._replayed:
+        if self._evaluations.done not in self._silent:
             return self._network(*args, **kwargs)
         latents = next(rows for _, rows in arguments_of("", (args, kwargs)))
         return answered(self._answer, len(latents), self._network.device)
 
 
-def silenced(pipe: Any, adapter: Adapter, answer: Any, evaluations: Evaluations, replayed: int) -> Any:
-    """A pipeline of the same parts whose network is `_Silent` for so many evaluations."""
-    network = _Silent(getattr(pipe, adapter.part), answer, evaluations, replayed)
+def silenced(pipe: Any, adapter: Adapter, answer: Any, evaluations: Evaluations, silent: range) -> Any:
+    """A pipeline of the same parts whose network makes none of some evaluations."""
+    network = _Silent(getattr(pipe, adapter.part), answer, evaluations, silent)
     return adapter.with_denoiser(pipe, network)

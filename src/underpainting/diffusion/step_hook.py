@@ -106,7 +106,7 @@ class StepHook:
             self._hooks.check()
             if watching.on_step is not None and evaluations.first:
                 watching.on_step(self._record(scheduler, network_output, latents))
-            self._hooks.outputs.clear()
+        self._hooks.outputs.clear()
         if watching.stop_after is not None:
             self._outputs.append(network_output.detach())
         step, ends = evaluations.step, evaluations.last
