@@ -152,6 +152,23 @@ BATCH = pa.schema(
 class_unedited, class_edited: what a classifier sees first in the picture, null without one.
 """
 
+SEARCHED = pa.schema(
+    [
+        ("prompt", _NAME),
+        ("seed", pa.int64()),
+        ("step", pa.int16()),
+        ("predicted", pa.float64()),
+        ("expected", pa.float64()),
+        ("score", pa.float64()),
+    ]
+)
+"""One row a seed of a search, the best first.
+
+step: the last one that it was brought to. predicted: the wish's score of the maps that were predicted at the
+last cut that it was at; expected: what calibrate pictures say the finished score is then. score: the
+finished picture's, null where it was not finished.
+"""
+
 PROMPTS = pa.schema(
     [
         ("image", pa.string()),
