@@ -21,7 +21,7 @@ _STEM = r"\w[\w .:+@()-]*"
 _DATA = re.compile(
     r"(study\.toml|README\.md|report/title\.txt|environment\.json"
     r"|(prompts|calibrate|scores|classification|emergence|leads)\.parquet"
-    r"|(labels|shards|moments|probes|controls|gallery|interventions)"
+    r"|(labels|shards|moments|probes|controls|gallery|interventions|seeds)"
     rf"/({_STEM}/)*{_STEM}\.(json|parquet|safetensors|png|npy))(\.sha256)?"
 )
 
@@ -186,6 +186,11 @@ class StudyPaths:
     def lessons_file(self) -> Path:
         """What was predicted of calibrate pictures after some steps, which is held against their labels."""
         return self.seeds_folder / "lessons.safetensors"
+
+    @property
+    def variance_file(self) -> Path:
+        """Table of what seeds and prompts decide of a layout."""
+        return self.seeds_folder / "variance.parquet"
 
     @property
     def report_file(self) -> Path:
