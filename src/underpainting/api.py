@@ -260,7 +260,7 @@ class Study(StudyFolder):
         among = range(seeds) if isinstance(seeds, int) else seeds
         home = None if out is None else Path(out)
         with _shown(progress) as shown:
-            asked = {"finish": finish, "read": read, "out": home}
+            asked: dict[str, Any] = {"finish": finish, "read": read, "out": home}
             return search(self, prompt, wishes, seeds=among, **asked, progress=shown)
 
     def __repr__(self) -> str:

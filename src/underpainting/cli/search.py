@@ -45,9 +45,9 @@ def search(
 
     All seeds are denoised for a step; those that most likely hold the best go on from where they are, cut
     after cut, until only those that are finished are left. How sure a prediction is, the study's calibrate
-    pictures teach. The folder holds the finished pictures, a sheet of how they came to be, previews of the others, a
-    table of all seeds, and what it cost. The same command goes on where it stopped, and another wish for the
-    same prompt takes up what was made.
+    pictures teach. The folder holds the finished pictures, a sheet of how they came to be, previews of the
+    others, a table of all seeds, and what it cost. The same command goes on where it stopped, and another
+    wish for the same prompt takes up what was made.
     """
     from underpainting.cli._screen import as_json, table
     from underpainting.errors import UnderpaintingError

@@ -40,7 +40,8 @@ def search(
     """Find, of a prompt's seeds, those whose pictures are as wished for; finish these alone.
 
     wishes: as `parse_wishes` takes them. finish: how many pictures are made to their end. read: what
-    predicts, of `READS`. out: the folder to make; by default one in the study's `seeds`, named by what is asked.
+    predicts, of `READS`. out: the folder to make; by default one in the study's `seeds`, named by what is
+    asked.
 
     All seeds are denoised up to the first of `cuts`; which go on is up to `going_on`, cut after cut, until
     no more are left than are to be finished. Every batch is kept as it is made (see `Begun`), so that the
