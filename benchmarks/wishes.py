@@ -3,9 +3,11 @@ what was found on one sheet, a row a wish, beside the prompt's first seeds.
 """
 
 import argparse
+import io
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from underpainting.intervention.drawing import Page, outline
 from underpainting.seeds.search import search
@@ -17,6 +19,7 @@ from underpainting.study.study import open_study
 PROMPT = "a blue mug on a wooden floor"
 WISHES = ("left third", "box 0.45,0.4,0.95,0.95", "small")
 AMONG, FINISH = 128, 4
+WIDTH = 1000  # pixels, for a page
 
 
 def main() -> None:
@@ -28,7 +31,9 @@ def main() -> None:
     study = open_study(given.study)
     found = [search(study, PROMPT, [wish], seeds=range(AMONG), finish=FINISH) for wish in WISHES]
     first = search(study, PROMPT, [WISHES[0]], seeds=range(FINISH), finish=FINISH)
-    given.out.write_bytes(sheet([first, *found]))
+    drawn = Image.open(io.BytesIO(sheet([first, *found]))).convert("RGB")
+    drawn.thumbnail((WIDTH, WIDTH), Image.Resampling.LANCZOS)
+    drawn.quantize(256, dither=Image.Dither.NONE).save(given.out, optimize=True)
     for searched in found:
         print(f"{searched.asked['wish']}: {searched.cost.sentence}")
 
