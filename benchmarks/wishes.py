@@ -33,7 +33,8 @@ def main() -> None:
     first = search(study, PROMPT, [WISHES[0]], seeds=range(FINISH), finish=FINISH)
     drawn = Image.open(io.BytesIO(sheet([first, *found]))).convert("RGB")
     drawn.thumbnail((WIDTH, WIDTH), Image.Resampling.LANCZOS)
-    drawn.quantize(256, dither=Image.Dither.NONE).save(given.out, optimize=True)
+    palette = drawn.quantize(256)
+    drawn.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).save(given.out, optimize=True)
     for searched in found:
         print(f"{searched.asked['wish']}: {searched.cost.sentence}")
 
