@@ -23,10 +23,10 @@ def search(
     prompt: Annotated[str, typer.Option(help="Prompt of the pictures.")],
     wish: Wishes = None,
     among: Annotated[
-        int | None, typer.Option(min=1, max=1_000_000, help="How many seeds, from 0 on.", show_default="200")
+        int | None, typer.Option(min=1, max=100_000, help="How many seeds, from 0 on.", show_default="200")
     ] = None,
     seeds: Seeds = None,
-    finish: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many pictures to finish.")] = 4,
+    finish: Annotated[int, typer.Option(min=1, max=100_000, help="How many pictures to finish.")] = 4,
     read: Annotated[
         str, typer.Option(help="What predicts: probe, or estimator (of the decoded clean prediction).")
     ] = "probe",

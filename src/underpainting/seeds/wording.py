@@ -48,7 +48,7 @@ KINDS = (
 )
 """What a wish may be, for help and errors."""
 
-MOST_SEEDS = 1_000_000
+MOST_SEEDS = 100_000
 """Seeds of one search or preview."""
 
 LayoutOf = Callable[[str], Maps]
