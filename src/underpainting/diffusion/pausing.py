@@ -79,7 +79,7 @@ class _Silent:
     """Stands in for a network, and gives zeros until all that was said before is replayed."""
 
     def __init__(self, network: Any, answer: Any, evaluations: Evaluations, silent: range) -> None:
-        """answer: what the network gives of one picture. silent: evaluations, from 0, that it does not make."""
+        """answer: what the network gives of one picture. silent: evaluations, from 0, that are not made."""
         self._network, self._answer = network, answer
         self._evaluations, self._silent = evaluations, silent
 

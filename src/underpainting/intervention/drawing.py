@@ -119,10 +119,10 @@ def _pair(page: _Page, row: int, shown: Shown) -> None:
         axes = page.cell(row, column)
         axes.imshow(picture, interpolation="antialiased")
         if shown.outline is not None:
-            _outline(axes, shown.outline)
+            outline(axes, shown.outline)
 
 
-def _outline(axes: Axes, mask: NDArray[np.float32]) -> None:
+def outline(axes: Axes, mask: NDArray[np.float32]) -> None:
     """The edge of a mask, closed where the picture ends, light around dark so that it shows on both."""
     height, width = mask.shape
     padded: NDArray[Any] = np.pad(mask, 1)

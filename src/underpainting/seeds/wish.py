@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError, reason
-from underpainting.seeds.layout import Maps, grid_of, layouts, on_grid, presence
+from underpainting.seeds.layout import NEEDS, Maps, grid_of, layouts, on_grid, presence
 from underpainting.vocabulary import OBJECT, listed
 
 LARGE, SMALL = 0.25, 0.08
@@ -32,13 +32,15 @@ class Wish:
     """What pictures are to be like.
 
     words: as it was asked for; equal words are one wish. properties: those whose maps it reads; none:
-    whatever there is. score: of maps, [picture] in 0..1, float64; 1 where it is met, 0 where there is nothing
-    that it could be met by. weight: what it counts for beside others. outline: a mask [row, column] in 0..1
-    to be drawn on pictures, where it wishes for one.
+    whatever there is. quantities: those of `QUANTITIES` that it is about; none: nobody knows. score: of maps,
+    [picture] in 0..1, float64; 1 where it is met, 0 where there is nothing that it could be met by. weight:
+    what it counts for beside others. outline: a mask [row, column] in 0..1 to be drawn on pictures, where it
+    wishes for one.
     """
 
     words: str
     properties: tuple[str, ...]
+    quantities: tuple[str, ...]
     score: Callable[[Maps], Tensor] = field(repr=False, compare=False)
     weight: float = 1.0
     outline: Tensor | None = field(default=None, repr=False, compare=False)
@@ -54,12 +56,15 @@ def joined(wishes: Sequence[Wish]) -> Wish:
         parts = [wish.score(maps) * (wish.weight / total) for wish in wishes]
         return torch.stack(parts).sum(0)
 
-    needed = dict.fromkeys(name for wish in wishes for name in wish.properties)
-    everything = any(not wish.properties for wish in wishes)
+    needed, about = (
+        () if any(not of for of in each) else tuple(dict.fromkeys(name for of in each for name in of))
+        for each in ([wish.properties for wish in wishes], [wish.quantities for wish in wishes])
+    )
     outlines = [wish.outline for wish in wishes if wish.outline is not None]
     return Wish(
         ", ".join(wish.words for wish in wishes),
-        () if everything else tuple(needed),
+        needed,
+        about,
         score,
         outline=outlines[0] if outlines else None,
     )
@@ -87,7 +92,8 @@ def placed(words: str, box: Box) -> Wish:
         beside = _outside(quantities["across"], left, right), _outside(quantities["down"], top, bottom)
         return _defined(1 - torch.hypot(*beside) / farthest)
 
-    return Wish(words, (OBJECT,), score)
+    bounded = {"across": right - left < 1, "down": bottom - top < 1}
+    return Wish(words, (OBJECT,), tuple(name for name, of in bounded.items() if of), score)
 
 
 def sized(words: str, low: float, high: float) -> Wish:
@@ -99,7 +105,7 @@ def sized(words: str, low: float, high: float) -> Wish:
         size = layouts(maps)["size"]
         return torch.minimum(size / low, high / size.clamp(min=1e-9)).clamp(0, 1)
 
-    return Wish(words, (OBJECT,), score)
+    return Wish(words, (OBJECT,), ("size",), score)
 
 
 def masked(words: str, mask: Tensor) -> Wish:
@@ -110,7 +116,7 @@ def masked(words: str, mask: Tensor) -> Wish:
     def score(maps: Maps) -> Tensor:
         return soft_dice(presence(maps), mask)
 
-    return Wish(words, (OBJECT,), score, outline=mask)
+    return Wish(words, (OBJECT,), ("across", "down", "size"), score, outline=mask)
 
 
 def boxed(words: str, box: Box) -> Wish:
@@ -131,7 +137,7 @@ def distant(words: str, *, near: bool) -> Wish:
         farther = layouts(maps)["depth"]
         return _defined(farther if near else 1 - farther)
 
-    return Wish(words, (OBJECT, "depth"), score)
+    return Wish(words, (OBJECT, "depth"), ("depth",), score)
 
 
 def lit(words: str, side: str) -> Wish:
@@ -143,7 +149,7 @@ def lit(words: str, side: str) -> Wish:
     def score(maps: Maps) -> Tensor:
         return _defined((1 + sign * layouts(maps)[quantity]) / 2)
 
-    return Wish(words, (OBJECT, "shading"), score)
+    return Wish(words, (OBJECT, "shading"), (quantity,), score)
 
 
 def alike(words: str, wanted: Maps) -> Wish:
@@ -154,7 +160,9 @@ def alike(words: str, wanted: Maps) -> Wish:
     def score(maps: Maps) -> Tensor:
         return torch.stack([_alike(name, maps, of[0]) for name, of in wanted.items()]).mean(0)
 
-    return Wish(words, tuple(wanted), score, outline=wanted[OBJECT][0] if OBJECT in wanted else None)
+    about = tuple(name for name, needs in NEEDS.items() if set(needs) <= set(wanted))
+    outline = wanted[OBJECT][0] if OBJECT in wanted else None
+    return Wish(words, tuple(wanted), about, score, outline=outline)
 
 
 def judged(words: str, function: Callable[[Maps], object]) -> Wish:
@@ -176,7 +184,7 @@ def judged(words: str, function: Callable[[Maps], object]) -> Wish:
             )
         return scores
 
-    return Wish(words, (), score)
+    return Wish(words, (), (), score)
 
 
 def soft_dice(there: Tensor, mask: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from underpainting.seeds.wish import (
     placed,
     sized,
 )
+from underpainting.vocabulary import SEEDS
 
 SHARES = {"half": 1 / 2, "third": 1 / 3, "quarter": 1 / 4}
 EDGES = ("left", "right", "top", "bottom", "middle")
@@ -44,6 +46,9 @@ KINDS = (
     "mask FILE, near, far, lit from the left, like PICTURE, or MODULE:FUNCTION"
 )
 """What a wish may be, for help and errors."""
+
+MOST_SEEDS = 1_000_000
+"""Seeds of one search or preview."""
 
 LayoutOf = Callable[[str], Maps]
 """From a picture's name to its maps, [1, row, column] by property."""
@@ -74,6 +79,30 @@ def parse_wish(text: str, layout_of: LayoutOf) -> Wish:
         raise UnderpaintingError(f"wish {text!r} has the weight {number:g}: give one above 0")
     wish = _weightless(" ".join(words.split()), layout_of)
     return replace(wish, words=f"{wish.words} * {number:g}", weight=number)
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Seeds in words: `0:64`, the last not among them, or numbers with commas between.
+
+    Raises UnderpaintingError where they are no range, none, or one is there twice.
+    """
+    first, colon, last = text.partition(":")
+    try:
+        seeds = list(range(int(first), int(last))) if colon else [int(part) for part in text.split(",")]
+    except ValueError:
+        seeds = []
+    return checked_seeds(seeds, text)
+
+
+def checked_seeds(seeds: Sequence[int], what: object) -> list[int]:
+    """Seeds, each a whole number from 0 on and there once. Raises UnderpaintingError where they are not."""
+    whole = all(isinstance(seed, Integral) and 0 <= seed < SEEDS for seed in seeds)
+    if not seeds or not whole or len(set(seeds)) < len(seeds) or len(seeds) > MOST_SEEDS:
+        raise UnderpaintingError(
+            f"seeds {what} are no range: give FIRST:END, such as 0:64 for the seeds 0 to 63, or whole numbers "
+            f"from 0 on with commas between, each once, {MOST_SEEDS} at most"
+        )
+    return [int(seed) for seed in seeds]
 
 
 def _wish(given: Any, layout_of: LayoutOf) -> Wish:

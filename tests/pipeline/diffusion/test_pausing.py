@@ -1,4 +1,4 @@
-"""What goes on from where it stopped: which pictures, what is refused; equality is in `test_schedulers.py`."""
+"""What goes on from where it stopped: which pictures, what is refused. Equality is in `test_schedulers`."""
 
 import pytest
 import torch
