@@ -59,7 +59,7 @@ def analyse(collected: Collection) -> Row:
         "points": [
             {
                 "source": point.source,
-                "schedule": point.schedule.words,
+                "schedule": point.words,
                 **point.cost,
                 **{measure: within(interval(point.by_prompt(measure))) for measure in MEASURES},
             }
@@ -74,13 +74,13 @@ def goal_rows(tried: Tried, table: Table, steps: int) -> Iterator[Row]:
         for source, own in tried.items():
             known = tuple(table.of_source(source))
             wanted = goal_schedule(share, step, known, table.target.shape[-1], steps)
-            point = next(point for point in own if point.schedule == wanted)
+            point = next(point for point in own if point.words == wanted.words)
             ratio = interval(point.by_prompt("ratio"))
             yield {
                 "share": share,
                 "least": least,
                 "source": source,
-                "schedule": point.schedule.words,
+                "schedule": point.words,
                 **point.cost,
                 "reached": bool(ratio.mean >= least),
                 "ratio": within(ratio),
@@ -119,8 +119,9 @@ def layout_rows(collected: Collection) -> Iterator[Row]:
     `recall` of those that are farthest to the left, and to the right.
     """
     shape = len(collected.prompts), collected.seeds
-    final = {name: of.reshape(shape).numpy() for name, of in layouts(collected.final).items()}
-    for (source, step), maps in sorted(collected.predicted.items()):
+    final = {name: of.reshape(shape).numpy() for name, of in layouts(collected.tried.final).items()}
+    for (source, step), ways in sorted(collected.tried.predicted.items()):
+        maps = next(iter(ways.values()))
         predicted = {name: of.reshape(shape).numpy() for name, of in layouts(maps).items()}
         row: Row = {"source": source, "step": step}
         for name, own in predicted.items():
@@ -157,8 +158,11 @@ def recall(predicted: Floats, final: Floats) -> float:
 
 
 def within(mean: Mean) -> Row:
-    """A mean and its interval."""
-    return {"mean": mean.mean, "low": mean.low, "high": mean.high}
+    """A mean and its interval; None where they are not defined."""
+    return {
+        name: of if np.isfinite(of) else None
+        for name, of in zip(("mean", "low", "high"), mean.within, strict=True)
+    }
 
 
 def _over_prompts(values: Sequence[float]) -> Row:

@@ -1,14 +1,24 @@
-"""Regret against cost: what each schedule of each source comes to, and the curves through the best of them."""
+"""Regret against cost: what each schedule of each source comes to, and curves through the best of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.regret.schedules import Schedule, Seconds, evaluations, outcome, schedules, wall
+from benchmarks.regret.schedules import (
+    Schedule,
+    Seconds,
+    Stretch,
+    evaluations,
+    outcome,
+    schedules,
+    searched,
+    wall,
+)
 from benchmarks.regret.scores import Table
 from underpainting.findings.intervals import Floats, Mean, means
 
@@ -21,12 +31,19 @@ GOALS = ((0.22, 2, 0.95), (0.11, 1, 0.90))
 much."""
 
 
+SEARCHED = (1, 2, 4, 6, 13)
+"""How many a search finishes of 64, which chooses itself when to drop how many."""
+
+
 @dataclass(frozen=True)
 class Point:
-    """One schedule of one source: its costs, and each of `MEASURES`, [wish, prompt]."""
+    """One schedule of one source, in words: its costs, and each of `MEASURES`, [wish, prompt].
+
+    The costs of a search, which are another one's with each wish and prompt, are means.
+    """
 
     source: str
-    schedule: Schedule
+    words: str
     cost: Mapping[str, float]
     values: Mapping[str, Floats]
 
@@ -39,18 +56,50 @@ class Point:
 
 
 def points(table: Table, steps: int, seconds: Seconds) -> list[Point]:
-    """Every schedule of every source, for pictures of so many steps."""
+    """Every schedule of every source, for pictures of so many steps, and searches where there are lessons."""
     seeds, tried = table.target.shape[-1], []
     for source in SOURCES:
         predicted = table.of_source(source)
         goals = [goal_schedule(share, step, tuple(predicted), seeds, steps) for share, step, _ in GOALS]
         for schedule in dict.fromkeys([*schedules(tuple(predicted), seeds), *goals]):
-            cost = {
-                "evaluations": evaluations(schedule, seeds, steps),
-                "wall": wall(schedule, seeds, steps, seconds, source),
-            }
-            tried.append(Point(source, schedule, cost, measures(schedule, predicted, table.target)))
+            cost = _cost([schedule.stretches(seeds)], schedule.finished, seeds, steps, seconds, source)
+            values = measures(*_outcomes(schedule, predicted, table.target), schedule.finished, table.target)
+            tried.append(Point(source, schedule.words, cost, values))
+        if 0 not in predicted:
+            tried += [_search(table, source, n, steps, seconds) for n in SEARCHED if n <= seeds / 2]
     return tried
+
+
+def _outcomes(schedule: Schedule, predicted: Mapping[int, Floats], target: Floats) -> tuple[Floats, Floats]:
+    """Best and mean target score of the finished, [wish, prompt]."""
+    lots = np.random.default_rng(0).random(target.shape)
+    best, mean = np.empty(target.shape[:2]), np.empty(target.shape[:2])
+    for index in np.ndindex(target.shape[:2]):
+        own = {step: of[index] for step, of in predicted.items()}
+        best[index], mean[index] = outcome(schedule, own, target[index], lots[index])
+    return best, mean
+
+
+def _search(table: Table, source: str, finished: int, steps: int, seconds: Seconds) -> Point:
+    """What searches come to that finish so many."""
+    predicted, target = table.of_source(source), table.target
+    best, mean, stretches = np.empty(target.shape[:2]), np.empty(target.shape[:2]), []
+    for i, j in np.ndindex(target.shape[:2]):
+        own = {step: of[i, j] for step, of in predicted.items()}
+        best[i, j], mean[i, j], spent = searched(own, table.lessons[source][i][j], target[i, j], finished)
+        stretches.append(spent)
+    cost = _cost(stretches, finished, target.shape[-1], steps, seconds, source)
+    return Point(source, f"search, {finished} finished", cost, measures(best, mean, finished, target))
+
+
+def _cost(
+    runs: Sequence[Sequence[Stretch]], finished: int, seeds: int, steps: int, seconds: Seconds, source: str
+) -> dict[str, float]:
+    """Mean costs of some runs."""
+    return {
+        "evaluations": fmean(evaluations(run, finished, seeds, steps) for run in runs),
+        "wall": fmean(wall(run, finished, seeds, steps, seconds, source) for run in runs),
+    }
 
 
 def goal_schedule(share: float, step: int, known: Sequence[int], seeds: int, steps: int) -> Schedule:
@@ -61,20 +110,16 @@ def goal_schedule(share: float, step: int, known: Sequence[int], seeds: int, ste
     return Schedule(((step, max(1, round(seeds * (share * steps - step) / (steps - step)))),))
 
 
-def measures(schedule: Schedule, predicted: Mapping[int, Floats], target: Floats) -> dict[str, Floats]:
-    """What a schedule comes to for each wish and prompt, of scores [wish, prompt, seed]: [wish, prompt].
+def measures(best: Floats, mean: Floats, finished: int, target: Floats) -> dict[str, Floats]:
+    """What the best and the mean target score of so many finished [wish, prompt] are beside those of all
+    seeds, [wish, prompt, seed].
 
-    ratio: the best target score among the finished over that among all. regret: 1 - ratio. difference: the
-    best among all less the best among the finished. gain: the share of the way from the mean of all, which
-    one random picture has, to the best. kept: the mean of the finished over that of as many truly best.
+    ratio: the best over the best of all. regret: 1 - ratio. difference: the best of all less the best. gain:
+    the share of the way from the mean of all, which one random picture has, to the best of all. kept: the
+    mean over that of as many truly best.
     """
-    lots = np.random.default_rng(0).random(target.shape)
-    best, mean = np.empty(target.shape[:2]), np.empty(target.shape[:2])
-    for index in np.ndindex(target.shape[:2]):
-        own = {step: of[index] for step, of in predicted.items()}
-        best[index], mean[index] = outcome(schedule, own, target[index], lots[index])
     ordered = -np.sort(-target, axis=-1)
-    most, middle, top = ordered[..., 0], ordered.mean(-1), ordered[..., : schedule.finished].mean(-1)
+    most, middle, top = ordered[..., 0], ordered.mean(-1), ordered[..., :finished].mean(-1)
     ratio = _over(best, most)
     return {
         "ratio": ratio,

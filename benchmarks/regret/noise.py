@@ -1,4 +1,4 @@
-"""What the noise says of a picture before anything is evaluated: a local linear map, fitted on other pictures.
+"""What the noise says of a picture before anything is evaluated: a local linear map, fitted on others.
 
 Initial noise and the layout that comes of it are related (Mao et al. 2023, arXiv 2305.03382; Ban et al. 2024,
 arXiv 2406.01970). Whoever beats chance by evaluating the network has to beat this too.

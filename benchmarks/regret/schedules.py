@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+import torch
 from scipy.special import gammaln
 
 from underpainting.findings.intervals import Floats
+from underpainting.seeds.halving import going_on
+from underpainting.seeds.lessons import Lesson
 
 FINISHED = (1, 2, 3, 4, 6, 8, 10, 13, 16, 20, 26, 32)
 """How many of 64 are finished; of fewer, those that are at most half of them."""
@@ -19,6 +22,10 @@ BEFORE = (((1, 1 / 2), (2, 1 / 4)), ((1, 1 / 2),), ((1, 1 / 4),), ((2, 1 / 4),))
 
 LAST = (3, 5)
 """Steps after which those that are to be finished are chosen from the rest."""
+
+
+Stretch = tuple[int, int, int]
+"""How many are denoised from one step to another, and looked at there: (from, to, how many)."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +47,8 @@ class Schedule:
         """Such as `32 after 1, 4 after 3`."""
         return ", ".join(f"{kept} after {step}" for step, kept in self.stages)
 
-    def alive(self, seeds: int) -> list[tuple[int, int, int]]:
-        """(from step, through step, how many): the stretches that are denoised and then looked at."""
+    def stretches(self, seeds: int) -> list[Stretch]:
+        """What is denoised before the last choice."""
         steps, kept = zip(*self.stages, strict=True)
         return list(zip((0, *steps[:-1]), steps, (seeds, *kept[:-1]), strict=True))
 
@@ -73,23 +80,23 @@ class Seconds:
     label: float
 
 
-def evaluations(schedule: Schedule, seeds: int, steps: int) -> float:
+def evaluations(stretches: Sequence[Stretch], finished: int, seeds: int, steps: int) -> float:
     """Share of the steps that finishing all seeds takes."""
-    spent = sum(count * (end - start) for start, end, count in schedule.alive(seeds))
-    return (spent + schedule.finished * (steps - schedule.stages[-1][0])) / (seeds * steps)
+    spent = sum(count * (end - start) for start, end, count in stretches)
+    return (spent + finished * (steps - stretches[-1][1])) / (seeds * steps)
 
 
-def wall(schedule: Schedule, seeds: int, steps: int, seconds: Seconds, source: str) -> float:
+def wall(
+    stretches: Sequence[Stretch], finished: int, seeds: int, steps: int, seconds: Seconds, source: str
+) -> float:
     """Share of the time that finishing all seeds takes: prompts are encoded anew whenever denoising goes on,
     maps are predicted of all that are alive, and all that are finished are decoded and labelled.
     """
     finish = seconds.decode + seconds.label
-    spent = 0.0
-    for start, end, count in schedule.alive(seeds):
-        begun = seconds.begin if end else 0.0
-        spent += count * (begun + (end - start) * seconds.step + seconds.read[source])
-    last = schedule.stages[-1][0]
-    spent += schedule.finished * (seconds.begin + (steps - last) * seconds.step + finish)
+    spent = finished * (seconds.begin + (steps - stretches[-1][1]) * seconds.step + finish)
+    for start, end, count in stretches:
+        begun = seconds.begin + (end - start) * seconds.step if end else 0.0
+        spent += count * (begun + seconds.read[source])
     return spent / (seeds * (seconds.begin + steps * seconds.step + finish))
 
 
@@ -103,10 +110,27 @@ def outcome(
     """
     alive = np.arange(len(target))
     for step, kept in schedule.stages[:-1]:
-        order = np.lexsort((lots[alive], -predicted[step][alive]))
-        alive = alive[order[:kept]]
+        alive = alive[np.lexsort((lots[alive], -predicted[step][alive]))[:kept]]
     step, finished = schedule.stages[-1]
     return best_of(predicted[step][alive], target[alive], finished)
+
+
+def searched(
+    predicted: Mapping[int, Floats], lessons: Mapping[int, Lesson], target: Floats, finished: int
+) -> tuple[float, float, list[Stretch]]:
+    """As `outcome`, and the stretches, where `seeds.halving.going_on` cuts at every step of some lessons, as
+    a search does.
+    """
+    alive, stretches, reached = np.arange(len(target)), list[Stretch](), 0
+    for step, lesson in sorted(lessons.items()):
+        if len(alive) > finished:
+            stretches.append((reached, step, len(alive)))
+            alive, reached = (
+                alive[going_on(torch.from_numpy(predicted[step][alive]), lesson, finished)],
+                step,
+            )
+    best = target[alive[:finished]]
+    return float(best.max()), float(best.mean()), stretches
 
 
 def best_of(predicted: Floats, target: Floats, count: int) -> tuple[float, float]:

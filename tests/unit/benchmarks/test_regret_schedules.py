@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.regret.curves import goal_schedule
 from benchmarks.regret.schedules import Schedule, Seconds, best_of, evaluations, outcome, schedules, wall
 
 SECONDS = Seconds(begin=0.5, step=1.0, read={"probe": 0.25, "estimator": 3.0}, decode=2.0, label=1.0)
@@ -53,13 +54,17 @@ def test_costs_are_those_of_a_counted_run(stages: tuple[tuple[int, int], ...]) -
         time += 0.5 + 2.0 + 1.0
         for _ in range(reached, steps):
             spent, time = spent + 1, time + 1.0
-    assert evaluations(schedule, seeds, steps) == pytest.approx(spent / (seeds * steps))
-    assert wall(schedule, seeds, steps, SECONDS, "probe") == pytest.approx(time / (seeds * (0.5 + 15 + 3)))
+    given = schedule.stretches(seeds), schedule.finished, seeds, steps
+    assert evaluations(*given) == pytest.approx(spent / (seeds * steps))
+    assert wall(*given, SECONDS, "probe") == pytest.approx(time / (seeds * (0.5 + 15 + 3)))
 
 
-def test_the_schedule_of_the_goal_takes_22_of_100_evaluations() -> None:
-    assert round(evaluations(Schedule(((2, 6),)), 64, 15), 2) == 0.21
-    assert round(evaluations(Schedule(((1, 3),)), 64, 15), 2) == 0.11
+def test_the_schedules_of_the_goals_spend_their_shares() -> None:
+    for share, step, kept in ((0.22, 2, 6), (0.11, 1, 3)):
+        schedule = goal_schedule(share, step, range(1, 9), 64, 15)
+        assert schedule == Schedule(((step, kept),))
+        assert abs(evaluations(schedule.stretches(64), kept, 64, 15) - share) < 0.01
+    assert goal_schedule(0.22, 2, (0,), 64, 15) == Schedule(((0, 14),))
 
 
 def test_every_schedule_keeps_fewer_each_time_and_reads_only_given_steps() -> None:
