@@ -60,6 +60,7 @@ def analyse(collected: Collection) -> Row:
             {
                 "source": point.source,
                 "schedule": point.words,
+                "is_search": point.is_search,
                 **point.cost,
                 **{measure: within(interval(point.by_prompt(measure))) for measure in MEASURES},
             }

@@ -44,6 +44,7 @@ class Point:
 
     source: str
     words: str
+    is_search: bool
     cost: Mapping[str, float]
     values: Mapping[str, Floats]
 
@@ -64,8 +65,8 @@ def points(table: Table, steps: int, seconds: Seconds) -> list[Point]:
         for schedule in dict.fromkeys([*schedules(tuple(predicted), seeds), *goals]):
             cost = _cost([schedule.stretches(seeds)], schedule.finished, seeds, steps, seconds, source)
             values = measures(*_outcomes(schedule, predicted, table.target), schedule.finished, table.target)
-            tried.append(Point(source, schedule.words, cost, values))
-        if 0 not in predicted:
+            tried.append(Point(source, schedule.words, False, cost, values))
+        if source in table.lessons and 0 not in predicted:
             tried += [_search(table, source, n, steps, seconds) for n in SEARCHED if n <= seeds / 2]
     return tried
 
@@ -89,7 +90,7 @@ def _search(table: Table, source: str, finished: int, steps: int, seconds: Secon
         best[i, j], mean[i, j], spent = searched(own, table.lessons[source][i][j], target[i, j], finished)
         stretches.append(spent)
     cost = _cost(stretches, finished, target.shape[-1], steps, seconds, source)
-    return Point(source, f"search, {finished} finished", cost, measures(best, mean, finished, target))
+    return Point(source, f"search, {finished} finished", True, cost, measures(best, mean, finished, target))
 
 
 def _cost(

@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.regret.curves import COSTS, SOURCES
+from benchmarks.regret.curves import COSTS, GOALS, SOURCES
 from underpainting.controls.registry import DASHED, DOTTED, SHORT
 from underpainting.records import write_bytes
 from underpainting.report.export import PRINT
@@ -40,7 +40,7 @@ def write_figure(results: Mapping[str, Any], folder: Path) -> None:
     """Write `regret.svg` and `regret.png`: regret against both costs, a line a source, with its interval."""
     figure = Figure(figsize=(SIZE[0] / 72, SIZE[1] / 72))
     left, right = figure.subplots(1, 2, sharey=True)
-    figure.subplots_adjust(left=0.075, right=0.985, bottom=0.16, top=0.86, wspace=0.07)
+    figure.subplots_adjust(left=0.075, right=0.985, bottom=0.16, top=0.89, wspace=0.07)
     for axes, cost in zip((left, right), COSTS, strict=True):
         for source in SOURCES:
             rows = results["curves"][cost][source]
@@ -49,7 +49,28 @@ def write_figure(results: Mapping[str, Any], folder: Path) -> None:
             if rows and rows[0]["low"] is not None:
                 ends = ([row[end] for row in rows] for end in ("low", "high"))
                 axes.fill_between(spent, *ends, color=STYLES[source]["color"], alpha=0.16, linewidth=0)
+            runs = [row for row in results["points"] if row["source"] == source and row["is_search"]]
+            axes.plot(
+                [run[cost] for run in runs],
+                [run["regret"]["mean"] for run in runs],
+                "o",
+                color=STYLES[source]["color"],
+                markersize=4.5,
+                markeredgecolor=PRINT.paper,
+                markeredgewidth=0.8,
+                zorder=3,
+            )
         _dress(axes, AXES[cost])
+    for share, _, least in GOALS:
+        left.plot(share, 1 - least, "D", markersize=5, mfc="none", mec=PRINT.ink, zorder=4)
+        left.annotate(
+            "aimed at",
+            (share, 1 - least),
+            (6, 5),
+            textcoords="offset points",
+            color=PRINT.ink,
+            fontsize=TEXT,
+        )
     left.set_ylabel("regret", color=PRINT.muted, fontsize=TEXT, labelpad=4)
     handles, words = left.get_legend_handles_labels()
     figure.legend(

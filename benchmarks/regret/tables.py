@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.regret.curves import GOALS
+from underpainting.findings.intervals import ENOUGH
 
 TITLES = {
     "random": "random, or position alone",
@@ -20,13 +21,14 @@ Numbers = Mapping[str, Any]
 def markdown(results: Numbers) -> str:
     """All tables, and in sentences whether what was aimed at is so."""
     parts = [_of_goals(results, share) for share, _, _ in GOALS]
-    return "\n\n".join([_about(results), *parts, _by_wish(results), _paired(results), _layout(results)])
+    tables = [_by_wish(results), _searches(results), _paired(results), _layout(results)]
+    return "\n\n".join([_about(results), *parts, *tables])
 
 
 def _about(results: Numbers) -> str:
     machine, spent = results["machine"], {name: 1000 * of for name, of in results["seconds"].items()}
     return (
-        f"{results['prompts']} test prompts, {results['seeds']} seeds of each, {len(results['wishes'])} wishes "
+        f"{results['prompts']} test prompts, {results['seeds']} seeds of each, six wishes "
         f"({', '.join(results['wishes'])}), {results['steps']} steps. On {machine['processor']} with "
         f"{machine['threads']} threads, a picture of a batch takes {spent['begin']:.0f} ms to begin, "
         f"{spent['step']:.0f} ms a step, {spent['read probe']:.1f} ms to be read by probes at a step, "
@@ -64,18 +66,33 @@ def _by_wish(results: Numbers) -> str:
     return _table(head, table)
 
 
+def _searches(results: Numbers) -> str:
+    table = [
+        [
+            f"{TITLES[row['source']]}: {row['schedule']}",
+            _percent(row["evaluations"]),
+            _percent(row["wall"]),
+            _interval(row["ratio"]),
+            _interval(row["kept"]),
+        ]
+        for row in results["points"]
+        if row["is_search"]
+    ]
+    return _table(["as a search chooses", "evaluations", "wall time", "ratio", "mean of the finished"], table)
+
+
 def _paired(results: Numbers) -> str:
     names = {"evaluations": "evaluations", "wall": "wall time"}
-    rows = [row for row in results["paired"] if row["against"] != "random" or row["at"] == "mean"]
     table = [
         [
             TITLES[row["against"]],
             names[row["by"]],
-            row["at"] if row["at"] == "mean" else _percent(float(row["at"])),
+            "all together" if row["at"] == "mean" else _percent(float(row["at"])),
             _interval(row, 3),
-            _verdict(row),
+            _verdict(row) if results["prompts"] >= ENOUGH else "",
         ]
-        for row in rows
+        for row in results["paired"]
+        if row["at"] == "mean" or (row["by"], row["against"]) == ("wall", "estimator")
     ]
     head = ["the probe's regret less that of", "at equal", "share", "difference", "the probe's is"]
     return _table(head, table)
@@ -99,8 +116,6 @@ def _finished(schedule: str) -> str:
 
 
 def _verdict(row: Numbers) -> str:
-    if row["low"] is None:
-        return ""
     return "smaller" if row["high"] < 0 else "larger" if row["low"] > 0 else "level"
 
 
