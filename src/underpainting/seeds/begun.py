@@ -86,6 +86,11 @@ class Begun:
         """Those of some seeds that were not kept at a step."""
         return [seed for seed in seeds if seed not in self._at.get(step, {})]
 
+    def to_make(self, step: int, seeds: Sequence[int]) -> int:
+        """Network evaluations that it takes to bring pictures to a step, from where they are."""
+        missing = self.missing(step, seeds)
+        return sum(self.evaluations(step, self._last(seed, step)) for seed in missing)
+
     def go_to(self, step: int, seeds: Sequence[int]) -> list[int]:
         """Bring pictures to a step, in batches of the study's size, each kept as it is made.
 

@@ -69,8 +69,8 @@ def cuts(steps: int) -> list[int]:
 def lessons(wish: Wish, predictor: Predictor, taught: Sequence[Seen], labels: Maps) -> dict[int, Lesson]:
     """A wish's lesson at every step of what was seen of calibrate pictures.
 
-    labels: their finished maps, [picture, row, column]. Of the predictor's ways that one is taken at each step
-    whose predicted score correlates best with the finished pictures'.
+    labels: their finished maps, [picture, row, column]. At each step that one of the predictor's ways is
+    taken whose predicted score correlates best with the finished pictures'.
     """
     finished = wish.score(labels)
     return {seen.step: _best(wish, predictor.ways(seen), finished, seen.step) for seen in taught}

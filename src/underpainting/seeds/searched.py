@@ -17,6 +17,7 @@ from PIL import Image
 
 from underpainting import markup
 from underpainting.errors import UnderpaintingError
+from underpainting.progress import duration
 from underpainting.readers import checked_path, read_json, reading
 from underpainting.records import (
     SEARCHED,
@@ -60,6 +61,16 @@ class Cost:
         """Evaluations as a share of those of finishing all."""
         return self.evaluations / self.evaluations_of_all
 
+    @property
+    def sentence(self) -> str:
+        """What it took, in words."""
+        kept = f", {self.reused} of them kept from before" if self.reused else ""
+        return (
+            f"{self.evaluations} network evaluations{kept}, {100 * self.share:.0f} % of the "
+            f"{self.evaluations_of_all} of finishing all; {self.decodings} decodings of "
+            f"{self.decodings_of_all}; {duration(self.seconds)} of {duration(self.seconds_of_all)}"
+        )
+
 
 @dataclass(frozen=True)
 class Row:
@@ -95,6 +106,17 @@ class Searched:
     def scores(self) -> dict[int, float]:
         """The wish's score of every finished picture, by seed."""
         return {row.seed: row.score for row in self.rows if row.score is not None}
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """All of it but the pictures, as plain JSON."""
+        return {
+            "folder": str(self.folder),
+            "asked": dict(self.asked),
+            "cost": asdict(self.cost) | {"share": self.cost.share},
+            "cuts": [asdict(lesson) for lesson in self.lessons],
+            "seeds": [asdict(row) for row in self.rows],
+        }
 
     @property
     def table(self) -> pd.DataFrame:

@@ -99,8 +99,8 @@ def checked_seeds(seeds: Sequence[int], what: object) -> list[int]:
     whole = all(isinstance(seed, Integral) and 0 <= seed < SEEDS for seed in seeds)
     if not seeds or not whole or len(set(seeds)) < len(seeds) or len(seeds) > MOST_SEEDS:
         raise UnderpaintingError(
-            f"seeds {what} are no range: give FIRST:END, such as 0:64 for the seeds 0 to 63, or whole numbers "
-            f"from 0 on with commas between, each once, {MOST_SEEDS} at most"
+            f"seeds {what} are no range: give FIRST:END, such as 0:64 for the seeds 0 to 63, or whole "
+            f"numbers from 0 on with commas between, each once, {MOST_SEEDS} at most"
         )
     return [int(seed) for seed in seeds]
 
