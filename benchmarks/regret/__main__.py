@@ -15,8 +15,9 @@ from typing import Annotated
 import typer
 
 from benchmarks.regret.analyse import analyse
-from benchmarks.regret.collect import collect, read_collection
+from benchmarks.regret.collect import collect
 from benchmarks.regret.figure import write_figure
+from benchmarks.regret.kept import read_collection
 from benchmarks.regret.tables import markdown
 from underpainting.errors import UnderpaintingError
 from underpainting.records import replacing, write_json

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.regret.collect import Collection
 from benchmarks.regret.curves import (
     COSTS,
     GOALS,
@@ -19,6 +18,7 @@ from benchmarks.regret.curves import (
     interval,
     points,
 )
+from benchmarks.regret.kept import Collection
 from benchmarks.regret.scores import Table, score_table
 from underpainting.findings.intervals import Floats, Mean
 from underpainting.seeds.layout import layouts

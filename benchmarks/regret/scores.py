@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.regret.collect import Collection, Pictures, Ways
+from benchmarks.regret.kept import Collection, Pictures, Ways
 from underpainting.errors import UnderpaintingError
 from underpainting.findings.intervals import Floats
 from underpainting.seeds.layout import Maps

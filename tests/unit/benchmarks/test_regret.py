@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.regret.analyse import analyse, layout_rows, recall
-from benchmarks.regret.collect import Collection, Pictures
 from benchmarks.regret.curves import curve, front, points
+from benchmarks.regret.kept import Collection, Pictures
 from benchmarks.regret.schedules import Seconds
 from benchmarks.regret.scores import Table
 from benchmarks.regret.tables import markdown
