@@ -53,7 +53,7 @@ class Point:
         values = self.values[measure]
         known = np.isfinite(values)
         total = np.where(known, values, 0.0).sum(0)
-        return np.divide(total, known.sum(0), out=np.full(total.shape, np.nan), where=known.any(0))
+        return _over(total, known.sum(0).astype(np.float64))
 
 
 def points(table: Table, steps: int, seconds: Seconds) -> list[Point]:
@@ -164,4 +164,5 @@ def interval(values: Floats) -> Mean:
 
 def _over(one: Floats, other: Floats) -> Floats:
     """Quotients; NaN where there is nothing to divide by."""
-    return np.divide(one, other, out=np.full(one.shape, np.nan), where=other > 1e-9)
+    quotients: Floats = np.divide(one, other, out=np.full(one.shape, np.nan), where=other > 1e-9)
+    return quotients

@@ -61,16 +61,9 @@ def write_figure(results: Mapping[str, Any], folder: Path) -> None:
                 zorder=3,
             )
         _dress(axes, AXES[cost])
-    for share, _, least in GOALS:
-        left.plot(share, 1 - least, "D", markersize=5, mfc="none", mec=PRINT.ink, zorder=4)
-        left.annotate(
-            "aimed at",
-            (share, 1 - least),
-            (6, 5),
-            textcoords="offset points",
-            color=PRINT.ink,
-            fontsize=TEXT,
-        )
+    goals = [share for share, _, _ in GOALS], [1 - least for _, _, least in GOALS]
+    left.plot(*goals, "D", markersize=5, mfc="none", mec=PRINT.ink, zorder=4, label="aimed at")
+    left.plot([], [], "o", color=PRINT.muted, markersize=4.5, label="as a search cuts")
     left.set_ylabel("regret", color=PRINT.muted, fontsize=TEXT, labelpad=4)
     handles, words = left.get_legend_handles_labels()
     figure.legend(
@@ -78,11 +71,12 @@ def write_figure(results: Mapping[str, Any], folder: Path) -> None:
         words,
         loc="upper left",
         bbox_to_anchor=(0.065, 0.99),
-        ncols=len(SOURCES),
+        ncols=len(SOURCES) + 2,
         frameon=False,
         fontsize=TEXT,
         labelcolor=PRINT.ink,
-        handlelength=2.6,
+        handlelength=2.2,
+        columnspacing=1.5,
     )
     about = "How much worse than the best of all seeds the best finished picture is, against what was spent"
     drawing = Drawing(figure, NAME, about)

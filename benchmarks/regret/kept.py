@@ -101,8 +101,8 @@ def _pictures(parts: Sequence[Mapping[str, Tensor]], layers: Mapping[str, Mappin
             step, way, of = rest
             ways = kept.setdefault((source, int(step)), {BEST: {}} if source == "probe" else {})
             ways.setdefault(way, {})[of] = torch.cat([part[name] for part in parts])
-    for (source, step), ways in kept.items():
+    for (source, after), ways in kept.items():
         if source == "probe":
-            ways[BEST] |= {of: ways[by_step[str(step)]][of] for of, by_step in layers.items()}
+            ways[BEST] |= {of: ways[by_step[str(after)]][of] for of, by_step in layers.items()}
     (final,) = kept.pop(("final", 0)).values()
     return Pictures(final, kept)

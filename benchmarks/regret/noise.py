@@ -40,7 +40,8 @@ class NoiseMap:
     def maps(self, noise: Tensor) -> dict[str, Tensor]:
         """Predicted maps [picture, row, column] by property, of noise [picture, channel, h, w]."""
         x = windows(noise)
-        return {name: probe.apply(x).unflatten(1, _grid(noise)) for name, probe in self.probes.items()}
+        shape = len(noise), *_grid(noise)
+        return {name: probe.apply(x).reshape(shape) for name, probe in self.probes.items()}
 
 
 def fit_noise(study: StudyFolder, properties: Sequence[str], latents: Tensor) -> NoiseMap:

@@ -59,15 +59,15 @@ class Observed:
         seconds = {
             "begin": max(0.0, self.marks[0][0] - begun - step),
             "step": step,
-            "probe": median(after - before for before, after in self.marks[: len(steps)]),
+            "probe": median(after - before for before, after in (self.marks[at - 1] for at in steps)),
         }
         begun = time.perf_counter()
         drawn = white_noise(latents.float().cpu(), [row.seed for row in rows])
         tensors = _named("noise/0/noise", self.noise.maps(drawn))
         seconds["noise"] = time.perf_counter() - begun
         for seen in self.seen:
-            for (name, layer), maps in seen.maps.items():
-                tensors |= _named(f"probe/{seen.step}/{layer}", {name: maps})
+            for (name, layer), own in seen.maps.items():
+                tensors |= _named(f"probe/{seen.step}/{layer}", {name: own})
         final = Seen(config.steps, {}, latents.cpu())
         looks = [*((f"estimator/{seen.step}", seen) for seen in self.seen[:ESTIMATED]), ("final/0", final)]
         times = []
