@@ -17,12 +17,9 @@ from underpainting.records.schemas import (
     EMERGENCE,
     ERASED,
     INTERVENTIONS,
-    LAYOUTS,
     LEADS,
     PROMPTS,
     SCORES,
-    SEARCHED,
-    VARIANCE,
     make_table,
     plain_schema,
     read_parts,
@@ -41,6 +38,7 @@ from underpainting.records.seals import (
     sealing,
     verify_folder,
 )
+from underpainting.records.seeds import LAYOUTS, SEARCHED, VARIANCE
 
 __all__ = [
     "BATCH",

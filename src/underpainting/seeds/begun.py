@@ -28,6 +28,7 @@ from underpainting.seeds.predict import Seen, seeing, watched
 from underpainting.study.batch import decode_sound, denoise
 from underpainting.study.environment import Loaded
 from underpainting.study.labels import label_pictures
+from underpainting.study.paths import BEGUN
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.sealed import ASK_AGAIN
 from underpainting.study.study import StudyFolder
@@ -68,7 +69,7 @@ class Begun:
         estimator that could label new pictures.
         """
         _ = self.loaded.estimator
-        self.folder = self.study.seeds_folder / f"begun-{name_of({'prompt': self.prompt})}"
+        self.folder = self.study.seeds_folder / f"{BEGUN}{name_of({'prompt': self.prompt})}"
         self._at: dict[int, dict[int, Where]] = {}
         for path in sorted(self.folder.glob("*/*.safetensors")):
             self._index(path)

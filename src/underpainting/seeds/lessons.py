@@ -17,7 +17,7 @@ from torch import Tensor
 from underpainting.diffusion import Watching
 from underpainting.probes import ProbeSet
 from underpainting.progress import Progress
-from underpainting.readers import read_tensors
+from underpainting.readers import read_tensors, reading
 from underpainting.seeds.layout import Maps
 from underpainting.seeds.predict import Predictor, Seen, seeing, watched
 from underpainting.seeds.wish import Wish
@@ -99,8 +99,10 @@ def taught(study: StudyFolder, loaded: Loaded, probes: ProbeSet, progress: Progr
         tensors = {name: of for seen in kept.values() for name, of in _tensors(seen).items()}
         with study.sealing(path) as temporary:
             save_file(tensors, temporary)
-    tensors = read_tensors(path, "file of lessons", ASK_AGAIN)
-    return [_seen(tensors, step) for step in steps]
+    about = path, "file of lessons", ASK_AGAIN
+    tensors = read_tensors(*about)
+    with reading(*about):
+        return [_seen(tensors, step) for step in steps]
 
 
 def calibrate_rows(study: StudyFolder) -> list[PromptRow]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -112,7 +113,7 @@ def _wish(given: Any, layout_of: LayoutOf) -> Wish:
         return parse_wish(given, layout_of)
     if callable(given):
         module, name = getattr(given, "__module__", ""), getattr(given, "__qualname__", type(given).__name__)
-        return judged(f"{module}:{name}", given)
+        return judged(f"{module}:{name}{_source(given)}", given)
     raise UnderpaintingError(f"{given!r} is no wish: give {KINDS}")
 
 
@@ -133,9 +134,11 @@ def _weightless(text: str, layout_of: LayoutOf) -> Wish:
             mask = drawn_mask(Path(rest).expanduser())
             return masked(f"{text} ({_digest(mask.numpy())})", mask)
         case "like":
-            return alike(text, layout_of(rest))
+            layout = layout_of(rest)
+            return alike(f"{text} ({_digest(*(of.numpy() for of in layout.values()))})", layout)
     if ":" in text and " " not in text:
-        return judged(text, import_own("wish", text))
+        own = import_own("wish", text)
+        return judged(f"{text}{_source(own)}", own)
     return _of_words(text)
 
 
@@ -210,5 +213,15 @@ def _numbers(text: str, count: int, wish: str) -> list[float]:
     return numbers
 
 
-def _digest(mask: Any) -> str:
-    return hashlib.sha256(np.ascontiguousarray(mask).tobytes()).hexdigest()[:8]
+def _digest(*arrays: Any) -> str:
+    """A few letters that are other ones where arrays are."""
+    return hashlib.sha256(b"".join(np.ascontiguousarray(of).tobytes() for of in arrays)).hexdigest()[:8]
+
+
+def _source(function: Any) -> str:
+    """The same of a function's text, in parentheses; nothing where it is not to be had."""
+    try:
+        text = inspect.getsource(function)
+    except (OSError, TypeError):
+        return ""
+    return f" ({hashlib.sha256(text.encode()).hexdigest()[:8]})"

@@ -18,7 +18,11 @@ GALLERY, FILMS = "gallery.json", "gallery.safetensors"
 """Files of the gallery."""
 
 _STEM = r"\w[\w .:+@()-]*"
+BEGUN = "begun-"
+"""How names of folders of begun pictures begin: nobody else goes on from them."""
+
 _DATA = re.compile(
+    rf"(?!seeds/{BEGUN})"
     r"(study\.toml|README\.md|report/title\.txt|environment\.json"
     r"|(prompts|calibrate|scores|classification|emergence|leads)\.parquet"
     r"|(labels|shards|moments|probes|controls|gallery|interventions|seeds)"
