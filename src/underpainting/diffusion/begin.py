@@ -45,6 +45,19 @@ class Larger:
         return [step for step in steps if step <= self.after or (step - self.after - 1) % self.stride == 0]
 
 
+def require_larger(scheduler: Any, steps: int) -> None:
+    """Raise UnderpaintingError where a scheduler, which has its timesteps, makes steps of one size alone."""
+    if (
+        not hasattr(scheduler, "step_index")
+        or hasattr(scheduler, "order_list")
+        or len(scheduler.timesteps) != steps
+    ):
+        raise UnderpaintingError(
+            f"{type(scheduler).__name__} cannot make larger steps: use a scheduler of one evaluation a step "
+            "that steps from noise level to noise level, such as lms, euler, dpm++ or flow-euler"
+        )
+
+
 @contextmanager
 def schedule_of(scheduler: Any, done: Sequence[int], steps: int) -> Iterator[None]:
     """Let a scheduler give the timesteps of some steps alone, whenever it is asked for so many steps.
@@ -80,12 +93,7 @@ def _keep(scheduler: Any, done: Sequence[int], steps: int) -> None:
     kind, count = type(scheduler).__name__, len(scheduler.timesteps)
     kept = [i for i, step in enumerate(steps_of_evaluations(scheduler, steps)) if step in set(done)]
     if done[-1] - done[0] >= len(done):
-        even = not hasattr(scheduler, "step_index") or hasattr(scheduler, "order_list")
-        if even or count != steps:
-            raise UnderpaintingError(
-                f"{kind} cannot make larger steps: use a scheduler of one evaluation a step that steps from "
-                "noise level to noise level, such as lms, euler, dpm++ or flow-euler"
-            )
+        require_larger(scheduler, steps)
     timesteps = scheduler.timesteps[kept]
     if kind == "PNDMScheduler":
         if len(scheduler.prk_timesteps):

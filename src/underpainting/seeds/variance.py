@@ -88,9 +88,14 @@ def design(study: StudyFolder, prompts: int, seeds: int) -> list[PromptRow]:
     chosen = spread(one_a_prompt(study.sound_rows("test")), prompts)
     if len(chosen) < 2:
         raise UnderpaintingError(f"{study.folder} has {len(chosen)} test prompt; 2 or more can be compared")
-    taken = {row.seed for row in study.rows}
-    new = list(islice((seed for seed in count() if seed not in taken), seeds))
+    new = new_seeds(study, seeds)
     return [replace(row, seed=seed) for row in chosen for seed in new]
+
+
+def new_seeds(study: StudyFolder, number: int) -> list[int]:
+    """So many seeds, from 0 on, that no picture of the study has."""
+    taken = {row.seed for row in study.rows}
+    return list(islice((seed for seed in count() if seed not in taken), number))
 
 
 def batches(study: StudyFolder, rows: Sequence[PromptRow]) -> list[Sequence[PromptRow]]:
