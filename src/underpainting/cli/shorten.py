@@ -43,8 +43,9 @@ def shorten(
         from underpainting.seeds.shorten import shorten as ask
         from underpainting.study.study import open_study
 
-        answer = ask(open_study(study), after=numbers(after, "--after"), pictures=pictures, progress=shown)
-        file = write_shortened(answer)
+        opened = open_study(study)
+        answer = ask(opened, after=numbers(after, "--after"), pictures=pictures, progress=shown)
+        file = write_shortened(opened, answer)
     if json:
         rows_as_json(answer.rows)
         typer.echo(f"done: {file}", err=True)

@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from underpainting.controls import Line
 from underpainting.controls.registry import DASHED, DOTTED
 from underpainting.findings.shortened import ANOTHER, FEWER, KERNEL, LARGER, UNGUIDED, WHOLE, Shortened
-from underpainting.records import write_bytes
 from underpainting.report.export import PRINT, Kind
 from underpainting.report.lines import drawn
 from underpainting.report.svg import TEXT, Drawing, Palette
 from underpainting.report.tables import number
 from underpainting.seeds.shorten import Answer
+from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import OBJECT
 
 WIDTH, HEIGHT, ACROSS = 230.0, 200.0, 3  # points of a panel, panels side by side
@@ -31,11 +31,12 @@ CONTROLS = {FEWER: Line("muted", DASHED, 1.3), ANOTHER: Line("muted", DOTTED, 1.
 MEASURES = {"own": "", "class_kept": "Class kept", KERNEL: "Kernel distance from whole pictures"}
 
 
-def write_shortened(answer: Answer) -> Path:
+def write_shortened(study: StudyFolder, answer: Answer) -> Path:
     """Write the figure beside an answer's scores, as SVG and PNG; the path of the PNG."""
     figure = shortened_figure(answer.rows, PRINT)
     for kind in get_args(Kind):
-        write_bytes(answer.folder.with_suffix(f".{kind}"), figure.saved(kind, PRINT.paper))
+        with study.sealing(answer.folder.with_suffix(f".{kind}")) as temporary:
+            temporary.write_bytes(figure.saved(kind, PRINT.paper))
     return answer.folder.with_suffix(".png")
 
 
