@@ -42,7 +42,8 @@ def write_shortened(study: StudyFolder, answer: Answer) -> Path:
 
 def shortened_figure(rows: Sequence[Shortened], palette: Palette) -> Drawing:
     """A panel a score against the share of the whole run's rows, with 95 % intervals."""
-    shown = [key for key in dict.fromkeys((row.property, row.metric) for row in rows) if key[1] in MEASURES]
+    keys = dict.fromkeys((row.property, row.metric) for row in rows)
+    shown = [key for metric in MEASURES for key in keys if key[1] == metric]
     whole = next(row.rows for row in rows if row.way == WHOLE)
     down = -(-(len(shown) + 1) // ACROSS)
     figure = Figure(figsize=(ACROSS * WIDTH / 72, down * HEIGHT / 72), layout="constrained")
@@ -51,9 +52,15 @@ def shortened_figure(rows: Sequence[Shortened], palette: Palette) -> Drawing:
         _panel(axes, [row for row in rows if (row.property, row.metric) == key], key, whole, palette)
     for axes in panels[len(shown) :]:
         axes.set_axis_off()
-    handles, labels = panels[0].get_legend_handles_labels()
+    lines = dict(zip(*reversed(panels[0].get_legend_handles_labels()), strict=True))
+    names = [label for label in WAYS.values() if label in lines]
     panels[len(shown)].legend(
-        handles, labels, loc="center left", frameon=False, fontsize=TEXT, labelcolor=palette.ink
+        [lines[label] for label in names],
+        names,
+        loc="center left",
+        frameon=False,
+        fontsize=TEXT,
+        labelcolor=palette.ink,
     )
     return Drawing(figure, "shortened", "What is kept of whole pictures against the network's rows")
 
@@ -73,7 +80,7 @@ def _panel(
         axes.errorbar(x, y, yerr=ends, elinewidth=0.9, marker="o", markersize=3.4, label=label, **how)
     words = f"{name.capitalize()} kept: {'Dice' if name == OBJECT else 'rank'}" if name else MEASURES[metric]
     axes.set_title(words, loc="left", fontsize=TEXT, color=palette.ink)
-    axes.set_xlabel("rows of the network, % of the whole run", fontsize=TEXT, color=palette.muted)
+    axes.set_xlabel("the network's rows, % of all", fontsize=TEXT, color=palette.muted)
     axes.grid(axis="y", color=palette.rule, linewidth=0.6)
     axes.set_axisbelow(True)
     for side, spine in axes.spines.items():
