@@ -151,7 +151,7 @@ def _map(home: Path, name: str, image: str, values: NDArray[Any], binary: bool) 
         _save(path, (values > 0).astype(np.uint8) * 255)
         return {f"{name}_file_name": file}
     low, high = float(values.min()), float(values.max())
-    levels = np.rint((values - low) / max(high - low, np.finfo(np.float32).tiny) * WHITE)
+    levels = np.rint((values - low) / ((high - low) or 1.0) * WHITE)
     _save(path, levels.astype(np.uint16))
     return {f"{name}_file_name": file, f"{name}_low": low, f"{name}_high": high}
 

@@ -72,18 +72,23 @@ def shortened(tables: Sequence[pa.Table], features: Mapping[Way, Floats]) -> lis
     names = zip(*(columns[name].tolist() for name in ("way", "step", "property", "metric")), strict=True)
     for (way, step, name, metric), image, value in zip(names, number, columns["value"], strict=True):
         cells.setdefault(((way, step), name, metric), np.full(len(images), np.nan))[image] = value
-    spent = {way: (cells[way, "", EVALUATIONS].mean(), cells[way, "", ROWS].mean()) for way, *_ in cells}
-    nothing = np.full(len(images), np.nan)
-    above = [of - cells.get((beside(key[0], spent), *key[1:]), nothing) for key, of in cells.items()]
+    spent = {
+        way: (float(cells[way, "", EVALUATIONS].mean()), float(cells[way, "", ROWS].mean()))
+        for way in dict.fromkeys(key[0] for key in cells)
+    }
+    above: list[Floats] = []
+    for (way, name, metric), of in cells.items():
+        run = beside(way, spent)
+        alone = np.full(len(images), np.nan)
+        above.append(of - (alone if run is None else cells.get((run, name, metric), alone)))
     found = means(np.stack([*cells.values(), *above]), prompts)
     rows = []
-    for (way, *key), of, score, less in zip(
-        cells, cells.values(), found[: len(cells)], found[len(cells) :], strict=True
+    for ((way, name, metric), of), score, less in zip(
+        cells.items(), found[: len(cells)], found[len(cells) :], strict=True
     ):
-        if key[1] not in (EVALUATIONS, ROWS):
+        if metric not in (EVALUATIONS, ROWS):
             count = len(np.unique(prompts[np.isfinite(of)]))
-            about = (*way, *map(float, spent[way]), *key)
-            rows.append(Shortened(*about, count, *score.within, *less.within))
+            rows.append(Shortened(*way, *spent[way], name, metric, count, *score.within, *less.within))
     return rows + list(_distances(features, prompts, spent))
 
 
@@ -125,16 +130,16 @@ def _distances(
     whole: Way = (WHOLE, 0)
     if whole not in features:
         return
-    count, nan = len(np.unique(prompts)), np.nan
+    count, unknown = len(np.unique(prompts)), (np.nan, np.nan, np.nan)
     for way, of in features.items():
-        about = (*way, *map(float, spent[way]), "")
         if way != whole:
             far = kernel_distance(of, features[whole], prompts)
-            yield Shortened(*about, KERNEL, count, far.mean, far.low, far.high, nan, nan, nan)
-            yield Shortened(*about, FRECHET, count, frechet(of, features[whole]), nan, nan, nan, nan, nan)
-    halves = frechet(features[whole][::2], features[whole][1::2])
-    about = (HALVES, 0, *map(float, spent[whole]), "", FRECHET, count)
-    yield Shortened(*about, halves, nan, nan, nan, nan, nan)
+            kernel = far.mean, far.low, far.high
+            normal = frechet(of, features[whole]), np.nan, np.nan
+            yield Shortened(*way, *spent[way], "", KERNEL, count, *kernel, *unknown)
+            yield Shortened(*way, *spent[way], "", FRECHET, count, *normal, *unknown)
+    halves = frechet(features[whole][::2], features[whole][1::2]), np.nan, np.nan
+    yield Shortened(HALVES, 0, *spent[whole], "", FRECHET, count, *halves, *unknown)
 
 
 def _columns(table: pa.Table) -> Iterator[tuple[str, pa.ChunkedArray]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import torch
 from safetensors.torch import save_file
@@ -95,9 +96,9 @@ def shorten(
         worker = _Shortening(seeing_painter(study), tuple(after), seeds, progress)
         worker.start(len(rows), len(rows) - sum(map(len, missing.values())))
         for path, batch in missing.items():
-            table, features = worker.measured(batch)
+            table, of_batch = worker.measured(batch)
             with study.sealing(path.with_suffix(FEATURES)) as temporary:
-                save_file({f"{way}/{step}": of for (way, step), of in features.items()}, temporary)
+                save_file({f"{way}/{step}": of for (way, step), of in of_batch.items()}, temporary)
             with study.sealing(path) as temporary:
                 write_table(temporary, table, SHORTENED)
     seen: dict[Way, list[Tensor]] = {}
@@ -105,7 +106,7 @@ def shorten(
         for name, of in read_tensors(study.require(path.with_suffix(FEATURES), ASK_AGAIN)).items():
             way, _, step = name.rpartition("/")
             seen.setdefault((way, int(step)), []).append(of)
-    features = {way: torch.cat(of).double().numpy() for way, of in seen.items()}
+    features = {way: np.asarray(torch.cat(of).double()) for way, of in seen.items()}
     return Answer(shortened([study.table(path, SHORTENED) for path in parts], features), folder)
 
 
