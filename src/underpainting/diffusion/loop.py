@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from underpainting.diffusion.adapters import Adapter
-from underpainting.diffusion.begin import Begin, schedule_from
+from underpainting.diffusion.begin import Begin, schedule_of
 from underpainting.diffusion.compiled import uncompiled
 from underpainting.diffusion.evaluations import Evaluations
 from underpainting.diffusion.layer_hooks import BatchRows, LayerHooks
@@ -55,7 +55,8 @@ def run_loop(
     gives of one picture, where it is silent at first.
     """
     denoiser, steps = adapter.denoiser(pipe), call["num_inference_steps"]
-    evaluations = Evaluations(pipe.scheduler, steps, watching.first)
+    done = watching.done(steps)
+    evaluations = Evaluations(pipe.scheduler, done)
     rows = BatchRows(stacking, len(call["prompt"]))
     grid = adapter.latents(pipe, (call["height"], call["width"]))[1:]
     layer_hooks = LayerHooks(layers, watching, rows, evaluations, PictureTokens(adapter.picture), safe)
@@ -68,7 +69,7 @@ def run_loop(
     if watching.still is not None:
         begin = Begin(watching.still.at)
     try:
-        with schedule_from(pipe.scheduler, watching.first, steps), uncompiled(getattr(pipe, adapter.part)):
+        with schedule_of(pipe.scheduler, done, steps), uncompiled(getattr(pipe, adapter.part)):
             if begin is not None:
                 # It chooses timesteps by the picture's size, and draws noise that is not to be drawn again.
                 rehearse(pipe, adapter, call)

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from underpainting.diffusion.begin import Begin
+from underpainting.diffusion.begin import Begin, Larger
 from underpainting.diffusion.evaluations import Evaluation
 from underpainting.diffusion.layers import Layer
 from underpainting.diffusion.pausing import Paused
@@ -62,7 +62,8 @@ class Watching:
     watched, at the same layers. still: pictures whose own latents each step sees at its level, whatever the
     network says. begin: what the denoising begins with, and where. after_step: changes the latents after each
     step. words: of each picture's prompt, as many of each, whose maps are recorded. resume: the pictures
-    stopped before, from where they go on; of steps that are replayed nothing is recorded.
+    stopped before, from where they go on; of steps that are replayed nothing is recorded. larger: where
+    steps are left out, and which.
     """
 
     layers: Sequence[str | Layer] = ()
@@ -76,11 +77,17 @@ class Watching:
     after_step: LatentEdit | None = None
     words: Sequence[Sequence[str]] = ()
     resume: Paused | None = None
+    larger: Larger | None = None
 
     @property
     def first(self) -> int:
         """The first step that is done, or replayed."""
         return self.begin.step if self.begin else 1
+
+    def done(self, steps: int) -> Sequence[int]:
+        """Of so many steps, those that are done or replayed, from 1."""
+        every = range(self.first, steps + 1)
+        return self.larger.of(every) if self.larger else every
 
     def check(self, steps: int, stacked: Sequence[str], scheduler: Any, pictures: int) -> None:
         """Raise UnderpaintingError for what a run of so many steps, of these branches, of this scheduler and

@@ -38,7 +38,7 @@ from underpainting.records.seals import (
     sealing,
     verify_folder,
 )
-from underpainting.records.seeds import LAYOUTS, SEARCHED, VARIANCE
+from underpainting.records.seeds import LAYOUTS, SEARCHED, SHORTENED, VARIANCE
 
 __all__ = [
     "BATCH",
@@ -52,6 +52,7 @@ __all__ = [
     "PROMPTS",
     "SCORES",
     "SEARCHED",
+    "SHORTENED",
     "VARIANCE",
     "atomic_folder",
     "check_seal",

@@ -39,6 +39,24 @@ step: from 1, as probes read it there; 0, of the finished picture's labels. valu
 no such quantity.
 """
 
+SHORTENED = pa.schema(
+    [
+        ("image", NAME),
+        ("prompt", NAME),
+        ("way", NAME),
+        ("step", pa.int16()),
+        ("property", NAME),
+        ("metric", NAME),
+        ("value", pa.float64()),
+    ]
+)
+"""One row a score of a picture that was made with less work, beside the whole one.
+
+way, step: how (see `findings.shortened`), and the last step that was as in the whole run; of the way `fewer`,
+how many steps there were. metric: `own`, `class_kept`, `class_right`, `colour_change`, `background_change` as
+in `INTERVENTIONS`; `evaluations` of the network, and `rows` that it was given in them.
+"""
+
 _SHARES = [
     (f"{part}{end}", pa.float64())
     for part in ("seed", "prompt", "together", "other_seed")

@@ -92,8 +92,8 @@ def not_worth(study: StudyFolder, wish: Wish) -> str | None:
     if not decided or any(of is None or of.pays is not False for of in decided):
         return None
     shares = [
-        f"{100 * of.seed:.0f} % of {quantity}"
+        f"{100 * of.other_seed if of.deviation > 0 else 0:.0f} % of {quantity}"
         for quantity, of in zip(wish.quantities, decided, strict=True)
         if of is not None
     ]
-    return f"not worth it here: the seed decides only {listed(shares)}"
+    return f"not worth it here: another seed changes only {listed(shares)}"

@@ -163,7 +163,7 @@ def read_searched(folder: Path, study: StudyFolder, asked: Mapping[str, Any]) ->
         return None
     if not (folder / SEARCH_CARD).is_file():
         raise UnderpaintingError(f"{folder} is there already; name another folder by --out, or remove it")
-    require_whole(folder, ASK_AGAIN, study.owner)
+    require_search(folder, study)
     card = folder / SEARCH_CARD, *READS
     about = read_json(*card)
     if about.get("asked") != asked:
@@ -172,6 +172,13 @@ def read_searched(folder: Path, study: StudyFolder, asked: Mapping[str, Any]) ->
         rows = tuple(Row(**row) for row in read_table(folder / TABLE, SEARCHED).to_pylist())
         taught = tuple(Lesson(**of) for of in about["lessons"])
         return Searched(folder, about["asked"], rows, Cost(**about["cost"]), taught)
+
+
+def require_search(folder: Path, study: StudyFolder) -> None:
+    """Raise UnderpaintingError where a folder holds no whole search of a study."""
+    if not (checked_path(folder) / SEARCH_CARD).is_file():
+        raise UnderpaintingError(f"{folder} holds no search; give the folder that `search` wrote")
+    require_whole(folder, ASK_AGAIN, study.owner)
 
 
 def _table(rows: tuple[Row, ...]) -> pa.Table:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from hashlib import sha256
+from dataclasses import asdict, replace
 from itertools import count, islice
 from pathlib import Path
 
 import pyarrow as pa
 from torch import Tensor
 
-from underpainting.diffusion import StepRecord
 from underpainting.errors import UnderpaintingError
 from underpainting.findings.variance import FINISHED, Decided, variances
 from underpainting.intervention.experiment import one_a_prompt
+from underpainting.intervention.kept import name_of
 from underpainting.probes import ProbeSet
 from underpainting.progress import Progress
 from underpainting.records import LAYOUTS, VARIANCE, make_table, write_table
 from underpainting.seeds.layout import QUANTITIES, layouts
+from underpainting.seeds.predict import BEST, ByProbes, Seen, seeing, watched
 from underpainting.study.batch import Look, Made, make_batch, make_sound
 from underpainting.study.environment import Loaded, reload
 from underpainting.study.kept.gallery import spread
@@ -88,9 +87,14 @@ def design(study: StudyFolder, prompts: int, seeds: int) -> list[PromptRow]:
     chosen = spread(one_a_prompt(study.sound_rows("test")), prompts)
     if len(chosen) < 2:
         raise UnderpaintingError(f"{study.folder} has {len(chosen)} test prompt; 2 or more can be compared")
-    taken = {row.seed for row in study.rows}
-    new = list(islice((seed for seed in count() if seed not in taken), seeds))
+    new = new_seeds(study, seeds)
     return [replace(row, seed=seed) for row in chosen for seed in new]
+
+
+def new_seeds(study: StudyFolder, number: int) -> list[int]:
+    """So many seeds, from 0 on, that no picture of the study has."""
+    taken = {row.seed for row in study.rows}
+    return list(islice((seed for seed in count() if seed not in taken), number))
 
 
 def batches(study: StudyFolder, rows: Sequence[PromptRow]) -> list[Sequence[PromptRow]]:
@@ -101,36 +105,20 @@ def batches(study: StudyFolder, rows: Sequence[PromptRow]) -> list[Sequence[Prom
 
 def _part(study: StudyFolder, rows: Sequence[PromptRow], number: int) -> Path:
     """Table of a batch's quantities, in a folder that is named by the whole design."""
-    about = json.dumps([(row.image, row.prompt) for row in rows])
-    return (
-        study.seeds_folder / f"variance-{sha256(about.encode()).hexdigest()[:12]}" / f"{number:05d}.parquet"
-    )
+    name = name_of([(row.image, row.prompt) for row in rows])
+    return study.seeds_folder / f"variance-{name}" / f"{number:05d}.parquet"
 
 
-def _of_layers(loaded: Loaded, probes: ProbeSet) -> Loaded:
-    """What is loaded, watching only layers that are the best of a property at a step."""
-    best = {layer for of in probes.best.values() for layer in (of.layer, *of.by_step.values())}
-    watched = tuple(layer for layer in loaded.places.watched if layer.name in best)
-    places = replace(loaded.places, watched=watched, branches=(main_branch(probes.branches),), stand_ins=())
-    return replace(loaded, places=places, objects=())
+class _Quantities:
+    """Quantities [picture] by step and name, as probes read them of a batch."""
 
+    def __init__(self, probes: ProbeSet) -> None:
+        self.found: dict[int, dict[str, Tensor]] = {}
+        self.look = seeing(probes, range(1, probes.steps + 1), self._keep)
+        self._reading = ByProbes(probes)
 
-@dataclass
-class _Read:
-    """Quantities [picture] by step and name, of what probes read."""
-
-    probes: ProbeSet
-    found: dict[int, dict[str, Tensor]]
-
-    def look(self, record: StepRecord) -> None:
-        maps = {}
-        for name, best in self.probes.best.items():
-            layer, branch = best.by_step.get(record.step, best.layer), main_branch(self.probes.branches)
-            read = self.probes.probe(name, layer, record.step, branch).apply(
-                record.activations[layer][branch]
-            )
-            maps[name] = read.reshape(-1, *self.probes.grid(layer)).cpu()
-        self.found[record.step] = layouts(maps)
+    def _keep(self, seen: Seen) -> None:
+        self.found[seen.step] = layouts(self._reading.ways(seen)[BEST])
 
 
 def measure(
@@ -141,13 +129,16 @@ def measure(
     progress: Progress | None = None,
 ) -> pa.Table:
     """Quantities of a batch at every step and finished; rows of `LAYOUTS`. Unsound pictures have none."""
-    progress, watching = progress or Progress(), _of_layers(loaded, probes)
+    progress, wanted = progress or Progress(), watched(probes)
+    layers = tuple(layer for layer in loaded.places.watched if layer.name in wanted)
+    places = replace(loaded.places, watched=layers, branches=(main_branch(probes.branches),), stand_ins=())
+    watching = replace(loaded, places=places, objects=())
 
     def make(of: tuple[PromptRow, ...], look: Look) -> Made:
         return make_batch(watching, of, study.config.model, look, progress.advance)
 
     aside: dict[str, str] = {}
-    batch = make_sound(tuple(rows), lambda _: (_Read(probes, {}),), make, aside)
+    batch = make_sound(tuple(rows), lambda _: (_Quantities(probes),), make, aside)
     for image, reason in aside.items():
         progress.note(f"{image} is left out: {reason}")
     columns: dict[str, list[object]] = {name: [] for name in LAYOUTS.names}

@@ -209,11 +209,12 @@ def test_unsound_seeds_are_left_out(done: StudyFolder, monkeypatch: pytest.Monke
 
 def test_what_seeds_do_not_decide_is_not_worth_it(done: StudyFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     class Decided:
-        seed, pays = 0.03, False
+        other_seed, deviation, pays = 0.03, 0.2, False
 
     monkeypatch.setattr(searching, "worth", lambda study, quantity: Decided())
     wish = parse_wishes(["left", "top"], lambda name: {})
-    assert not_worth(done, wish) == "not worth it here: the seed decides only 3 % of across and 3 % of down"
+    said = "not worth it here: another seed changes only 3 % of across and 3 % of down"
+    assert not_worth(done, wish) == said
     monkeypatch.setattr(searching, "worth", lambda study, quantity: None)
     assert not_worth(done, wish) is None
 
