@@ -24,6 +24,7 @@ from underpainting.questions.erase import FIT_PICTURES, erase
 from underpainting.records import CLASSIFICATION, EMERGENCE, LEADS, PROMPTS, SCORES
 from underpainting.screen import drawn_progress
 from underpainting.study.environment import own_model
+from underpainting.study.executors import Workers
 from underpainting.study.paths import check_free
 from underpainting.study.request.brought import kept_labels
 from underpainting.study.request.config import StudyConfig, parse_config
@@ -127,13 +128,13 @@ class Study(StudyFolder):
     def run(
         self,
         *,
-        workers: int = 1,
+        workers: Workers = 1,
         max_set_aside: float = MAX_SET_ASIDE,
         progress: bool | Progress = True,
     ) -> Study:
         """Run the study, or go on with it from its last whole shard; returns it.
 
-        workers: processes that make pictures. max_set_aside: share of the pictures that may be set aside as
+        workers: processes that make pictures; "auto": one a GPU. max_set_aside: share of them that may be
         unsound. progress: whether to show it, or what is told of it. Errors are those of `run_study`.
         """
         with _shown(progress) as shown:

@@ -402,7 +402,12 @@ CASES: list[Case] = [
     ("no such command", cli("rnu"), "rnu"),
     ("no such option", cli("run", "FOLDER", "--fast"), "--fast"),
     ("option without value", cli("run", "FOLDER", "--workers"), "--workers"),
-    ("no workers", cli("run", "FOLDER", "--workers", "0"), "--workers"),
+    ("no workers", lambda at: main(["run", str(study(at)), "--workers", "0"]), "or auto for one a GPU"),
+    (
+        "workers in words",
+        lambda at: main(["run", str(study(at)), "--workers", "two"]),
+        "or auto for one a GPU",
+    ),
     ("set aside too many", cli("run", "FOLDER", "--max-set-aside", "2"), "--max-set-aside"),
     ("run of nothing", cli("run", "FOLDER"), "holds no study"),
     ("estimate of nothing", cli("estimate", "FOLDER"), "holds no study"),
