@@ -1,11 +1,11 @@
-# `make demo` and `make test` set everything up by themselves (see README.md); `make docs` writes build/docs.
+# `make demo`, `make serve` and `make test` set everything up by themselves (see README.md); `make docs` writes build/docs.
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := src tests studio benchmarks
 NETWORKS := tests/unit/observers tests/unit/intervention tests/unit/probes/test_baselines.py \
 	tests/unit/studio/test_measures.py tests/pipeline/diffusion/test_equality.py
 
-.PHONY: setup demo test test-kernels test-slow test-gpu bench check docs format
+.PHONY: setup demo serve test test-kernels test-slow test-gpu bench check docs format
 setup: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
@@ -16,6 +16,9 @@ setup: .venv/ready
 
 demo: setup
 	$(BIN)/underpainting demo
+
+serve: setup
+	$(BIN)/underpainting serve
 
 # Two processes of one thread each: most tests compute too little for two threads to share.
 test: setup

@@ -18,6 +18,7 @@ from benchmarks import (
     machine,
     memory,
     overhead,
+    page,
     published,
     scoring,
     soak,
@@ -37,6 +38,7 @@ SCRIPTS = {
     "workers": workers.measure,
     "threads": threads.measure,
     "edits": edits.measure,
+    "page": page.measure,
     "soak": soak.measure,
 }
 

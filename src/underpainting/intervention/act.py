@@ -13,6 +13,7 @@ from underpainting.diffusion.devices import choose_device
 from underpainting.errors import UnderpaintingError, UnsoundPictures
 from underpainting.findings.interventions import Done, interventions
 from underpainting.intervention.alternatives import alternatives
+from underpainting.intervention.asked import NoTarget
 from underpainting.intervention.conditions import controls, edited, variations
 from underpainting.intervention.drawing import SHEET, Shown, contact_sheet, intervention_strip
 from underpainting.intervention.edit import make_edit
@@ -36,7 +37,7 @@ from underpainting.intervention.kept import (
 from underpainting.intervention.many import Wanted, batch_table, read_wanted, wanted
 from underpainting.intervention.masks import fit_mask
 from underpainting.intervention.painter import Painter, check_edit, set_up
-from underpainting.intervention.picture import Intervened, NoTarget, measure, paint_intervened
+from underpainting.intervention.picture import Intervened, measure, paint_intervened
 from underpainting.observers.classifiers import load_classifier
 from underpainting.progress import Progress
 from underpainting.readers import read_json

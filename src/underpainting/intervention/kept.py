@@ -15,9 +15,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
+from underpainting.intervention.asked import Asked
 from underpainting.intervention.edit import Edit
 from underpainting.intervention.painter import Painter, Tick
-from underpainting.intervention.picture import Asked, Intervened, Painted, paint_intervened
+from underpainting.intervention.picture import Intervened, Painted, paint_intervened
 from underpainting.readers import checked_path, read_json, read_tensors, reading
 from underpainting.records import atomic_folder, require_makeable, require_whole, sha256_file, write_json
 from underpainting.records.pictures import read_frame

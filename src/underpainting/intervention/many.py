@@ -11,9 +11,10 @@ import pyarrow as pa
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
+from underpainting.intervention.asked import Asked, make_asked
 from underpainting.intervention.edit import Edit
 from underpainting.intervention.masks import drawn_mask
-from underpainting.intervention.picture import Asked, Intervened, edit_of, make_asked, two_numbers
+from underpainting.intervention.picture import Intervened, edit_of, two_numbers
 from underpainting.records import BATCH, make_table
 from underpainting.records.pictures import SUFFIXES
 from underpainting.study.request.prompts import read_column, read_prompts

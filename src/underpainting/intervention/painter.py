@@ -159,29 +159,36 @@ class Painter:
         return editing(change, self.layers(edit), range(edit.first, edit.last + 1), edit.branches)
 
     def unedited(
-        self, rows: Sequence[PromptRow], edit: Edit | None = None, *, tick: Tick | None = None
+        self,
+        rows: Sequence[PromptRow],
+        edit: Edit | None = None,
+        *,
+        look: Look | None = None,
+        tick: Tick | None = None,
     ) -> Unedited:
         """Make pictures without an edit, label them, and keep the activations that an edit carries.
 
-        Without an edit all of them are kept, for whichever edits come.
+        Without an edit all of them are kept, for whichever edits come. look: sees every step.
         """
         kept: dict[Place, Tensor] = {}
         path: list[Tensor] = []
-        places = None if edit is None else self._carried(edit)
+        places = None if edit is None else self.carries(edit)
 
-        def look(record: StepRecord) -> None:
+        def keep(record: StepRecord) -> None:
             path.append(record.latents)
             for layer, by_branch in record.activations.items():
                 for branch, x in by_branch.items():
                     place = Place(layer, record.step, branch)
                     if places is None or place in places:
                         kept[place] = x.clone()
+            if look:
+                look(record)
 
-        denoised = self.denoise(rows, look=look, tick=tick)
+        denoised = self.denoise(rows, look=keep, tick=tick)
         pictures = self._decode(denoised)
         return Unedited(tuple(rows), pictures, self.labels(pictures), kept, (*path, denoised.latents))
 
-    def _carried(self, edit: Edit) -> set[Place]:
+    def carries(self, edit: Edit) -> set[Place]:
         """The places whose activations an edit takes from the unedited picture."""
         steps = range(edit.first, edit.last + 1)
         places = product((layer.name for layer in self.layers(edit)), steps, edit.branches)

@@ -1,25 +1,24 @@
-"""One picture painted as it is and with edited activations: what is asked of it, and what came of it."""
+"""One picture painted as it is and with edited activations, and what came of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
-from underpainting.errors import UnderpaintingError, first_fault
+from underpainting.errors import UnderpaintingError
+from underpainting.intervention.asked import Asked, Target, target_of
 from underpainting.intervention.edit import EDIT_OF_MOVES, EDIT_OF_TARGETS, Edit, make_edit
 from underpainting.intervention.experiment import chosen_edit
-from underpainting.intervention.moves import Move
 from underpainting.intervention.painter import CARRIED_MAPS_ONLY, Painter, Tick, Unedited
-from underpainting.intervention.trials import judge, targets
+from underpainting.intervention.trials import judge
 from underpainting.observers.classifiers import Classifier
-from underpainting.study.batch import to_bytes
+from underpainting.study.batch import Look, to_bytes
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.study import StudyFolder
-from underpainting.vocabulary import OBJECT, SEEDS
+from underpainting.vocabulary import OBJECT
 
 FOLLOWED = 0.25
 """The share of what the unedited picture lacks of the target (1 less its score) that an edit must win for the
@@ -28,81 +27,6 @@ target to count as followed. In docs/interventions.md a random change as large a
 
 STAYED = 0.5
 """Dice with where the object was, from which on it counts as still there: most of it is."""
-
-TARGETS = "--move, --scale, --rotate, --mirror, --mask, --nearer or --relight"
-Number = Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)]
-
-
-class NoTarget(UnderpaintingError):
-    """The target does not exist in one picture, whatever it is in others."""
-
-
-class Asked(BaseModel):
-    """What is asked of one picture.
-
-    right, down, scale, angle, mirrored: as `Move`, about the middle of the object. drawn: the mask is a
-    picture's instead. nearer: how much nearer the object is to be, in standard deviations of the picture's
-    depth (negative: farther). relit: the shading is to be mirrored, light turned to the other side.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    prompt: str
-    seed: Annotated[int, Field(ge=0, lt=SEEDS)]
-    right: Number = 0.0
-    down: Number = 0.0
-    scale: Annotated[float, Field(ge=0.001, le=1000, allow_inf_nan=False)] = 1.0
-    angle: Number = 0.0
-    mirrored: bool = False
-    drawn: bool = False
-    nearer: Number = 0.0
-    relit: bool = False
-
-    @property
-    def is_moved(self) -> bool:
-        """Whether the object is to be elsewhere, or otherwise."""
-        return self.mirrored or (self.right, self.down, self.scale, self.angle) != (0, 0, 1, 0)
-
-    @property
-    def properties(self) -> tuple[str, ...]:
-        """The properties that have a target."""
-        wanted = {OBJECT: self.is_moved or self.drawn, "depth": self.nearer != 0, "shading": self.relit}
-        return tuple(name for name, asked in wanted.items() if asked)
-
-    @property
-    def words(self) -> str:
-        """The target in words, such as `0.2 to the right, 0.1 up`."""
-        parts = {
-            f"{abs(self.right):g} to the {'right' if self.right > 0 else 'left'}": self.right,
-            f"{abs(self.down):g} {'down' if self.down > 0 else 'up'}": self.down,
-            f"{self.scale:g} times as large": self.scale != 1,
-            f"turned by {self.angle:g} degrees": self.angle,
-            "mirrored": self.mirrored,
-            "to the drawn mask": self.drawn,
-            f"{'nearer' if self.nearer > 0 else 'farther'} by {abs(self.nearer):g}": self.nearer,
-            "light from the other side": self.relit,
-        }
-        return ", ".join(words for words, asked in parts.items() if asked)
-
-
-def make_asked(settings: Mapping[str, Any]) -> Asked:
-    """What is asked, of its settings.
-
-    Raises UnderpaintingError where one is out of range, nothing has a target, or the object has two.
-    """
-    try:
-        asked = Asked.model_validate(settings)
-    except ValidationError as error:
-        raise UnderpaintingError(first_fault(error)) from None
-    if not asked.properties:
-        raise UnderpaintingError(
-            f"{asked.prompt!r}, seed {asked.seed}, has no target to follow; give one by {TARGETS}"
-        )
-    if asked.drawn and asked.is_moved:
-        raise UnderpaintingError(
-            f"{asked.prompt!r}, seed {asked.seed}, has a mask and a move; give one target, not both"
-        )
-    return asked
 
 
 def two_numbers(text: str, where: str, separator: str) -> tuple[float, float]:
@@ -173,7 +97,14 @@ class Intervened:
 
     @property
     def advice(self) -> list[str]:
-        """A sentence on each property that did not follow, and what to try."""
+        """A sentence on each property that did not follow, and what to try at the command line."""
+        options = {"kind": "--edit {}", "strength": "--strength {:g}"}
+        (name, value), *_ = self.another.items()
+        return [f"{sentence}; try {options[name].format(value)}" for sentence in self.shortfalls]
+
+    @property
+    def shortfalls(self) -> list[str]:
+        """A sentence on each property that did not follow."""
         sentences = []
         for name in (name for name, followed in self.followed.items() if not followed):
             before, after = self.scores[name, "target"]
@@ -184,17 +115,17 @@ class Intervened:
                 what = "the object stayed where it was"
             elif name == OBJECT:
                 what = "the object left its place without reaching the target"
-            sentences.append(f"{what}: {after:.2f}, unedited {before:.2f}; try {self._another}")
+            sentences.append(f"{what}: {after:.2f}, unedited {before:.2f}")
         return sentences
 
     @property
-    def _another(self) -> str:
-        """Options of an edit that may do where this one does not."""
+    def another(self) -> dict[str, Any]:
+        """The setting of an edit that may do where this one does not."""
         if self.edit.kind != "covariance":
-            return "--edit covariance"
+            return {"kind": "covariance"}
         if self.asked.is_moved and self.edit.properties == (OBJECT,):
-            return "--edit carry"
-        return f"--strength {2 * self.edit.strength:g}"
+            return {"kind": "carry"}
+        return {"strength": 2 * self.edit.strength}
 
 
 def measure(property: str) -> str:
@@ -219,14 +150,32 @@ def paint_intervened(
     begin("unedited picture")
     row = PromptRow(asked.prompt, asked.seed, 0)
     unedited = painter.unedited([row], edit, tick=tick)
-    target, moves = _target(painter, asked, unedited, drawn)
-    change = painter.change(edit, unedited, target, moves)
+    target = target_of(painter, asked, unedited, drawn)
     begin("edited picture")
-    pictures = painter.paint(unedited.rows, painter.acting(edit, change), tick=tick).pictures
+    return paint_edited(painter, asked, edit, unedited, target, tick=tick)
+
+
+def paint_edited(
+    painter: Painter,
+    asked: Asked,
+    edit: Edit,
+    unedited: Unedited,
+    target: Target,
+    *,
+    look: Look | None = None,
+    tick: Tick | None = None,
+) -> Intervened:
+    """Paint with edited activations a picture that is there unedited, and judge what came of it.
+
+    unedited: of one picture, with the activations that the edit carries. look: sees every step.
+    """
+    maps = target.maps
+    change = painter.change(edit, unedited, maps, target.moves)
+    pictures = painter.paint(unedited.rows, painter.acting(edit, change), look=look, tick=tick).pictures
     classifier, properties = painter.loaded.classifier, painter.loaded.places.properties
 
     def painted(pictures: Tensor, labels: Mapping[str, Tensor]) -> Painted:
-        scores = judge(pictures, labels, unedited, target, properties, classifier)
+        scores = judge(pictures, labels, unedited, maps, properties, classifier)
         return Painted(
             to_bytes(pictures[0]).permute(1, 2, 0).contiguous(),
             {name: labels[name][0] for name in edit.properties},
@@ -236,38 +185,10 @@ def paint_intervened(
 
     before = painted(unedited.pictures, unedited.labels)
     after = painted(pictures, painter.labels(pictures))
-    return Intervened(asked, edit, before, after, {name: target[name][0] for name in edit.properties})
+    return Intervened(asked, edit, before, after, {name: maps[name][0] for name in edit.properties})
 
 
 def _seen(classifier: Classifier | None, pictures: Tensor) -> str | None:
     if classifier is None:
         return None
     return classifier.classes[int(classifier(pictures)[0].argmax())].split(",")[0]
-
-
-def _target(
-    painter: Painter, asked: Asked, unedited: Unedited, drawn: Tensor | None
-) -> tuple[dict[str, Tensor], Sequence[Move] | None]:
-    """Target maps of all properties, and how the picture's own were moved (None: they were not)."""
-    target, moves = dict(unedited.labels), None
-    mask, which = target.get(OBJECT), f"the picture of {asked.prompt!r}, seed {asked.seed}"
-    if (asked.is_moved or asked.nearer) and (mask is None or not bool(mask.any())):
-        raise NoTarget(f"the estimator sees no object in {which}; take another seed")
-    if asked.is_moved:
-        assert mask is not None
-        moves = [Move(asked.right, asked.down, asked.scale, asked.angle, asked.mirrored, _middle(mask[0]))]
-        target = targets(target, moves, painter.loaded.places.properties)
-        if not bool(target[OBJECT].any()):
-            raise NoTarget(f"nothing of the object is left in {which} where it is to go; move it less")
-    if asked.nearer:
-        target["depth"] = target["depth"] + asked.nearer * target["depth"].std() * target[OBJECT]
-    if asked.relit:
-        target["shading"] = target["shading"].flip(-1)
-    if drawn is not None:
-        target[OBJECT] = drawn[None]
-    return target, moves
-
-
-def _middle(mask: Tensor) -> tuple[float, float]:
-    down, right = mask.nonzero().float().mean(0).add(0.5).tolist()
-    return right / mask.shape[1], down / mask.shape[0]

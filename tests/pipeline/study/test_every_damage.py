@@ -18,10 +18,11 @@ from underpainting.captures.write import capture
 from underpainting.diffusion import Model, load
 from underpainting.errors import UnderpaintingError
 from underpainting.findings import write_findings
+from underpainting.intervention.asked import make_asked
 from underpainting.intervention.edit import Edit
 from underpainting.intervention.experiment import chosen_edit, distances
 from underpainting.intervention.kept import keep, read_kept
-from underpainting.intervention.picture import Intervened, Painted, make_asked
+from underpainting.intervention.picture import Intervened, Painted
 from underpainting.probes import ProbeSet
 from underpainting.records import (
     CHECKSUMS,

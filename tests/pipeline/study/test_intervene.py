@@ -22,13 +22,14 @@ from underpainting.findings.distances import kernel_distance
 from underpainting.findings.interventions import HELD
 from underpainting.intervention import act
 from underpainting.intervention.alternatives import alternatives, other_seeds
+from underpainting.intervention.asked import make_asked
 from underpainting.intervention.conditions import Trial, controls, moved_picture
 from underpainting.intervention.edit import EDIT_OF_MOVES, EDIT_OF_TARGETS, Edit
 from underpainting.intervention.experiment import beside, distances, run_experiment
 from underpainting.intervention.kept import read_kept
 from underpainting.intervention.moves import STAY, Move
 from underpainting.intervention.painter import Painter
-from underpainting.intervention.picture import FOLLOWED, Intervened, Painted, make_asked
+from underpainting.intervention.picture import FOLLOWED, Intervened, Painted
 from underpainting.intervention.trials import FAR, NEAR, draw_moves, moved, targets
 from underpainting.progress import Progress
 from underpainting.records import BATCH, INTERVENTIONS, read_table, write_json
