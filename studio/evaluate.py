@@ -37,13 +37,15 @@ VARIED = ("a red mug on a wooden floor", "mug", "red")
 OUT = Path(__file__).parent / "evaluation.json"
 
 
-def generate(model: Model, prompts: list[str], seeds: list[int], guidance_scale: float) -> Tensor:
+def generate(
+    model: Model, prompts: list[str], seeds: list[int], guidance_scale: float, steps: int = STEPS
+) -> Tensor:
     """Pictures [picture, 3, 128, 128] in 0..1."""
     made = []
     for i in range(0, len(prompts), BATCH):
         some = slice(i, i + BATCH)
         latents = model.denoise(
-            prompts[some], seeds[some], steps=STEPS, guidance_scale=guidance_scale
+            prompts[some], seeds[some], steps=steps, guidance_scale=guidance_scale
         ).latents
         made.append(model.decode(latents))
     return torch.cat(made)
