@@ -1,28 +1,44 @@
-"""Why are objects of another size than the renders', and is a picture copied? ``python -m studio.doubts``.
+"""Are objects of another size than the renders', and are pictures copied? ``python -m studio.doubts``.
 
-Makes 1,400 pictures of the bundled pipeline, keeps them in ``--work``, a few at a time, and goes on where it was
-stopped.
+Makes 1,380 pictures of the bundled pipeline: of one prompt's seeds at several guidances and numbers of
+steps, and of many prompts. They are kept in ``--work``, a few at a time, so that it goes on where it was
+stopped. Sizes, the object's share of the picture as the estimator sees it, stand beside those of renders,
+as they are and after the autoencoder, and the renders' true ones; how near pictures come to training's
+beside how near renders come that were never trained on. ``--sheet`` draws the nearest pairs, in colour and
+in layout. Prints and writes ``figures/doubts.json``.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from diffusers import AutoencoderKL
+from PIL import Image
+from scipy.stats import ks_2samp
 from torch import Tensor
 
 from studio import evaluate
+from studio.autoencoder import rebuilt
+from studio.bundled import fingerprint
+from studio.data import Pictures, load_pictures
+from studio.likeness import copies, one_a_scene, seen_again, seen_maps
+from studio.measures import layouts, mirrored, nearest_copy, placement, thumbnails
 from studio.prompts import Row, draw
-from underpainting import load
+from studio.world import CLASSES
+from underpainting import load, load_estimator
 from underpainting.diffusion import Model
+from underpainting.observers.protocols import Estimator
 
 PIECE = 20  # pictures a file
-WORK = Path("build") / "doubts"
+WORK, OUT = Path("build") / "doubts", Path("figures") / "doubts.json"
 Array = np.ndarray
+Rows = dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -39,7 +55,7 @@ def asked(pictures: int) -> dict[str, Asked]:
     seeds = [(evaluate.VARIED[0], evaluate.SEED + i, *evaluate.VARIED[1:]) for i in range(pictures * 4 // 25)]
     half = len(seeds) // 2
     return {
-        "one prompt": Asked(seeds),
+        "guidance 3": Asked(seeds),
         "guidance 1": Asked(seeds[:half], guidance=1.0),
         "guidance 7.5": Asked(seeds[:half], guidance=7.5),
         "50 steps": Asked(seeds[: half * 3 // 4], steps=50),
@@ -62,17 +78,97 @@ def pieces(model: Model, wanted: Asked, folder: Path) -> Iterator[Tensor]:
         yield torch.from_numpy(np.load(path)).permute(0, 3, 1, 2) / 255
 
 
-def main() -> None:
+def sizes(masks: Tensor) -> Array:
+    """The object's share of each picture of masks [picture, height, width], NaN where there is none."""
+    inside = masks.numpy() > 0
+    shares = np.full(len(inside), np.nan)
+    shares[inside.any((1, 2))] = placement(inside)["size"]
+    return shares
+
+
+def size_row(shares: Array, control: Array) -> dict[str, float]:
+    """Mean size with its standard error, and the two-sample p against the control's."""
+    known, others = shares[np.isfinite(shares)], control[np.isfinite(control)]
+    return {
+        "pictures": len(shares),
+        "mean": float(known.mean()),
+        "error": float(known.std(ddof=1) / len(known) ** 0.5),
+        "p": float(ks_2samp(known, others).pvalue),
+    }
+
+
+def nearest_pairs(points: Tensor, known: Tensor, count: int = 8) -> tuple[Array, Array]:
+    """The points that come nearest to a known one, and which these are, nearest first."""
+    apart, where = torch.cdist(points.double(), known.double()).min(1)
+    order = apart.argsort()[:count]
+    return order.numpy(), where[order].numpy()
+
+
+def side_by_side(pairs: list[tuple[Tensor, Tensor]]) -> Image.Image:
+    """Rows of pictures [picture,3,height,width] in 0..1, each row above what it is compared with."""
+    rows = [
+        np.concatenate([picture.permute(1, 2, 0).numpy() for picture in pictures], 1)
+        for pair in pairs
+        for pictures in pair
+    ]
+    return Image.fromarray((np.concatenate(rows) * 255).round().astype(np.uint8))
+
+
+def of_size(made: dict[str, Tensor], known: Pictures, vae: AutoencoderKL, estimator: Estimator) -> Rows:
+    """How large the one prompt's object is at every setting, beside renders of its class."""
+    training = torch.from_numpy(known.picture).permute(0, 3, 1, 2)
+    some = one_a_scene(known.scene, known.name == CLASSES.index(evaluate.VARIED[1]))
+    again = sizes(seen_again(training[some], vae, estimator)["saliency"])
+    shares = {
+        "renders, true masks": sizes(torch.from_numpy(known.mask[known.scene[some]]) - 0.5),
+        "renders, as the estimator sees them": sizes(seen_maps(training[some], estimator)["saliency"]),
+        "renders after the autoencoder": again,
+    }
+    for name, pictures in made.items():
+        shares[name] = sizes(seen_maps(pictures, estimator)["saliency"])
+    return {name: size_row(values, again) for name, values in shares.items()}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Makes pictures, measures, prints, writes."""
     cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    cli.add_argument("--pictures", type=int, default=1000)
+    cli.add_argument("--pictures", type=int, default=1000, help="of many prompts")
     cli.add_argument("--work", type=Path, default=WORK)
-    args = cli.parse_args()
-    model = load("stilllife")
-    for name, wanted in asked(args.pictures).items():
-        done = 0
-        for piece in pieces(model, wanted, args.work / name.replace(" ", "-")):
-            done += len(piece)
-            print(name, done, flush=True)
+    cli.add_argument("--out", type=Path, default=OUT)
+    cli.add_argument("--sheet", type=Path)
+    args = cli.parse_args(arguments)
+    model, estimator = load("stilllife"), load_estimator("stilllife")
+    work = args.work / fingerprint()[:12]
+    made = {
+        name: torch.cat(list(pieces(model, wanted, work / name.replace(" ", "-"))))
+        for name, wanted in asked(args.pictures).items()
+    }
+    pictures, vae = made.pop("prompts"), model.pipe.vae
+    known, held_out = load_pictures(held_out=False), load_pictures(held_out=True)
+    size = of_size(made, known, vae, estimator)
+    training = torch.from_numpy(known.picture).permute(0, 3, 1, 2)
+    unseen = torch.from_numpy(held_out.picture).permute(0, 3, 1, 2)
+    control = rebuilt(vae, unseen[one_a_scene(held_out.scene)].float() / 127.5 - 1)
+    near = {
+        "nearest_copy": nearest_copy(pictures, training, known.scene),
+        "nearest_copy_held_out": nearest_copy(unseen[: len(pictures)], training, known.scene),
+        **copies(pictures, control, training, known.scene, estimator, vae),
+    }
+    if args.sheet:
+        maps, first = seen_maps(pictures, estimator), training[one_a_scene(known.scene)]
+        scenes = seen_maps(first, estimator)
+        both, mirror = torch.cat([training, training.flip(3)]), torch.cat([first, first.flip(3)])
+        alike = nearest_pairs(thumbnails(pictures), thumbnails(both))
+        placed = nearest_pairs(layouts(maps), torch.cat([layouts(scenes), layouts(mirrored(scenes))]))
+        pairs = [(pictures[alike[0]], both[alike[1]] / 255), (pictures[placed[0]], mirror[placed[1]] / 255)]
+        side_by_side(pairs).save(args.sheet)
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps({"weights": fingerprint(), "size": size, "copies": near}, indent=1) + "\n")
+    for name, row in size.items():
+        print(
+            f"{name:38s} {row['mean']:.3f} ± {row['error']:.3f}  p {row['p']:.2g}, {row['pictures']} pictures"
+        )
+    print(*(f"{name:38s} {value:.3f}" for name, value in near.items()), sep="\n")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from studio.measures import nearest_copy, placement, variety
+from studio.measures import nearest_copy, placement, thumbnails, variety
 
 
 def test_a_copied_or_mirrored_training_picture_is_found() -> None:
@@ -15,6 +15,15 @@ def test_a_copied_or_mirrored_training_picture_is_found() -> None:
     assert nearest_copy(other, training, scene) > 0.95
     assert nearest_copy(training[7:8] + 0.001, training, scene) < 0.05
     assert nearest_copy(torch.cat([other, training[7:8].flip(3)]), training, scene) < 1e-5
+
+
+def test_bytes_are_compared_as_shares() -> None:
+    rng = torch.Generator().manual_seed(0)
+    levels = torch.randint(0, 256, (300, 3, 64, 64), dtype=torch.uint8, generator=rng)
+    points = thumbnails(levels)
+    torch.testing.assert_close(points, thumbnails(levels.float() / 255))
+    white, black = (torch.full((1, 3, 64, 64), level, dtype=torch.uint8) for level in (255, 0))
+    assert float((thumbnails(white) - thumbnails(black)).norm()) == pytest.approx(1, rel=1e-5)
 
 
 def test_pictures_of_one_scene_do_not_set_the_unit() -> None:
