@@ -28,7 +28,7 @@ from studio.autoencoder import rebuilt
 from studio.bundled import fingerprint
 from studio.data import Pictures, load_pictures
 from studio.likeness import copies, one_a_scene, seen_again, seen_maps
-from studio.measures import layouts, mirrored, nearest_copy, placement, thumbnails
+from studio.measures import layouts, nearer_to_training, nearest_copies, placement, thumbnails
 from studio.prompts import Row, draw
 from studio.world import CLASSES
 from underpainting import load, load_estimator
@@ -52,13 +52,12 @@ class Asked:
 
 def asked(pictures: int) -> dict[str, Asked]:
     """All that is made; seeds of the one prompt are the same at every setting."""
-    seeds = [(evaluate.VARIED[0], evaluate.SEED + i, *evaluate.VARIED[1:]) for i in range(pictures * 4 // 25)]
-    half = len(seeds) // 2
+    seeds = [(evaluate.VARIED[0], evaluate.SEED + i, *evaluate.VARIED[1:]) for i in range(160)]
     return {
         "guidance 3": Asked(seeds),
-        "guidance 1": Asked(seeds[:half], guidance=1.0),
-        "guidance 7.5": Asked(seeds[:half], guidance=7.5),
-        "50 steps": Asked(seeds[: half * 3 // 4], steps=50),
+        "guidance 1": Asked(seeds[:80], guidance=1.0),
+        "guidance 7.5": Asked(seeds[:80], guidance=7.5),
+        "50 steps": Asked(seeds[:60], steps=50),
         "prompts": Asked(draw(pictures, evaluate.SEED)),
     }
 
@@ -99,7 +98,7 @@ def size_row(shares: Array, control: Array) -> dict[str, float]:
 
 def nearest_pairs(points: Tensor, known: Tensor, count: int = 8) -> tuple[Array, Array]:
     """The points that come nearest to a known one, and which these are, nearest first."""
-    apart, where = torch.cdist(points.double(), known.double()).min(1)
+    apart, where = torch.cdist(points, known).min(1)
     order = apart.argsort()[:count]
     return order.numpy(), where[order].numpy()
 
@@ -149,19 +148,22 @@ def main(arguments: list[str] | None = None) -> None:
     training = torch.from_numpy(known.picture).permute(0, 3, 1, 2)
     unseen = torch.from_numpy(held_out.picture).permute(0, 3, 1, 2)
     control = rebuilt(vae, unseen[one_a_scene(held_out.scene)].float() / 127.5 - 1)
+    points = thumbnails(pictures), thumbnails(training), thumbnails(unseen)
+    nearness = nearest_copies([pictures, unseen[: len(pictures)]], training, known.scene)
     near = {
-        "nearest_copy": nearest_copy(pictures, training, known.scene),
-        "nearest_copy_held_out": nearest_copy(unseen[: len(pictures)], training, known.scene),
+        "nearest_copy": nearness[0],
+        "nearest_copy_held_out": nearness[1],
+        "nearer_to_training": nearer_to_training(*points),
         **copies(pictures, control, training, known.scene, estimator, vae),
     }
     if args.sheet:
-        maps, first = seen_maps(pictures, estimator), training[one_a_scene(known.scene)]
-        scenes = seen_maps(first, estimator)
-        both, mirror = torch.cat([training, training.flip(3)]), torch.cat([first, first.flip(3)])
-        alike = nearest_pairs(thumbnails(pictures), thumbnails(both))
-        placed = nearest_pairs(layouts(maps), torch.cat([layouts(scenes), layouts(mirrored(scenes))]))
-        pairs = [(pictures[alike[0]], both[alike[1]] / 255), (pictures[placed[0]], mirror[placed[1]] / 255)]
-        side_by_side(pairs).save(args.sheet)
+        first = training[one_a_scene(known.scene)]
+        seen, scenes = (layouts(seen_maps(some, estimator)) for some in (pictures, first))
+        pairs = [nearest_pairs(points[0], points[1]), nearest_pairs(seen, scenes)]
+        shown = zip(pairs, (training, first), strict=True)
+        side_by_side([(pictures[ours], theirs[which] / 255) for (ours, which), theirs in shown]).save(
+            args.sheet
+        )
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps({"weights": fingerprint(), "size": size, "copies": near}, indent=1) + "\n")
     for name, row in size.items():

@@ -22,7 +22,7 @@ from torch import Tensor
 from studio.autoencoder import psnr, rebuilt
 from studio.data import Pictures, load_pictures
 from studio.likeness import copies, one_a_scene, seen_again
-from studio.measures import nearest_copy, variety
+from studio.measures import nearest_copies, variety
 from studio.pool import to_input
 from studio.prompts import Row, draw
 from studio.world import CLASSES
@@ -141,8 +141,8 @@ def main(arguments: list[str] | None = None) -> None:
     known = load_pictures(held_out=False)
     training = torch.from_numpy(known.picture).permute(0, 3, 1, 2)
     unseen_renders = torch.from_numpy(data.picture).permute(0, 3, 1, 2)[: args.pictures]
-    found["nearest_copy"] = nearest_copy(pictures, training, known.scene)
-    found["nearest_copy_held_out"] = nearest_copy(unseen_renders, training, known.scene)
+    near = nearest_copies([pictures, unseen_renders], training, known.scene)
+    found |= {"nearest_copy": near[0], "nearest_copy_held_out": near[1]}
     found |= copies(pictures, there, training, known.scene, estimator, vae)
     features = classifier.features(pictures).numpy()
     real = classifier.features((renders + 1) / 2).numpy()[: args.pictures]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -59,8 +59,10 @@ def nearest(points: Tensor, others: Tensor, allowed: Tensor | None = None) -> Te
     return torch.cat(found)
 
 
-def nearest_copy(generated: Tensor, training: Tensor, scene: np.ndarray, sample: int = 1000) -> float:
-    """The smallest distance of a generated picture to a training picture, in units of training's own.
+def nearest_copies(
+    sets: Sequence[Tensor], training: Tensor, scene: np.ndarray, sample: int = 1000
+) -> list[float]:
+    """For each set of pictures, the smallest distance to a training picture, in units of training's own.
 
     The unit is the first percentile of training pictures' distances to the nearest of another scene; mirrored
     pictures count as training pictures too. A minimum over many pictures is below 1 by chance: what it means
@@ -70,7 +72,20 @@ def nearest_copy(generated: Tensor, training: Tensor, scene: np.ndarray, sample:
     of = torch.from_numpy(np.tile(scene, 2))
     some = torch.linspace(0, len(training) - 1, min(sample, len(training))).long()
     apart = nearest(known[some], known, of[some][:, None] != of[None])
-    return float(nearest(thumbnails(generated), known).min() / torch.quantile(apart, 0.01))
+    unit = torch.quantile(apart, 0.01)
+    return [float(nearest(thumbnails(pictures), known).min() / unit) for pictures in sets]
+
+
+def nearer_to_training(points: Tensor, training: Tensor, held_out: Tensor) -> float:
+    """The share of points that are nearer to one of the training points than to one of those held out.
+
+    It takes as many of either, evenly spread. Where nothing is copied it is a half on average, for points may
+    be near to everything.
+    """
+    count = min(len(training), len(held_out))
+    sides = [known[torch.linspace(0, len(known) - 1, count).long()] for known in (training, held_out)]
+    first, second = (nearest(points, side) for side in sides)
+    return float((first < second).double().mean())
 
 
 def singled_out(points: Tensor, known: Tensor, scene: np.ndarray) -> Tensor:
