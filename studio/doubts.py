@@ -37,6 +37,7 @@ from underpainting.observers.protocols import Estimator
 
 PIECE = 20  # pictures a file
 WORK, OUT = Path("build") / "doubts", Path("figures") / "doubts.json"
+RENDERS = "renders after the autoencoder"
 Array = np.ndarray
 Rows = dict[str, dict[str, float]]
 
@@ -85,14 +86,17 @@ def sizes(masks: Tensor) -> Array:
     return shares
 
 
-def size_row(shares: Array, control: Array) -> dict[str, float]:
-    """Mean size with its standard error, and the two-sample p against the control's."""
-    known, others = shares[np.isfinite(shares)], control[np.isfinite(control)]
+def size_rows(shares: dict[str, Array], control: str) -> Rows:
+    """Mean size of each with its standard error, and the two-sample p against the control's."""
+    known = {name: values[np.isfinite(values)] for name, values in shares.items()}
     return {
-        "pictures": len(shares),
-        "mean": float(known.mean()),
-        "error": float(known.std(ddof=1) / len(known) ** 0.5),
-        "p": float(ks_2samp(known, others).pvalue),
+        name: {
+            "pictures": len(values),
+            "mean": float(values.mean()),
+            "error": float(values.std(ddof=1) / len(values) ** 0.5),
+            "p": float(ks_2samp(values, known[control]).pvalue),
+        }
+        for name, values in known.items()
     }
 
 
@@ -113,19 +117,32 @@ def side_by_side(pairs: list[tuple[Tensor, Tensor]]) -> Image.Image:
     return Image.fromarray((np.concatenate(rows) * 255).round().astype(np.uint8))
 
 
-def of_size(made: dict[str, Tensor], known: Pictures, vae: AutoencoderKL, estimator: Estimator) -> Rows:
-    """How large the one prompt's object is at every setting, beside renders of its class."""
+def of_one_prompt(
+    made: dict[str, Tensor], known: Pictures, vae: AutoencoderKL, estimator: Estimator
+) -> dict[str, Array]:
+    """How large the one prompt's object is at every setting, and in renders of its class."""
     training = torch.from_numpy(known.picture).permute(0, 3, 1, 2)
     some = one_a_scene(known.scene, known.name == CLASSES.index(evaluate.VARIED[1]))
-    again = sizes(seen_again(training[some], vae, estimator)["saliency"])
     shares = {
         "renders, true masks": sizes(torch.from_numpy(known.mask[known.scene[some]]) - 0.5),
         "renders, as the estimator sees them": sizes(seen_maps(training[some], estimator)["saliency"]),
-        "renders after the autoencoder": again,
+        RENDERS: sizes(seen_again(training[some], vae, estimator)["saliency"]),
     }
     for name, pictures in made.items():
         shares[name] = sizes(seen_maps(pictures, estimator)["saliency"])
-    return {name: size_row(values, again) for name, values in shares.items()}
+    return shares
+
+
+def nearest_shown(pictures: Tensor, training: Tensor, scene: Array, estimator: Estimator) -> Image.Image:
+    """The nearest pairs in colour, then those in layout: pictures above training's."""
+    first = training[one_a_scene(scene)]
+    points = [
+        (thumbnails(pictures), thumbnails(training)),
+        (layouts(seen_maps(pictures, estimator)), layouts(seen_maps(first, estimator))),
+    ]
+    pairs = [nearest_pairs(*both) for both in points]
+    renders = (training, first)
+    return side_by_side([(pictures[a], some[b] / 255) for (a, b), some in zip(pairs, renders, strict=True)])
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -137,40 +154,37 @@ def main(arguments: list[str] | None = None) -> None:
     cli.add_argument("--sheet", type=Path)
     args = cli.parse_args(arguments)
     model, estimator = load("stilllife"), load_estimator("stilllife")
-    work = args.work / fingerprint()[:12]
+    work, vae = args.work / fingerprint()[:12], model.pipe.vae
     made = {
         name: torch.cat(list(pieces(model, wanted, work / name.replace(" ", "-"))))
         for name, wanted in asked(args.pictures).items()
     }
-    pictures, vae = made.pop("prompts"), model.pipe.vae
+    pictures = made.pop("prompts")
     known, held_out = load_pictures(held_out=False), load_pictures(held_out=True)
-    size = of_size(made, known, vae, estimator)
-    training = torch.from_numpy(known.picture).permute(0, 3, 1, 2)
-    unseen = torch.from_numpy(held_out.picture).permute(0, 3, 1, 2)
-    control = rebuilt(vae, unseen[one_a_scene(held_out.scene)].float() / 127.5 - 1)
-    points = thumbnails(pictures), thumbnails(training), thumbnails(unseen)
-    nearness = nearest_copies([pictures, unseen[: len(pictures)]], training, known.scene)
-    near = {
-        "nearest_copy": nearness[0],
-        "nearest_copy_held_out": nearness[1],
-        "nearer_to_training": nearer_to_training(*points),
-        **copies(pictures, control, training, known.scene, estimator, vae),
+    training, unseen = (torch.from_numpy(some.picture).permute(0, 3, 1, 2) for some in (known, held_out))
+    again = rebuilt(vae, unseen[one_a_scene(held_out.scene)].float() / 127.5 - 1)
+    every = {RENDERS: (again.clamp(-1, 1) + 1) / 2, "guidance 3": pictures}
+    seen = {name: sizes(seen_maps(some, estimator)["saliency"]) for name, some in every.items()}
+    size = {
+        "a red mug": size_rows(of_one_prompt(made, known, vae, estimator), RENDERS),
+        "every class": size_rows(seen, RENDERS),
     }
-    if args.sheet:
-        first = training[one_a_scene(known.scene)]
-        seen, scenes = (layouts(seen_maps(some, estimator)) for some in (pictures, first))
-        pairs = [nearest_pairs(points[0], points[1]), nearest_pairs(seen, scenes)]
-        shown = zip(pairs, (training, first), strict=True)
-        side_by_side([(pictures[ours], theirs[which] / 255) for (ours, which), theirs in shown]).save(
-            args.sheet
-        )
+    near = nearest_copies([pictures, unseen[: len(pictures)]], training, known.scene)
+    copying = {
+        "nearest_copy": near[0],
+        "nearest_copy_held_out": near[1],
+        "nearer_to_training": nearer_to_training(*map(thumbnails, (pictures, training, unseen))),
+        **copies(pictures, again, training, known.scene, estimator, vae),
+    }
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps({"weights": fingerprint(), "size": size, "copies": near}, indent=1) + "\n")
-    for name, row in size.items():
-        print(
-            f"{name:38s} {row['mean']:.3f} ± {row['error']:.3f}  p {row['p']:.2g}, {row['pictures']} pictures"
-        )
-    print(*(f"{name:38s} {value:.3f}" for name, value in near.items()), sep="\n")
+    args.out.write_text(json.dumps({"size": size, "copies": copying}, indent=1) + "\n")
+    for about, rows in size.items():
+        print(f"{about}, share of the picture:")
+        for name, row in rows.items():
+            print("  {:36s} {mean:.3f} ± {error:.3f}  p {p:.2g}, {pictures} pictures".format(name, **row))
+    print(*(f"{name:38s} {value:.3f}" for name, value in copying.items()), sep="\n")
+    if args.sheet:
+        nearest_shown(pictures, training, known.scene, estimator).save(args.sheet)
 
 
 if __name__ == "__main__":

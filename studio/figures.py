@@ -1,11 +1,11 @@
 """Makes every number and picture that README, the model's card and docs show: ``python -m studio.figures``.
 
-First it says what there is to make, for what, and how many hours it takes; ``--list`` says no more than that.
-Each item of `studio.items` is made by the commands that stand beside its figures in the docs, and kept in
-``figures/``: ``NAME.json`` has what they printed, the tables that they wrote as JSON, and with what they were
-made (commands, seconds, the fingerprint of the bundled weights); other files are ``NAME-FILE``. What is there
-with these weights and commands is not made again. Studies are in ``build/figures``, a folder for each
-fingerprint, and go on where they were stopped.
+First it says what there is to make, for what, and how many hours it takes; ``--list`` says no more than
+that. Each item of `studio.items` is made by the commands that stand beside its figures in the docs, and
+kept in ``figures/``: ``NAME.json`` has what they printed, the tables that they wrote as JSON, and with
+what they were made (commands, seconds, the fingerprint of the bundled weights); other files have names
+that begin with it. What is there with these weights and commands is not made again. Studies are in
+``build/figures``, a folder for each fingerprint, and go on where they were stopped.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ class Figures:
             if source.suffix == ".json":
                 printed[source.name] = json.loads(source.read_text(encoding="utf-8"))
             else:
-                copy = self.out / f"{item.name}-{source.name}"
+                named = source.name.startswith(item.name)
+                copy = self.out / (source.name if named else f"{item.name}-{source.name}")
                 shutil.copyfile(source, copy)
                 files[copy.name] = sha256_file(copy)
         noted = {

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from studio import doubts
-from studio.doubts import Asked, asked, nearest_pairs, pieces, side_by_side, size_row, sizes
+from studio.doubts import Asked, asked, nearest_pairs, pieces, side_by_side, size_rows, sizes
 
 
 def test_pictures_that_are_kept_are_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,12 +40,11 @@ def test_sizes_are_shares_and_are_told_apart() -> None:
     assert np.allclose(sizes(masks), [0.5, 0.2, np.nan], equal_nan=True)
     rng = np.random.default_rng(0)
     small, large = rng.normal(0.2, 0.05, 150), rng.normal(0.3, 0.05, 150)
-    line = size_row(np.append(large, np.nan), small)
-    assert line["pictures"] == 151 and line["p"] < 1e-6
-    assert line["mean"] == pytest.approx(large.mean()) and line["error"] == pytest.approx(
-        0.05 / 150**0.5, rel=0.2
-    )
-    assert size_row(rng.normal(0.2, 0.05, 150), small)["p"] > 0.01
+    lines = size_rows({"small": small, "large": np.append(large, np.nan), "again": small + 0}, "small")
+    assert lines["large"]["pictures"] == 150 and lines["large"]["p"] < 1e-6
+    assert lines["large"]["mean"] == pytest.approx(large.mean())
+    assert lines["large"]["error"] == pytest.approx(0.05 / 150**0.5, rel=0.2)
+    assert lines["again"]["p"] == pytest.approx(1)
 
 
 def test_pairs_are_nearest_first_and_drawn_one_above_the_other() -> None:
