@@ -156,7 +156,7 @@ class Study(StudyFolder):
         return self._frame(self.emergence_file, EMERGENCE)
 
     def leads(self) -> pd.DataFrame:
-        """By how many steps the probe is ahead of each rival."""
+        """By how many steps the probe is ahead of each control."""
         return self._frame(self.leads_file, LEADS)
 
     def classifications(self) -> pd.DataFrame:
@@ -198,15 +198,8 @@ class Study(StudyFolder):
         Raises UnderpaintingError where there is no target, or the study has no probes of it.
         """
         right, down = move
-        asked = {
-            "prompt": prompt,
-            "seed": seed,
-            "right": right,
-            "down": down,
-            "scale": scale,
-            "angle": rotate,
-        }
-        asked |= {"mirrored": mirror, "nearer": nearer, "relit": relight}
+        asked = {"prompt": prompt, "seed": seed, "right": right, "down": down, "scale": scale}
+        asked |= {"angle": rotate, "mirrored": mirror, "nearer": nearer, "relit": relight}
         settings = {"kind": edit} if isinstance(edit, str) else edit or {}
         with _shown(progress) as shown:
             return intervention(self._painter, asked, settings, mask, shown)
