@@ -1,6 +1,6 @@
 (() => {
   // Depth as a surface under the picture: drawn far to near, turned by dragging or keys.
-  const pictures = JSON.parse(document.getElementById("gallery-data").textContent);
+  const pictures = JSON.parse(document.getElementById("gallery-data")?.textContent ?? "[]");
   const stage = document.getElementById("relief");
   const canvas = stage.querySelector("canvas");
   const pen = canvas.getContext("2d");
@@ -46,8 +46,7 @@
     }
   }
 
-  function show(current, frame) {
-    const picture = pictures[current];
+  function show(current, frame, picture = pictures[current]) {
     if (!picture.relief) { stage.hidden = true; return; }
     stage.hidden = false;
     const key = `${current}/${frame}`;
@@ -93,5 +92,5 @@
     event.stopPropagation();
   });
   new ResizeObserver(draw).observe(canvas);
-  document.addEventListener("gallery", (event) => show(event.detail.picture, event.detail.frame));
+  document.addEventListener("gallery", (event) => show(event.detail.picture, event.detail.frame, event.detail.surface));
 })();
