@@ -5,7 +5,7 @@ SOURCES := src tests studio benchmarks
 NETWORKS := tests/unit/observers tests/unit/intervention tests/unit/probes/test_baselines.py \
 	tests/unit/studio/test_measures.py tests/pipeline/diffusion/test_equality.py
 
-.PHONY: setup demo serve test test-kernels test-slow test-gpu bench check docs format
+.PHONY: setup demo serve test test-kernels test-slow test-gpu bench figures check docs format
 setup: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
@@ -38,6 +38,10 @@ test-gpu: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks
+
+# Hours, which `python -m studio.figures --list` tells; what was stopped goes on.
+figures: setup
+	$(BIN)/python -m studio.figures
 
 check: setup
 	$(BIN)/ruff check $(SOURCES)

@@ -27,6 +27,7 @@ from underpainting.findings.emergence import emergence_table
 from underpainting.findings.intervals import mean, unpaired_interval
 from underpainting.findings.leads import leads_table
 from underpainting.findings.steps import emergence
+from underpainting.findings.variance import LITTLE, decided
 
 RESULTS = Path(__file__).parent / "levels.json"
 STEPS = 15
@@ -35,6 +36,8 @@ METRICS = {"depth": "spearman", "shading": "spearman", "surface": "spearman"}
 """Of three properties that no one needs; each has its own curve."""
 FIRST, LAST, FLOOR, PACE = 0.35, 0.75, 0.25, 3.0
 SIZES = (20, 57, 104, 300)
+VARIANCE_SIZES = (6, 12, 24, 48)
+"""Prompts, and as many seeds."""
 Floats = NDArray[np.float64]
 
 
@@ -244,12 +247,41 @@ def normal_distance(mean: Floats, one: Floats, other: Floats) -> float:
     return float(sum(weight * (of**2).sum() for weight, of in zip(weights, apart, strict=True)))
 
 
+def variance_rows(rng: np.random.Generator, repeats: int) -> Iterator[Row]:
+    """Shares of seed and prompt, as many of each crossed; in three times as many studies."""
+    kinds: dict[str, Callable[[tuple[int, ...]], Floats]] = {
+        "normal effects": lambda size: rng.normal(0, 1, size),
+        "bounded effects (uniform)": lambda size: rng.uniform(-np.sqrt(3), np.sqrt(3), size),
+        "skewed effects (exponential)": lambda size: rng.exponential(1, size) - 1,
+    }
+    for kind, draw in kinds.items():
+        for seed, prompt in ((0.93, 0.01), (0.5, 0.2), (0.0, 1 - LITTLE)):
+            test = f"shares of variance, {kind}: seed {seed:.2f}, prompt {prompt:.2f}"
+            scale = np.sqrt([prompt, seed, 1 - seed - prompt])
+            for count in VARIANCE_SIZES:
+                found = []
+                for _ in range(3 * repeats):
+                    parts = draw((count, 1)), draw((1, count)), draw((count, count))
+                    values = scale[0] * parts[0] + scale[1] * parts[1] + scale[2] * parts[2]
+                    found.append(decided(values))
+                for name, truth in (("seed", seed), ("prompt", prompt)):
+                    ends = [(getattr(row, f"{name}_low"), getattr(row, f"{name}_high")) for row in found]
+                    held = float(np.mean([low <= truth <= high for low, high in ends]))
+                    yield Row(test, count, f"{name}'s interval holds the truth", held, "0.95")
+                error = float(np.mean([row.seed for row in found])) - seed
+                yield Row(test, count, "mean error of the seed's share", error, "0")
+                if np.isclose(1 - prompt, LITTLE):
+                    pays = float(np.mean([row.pays is True for row in found]))
+                    yield Row(test, count, "called paying, at the bar, by chance", pays, "≤ 0.025")
+
+
 PARTS = {
     "means": means_rows,
     "against": against_rows,
     "leads": leads_rows,
     "emergence": emergence_rows,
     "distances": distances_rows,
+    "variance": variance_rows,
 }
 
 

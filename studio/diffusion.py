@@ -110,6 +110,13 @@ def save(denoiser: Denoiser, tokenizer: CLIPTokenizer, folder: Path) -> None:
     forget_paths(folder)
 
 
+def noise_levels() -> tuple[Tensor, Tensor]:
+    """The signal's share of the variance at each step [step], and how often it or an earlier one is drawn."""
+    kept = schedule().alphas_cumprod
+    often = ((1 - kept) / kept * MAX_SNR).clamp(max=1).cumsum(0)
+    return kept, often / often[-1]
+
+
 class Objective:
     """The loss of a denoiser on a pool (`latents_of`) of ``known`` scenes.
 
@@ -129,9 +136,8 @@ class Objective:
         """``fresh`` entries are coloured anew before each batch; ``empty`` [LENGTH] are no words."""
         self.denoiser, self.pool, self.batch, self.fresh = denoiser, pool, batch, fresh
         where = pool.columns["latent"].device
-        kept = schedule().alphas_cumprod
-        share = ((1 - kept) / kept * MAX_SNR).clamp(max=1).cumsum(0)  # of each step and those before it
-        self.kept, self.share, self.empty = kept.to(where), (share / share[-1]).to(where), empty.to(where)
+        self.kept, self.share = (column.to(where) for column in noise_levels())
+        self.empty = empty.to(where)
         often = torch.tensor([hard.get(CLASSES[name], 1.0) for name in known.name.tolist()], device=where)
         self.often = often.repeat(len(pool) // len(known))
 

@@ -19,9 +19,10 @@ from scipy.ndimage import binary_dilation
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from studio.autoencoder import psnr
+from studio.autoencoder import psnr, rebuilt
 from studio.data import Pictures, load_pictures
-from studio.measures import nearest_copy, variety
+from studio.likeness import copies, one_a_scene, seen_again
+from studio.measures import nearest_copies, variety
 from studio.pool import to_input
 from studio.prompts import Row, draw
 from studio.world import CLASSES
@@ -37,13 +38,15 @@ VARIED = ("a red mug on a wooden floor", "mug", "red")
 OUT = Path(__file__).parent / "evaluation.json"
 
 
-def generate(model: Model, prompts: list[str], seeds: list[int], guidance_scale: float) -> Tensor:
+def generate(
+    model: Model, prompts: list[str], seeds: list[int], guidance_scale: float, steps: int = STEPS
+) -> Tensor:
     """Pictures [picture, 3, 128, 128] in 0..1."""
     made = []
     for i in range(0, len(prompts), BATCH):
         some = slice(i, i + BATCH)
         latents = model.denoise(
-            prompts[some], seeds[some], steps=STEPS, guidance_scale=guidance_scale
+            prompts[some], seeds[some], steps=steps, guidance_scale=guidance_scale
         ).latents
         made.append(model.decode(latents))
     return torch.cat(made)
@@ -129,27 +132,26 @@ def main(arguments: list[str] | None = None) -> None:
     found["classifier_colour_accuracy"] = float((seen[1] == data.colour).mean())
     some = np.arange(0, len(data), 4)
     vae = model.pipe.vae
-    with torch.no_grad():
-        there = torch.cat(
-            [vae.decode(vae.encode(x).latent_dist.mean).sample for x in renders[some].split(16)]
-        )
+    there = rebuilt(vae, renders[some])
     found["psnr"] = float(psnr(there, renders[some]).mean())
     found |= estimators(estimator, (renders[some] + 1) / 2, data, data.scene[some])
     again = estimators(estimator, (there.clamp(-1, 1) + 1) / 2, data, data.scene[some])
     found |= {f"{key}_autoencoded": value for key, value in again.items()}
 
     known = load_pictures(held_out=False)
-    found["nearest_copy"] = nearest_copy(
-        pictures, torch.from_numpy(known.picture).permute(0, 3, 1, 2) / 255, known.scene
-    )
+    training = torch.from_numpy(known.picture).permute(0, 3, 1, 2)
+    unseen_renders = torch.from_numpy(data.picture).permute(0, 3, 1, 2)[: args.pictures]
+    near = nearest_copies([pictures, unseen_renders], training, known.scene)
+    found |= {"nearest_copy": near[0], "nearest_copy_held_out": near[1]}
+    found |= copies(pictures, there, training, known.scene, estimator, vae)
     features = classifier.features(pictures).numpy()
     real = classifier.features((renders + 1) / 2).numpy()[: args.pictures]
     found["frechet"] = frechet(features, real)
     found["frechet_halves"] = frechet(real[::2], real[1::2])
     one = [(VARIED[0], SEED + i, *VARIED[1:]) for i in range(min(args.pictures, 200))]
     masks = estimator(make(one))["saliency"].numpy()
-    scenes = np.unique(known.scene[known.name == CLASSES.index(VARIED[1])])
-    found |= variety(masks > 0, known.mask[scenes] > 0.5)
+    alike = training[one_a_scene(known.scene, known.name == CLASSES.index(VARIED[1]))]
+    found |= variety(masks > 0, seen_again(alike, vae, estimator)["saliency"].numpy() > 0)
     found["size_mb"] = sum(f.stat().st_size for f in folder.rglob("*.safetensors")) / 1e6
     found["parameters_million"] = sum(p.numel() for p in model.pipe.unet.parameters()) / 1e6
     if args.sheet:

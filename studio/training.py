@@ -37,8 +37,9 @@ class Course:
 
     For ``minutes``, at ``rate`` until the last ``decay_minutes`` of them (half of them unless given), over
     which the rate falls to nothing; by ``optimizer``, one of OPTIMIZERS; with ``bfloat16``, networks compute
-    in it while weights and optimizer stay float32; weights are saved every ``save`` seconds. With
-    ``checkpoint``, the whole state of the training is kept in that folder, and so is its log.
+    in it while weights and optimizer stay float32; weights are saved every ``save`` seconds. ``clock`` tells
+    the seconds: by `time.process_time` they are the processor's. With ``checkpoint``, the whole state of the
+    training is kept in that folder, and so is its log.
     """
 
     minutes: float
@@ -48,6 +49,7 @@ class Course:
     weight_decay: float = 0.01
     save: float = SAVE
     bfloat16: bool = False
+    clock: Callable[[], float] = time.monotonic
     checkpoint: Path | None = None
 
     def share_of_rate(self, minutes: float) -> float:
@@ -114,11 +116,11 @@ def train(
         state.load(course.checkpoint / STATE)
     averaged: list[Tensor] = list(average.parameters())
     trained: list[Tensor] = list(module.parameters())
-    began = reported = saved = time.monotonic()
+    began = reported = saved = course.clock()
     running, done = None, False
     while not done:
         torch.set_num_threads(len(os.sched_getaffinity(0)))  # cores may be given and taken by taskset
-        minutes = (time.monotonic() - began) / 60
+        minutes = (course.clock() - began) / 60
         done = minutes >= course.minutes
         state.set_rate(course.rate * course.share_of_rate(minutes))
         with torch.autocast(where.type, torch.bfloat16, enabled=course.bfloat16):
@@ -134,7 +136,7 @@ def train(
                 a.copy_(b)
         value = value.detach()
         running = value if running is None else running.lerp(value, 0.02)
-        now = time.monotonic()
+        now = course.clock()
         if now - reported > REPORT or done:
             _log(folder / "log.csv", seen, (now - began) / 60, float(running), state.rate)
             reported = now

@@ -13,8 +13,6 @@ import pandas as pd
 import pyarrow as pa
 
 from underpainting import markup, workflow
-from underpainting.diffusion import Model
-from underpainting.diffusion.stored import device_of
 from underpainting.intervention.act import seeing_painter
 from underpainting.intervention.painter import Painter
 from underpainting.intervention.result import Intervention, intervention
@@ -23,13 +21,13 @@ from underpainting.progress import Progress
 from underpainting.questions.erase import FIT_PICTURES, erase
 from underpainting.records import CLASSIFICATION, EMERGENCE, LEADS, PROMPTS, SCORES
 from underpainting.screen import drawn_progress
+from underpainting.seeds.search import search
+from underpainting.seeds.searched import Searched
 from underpainting.study.environment import own_model
+from underpainting.study.executors import Workers
 from underpainting.study.paths import check_free
 from underpainting.study.request.brought import kept_labels
-from underpainting.study.request.config import StudyConfig, parse_config
-from underpainting.study.request.given import about_given, given_rows, named
-from underpainting.study.request.options import by_section
-from underpainting.study.request.presets import with_preset
+from underpainting.study.request.given import about_given, given_config, given_rows, named, settings_of
 from underpainting.study.results import results
 from underpainting.study.run import MAX_SET_ASIDE
 from underpainting.study.study import StudyFolder, open_study
@@ -81,7 +79,7 @@ class Study(StudyFolder):
         home, own = Path(folder), own_model(model)
         observer = None if isinstance(estimator, str | None) else estimator
         given = {
-            **({} if own is None else _about(own)),
+            **({} if own is None else settings_of(own)),
             "prompts": named(prompts),
             "test_prompts": None if test_prompts is None else named(test_prompts),
             "model": model if own is None else own.name,
@@ -89,7 +87,7 @@ class Study(StudyFolder):
             "labels": home / "labels" if isinstance(labels, Mapping) else labels,
             **settings,
         }
-        config = _config(given, preset)
+        config = given_config(given, preset)
         check_free(home)
         rows = given_rows(prompts, config.prompts.limit)
         tests = [] if test_prompts is None else given_rows(test_prompts, config.prompts.limit, after=rows)
@@ -127,13 +125,13 @@ class Study(StudyFolder):
     def run(
         self,
         *,
-        workers: int = 1,
+        workers: Workers = 1,
         max_set_aside: float = MAX_SET_ASIDE,
         progress: bool | Progress = True,
     ) -> Study:
         """Run the study, or go on with it from its last whole shard; returns it.
 
-        workers: processes that make pictures. max_set_aside: share of the pictures that may be set aside as
+        workers: processes that make pictures; "auto": one a GPU. max_set_aside: share of them that may be
         unsound. progress: whether to show it, or what is told of it. Errors are those of `run_study`.
         """
         with _shown(progress) as shown:
@@ -158,7 +156,7 @@ class Study(StudyFolder):
         return self._frame(self.emergence_file, EMERGENCE)
 
     def leads(self) -> pd.DataFrame:
-        """By how many steps the probe is ahead of each rival."""
+        """By how many steps the probe is ahead of each control."""
         return self._frame(self.leads_file, LEADS)
 
     def classifications(self) -> pd.DataFrame:
@@ -200,15 +198,8 @@ class Study(StudyFolder):
         Raises UnderpaintingError where there is no target, or the study has no probes of it.
         """
         right, down = move
-        asked = {
-            "prompt": prompt,
-            "seed": seed,
-            "right": right,
-            "down": down,
-            "scale": scale,
-            "angle": rotate,
-        }
-        asked |= {"mirrored": mirror, "nearer": nearer, "relit": relight}
+        asked = {"prompt": prompt, "seed": seed, "right": right, "down": down, "scale": scale}
+        asked |= {"angle": rotate, "mirrored": mirror, "nearer": nearer, "relit": relight}
         settings = {"kind": edit} if isinstance(edit, str) else edit or {}
         with _shown(progress) as shown:
             return intervention(self._painter, asked, settings, mask, shown)
@@ -241,6 +232,31 @@ class Study(StudyFolder):
             answer = erase(self, property, where, **size, progress=shown)
         return pd.DataFrame([asdict(row) for row in answer.rows])
 
+    def search(
+        self,
+        prompt: str,
+        wish: Any,
+        *,
+        seeds: int | Sequence[int] = 200,
+        finish: int = 4,
+        read: str = "probe",
+        out: str | Path | None = None,
+        progress: bool | Progress = True,
+    ) -> Searched:
+        """Find the seeds whose pictures are as wished for, and finish these alone.
+
+        wish: words such as "left third", a function from maps (by property, [picture, row, column]) to
+        scores in 0..1, or several of these. seeds: so many from 0 on, or those given. read: `probe` or
+        `estimator`, what predicts. out: a folder; one in the study's `seeds` unless told. What came of it has
+        `pictures`, `table`, `scores`, `cost`; see docs/seeds.md. Raises UnderpaintingError as `search`.
+        """
+        wishes = [wish] if isinstance(wish, str) or not isinstance(wish, Sequence) else wish
+        among = range(seeds) if isinstance(seeds, int) else seeds
+        home = None if out is None else Path(out)
+        with _shown(progress) as shown:
+            asked: dict[str, Any] = {"finish": finish, "read": read, "out": home}
+            return search(self, prompt, wishes, seeds=among, **asked, progress=shown)
+
     def __repr__(self) -> str:
         """The folder, how many pictures, and whether the study is done."""
         state = "done" if self.is_done else "not finished"
@@ -269,27 +285,6 @@ class Study(StudyFolder):
     def _frame(self, path: Path, schema: pa.Schema) -> pd.DataFrame:
         frame: pd.DataFrame = self.table(path, schema).to_pandas()
         return frame
-
-
-def _config(given: Mapping[str, Any], preset: str | None) -> StudyConfig:
-    """A config of settings by their names as options; None is left out."""
-    plain = {name: _plain(value) for name, value in given.items() if value is not None}
-    return parse_config(with_preset(preset, by_section(plain)), "settings")
-
-
-def _plain(value: Any) -> Any:
-    """A setting as a file could hold it."""
-    if isinstance(value, str) or not isinstance(value, Path | Sequence):
-        return value
-    return str(value) if isinstance(value, Path) else list(value)
-
-
-def _about(model: Model) -> dict[str, Any]:
-    """What a config says of a loaded model: the type it computes in, where, and its negative prompt."""
-    denoiser, negative = model.adapter.denoiser(model.pipe), model.arguments.get("negative_prompt")
-    dtype, device = str(denoiser.dtype).removeprefix("torch."), str(device_of(model.pipe, denoiser))
-    negative = negative if isinstance(negative, str) else None
-    return {"dtype": dtype, "device": device, "negative_prompt": negative}
 
 
 @contextmanager

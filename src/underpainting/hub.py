@@ -25,10 +25,12 @@ def upload(
     private: bool | None = None,
     token: str | bool | None = None,
     message: str,
+    without: Sequence[str] = (),
 ) -> str:
     """Make a repository if it is not there, put a folder's files in it as one commit; returns its address.
 
-    Raises UnderpaintingError where the hub refuses or is not reached.
+    without: patterns of paths that are left out. Raises UnderpaintingError where the hub refuses or is not
+    reached.
     """
     from huggingface_hub import HfApi
 
@@ -40,7 +42,7 @@ def upload(
             repo_type=kind,
             folder_path=folder,
             commit_message=message,
-            ignore_patterns=list(HIDDEN),
+            ignore_patterns=[*HIDDEN, *without],
         )
     return address
 

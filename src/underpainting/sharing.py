@@ -12,7 +12,7 @@ from underpainting.records import write_bytes
 from underpainting.report import write_report
 from underpainting.report.card import about_study, study_card
 from underpainting.study.damage import find_damage
-from underpainting.study.paths import CONFIG, check_free, is_data
+from underpainting.study.paths import BEGUN, CONFIG, check_free, is_data
 from underpainting.study.study import StudyFolder, open_study
 from underpainting.weights import readable
 
@@ -34,7 +34,10 @@ def push(
         about = about_study(study)
         return study.probes.push_to_hub(repository, about=about, private=private)
     write_bytes(study.folder / "README.md", study_card(study, repository).encode())
-    return upload(study.folder, repository, "dataset", private=private, message="Upload study")
+    begun = f"seeds/{BEGUN}*"
+    return upload(
+        study.folder, repository, "dataset", private=private, message="Upload study", without=[begun]
+    )
 
 
 def pull(

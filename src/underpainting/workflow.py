@@ -15,6 +15,7 @@ from underpainting.readers import checked_path
 from underpainting.records import only_run
 from underpainting.report import keep_title, write_figures, write_report
 from underpainting.study.environment import load_study, open_model, study_needs
+from underpainting.study.executors import Workers
 from underpainting.study.paths import check_free
 from underpainting.study.request.alike import about_negative, tell_apart
 from underpainting.study.request.brought import BroughtLabels
@@ -96,7 +97,7 @@ def run(
     study: StudyFolder | Path,
     *,
     progress: Progress | None = None,
-    workers: int = 1,
+    workers: Workers = 1,
     max_set_aside: float = MAX_SET_ASIDE,
 ) -> StudyFolder:
     """Run a study or go on with it, then write what is made of its scores: emergence, leads and report.

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from underpainting import UnderpaintingError
 from underpainting.cli import main
 from underpainting.controls.always import shuffled
+from underpainting.dataset.write import export
 from underpainting.diffusion import Model, attach, load
 from underpainting.observers.classifiers import load_classifier
 from underpainting.observers.estimators import load_estimator
@@ -30,6 +31,8 @@ from underpainting.probes import (
 )
 from underpainting.probes.card import checksum
 from underpainting.records import PROMPTS, SCORES, atomic_folder, make_table, read_table, write_table
+from underpainting.seeds.shorten import shorten
+from underpainting.seeds.variance import variance
 from underpainting.study.request.config import parse_config, read_config
 from underpainting.study.request.prompts import PromptRow, read_prompts
 from underpainting.study.study import create_study, open_study
@@ -402,7 +405,12 @@ CASES: list[Case] = [
     ("no such command", cli("rnu"), "rnu"),
     ("no such option", cli("run", "FOLDER", "--fast"), "--fast"),
     ("option without value", cli("run", "FOLDER", "--workers"), "--workers"),
-    ("no workers", cli("run", "FOLDER", "--workers", "0"), "--workers"),
+    ("no workers", lambda at: main(["run", str(study(at)), "--workers", "0"]), "or auto for one a GPU"),
+    (
+        "workers in words",
+        lambda at: main(["run", str(study(at)), "--workers", "two"]),
+        "or auto for one a GPU",
+    ),
     ("set aside too many", cli("run", "FOLDER", "--max-set-aside", "2"), "--max-set-aside"),
     ("run of nothing", cli("run", "FOLDER"), "holds no study"),
     ("estimate of nothing", cli("estimate", "FOLDER"), "holds no study"),
@@ -432,6 +440,16 @@ CASES: list[Case] = [
     ("init with a setting of nowhere", init("--set", "run.batch=2"), "did you mean 'batch_size'"),
     ("init with a setting of no section", init("--set", "batch_size=2"), "give section.key=value"),
     ("init with a bad control", init("--controls", "latent"), "did you mean 'latents'"),
+    ("variance of nothing", cli("variance", "FOLDER"), "holds no study"),
+    ("variance of one prompt", cli("variance", "FOLDER", "--prompts", "1"), "--prompts"),
+    ("variance of no seeds", cli("variance", "FOLDER", "--seeds", "0"), "--seeds"),
+    ("shorten nothing", cli("shorten", "FOLDER"), "holds no study"),
+    ("shorten one picture", cli("shorten", "FOLDER", "--pictures", "1"), "--pictures"),
+    ("shorten too early", lambda at: shorten(open_study(study(at))), "is not finished"),
+    ("export nothing", cli("export", "FOLDER", "FOLDER/out"), "holds no study"),
+    ("export to nowhere", cli("export", "FOLDER", ""), "OUT is empty"),
+    ("export too early", lambda at: export(open_study(study(at)), at.folder / "out"), "is not finished"),
+    ("variance too early", lambda at: variance(open_study(study(at))), "is not finished"),
     ("look at nothing", cli("look", "FOLDER", "FOLDER/no.png"), "holds no study"),
     ("init with a bad type", init("--set", "model.dtype=float8"), "dtype"),
 ]

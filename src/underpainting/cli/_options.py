@@ -57,6 +57,14 @@ Branches = Annotated[
     ),
 ]
 
+Seeds = Annotated[
+    str | None,
+    typer.Option(metavar="FIRST:END", help="Seeds, the end not among them; or numbers with commas between."),
+]
+Wishes = Annotated[
+    list[str] | None,
+    typer.Option("--wish", metavar="WISH", help="What pictures are to be like; may be given again."),
+]
 
 Threads = Annotated[
     int | None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ PANEL, PLACE = "Study", 4
 EXAMPLES = (
     "underpainting run STUDY",
     "underpainting run STUDY --workers 2",
+    "underpainting run STUDY --workers auto",
     "underpainting run STUDY --json > results.json",
 )
 
@@ -19,11 +20,12 @@ EXAMPLES = (
 def run(
     study: AnyStudy,
     workers: Annotated[
-        int,
+        str,
         typer.Option(
-            min=1, max=256, help="Processes that make pictures; the CPUs are shared out among them."
+            metavar="INTEGER|auto",
+            help="Processes that make pictures; CPUs and GPUs are shared out among them. auto: one a GPU.",
         ),
-    ] = 1,
+    ] = "1",
     max_set_aside: Annotated[
         float, typer.Option(min=0, max=1, help="Share of pictures that may be set aside as unsound.")
     ] = 0.05,
@@ -37,5 +39,6 @@ def run(
     with progress(SHARDS) as shown:
         from underpainting import workflow
 
-        done = workflow.run(study, progress=shown, workers=workers, max_set_aside=max_set_aside)
+        many: Any = int(workers) if workers.isdecimal() else workers
+        done = workflow.run(study, progress=shown, workers=many, max_set_aside=max_set_aside)
     finish(done, json)

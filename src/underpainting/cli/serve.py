@@ -18,7 +18,10 @@ EXAMPLES = (
 )
 EXTRA = ("fastapi", "uvicorn")
 AGAIN = "the same command goes on with the still life's study"
-OTHERS = "others who can reach this machine can reach the page: give the link only to those who may use it"
+OTHERS = (
+    "others who can reach this machine can reach the page: give the link, with this machine's address in it, "
+    "only to those who may use it"
+)
 ANYONE = "anyone who can reach this machine can use the page: there is no access token"
 
 

@@ -7,6 +7,7 @@ from underpainting.diffusion.layers import Layer
 from underpainting.diffusion.loading import attach, load
 from underpainting.diffusion.loop import Denoised
 from underpainting.diffusion.model import Model
+from underpainting.diffusion.pausing import Paused, paused_together
 from underpainting.diffusion.tokens import TextTokens
 from underpainting.diffusion.watching import ActivationEdit, LatentEdit, StepRecord, Watching
 from underpainting.diffusion.word_maps import WordMaps
@@ -20,11 +21,13 @@ __all__ = [
     "LatentEdit",
     "Layer",
     "Model",
+    "Paused",
     "StepRecord",
     "TextTokens",
     "Watching",
     "WordMaps",
     "attach",
     "load",
+    "paused_together",
     "register_adapter",
 ]

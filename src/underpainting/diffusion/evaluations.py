@@ -1,6 +1,7 @@
 """Network evaluations of a run, and the steps that they make up."""
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -30,19 +31,18 @@ class Evaluations:
     done: evaluations that are done, which is the number of the present one, from 0.
     """
 
-    def __init__(self, scheduler: Any, steps: int, first: int = 1) -> None:
-        """Of a run's steps, the first one that is done and all after it.
+    def __init__(self, scheduler: Any, asked: Sequence[int]) -> None:
+        """asked: the steps that are done, from 1.
 
         Nothing is read off the scheduler before it has been given its timesteps.
         """
         self.done = 0
         self._scheduler = scheduler
-        self._before = first - 1
-        self._asked = steps - self._before
+        self._asked = asked
 
     @cached_property
     def _steps(self) -> list[int]:
-        return [self._before + step for step in steps_of_evaluations(self._scheduler, self._asked)]
+        return [self._asked[i - 1] for i in steps_of_evaluations(self._scheduler, len(self._asked))]
 
     @cached_property
     def _timesteps(self) -> list[float]:

@@ -16,6 +16,7 @@ from underpainting.diffusion.evaluations import steps_planned
 from underpainting.diffusion.fingerprint import Settings, fingerprint_of
 from underpainting.diffusion.layers import Kinds, Layer, LayerCatalogue
 from underpainting.diffusion.loop import Denoised, run_loop
+from underpainting.diffusion.pausing import Paused
 from underpainting.diffusion.rehearsal import Stacking, progress_bar
 from underpainting.diffusion.schedulers import scheduler_named
 from underpainting.diffusion.still import with_noise
@@ -109,6 +110,7 @@ class Model:
         on_step: Callable[[StepRecord], None] | None = None,
         edit: ActivationEdit | None = None,
         stop_after: int | None = None,
+        resume: Paused | None = None,
         height: int | None = None,
         width: int | None = None,
         progress: bool = False,
@@ -125,22 +127,18 @@ class Model:
         dtype and device; the rows are those of the branches that `evaluation.branches` names, each in picture
         order; what is recorded is the edited output. `evaluation.step` is the step; `evaluation.first` says
         whether it is the step's first, where an edit belongs that is made of what was recorded: later ones
-        have other latents and another noise level. stop_after: last step done, 1 to `steps`. height, width:
-        pixels. progress: show diffusers' progress bar.
+        have other latents and another noise level. stop_after: last step done, 1 to `steps`. resume: what a
+        denoising that stopped left (`Denoised.paused`), which goes on without its steps made again (see
+        `Paused`). height, width: pixels. progress: show diffusers' progress bar.
 
         Raises UnderpaintingError for requests that cannot be met, and for a watched layer that is not called
         exactly once an evaluation, has another shape than its configuration says, or holds non-finite values.
         """
-        return self.run(
-            prompts,
-            seeds,
-            Watching(layers=watch, branches=branches, on_step=on_step, edit=edit, stop_after=stop_after),
-            steps=steps,
-            guidance_scale=guidance_scale,
-            height=height,
-            width=width,
-            progress=progress,
+        watching = Watching(
+            layers=watch, branches=branches, on_step=on_step, edit=edit, stop_after=stop_after, resume=resume
         )
+        size: dict[str, Any] = {"height": height, "width": width, "progress": progress}
+        return self.run(prompts, seeds, watching, steps=steps, guidance_scale=guidance_scale, **size)
 
     def word_maps(
         self,
@@ -183,14 +181,15 @@ class Model:
             require_hooks(self.adapter.denoiser(self.pipe))
         told = hooked or self.arguments or "unconditional" in watching.branches
         stacking = self.stacking(guidance_scale) if told else Stacking()
-        watching.check(steps, stacking.branches, self.scheduler_name)
+        watching.check(steps, stacking.branches, self.pipe.scheduler, len(prompts))
         layers = self._catalogue.resolve(watching.layers, size) if watching.layers else ()
+        answer = self._catalogue.at(size).answer if watching.resume else None
         safe = frozenset(of.path for of in self._catalogue.self_attention(size)) if layers else frozenset()
         words = self.find_words(prompts, watching.words) if watching.words else None
         call = self._call(prompts, size, steps, guidance_scale)
         call["generator"] = [torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds]
         with progress_bar(self.pipe, progress):
-            return run_loop(self.pipe, self.adapter, layers, safe, stacking, watching, words, call)
+            return run_loop(self.pipe, self.adapter, layers, safe, stacking, watching, words, call, answer)
 
     def with_denoiser(self, denoiser: torch.nn.Module) -> "Model":
         """The same pipeline with another network of the denoiser's shape; this model is as it was."""
@@ -240,16 +239,10 @@ class Model:
         """
         check_shown(pictures, prompts)
         still = with_noise(self.encode(pictures), seeds)
-        self.run(
-            prompts,
-            seeds,
-            Watching(layers=watch, branches=branches, on_step=on_step, still=still, words=words),
-            steps=steps,
-            guidance_scale=guidance_scale,
-            height=pictures.shape[2],
-            width=pictures.shape[3],
-            progress=progress,
-        )
+        watching = Watching(layers=watch, branches=branches, on_step=on_step, still=still, words=words)
+        size: dict[str, Any] = dict(zip(("height", "width"), pictures.shape[2:], strict=True))
+        size["progress"] = progress
+        self.run(prompts, seeds, watching, steps=steps, guidance_scale=guidance_scale, **size)
 
     @torch.no_grad()
     def encode(self, pictures: torch.Tensor) -> torch.Tensor:

@@ -62,14 +62,14 @@ class _Listener:
         return getattr(self._network, name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        given = dict(_arguments("", (args, kwargs)))
+        given = dict(arguments_of("", (args, kwargs)))
         for name, rows in given.items():
             self.given.setdefault(name, []).extend(rows)
         self.calls += 1
         if self._answer is None:
             raise _Over
         latents = next(iter(given.values()), [])
-        return _answered(self._answer, len(latents), self._network.device)
+        return answered(self._answer, len(latents), self._network.device)
 
 
 def rehearse(pipe: Any, adapter: Adapter, call: Mapping[str, Any], answer: Any = None) -> _Listener:
@@ -193,26 +193,26 @@ def _rows(given: Given) -> int:
     return len(next(iter(given.values()), ()))
 
 
-def _arguments(path: str, value: Any) -> Iterator[tuple[str, list[torch.Tensor]]]:
+def arguments_of(path: str, value: Any) -> Iterator[tuple[str, list[torch.Tensor]]]:
     """All tensors of nested arguments that have rows, and lists of a tensor a row, by path."""
     if isinstance(value, torch.Tensor) and value.ndim:
         yield path, list(value)
     elif isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _arguments(f"{path}.{key}", inner)
+            yield from arguments_of(f"{path}.{key}", inner)
     elif isinstance(value, list) and value and all(isinstance(of, torch.Tensor) for of in value):
         yield path, value
     elif isinstance(value, list | tuple):
         for i, inner in enumerate(value):
-            yield from _arguments(f"{path}.{i}", inner)
+            yield from arguments_of(f"{path}.{i}", inner)
 
 
-def _answered(answer: Any, rows: int, device: torch.device) -> Any:
+def answered(answer: Any, rows: int, device: torch.device) -> Any:
     """What a network that gives this of one picture gives of a batch: zeros."""
     if isinstance(answer, torch.Tensor):
         return torch.zeros((rows, *answer.shape[1:]), dtype=answer.dtype, device=device)
     if isinstance(answer, list):  # one a picture
         return [answer[0].to(device)] * rows
     if isinstance(answer, tuple):
-        return tuple(_answered(of, rows, device) for of in answer)
-    return type(answer)(**{name: _answered(of, rows, device) for name, of in answer.items()})
+        return tuple(answered(of, rows, device) for of in answer)
+    return type(answer)(**{name: answered(of, rows, device) for name, of in answer.items()})

@@ -13,6 +13,7 @@ from underpainting.diffusion.adapters import Adapter
 from underpainting.diffusion.clean import noise_level, predicted_clean
 from underpainting.diffusion.evaluations import Evaluations
 from underpainting.diffusion.layer_hooks import LayerHooks
+from underpainting.diffusion.pausing import Paused
 from underpainting.diffusion.watching import StepRecord, Watching
 from underpainting.diffusion.word_maps import WordHooks
 
@@ -54,6 +55,19 @@ class StepHook:
         self._evaluations = evaluations
         self._hooks = hooks
         self._words = words
+        self._before = watching.resume
+        self._outputs: list[torch.Tensor] = []
+
+    @property
+    def replayed(self) -> int:
+        """Evaluations that the network is not called for."""
+        return self._before.outputs.shape[1] if self._before else 0
+
+    def paused(self, latents: torch.Tensor) -> Paused:
+        """From where the pictures can go on, stopped at latents [picture, channel, h, w]."""
+        step = self._watching.stop_after
+        assert step is not None
+        return Paused(step, torch.stack(self._outputs, dim=1), latents)
 
     @contextmanager
     def on(self, scheduler: Any) -> Iterator[None]:
@@ -65,9 +79,10 @@ class StepHook:
         def step(model_output: Any, timestep: Any, sample: Any, *args: Any, **kwargs: Any) -> Any:
             if draws and kwargs.get("generator") is None:  # pictures would share the process's generator
                 kwargs["generator"] = self._generators
-            go_on = functools.partial(original, model_output, timestep, sample, *args, **kwargs)
             self._evaluations.check(float(timestep))
-            return self._stepping(scheduler, model_output, sample, go_on)
+            output = self._replaying(sample) if self._is_replaying else model_output
+            go_on = functools.partial(original, output, timestep, sample, *args, **kwargs)
+            return self._stepping(scheduler, output, sample, go_on)
 
         scheduler.step = step
         try:
@@ -87,16 +102,21 @@ class StepHook:
     ) -> Any:
         """Check, record, let the scheduler step, stop."""
         evaluations, watching, adapter = self._evaluations, self._watching, self._adapter
-        self._hooks.check()
-        if watching.on_step is not None and evaluations.first:
-            watching.on_step(self._record(scheduler, network_output, latents))
+        if not self._is_replaying:
+            self._hooks.check()
+            if watching.on_step is not None and evaluations.first:
+                watching.on_step(self._record(scheduler, network_output, latents))
         self._hooks.outputs.clear()
+        if watching.stop_after is not None:
+            self._outputs.append(network_output.detach())
         step, ends = evaluations.step, evaluations.last
         stepped = go_on()
         if watching.after_step is not None and ends:
             changed = watching.after_step(step, self._unpacked(stepped[0]))
             stepped = _with(stepped, adapter.packed(changed))
         evaluations.done += 1
+        if self._before and evaluations.done == self.replayed:
+            self._before.check_replayed(self._unpacked(stepped[0]))
         if ends and step == watching.stop_after:
             raise Stopped(self._unpacked(stepped[0]))
         if watching.still is not None and not evaluations.over:
@@ -104,6 +124,15 @@ class StepHook:
             stepped = _with(stepped, adapter.packed(watching.still.at(level)).to(latents))
         self.stepped = stepped[0]
         return stepped
+
+    @property
+    def _is_replaying(self) -> bool:
+        return self._evaluations.done < self.replayed
+
+    def _replaying(self, sample: torch.Tensor) -> torch.Tensor:
+        """What the scheduler was given at the present evaluation."""
+        assert self._before is not None
+        return self._before.outputs[:, self._evaluations.done].to(sample.device)
 
     def _unpacked(self, latents: torch.Tensor) -> torch.Tensor:
         return self._adapter.unpacked(latents, self._grid)

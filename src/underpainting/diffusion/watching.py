@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
-from underpainting.diffusion.begin import Begin
+from underpainting.diffusion.begin import Begin, Larger
 from underpainting.diffusion.evaluations import Evaluation
 from underpainting.diffusion.layers import Layer
+from underpainting.diffusion.pausing import Paused
 from underpainting.diffusion.schedulers import KEEPING
 from underpainting.diffusion.still import Still
 from underpainting.errors import UnderpaintingError
@@ -59,7 +61,9 @@ class Watching:
     all that it is shown, as controls (see `underpainting.diffusion.twins.twin_of`); what they say is only
     watched, at the same layers. still: pictures whose own latents each step sees at its level, whatever the
     network says. begin: what the denoising begins with, and where. after_step: changes the latents after each
-    step. words: of each picture's prompt, as many of each, whose maps are recorded.
+    step. words: of each picture's prompt, as many of each, whose maps are recorded. resume: the pictures
+    stopped before, from where they go on; of steps that are replayed nothing is recorded. larger: where
+    steps are left out, and which.
     """
 
     layers: Sequence[str | Layer] = ()
@@ -72,22 +76,30 @@ class Watching:
     begin: Begin | None = None
     after_step: LatentEdit | None = None
     words: Sequence[Sequence[str]] = ()
+    resume: Paused | None = None
+    larger: Larger | None = None
 
     @property
     def first(self) -> int:
-        """The first step that is done."""
+        """The first step that is done, or replayed."""
         return self.begin.step if self.begin else 1
 
-    def check(self, steps: int, stacked: Sequence[str], scheduler: str) -> None:
-        """Raise UnderpaintingError for what a run of so many steps, of these branches and of a scheduler of
-        this class cannot meet.
+    def done(self, steps: int) -> Sequence[int]:
+        """Of so many steps, those that are done or replayed, from 1."""
+        every = range(self.first, steps + 1)
+        return self.larger.of(every) if self.larger else every
+
+    def check(self, steps: int, stacked: Sequence[str], scheduler: Any, pictures: int) -> None:
+        """Raise UnderpaintingError for what a run of so many steps, of these branches, of this scheduler and
+        of so many pictures cannot meet.
         """
+        if self.resume:
+            self.resume.check(scheduler, steps, pictures)
         if not 1 <= self.first <= steps:
             raise UnderpaintingError(f"the first step is {self.first}: give a step from 1 to {steps}")
-        if self.stop_after is not None and not self.first <= self.stop_after <= steps:
-            raise UnderpaintingError(
-                f"stop_after is {self.stop_after}: give a step from {self.first} to {steps}"
-            )
+        first = self.resume.step + 1 if self.resume else self.first
+        if self.stop_after is not None and not first <= self.stop_after <= steps:
+            raise UnderpaintingError(f"stop_after is {self.stop_after}: give a step from {first} to {steps}")
         unknown = [branch for branch in self.branches if branch not in BRANCHES]
         if unknown:
             raise UnderpaintingError(f"unknown branch {unknown[0]}: use conditional or unconditional")
@@ -96,9 +108,9 @@ class Watching:
                 "branch unconditional does not exist without guidance: raise guidance_scale above 1 or watch "
                 "conditional"
             )
-        if self.after_step is not None and scheduler in KEEPING:
+        if self.after_step is not None and (kind := type(scheduler).__name__) in KEEPING:
             raise UnderpaintingError(
-                f"{scheduler} steps from latents that it kept, and changed ones do not last: use another"
+                f"{kind} steps from latents that it kept, and changed ones do not last: use another"
             )
         if self.edit is not None and not self.layers:
             raise UnderpaintingError("edit has no layers to act on: name them in watch")

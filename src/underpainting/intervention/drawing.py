@@ -44,7 +44,7 @@ class Shown:
 
 def contact_sheet(shown: Sequence[Shown]) -> bytes:
     """A PNG, a row a picture: what it is, unedited, edited."""
-    page = _Page(len(shown), 2, shown[0].before.shape)
+    page = Page(len(shown), 2, shown[0].before.shape)
     for row, of in enumerate(shown):
         _pair(page, row, of)
     return page.png(("unedited", "edited"))
@@ -56,7 +56,7 @@ def intervention_strip(shown: Shown, maps: Mapping[str, Maps]) -> bytes:
     maps: by property, the estimator's of the unedited picture, of the edited one, and the target, which is
     drawn last; all in the property's colours over the target's range.
     """
-    page = _Page(1 + len(maps), 3, shown.before.shape)
+    page = Page(1 + len(maps), 3, shown.before.shape)
     _pair(page, 0, shown)
     for row, (name, of) in enumerate(maps.items(), start=1):
         page.words(row, name, ["as the estimator sees it"])
@@ -67,10 +67,11 @@ def intervention_strip(shown: Shown, maps: Mapping[str, Maps]) -> bytes:
     return page.png(("unedited", "edited", "target"))
 
 
-class _Page:
+class Page:
     """A grid of cells of the pictures' shape, with words to the left of each row."""
 
     def __init__(self, rows: int, columns: int, shape: Sequence[int]) -> None:
+        """shape: (height, width, ...) of the pictures."""
         self._high = CELL * shape[0] / shape[1]
         self._width = 2 * EDGE + TEXT + columns * (CELL + GAP) - GAP
         self._height = 2 * EDGE + HEAD + rows * (self._high + GAP) - GAP
@@ -113,16 +114,16 @@ class _Page:
         self._figure.text(*at, text.replace("$", r"\$"), ha="left", va="center", size=size, color=hue)
 
 
-def _pair(page: _Page, row: int, shown: Shown) -> None:
+def _pair(page: Page, row: int, shown: Shown) -> None:
     page.words(row, shown.heading, shown.lines)
     for column, picture in enumerate((shown.before, shown.after)):
         axes = page.cell(row, column)
         axes.imshow(picture, interpolation="antialiased")
         if shown.outline is not None:
-            _outline(axes, shown.outline)
+            outline(axes, shown.outline)
 
 
-def _outline(axes: Axes, mask: NDArray[np.float32]) -> None:
+def outline(axes: Axes, mask: NDArray[np.float32]) -> None:
     """The edge of a mask, closed where the picture ends, light around dark so that it shows on both."""
     height, width = mask.shape
     padded: NDArray[Any] = np.pad(mask, 1)

@@ -49,7 +49,7 @@ def make_own(kind: str, reference: str) -> Any:
     Raises UnderpaintingError where the module is not found, cannot be imported or has no such class, or that
     cannot be made; kind says what it was to be.
     """
-    own = _import_own(kind, reference)
+    own = import_own(kind, reference)
     if not isclass(own):
         raise _refused(kind, reference, f"it is a {type(own).__name__}, not a class; name a class")
     with refusing(f"{kind} {reference!r} cannot be made", "give a class that takes no arguments"):
@@ -59,13 +59,18 @@ def make_own(kind: str, reference: str) -> Any:
 def weights_of_own(kind: str, name: str, reference: str) -> Weights:
     """What the class named by `module:Class` says that it takes, as `weights`; unsaid, its module."""
     try:
-        weights = getattr(_import_own(kind, reference), "weights", None)
+        weights = getattr(import_own(kind, reference), "weights", None)
     except UnderpaintingError:
         weights = None
     return weights if isinstance(weights, Weights) else Code(name, reference.partition(":")[0])
 
 
-def _import_own(kind: str, reference: str) -> Any:
+def import_own(kind: str, reference: str) -> Any:
+    """What `module:name` names, from the Python path or the current folder.
+
+    Raises UnderpaintingError where the module is not found, cannot be imported or has no such name; kind says
+    what it was to be.
+    """
     name, _, attribute = reference.partition(":")
     if not all(part.isidentifier() for part in (*name.split("."), attribute)):
         raise _refused(kind, reference, "it is no 'module:Class', such as mine:Edges")

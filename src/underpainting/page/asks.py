@@ -16,6 +16,7 @@ PROMPT, SEED, MOST_STEPS, MOST_GUIDANCE = 500, 2**53, 100, 30.0
 """Characters of a prompt; seeds that JavaScript can hold; steps; guidance scale."""
 
 MASK_SIDE = 1024
+SEEDS = 64  # at once
 BODY = 2_000_000  # bytes of a request: a mask of the largest size in base64, and room
 KINDS: tuple[str, ...] = get_args(Kind)
 Name = Annotated[str, Field(max_length=200)]
@@ -28,7 +29,6 @@ class _Ask(BaseModel):
 
 class _PromptAsk(_Ask):
     prompt: Annotated[str, Field(min_length=1, max_length=PROMPT, examples=["a blue mug on a wooden floor"])]
-    seed: Annotated[int, Field(ge=0, lt=SEED)] = 0
 
     @field_validator("prompt")
     @classmethod
@@ -41,6 +41,7 @@ class _PromptAsk(_Ask):
 class PictureAsk(_PromptAsk):
     """A picture: its prompt and seed; steps and guidance scale as the study's where not given."""
 
+    seed: Annotated[int, Field(ge=0, lt=SEED)] = 0
     steps: Annotated[int, Field(ge=1, le=MOST_STEPS)] | None = None
     guidance_scale: Annotated[float, Field(ge=0, le=MOST_GUIDANCE)] | None = None
 
@@ -85,6 +86,7 @@ class HowAsk(_Ask):
 class EditAsk(_PromptAsk):
     """The same picture with its object elsewhere, or otherwise."""
 
+    seed: Annotated[int, Field(ge=0, lt=SEED)] = 0
     move: tuple[Share, Share] = (0.0, 0.0)
     scale: Annotated[float, Field(ge=0.1, le=10)] = 1.0
     rotate: Annotated[float, Field(ge=-360, le=360)] = 0.0
@@ -118,11 +120,20 @@ class EstimatesAsk(PictureAsk):
     look: Literal["noisy", "clean"] = "clean"
 
 
+class SeedsAsk(_PromptAsk):
+    """What is read of a prompt's pictures after some steps, for seeds in a row."""
+
+    first: Annotated[int, Field(ge=0, lt=SEED - SEEDS)] = 0
+    count: Annotated[int, Field(ge=1, le=SEEDS)] = 24
+    step: Annotated[int, Field(ge=1, le=MOST_STEPS)] = 3
+
+
 LIMITS: dict[str, Any] = {
     "prompt": PROMPT,
     "seed": SEED - 1,
     "steps": MOST_STEPS,
     "guidance_scale": MOST_GUIDANCE,
     "mask": MASK_SIDE,
+    "seeds": SEEDS,
     "body": BODY,
 }

@@ -14,13 +14,14 @@ from fastapi import FastAPI, Header, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
+from underpainting.errors import UnderpaintingError
 from underpainting.intervention.act import strip
 from underpainting.intervention.kept import keep
 from underpainting.intervention.many import Wanted, wanted
 from underpainting.intervention.painter import check_edit
 from underpainting.intervention.picture import Intervened
 from underpainting.page import making
-from underpainting.page.asks import EditAsk, EstimatesAsk, PictureAsk
+from underpainting.page.asks import EditAsk, EstimatesAsk, PictureAsk, SeedsAsk
 from underpainting.page.guard import REPORT_POLICY
 from underpainting.page.jobs import Job
 from underpainting.page.making import Desk
@@ -91,6 +92,15 @@ def add_asking(app: FastAPI) -> None:
         """Ask what the estimator sees in the pictures of a picture's steps; answers with a job."""
         page = _page(app)
         return page.ask("estimates", lambda job: making.estimates(page.desk, ask, job.identity, job.tell))
+
+    @app.post("/api/seeds", status_code=202, responses=waits)
+    async def ask_seeds(ask: SeedsAsk) -> Response:
+        """Ask what is read of many seeds after some steps; answers with a job."""
+        page = _page(app)
+        steps = page.desk.served.study.config.model.steps
+        if ask.step > steps:
+            raise UnderpaintingError(f"step: give one from 1 to {steps}, the study's steps")
+        return page.ask("seeds", lambda job: making.seeds(page.desk, ask, job.identity, job.tell))
 
 
 def _wanted(desk: Desk, ask: EditAsk) -> Wanted:

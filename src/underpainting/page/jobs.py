@@ -78,6 +78,11 @@ class Job:
         self.changed.set()
         self.changed = asyncio.Event()
 
+    def fail(self, line: str, *, again: bool) -> None:
+        """End with a line. again: whether the same may be asked for again."""
+        self.error = line
+        self.add("failed", json.dumps({"error": line, "again": again}))
+
     @property
     def size(self) -> int:
         """Bytes of its events."""
@@ -169,6 +174,13 @@ class Queue:
             begun, self._begun = list(self._begun), deque()
         for job, _ in begun:
             job.add("end", "{}")
+
+    def fail_waiting(self, line: str) -> None:
+        """End all jobs that wait, as there is nobody to do them."""
+        with self._some:
+            waiting, self._waiting = list(self._waiting), deque()
+        for job in waiting:
+            job.fail(line, again=False)
 
     def close(self) -> None:
         """Let the worker's thread end."""

@@ -1,4 +1,4 @@
-"""The jobs of the page: a picture, an edit of it, what the estimator sees in its steps.
+"""The jobs of the page: a picture, an edit of it, what the estimator sees in its steps, many seeds begun.
 
 A job is a generator that tells events. It yields where other jobs may go first: what comes after a finished
 picture, its decoded steps, is wanted less than another person's picture.
@@ -13,23 +13,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from underpainting.diffusion import StepRecord, Watching
 from underpainting.intervention.asked import target_of
 from underpainting.intervention.edit import Edit
 from underpainting.intervention.many import Wanted
 from underpainting.intervention.masks import fit_mask
 from underpainting.intervention.painter import Unedited
 from underpainting.intervention.picture import Intervened, paint_edited
-from underpainting.page.asks import EstimatesAsk, PictureAsk
+from underpainting.page.asks import EstimatesAsk, PictureAsk, SeedsAsk
 from underpainting.page.memory import Memory
 from underpainting.page.onlooker import Onlooker, Tell
 from underpainting.page.saying import finished_edit, finished_picture
 from underpainting.page.served import Served
-from underpainting.page.wire import first_classes, webp, whole_maps
-from underpainting.study.batch import to_bytes
+from underpainting.page.wire import colours, first_classes, levels, webp, whole_maps
+from underpainting.study.batch import denoise, to_bytes
 from underpainting.study.kept.classes import classify
 from underpainting.study.labels import label_pictures
 from underpainting.study.request.prompts import PromptRow
 
+BEGUN = 8  # seeds that are begun in one batch
 AT_ONCE = 3  # steps that are decoded before another job may go first
 PICTURES, PICTURE_BYTES = 64, 256_000_000
 TOLD = 50_000  # bytes about, of an event and of the decoded pictures that come after it
@@ -123,6 +125,40 @@ def estimates(desk: Desk, ask: EstimatesAsk, identity: str, tell: Tell) -> Itera
         own = {name: of[0] for name, of in maps.items()}
         tell("estimates", {"look": look, "step": step, "maps": whole_maps(own)})
         yield
+
+
+def seeds(desk: Desk, ask: SeedsAsk, identity: str, tell: Tell) -> Iterator[None]:
+    """Begin a prompt's pictures of some seeds, and tell what the best layers read after some steps."""
+    served, config = desk.served, desk.served.study.config.model
+    probes, step = served.painter.probes, ask.step
+    layers = {
+        name: probes.best[name].by_step.get(step, probes.best_layer(name)) for name in probes.properties
+    }
+    asked = {"prompt": ask.prompt, "first": ask.first, "count": ask.count, "step": step, "layers": layers}
+    tell("begun", {"kind": "seeds", "picture": identity, **asked})
+    for first in range(ask.first, ask.first + ask.count, BEGUN):
+        rows = [PromptRow(ask.prompt, seed, 0) for seed in range(first, first + BEGUN)]
+        rows = rows[: ask.first + ask.count - first]
+        seen: list[StepRecord] = []
+
+        def look(record: StepRecord, first: int = first, seen: list[StepRecord] = seen) -> None:
+            tell("phase", {"name": "seeds", "first": first, "step": record.step})
+            seen[:] = [record]
+
+        watching = Watching(
+            layers=sorted(set(layers.values())), branches=(served.branch,), on_step=look, stop_after=step
+        )
+        denoise(served.model, rows, config, watching)
+        for i, row in enumerate(rows):
+            read = {}
+            for name, layer in layers.items():
+                x = seen[0].activations[layer][served.branch][i]
+                probe = probes.probe(name, layer, step, served.branch)
+                read[name] = levels(probe.apply(x)[None])[0]
+            clean = colours(served.previews["clean"](seen[0].predicted_clean[i]))
+            tell("seed", {"seed": row.seed, "clean": clean, "maps": read})
+        yield
+    tell("finished", {})
 
 
 def _made(desk: Desk, key: Key, tell: Tell, carrying: Edit | None = None) -> Kept:

@@ -17,7 +17,7 @@ from underpainting.intervention.asked import make_asked
 from underpainting.intervention.edit import Edit
 from underpainting.intervention.painter import Painter
 from underpainting.intervention.picture import edit_of
-from underpainting.page.preview import Preview, fit_preview
+from underpainting.page.latent_colours import Preview, fit_preview
 from underpainting.probes import Probe
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import Place, Property

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import math
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from threading import Thread
 
 from underpainting.errors import UnderpaintingError, one_line, reason
@@ -82,12 +82,7 @@ class Worker:
         except Cancelled:
             return
         except UnderpaintingError as error:
-            failed = json.dumps({"error": str(error), "again": False})
-            self._loop.call_soon_threadsafe(self._failed, job, str(error), failed)
-
-    def _failed(self, job: Job, line: str, failed: str) -> None:
-        job.error = line
-        job.add("failed", failed)
+            self._loop.call_soon_threadsafe(partial(job.fail, str(error), again=False))
 
     def _is_ready(self, desk: Desk) -> None:
         if not self.ready.done():
@@ -95,13 +90,13 @@ class Worker:
 
     def _no_desk(self, error: BaseException) -> None:
         self.error = one_line(str(error) if isinstance(error, UnderpaintingError) else reason(error))
+        self._queue.fail_waiting(f"the worker cannot be replaced: {self.error}")
         if not self.ready.done():
             self.ready.set_exception(error)
 
     def _died(self, job: Job | None, error: BaseException) -> None:
         self.replaced += 1
-        line = DIED.format(why=reason(error))
         if job is not None:
-            self._failed(job, line, json.dumps({"error": line, "again": True}))
+            job.fail(DIED.format(why=reason(error)), again=True)
         self._queue.abandon_begun()
         self._begin()

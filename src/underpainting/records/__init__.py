@@ -38,6 +38,7 @@ from underpainting.records.seals import (
     sealing,
     verify_folder,
 )
+from underpainting.records.seeds import LAYOUTS, SEARCHED, SHORTENED, VARIANCE
 
 __all__ = [
     "BATCH",
@@ -46,9 +47,13 @@ __all__ = [
     "EMERGENCE",
     "ERASED",
     "INTERVENTIONS",
+    "LAYOUTS",
     "LEADS",
     "PROMPTS",
     "SCORES",
+    "SEARCHED",
+    "SHORTENED",
+    "VARIANCE",
     "atomic_folder",
     "check_seal",
     "clear_partial",

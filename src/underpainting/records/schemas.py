@@ -13,7 +13,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.readers import reading
 from underpainting.vocabulary import NAME_RULE, no_name
 
-_NAME = pa.dictionary(pa.int32(), pa.string())
+NAME = pa.dictionary(pa.int32(), pa.string())
 READS = "table", "run the study again"
 PART = 1 << 16  # rows read at a time
 WORDS = ("prompt", "class", "class_unedited", "class_edited")
@@ -21,14 +21,14 @@ WORDS = ("prompt", "class", "class_unedited", "class_edited")
 
 SCORES = pa.schema(
     [
-        ("property", _NAME),
-        ("layer", _NAME),
+        ("property", NAME),
+        ("layer", NAME),
         ("step", pa.int16()),
-        ("branch", _NAME),
-        ("image", _NAME),
-        ("prompt", _NAME),
-        ("source", _NAME),
-        ("metric", _NAME),
+        ("branch", NAME),
+        ("image", NAME),
+        ("prompt", NAME),
+        ("source", NAME),
+        ("metric", NAME),
         ("value", pa.float64()),
     ]
 )
@@ -36,10 +36,10 @@ SCORES = pa.schema(
 
 EMERGENCE = pa.schema(
     [
-        ("property", _NAME),
-        ("layer", _NAME),
-        ("source", _NAME),
-        ("criterion", _NAME),
+        ("property", NAME),
+        ("layer", NAME),
+        ("source", NAME),
+        ("criterion", NAME),
         ("share", pa.float64()),
         ("step", pa.int16()),
         ("low", pa.int16()),
@@ -57,9 +57,9 @@ high: 95 % interval over draws of prompts. reached: share of the draws that reac
 
 LEADS = pa.schema(
     [
-        ("property", _NAME),
-        ("layer", _NAME),
-        ("source", _NAME),
+        ("property", NAME),
+        ("layer", NAME),
+        ("source", NAME),
         ("pictures", pa.int32()),
         ("steps", pa.float64()),
         ("low", pa.float64()),
@@ -78,12 +78,12 @@ p: sign test over prompts; p_holm: adjusted over all rows of the table.
 
 CLASSIFICATION = pa.schema(
     [
-        ("image", _NAME),
-        ("prompt", _NAME),
-        ("picture", _NAME),
+        ("image", NAME),
+        ("prompt", NAME),
+        ("picture", NAME),
         ("step", pa.int16()),
         ("rank", pa.int16()),
-        ("class", _NAME),
+        ("class", NAME),
         ("probability", pa.float64()),
     ]
 )
@@ -96,13 +96,13 @@ are first in any picture of the same image, and the right ones.
 
 INTERVENTIONS = pa.schema(
     [
-        ("image", _NAME),
-        ("prompt", _NAME),
+        ("image", NAME),
+        ("prompt", NAME),
         ("trial", pa.int16()),
-        ("condition", _NAME),
-        ("aim", _NAME),
-        ("property", _NAME),
-        ("metric", _NAME),
+        ("condition", NAME),
+        ("aim", NAME),
+        ("property", NAME),
+        ("metric", NAME),
         ("value", pa.float64()),
     ]
 )
@@ -116,13 +116,13 @@ moved; property: the one that is scored, empty for scores of the picture itself.
 
 ERASED = pa.schema(
     [
-        ("image", _NAME),
-        ("prompt", _NAME),
-        ("condition", _NAME),
-        ("layer", _NAME),
+        ("image", NAME),
+        ("prompt", NAME),
+        ("condition", NAME),
+        ("layer", NAME),
         ("step", pa.int16()),
-        ("property", _NAME),
-        ("metric", _NAME),
+        ("property", NAME),
+        ("metric", NAME),
         ("value", pa.float64()),
     ]
 )
@@ -136,15 +136,15 @@ they are empty and 0: `own`, `class_kept`, `class_right`, `colour_change`, `back
 
 BATCH = pa.schema(
     [
-        ("image", _NAME),
-        ("prompt", _NAME),
+        ("image", NAME),
+        ("prompt", NAME),
         ("seed", pa.int64()),
-        ("property", _NAME),
-        ("metric", _NAME),
+        ("property", NAME),
+        ("metric", NAME),
         ("unedited", pa.float64()),
         ("edited", pa.float64()),
-        ("class_unedited", _NAME),
-        ("class_edited", _NAME),
+        ("class_unedited", NAME),
+        ("class_edited", NAME),
     ]
 )
 """One row a score of a picture of a batch, unedited and edited; metric as in `INTERVENTIONS`.

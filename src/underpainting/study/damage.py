@@ -58,9 +58,9 @@ def _blocked(study: StudyFolder) -> Iterator[Damage]:
     for path in (study.shards_folder, study.moments_folder, study.report_file.parent):
         if (path.exists() or path.is_symlink()) and not path.is_dir():
             yield Damage(path, "is no folder", "all that was in it is made again", (path, *study.outcomes))
-    path = study.interventions_folder
-    if (path.exists() or path.is_symlink()) and not path.is_dir():
-        yield Damage(path, "is no folder", ASK_AGAIN)
+    for path in (study.interventions_folder, study.seeds_folder):
+        if (path.exists() or path.is_symlink()) and not path.is_dir():
+            yield Damage(path, "is no folder", ASK_AGAIN)
 
 
 def _shards(study: StudyFolder) -> Iterator[Damage]:
@@ -104,11 +104,9 @@ def _beside(study: StudyFolder) -> Iterator[Damage]:
     """What was asked for beside the run."""
     if study.title_file.exists() or is_lost(study.title_file):
         yield from _look(study, study.title_file, True, TITLE_AGAIN, ())
-    home = study.interventions_folder
-    if not home.is_dir():
-        return
-    for path, fault in find_faults(home, study.origin_beside):
-        yield Damage(path, _words(path, fault), ASK_AGAIN)
+    for home in (study.interventions_folder, study.seeds_folder):
+        for path, fault in find_faults(home, study.origin_beside) if home.is_dir() else ():
+            yield Damage(path, _words(path, fault), ASK_AGAIN)
     made = [path for aim in study.experiments for path in _experiment(study, aim)]
     for path in [*made, *([study.interventions_file] if made else [])]:
         if not path.exists() and not is_lost(path):

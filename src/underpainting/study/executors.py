@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -10,10 +11,11 @@ from contextlib import contextmanager
 from functools import cache, partial
 from multiprocessing import Pipe, get_context
 from pathlib import Path
+from typing import Literal
 
 import torch
 
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import UnderpaintingError, shown
 from underpainting.progress import Progress
 from underpainting.study import calibrate, fit, lifeline, test
 from underpainting.study.environment import Loaded, load_trusted, record_environment
@@ -22,7 +24,9 @@ from underpainting.study.study import StudyFolder, clear_leftovers, open_study
 from underpainting.study.work import Work
 
 Make = Callable[[Work, Sequence[Shard]], Iterator[Shard]]
-DEATHS = 3
+DEATHS, MAX_WORKERS = 3, 256
+Workers = int | Literal["auto"]
+"""How many processes make pictures; "auto" is one a GPU, and one where there is none."""
 PHASES = {"fit": fit, "calibrate": calibrate, "test": test}
 """Each phase makes the shards of the split of its name."""
 
@@ -30,6 +34,17 @@ PHASES = {"fit": fit, "calibrate": calibrate, "test": test}
 def make_shard(work: Work, shard: Shard) -> None:
     """Make a shard of any split. Making it again gives the same bytes, in whatever process."""
     work.shard(shard, partial(PHASES[shard.split].make, work, shard))
+
+
+def count_workers(asked: Workers) -> int:
+    """The number of processes. Raises UnderpaintingError where it is none that there can be."""
+    if asked == "auto":
+        return max(1, torch.cuda.device_count())
+    if isinstance(asked, bool) or not isinstance(asked, int) or not 1 <= asked <= MAX_WORKERS:
+        raise UnderpaintingError(
+            f"workers is {shown(asked)}: give a whole number from 1 to {MAX_WORKERS}, or auto for one a GPU"
+        )
+    return asked
 
 
 @contextmanager
@@ -67,7 +82,10 @@ class _Pools:
 
     def _open(self) -> ProcessPoolExecutor:
         ended, self._life = Pipe(duplex=False)
-        told = ended, torch.get_num_threads()
+        self._numbers, numbering = Pipe(duplex=False)
+        with numbering:
+            os.write(numbering.fileno(), bytes(range(self._workers)))
+        told = ended, self._numbers, torch.get_num_threads()
         pool = ProcessPoolExecutor(self._workers, get_context("spawn"), lifeline.begin, told)
         with _deaf_to_ctrl_c():
             for _ in range(self._workers):

@@ -17,13 +17,19 @@ from multiprocessing.connection import Connection
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
-def begin(ended: Connection, threads: int) -> None:
-    """Set a worker process up: it ends when its parent does or says so, and computes with so many threads."""
+def begin(ended: Connection, numbers: Connection, threads: int) -> None:
+    """Set a worker process up: it ends when its parent does or says so, and computes with so many threads.
+
+    numbers: gives each worker of a pool its number as one byte; of n GPUs worker i has GPU i mod n.
+    """
     _die_with_parent()
     threading.Thread(target=_end_when_told, args=(ended,), daemon=True).start()
     import torch
     from tqdm import tqdm
 
+    (number,) = os.read(numbers.fileno(), 1)
+    if gpus := torch.cuda.device_count():
+        torch.cuda.set_device(number % gpus)  # the one that is meant by plain "cuda"
     torch.set_num_threads(threads)
     getLogger("torch.utils._pytree").setLevel(ERROR)  # the screen is the parent's; see `quiet_libraries`
     # tqdm's own lock has a semaphore, which is left behind when the process is ended

@@ -18,10 +18,14 @@ GALLERY, FILMS = "gallery.json", "gallery.safetensors"
 """Files of the gallery."""
 
 _STEM = r"\w[\w .:+@()-]*"
+BEGUN = "begun-"
+"""How names of folders of begun pictures begin: nobody else goes on from them."""
+
 _DATA = re.compile(
+    rf"(?!seeds/{BEGUN})"
     r"(study\.toml|README\.md|report/title\.txt|environment\.json"
     r"|(prompts|calibrate|scores|classification|emergence|leads)\.parquet"
-    r"|(labels|shards|moments|probes|controls|gallery|interventions)"
+    r"|(labels|shards|moments|probes|controls|gallery|interventions|seeds)"
     rf"/({_STEM}/)*{_STEM}\.(json|parquet|safetensors|png|npy))(\.sha256)?"
 )
 
@@ -40,8 +44,8 @@ FEATURES = ".features.safetensors"
 DISTANCES = "distances.json"
 """Last file of an experiment."""
 
-BATCH_CARD = "batch.json"
-"""What a batch of interventions asked for, in its folder."""
+BATCH_CARD, SEARCH_CARD = "batch.json", "search.json"
+"""What a batch of interventions, or a search, asked for, in its folder, which may lie anywhere."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +180,21 @@ class StudyPaths:
     def examples_file(self, aim: str) -> Path:
         """Pictures of an experiment that are kept for looking at."""
         return self.interventions_folder / aim / "examples.safetensors"
+
+    @property
+    def seeds_folder(self) -> Path:
+        """Folder of what was found out about seeds."""
+        return self.folder / "seeds"
+
+    @property
+    def lessons_file(self) -> Path:
+        """What was predicted of calibrate pictures after some steps, which is held against their labels."""
+        return self.seeds_folder / "lessons.safetensors"
+
+    @property
+    def variance_file(self) -> Path:
+        """Table of what seeds and prompts decide of a layout."""
+        return self.seeds_folder / "variance.parquet"
 
     @property
     def report_file(self) -> Path:

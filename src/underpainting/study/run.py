@@ -16,13 +16,13 @@ from underpainting.progress import Progress
 from underpainting.records import only_run
 from underpainting.study.damage import Damage, find_damage, repair
 from underpainting.study.environment import load_trusted, record_environment, use_threads
-from underpainting.study.executors import PHASES, Make, shard_maker
+from underpainting.study.executors import PHASES, Make, Workers, count_workers, shard_maker
 from underpainting.study.request.alike import require_apart
 from underpainting.study.schedule import Shard
 from underpainting.study.study import StudyFolder, clear_leftovers
 from underpainting.study.work import Work
 
-MAX_SET_ASIDE, MAX_WORKERS = 0.05, 256
+MAX_SET_ASIDE = 0.05
 
 
 def run_study(
@@ -31,7 +31,7 @@ def run_study(
     model: Model | None = None,
     estimator: Estimator | None = None,
     progress: Progress | None = None,
-    workers: int = 1,
+    workers: Workers = 1,
     max_set_aside: float = MAX_SET_ASIDE,
     then: Callable[[], object] | None = None,
 ) -> None:
@@ -39,7 +39,8 @@ def run_study(
 
     What is damaged on disk is made again. model, estimator: objects to use instead of loading those that the
     config names, in this process alone; those of the study unless others are given. workers: processes that
-    make shards, each with a model of that name and an estimator; the CPUs are shared out among them.
+    make shards, each with a model of that name and an estimator; the CPUs are shared out among them, and of
+    n GPUs worker i has GPU i mod n.
     max_set_aside: share of the pictures that may be set aside as unsound. then: what is done with the study
     when it is done, while no other run may begin.
 
@@ -47,7 +48,7 @@ def run_study(
     prompts that are one to the model are in two splits (see `tell_apart`), another run is at work in the
     folder, the disk is full, or too many pictures are unsound.
     """
-    require_number("workers", workers, 1, MAX_WORKERS, whole=True)
+    workers = count_workers(workers)
     require_number("max_set_aside", max_set_aside, 0, 1, whole=False)
     model, estimator = model or study.model, estimator or study.estimator
     if workers > 1 and estimator:

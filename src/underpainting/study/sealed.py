@@ -15,7 +15,7 @@ from typing import Any
 from underpainting.errors import UnderpaintingError
 from underpainting.readers import read_json
 from underpainting.records import atomic_folder, find_fault, is_lost, require_whole, sealing
-from underpainting.study.paths import BATCH_CARD, StudyPaths
+from underpainting.study.paths import BATCH_CARD, SEARCH_CARD, StudyPaths
 
 RESTORE = "put it back as it was, with its .sha256, or init another folder"
 ASK_AGAIN = "remove it, and give the command that made it again"
@@ -73,8 +73,8 @@ class SealedFolder(StudyPaths):
         return f"{Path(os.path.relpath(path, self.folder)).as_posix()} of {self.owner}"
 
     def origin_beside(self, path: Path) -> str:
-        """The same of what lies in the folder of interventions; pictures and batches may lie anywhere."""
-        anywhere = path.is_dir() or (path.parent / BATCH_CARD).exists()
+        """The same of what lies in the folders of interventions and seeds, some of which may lie anywhere."""
+        anywhere = path.is_dir() or any((path.parent / card).exists() for card in (BATCH_CARD, SEARCH_CARD))
         return self.owner if anywhere else self.origin(path)
 
     def sealing(self, path: Path) -> AbstractContextManager[Path]:

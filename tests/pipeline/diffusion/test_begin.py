@@ -12,6 +12,7 @@ from diffusers import StableDiffusionImg2ImgPipeline
 from tests.pipeline.diffusion.stepping import step_calls, use_several
 from tests.pipeline.families import lumina, stable_diffusion_3
 from underpainting.diffusion import Begin, Model, StepRecord, Watching, attach
+from underpainting.diffusion.begin import Larger
 from underpainting.diffusion.still import Still, white_noise
 from underpainting.errors import UnderpaintingError
 
@@ -109,6 +110,45 @@ def test_latents_are_changed_once_after_each_step(model: Model, scheduler: str) 
     made = model.run(PROMPTS, SEEDS, watching, steps=3)
     assert list(given) == [1, 2, 3] and torch.equal(made.latents, given[3])
     assert all(torch.equal(begins[step + 1], given[step]) for step in (1, 2))
+
+
+@pytest.mark.parametrize("scheduler", ["euler", "dpm++"])
+def test_larger_steps_are_those_of_the_timesteps_that_are_left(model: Model, scheduler: str) -> None:
+    """As the pipeline makes them of timesteps that it is given."""
+    model.use_scheduler(scheduler)
+    model.pipe.scheduler.set_timesteps(10)
+    left = model.pipe.scheduler.timesteps[[0, 1, 2, 4, 6, 8]].int().tolist()
+    wanted = model.pipe(
+        PROMPTS,
+        timesteps=left,
+        generator=[torch.Generator().manual_seed(seed) for seed in SEEDS],
+        output_type="latent",
+    ).images
+    records: list[StepRecord] = []
+    made = model.run(PROMPTS, SEEDS, Watching(larger=Larger(2), on_step=records.append), steps=10)
+    torch.testing.assert_close(made.latents, wanted, atol=1e-3, rtol=1e-3)
+    assert [record.step for record in records] == [1, 2, 3, 5, 7, 9] and made.evaluations == 6
+    assert [int(record.timestep) for record in records] == left
+    assert not vars(model.pipe.scheduler).keys() & {"set_timesteps", "step"}
+
+
+@pytest.mark.parametrize("scheduler", ["lms", "unipc"])
+def test_larger_steps_go_on_from_where_small_ones_stopped(model: Model, scheduler: str) -> None:
+    model.use_scheduler(scheduler)
+    larger = Larger(3, stride=3)
+    wanted = model.run(PROMPTS, SEEDS, Watching(larger=larger), steps=8)
+    stopped = model.run(PROMPTS, SEEDS, Watching(stop_after=3), steps=8).paused
+    made = model.run(PROMPTS, SEEDS, Watching(resume=stopped, larger=larger), steps=8)
+    assert torch.equal(made.latents, wanted.latents)
+    assert (wanted.evaluations, made.evaluations) == (5, 2)
+    assert not torch.equal(made.latents, model.denoise(PROMPTS, SEEDS, steps=8).latents)
+
+
+@pytest.mark.parametrize("scheduler", ["heun", "ddim", "pndm"])
+def test_schedulers_of_steps_of_one_size_make_no_larger_ones(model: Model, scheduler: str) -> None:
+    model.use_scheduler(scheduler)
+    with pytest.raises(UnderpaintingError, match="cannot make larger steps: use a scheduler of one eval"):
+        model.run(PROMPTS, SEEDS, Watching(larger=Larger(2)), steps=6)
 
 
 def test_a_first_step_that_is_none_is_refused(model: Model) -> None:

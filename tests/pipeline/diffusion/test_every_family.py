@@ -155,6 +155,16 @@ def test_a_watched_run_is_the_bare_one_and_has_all_layers_and_branches(case: Cas
     assert tuple(made.latents.shape[1:]) == model.adapter.latents(model.pipe, model.size)
 
 
+def test_stopped_and_gone_on_it_is_the_uninterrupted_run(case: Case) -> None:
+    prompts, seeds = case.prompts, SEEDS[: len(case.prompts)]
+    wanted = case.model.denoise(prompts, seeds, steps=3, guidance_scale=4.0)
+    first = case.model.denoise(prompts, seeds, steps=3, guidance_scale=4.0, stop_after=1)
+    made = case.model.denoise(prompts, seeds, steps=3, guidance_scale=4.0, resume=first.paused)
+    assert torch.equal(made.latents, wanted.latents)
+    again = first.evaluations if case.model.adapter.remembers else 0
+    assert first.evaluations + made.evaluations == wanted.evaluations + again
+
+
 def has_word_maps(model: Model) -> bool:
     """Whether there are; where there are none, a line says why."""
     try:

@@ -138,6 +138,11 @@ def called(pipe: Any, drawing: list[torch.Generator], **call: Any) -> torch.Tens
     return latents
 
 
+def watched(model: Model) -> list[str]:
+    """The first layer."""
+    return [model.layers[0].name]
+
+
 class Given:
     """What a network is given at each call: each picture's latents, as its first rows, and its timestep."""
 
@@ -257,6 +262,30 @@ def test_begun_later_it_is_image_to_image(scheduled: Model, label: str) -> None:
     begin = Begin(Still(CLEAN, white_noise(CLEAN, SEEDS)).at, first)
     made = model.run(PROMPTS, SEEDS, Watching(begin=begin), steps=STEPS)
     torch.testing.assert_close(made.latents, wanted, rtol=1e-3, atol=1e-3 * float(wanted.std()))
+
+
+@pytest.mark.parametrize("label", CASES)
+def test_stopped_and_gone_on_it_is_the_bare_pipelines(scheduled: Model, label: str) -> None:
+    """Twice, and the second time of one picture alone, whose latents at the stop are the same bits."""
+    model = scheduled
+    flow = {"height": 32, "width": 32} if model.adapter.part == "transformer" else {}
+    wanted = called(model.pipe, generators(), guidance_scale=7.5, **flow)
+    first = model.denoise(PROMPTS, SEEDS, steps=STEPS, stop_after=1).paused
+    assert first is not None
+    records: list[StepRecord] = []
+    again = model.denoise(
+        PROMPTS, SEEDS, steps=STEPS, resume=first, stop_after=3, on_step=records.append, watch=watched(model)
+    )
+    assert [record.step for record in records] == [2, 3]
+    second = again.paused
+    assert second is not None
+    made = model.denoise(PROMPTS, SEEDS, steps=STEPS, resume=second)
+    assert torch.equal(made.latents, wanted)
+    spent = [first.outputs.shape[1], again.evaluations, made.evaluations]
+    assert sum(spent) == len(steps_of_evaluations(model.pipe.scheduler, STEPS)) and min(spent) > 0
+    alone = model.denoise(PROMPTS[1:], SEEDS[1:], steps=STEPS, resume=first.pick([1]), stop_after=3).paused
+    assert alone is not None and torch.equal(alone.outputs[:, : spent[0]], first.outputs[1:])
+    torch.testing.assert_close(alone.latents, second.latents[1:], rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("label", ["euler-a", "sde-dpm++", "lcm", "flow-lcm"])

@@ -231,6 +231,18 @@ def test_the_estimator_looks_at_the_steps_when_it_is_asked(page: httpx2.Client) 
     assert set(of_kind(told, "estimates")[0]["maps"]) == {"saliency", "depth", "shading"}
 
 
+def test_seeds_that_are_begun_are_read_as_their_pictures_are(page: httpx2.Client) -> None:
+    told = events(page, "/api/seeds", {"prompt": PROMPT, "first": 40, "count": 10, "step": 2})
+    begun, seeds = of_kind(told, "begun")[0], of_kind(told, "seed")
+    assert [data["seed"] for data in seeds] == list(range(40, 50)) and not of_kind(told, "step")
+    for data in (seeds[0], seeds[9]):
+        picture = events(page, "/api/pictures", {"prompt": PROMPT, "seed": data["seed"]})
+        step = of_kind(picture, "step")[1]
+        for name, layer in begun["layers"].items():
+            own, sent = values(step["maps"][name][layer]), values(data["maps"][name])
+            assert np.abs(own - sent).max() <= 0.02 * np.ptp(own)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "sent", "status"),
     [
@@ -242,6 +254,8 @@ def test_the_estimator_looks_at_the_steps_when_it_is_asked(page: httpx2.Client) 
         ("POST", "/api/edits", {"json": {"prompt": PROMPT, "mirror": True, "edit": {"layers": ["no"]}}}, 422),
         ("POST", "/api/edits", {"json": {"prompt": PROMPT, "mirror": True, "edit": {"last": 4}}}, 422),
         ("POST", "/api/edits", {"json": {"prompt": PROMPT, "relight": True, "edit": {"kind": "carry"}}}, 422),
+        ("POST", "/api/seeds", {"json": {"prompt": PROMPT, "step": 4}}, 422),
+        ("POST", "/api/seeds", {"json": {"prompt": PROMPT, "count": 65}}, 422),
         ("GET", "/api/jobs/none", {}, 404),
         ("GET", "/api/jobs/none/events", {}, 404),
         ("DELETE", "/api/jobs/none", {}, 404),
@@ -371,7 +385,12 @@ def test_memory_comes_back_to_where_it_was(page: httpx2.Client, monkeypatch: pyt
 def test_no_request_that_the_description_allows_or_forbids_is_the_servers_fault(
     page: httpx2.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("picture", "edit", "estimates"):  # what is asked for is checked as ever, and made in no time
+    for name in (
+        "picture",
+        "edit",
+        "estimates",
+        "seeds",
+    ):  # what is asked for is checked as ever, and made in no time
         monkeypatch.setattr(making, name, lambda desk, ask, identity, tell: iter(()))
     schema = schemathesis.openapi.from_url(f"{page.base_url}/api/openapi.json")
     codes: set[int] = set()

@@ -29,11 +29,13 @@ class Light:
         return {"saliency": (light > middle).float()}
 """
 EXPERIMENT = ("--pictures", "2", "--trials", "1", "--steps", "1-2", "--strength", "1.5")
+WISH = ("--prompt", "a thing number 3", "--wish", "left", "--among", "4", "--finish", "1")
 PROMPT = ("--prompt", "a thing number 3", "--seed", "5", "--move", "0.25,-0.25")
 GOES_ON = {
     "run": ("run", "stopped/study"),
     "capture": ("capture", "stopped/study", "--layers", "up.3.0", "--out", "stopped/captures"),
     "experiment": ("experiment", "stopped/study", *EXPERIMENT),
+    "search": ("search", "stopped/study", *WISH),
 }
 BEGINS_ANEW = {
     "intervene": ("intervene", "stopped/study", *PROMPT, "--out", "moved"),

@@ -17,6 +17,7 @@ import torch
 from benchmarks.faults import contents
 from underpainting.errors import UnderpaintingError
 from underpainting.study.environment import load_study, record_environment, use_threads
+from underpainting.study.executors import count_workers
 from underpainting.study.run import run_study
 from underpainting.study.study import StudyFolder, create_study, open_study
 from underpainting.threads import ask_for
@@ -27,8 +28,31 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+COUNTED = """
+import os, sys
+if any("spawn_main" in word for word in sys.orig_argv):
+    import torch
+    torch.cuda.device_count = lambda: 2
+    def set_device(number):
+        with open(os.environ["TAKEN"], "a") as file:
+            file.write(f"{number}\\n")
+    torch.cuda.set_device = set_device
+"""
+
+
+@pytest.fixture
+def gpus_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[int]]:
+    """Two GPUs that worker processes see; gives the numbers of those that were taken, in order of time."""
+    home, taken = tmp_path / "gpus", tmp_path / "taken"
+    home.mkdir()
+    (home / "sitecustomize.py").write_text(COUNTED)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(home), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("TAKEN", str(taken))
+    return lambda: [int(line) for line in taken.read_text().split()]
+
+
 def test_two_workers_and_a_killed_one_make_the_same_bytes(
-    named_study: Callable[[str], StudyFolder], one_thread: None
+    named_study: Callable[[str], StudyFolder], one_thread: None, gpus_taken: Callable[[], list[int]]
 ) -> None:
     alone, together = named_study("alone"), named_study("together")
     run_study(alone)
@@ -49,6 +73,17 @@ def test_two_workers_and_a_killed_one_make_the_same_bytes(
     killer.join(timeout=5)
     assert killed
     assert contents(together.folder) == contents(alone.folder)
+    taken = gpus_taken()
+    assert taken.count(0) == taken.count(1) == 2  # a GPU each, and again after the pool had died
+
+
+def test_auto_is_a_worker_for_each_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert count_workers("auto") == max(1, torch.cuda.device_count())
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    assert count_workers("auto") == 4 and count_workers(3) == 3
+    for bad in (0, 257, 2.0, True, "two"):
+        with pytest.raises(UnderpaintingError, match="from 1 to 256, or auto"):
+            count_workers(bad)  # type: ignore[arg-type]
 
 
 @pytest.mark.slow  # six processes import everything
@@ -107,6 +142,7 @@ def test_objects_cannot_be_given_to_workers(
 PARENT = """
 import sys
 from concurrent.futures import ProcessPoolExecutor
+import os
 from multiprocessing import Pipe, get_context
 from underpainting.study import lifeline
 
@@ -116,8 +152,9 @@ def import_for_long(seconds):
     ctypes.PyDLL(None).sleep(seconds)
 
 if __name__ == "__main__":
-    ended, life = Pipe(duplex=False)
-    pool = ProcessPoolExecutor(1, get_context("spawn"), lifeline.begin, (ended, 1))
+    (ended, life), (numbers, numbering) = Pipe(duplex=False), Pipe(duplex=False)
+    os.write(numbering.fileno(), bytes(1))
+    pool = ProcessPoolExecutor(1, get_context("spawn"), lifeline.begin, (ended, numbers, 1))
     pool.submit(import_for_long, 60)
     while not pool._processes:
         pass

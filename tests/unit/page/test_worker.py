@@ -103,6 +103,29 @@ def test_a_worker_that_cannot_begin_says_why() -> None:
     asyncio.run(asyncio.wait_for(test(), 20))
 
 
+def test_jobs_that_wait_for_a_worker_that_cannot_be_replaced_end() -> None:
+    opened: list[int] = []
+
+    def opening() -> Desk:
+        opened.append(1)
+        if len(opened) > 1:
+            raise UnderpaintingError("the model is gone")
+        return cast(Desk, object())
+
+    async def test() -> None:
+        queue, loop = Queue(), asyncio.get_running_loop()
+        worker = Worker(queue, opening, loop)
+        await worker.ready
+        asked = [Job("picture", of, loop) for of in (broken, sound)]
+        for job in asked:
+            queue.put(job)
+        seen = [[event async for event in job.follow(0)] for job in asked]
+        assert b"ask again" in seen[0][-1] and b"cannot be replaced: the model is gone" in seen[1][-1]
+        assert [job.state for job in asked] == ["failed", "failed"] and worker.error == "the model is gone"
+
+    asyncio.run(asyncio.wait_for(test(), 20))
+
+
 def test_a_job_that_is_cancelled_stops_before_its_next_event() -> None:
     done: list[Any] = []
 

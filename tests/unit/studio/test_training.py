@@ -82,3 +82,16 @@ def test_a_checkpoints_folder_keeps_state_samples_and_log_across_runs(tmp_path: 
     state = State(network(), network(), Course(minutes=1, rate=1))
     state.load(kept / STATE)
     assert state.updates * 8 == samples[1]
+
+
+def test_minutes_are_those_of_the_clock_that_is_given(tmp_path: Path) -> None:
+    module, ticks = network(), iter(range(0, 10_000, 20))
+
+    def loss(rng: torch.Generator) -> Tensor:
+        return module(torch.randn(8, 16, generator=rng)).square().mean()
+
+    course = Course(minutes=2, rate=1e-2, clock=lambda: float(next(ticks)))
+    train(module, loss, lambda _: None, folder=tmp_path, batch=8, course=course)
+    with (tmp_path / "log.csv").open() as file:
+        last = list(csv.DictReader(file))[-1]
+    assert 2 <= float(last["minutes"]) < 3 and int(last["samples"]) <= 8 * 5

@@ -26,7 +26,8 @@ class Adapter:
     pipelines: class names, of which a pipeline is one or is made from one. part: name of the denoiser among
     the pipeline's parts. packing: how the scheduler's latents are tokens, where they are no grid. picture:
     where the picture's tokens are, in layers that give one sequence of text and picture. plain: a scale of
-    guidance at which there is none.
+    guidance at which there is none. remembers: whether later evaluations need the first one to have been made
+    in the same call, as where the text's keys are kept from it.
     """
 
     pipelines: tuple[str, ...] = ()
@@ -34,6 +35,7 @@ class Adapter:
     packing: Packing | None = None
     picture: Where | None = None
     plain: float = 1.0
+    remembers: bool = False
 
     def __init__(
         self,

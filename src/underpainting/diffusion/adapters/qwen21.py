@@ -14,6 +14,7 @@ class QwenImage21Adapter(Adapter):
 
     packing = Packing(1)
     picture = "last"
+    remembers = True
 
     def encode(self, pipe: Any, pictures: torch.Tensor) -> torch.Tensor:
         """Of opaque pictures."""

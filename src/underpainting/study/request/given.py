@@ -1,4 +1,4 @@
-"""Prompts and seeds given in Python: a file, a list, a DataFrame."""
+"""What is given in Python: prompts and seeds (a file, a list, a DataFrame), a model, settings by name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
+from underpainting.diffusion import Model
+from underpainting.diffusion.stored import device_of
 from underpainting.errors import UnderpaintingError, shown
+from underpainting.study.request.config import StudyConfig, parse_config
+from underpainting.study.request.options import by_section
+from underpainting.study.request.presets import with_preset
 from underpainting.study.request.prompts import PromptRow, about_prompts, numbered, read_prompts
 from underpainting.study.request.table import Table, column_names, raw_rows
 
@@ -50,6 +55,27 @@ def given_rows(
 def about_given(prompts: Prompts) -> list[str]:
     """What to say of how prompts were read, a line each; see `about_prompts`."""
     return about_prompts(str(prompts)) if isinstance(prompts, str | Path) else []
+
+
+def given_config(given: Mapping[str, Any], preset: str | None) -> StudyConfig:
+    """A config of settings by their names as options; None is left out. Raises as `parse_config`."""
+    plain = {name: _plain(value) for name, value in given.items() if value is not None}
+    return parse_config(with_preset(preset, by_section(plain)), "settings")
+
+
+def settings_of(model: Model) -> dict[str, Any]:
+    """What a config says of a loaded model: the type it computes in, where, and its negative prompt."""
+    denoiser, negative = model.adapter.denoiser(model.pipe), model.arguments.get("negative_prompt")
+    dtype, device = str(denoiser.dtype).removeprefix("torch."), str(device_of(model.pipe, denoiser))
+    negative = negative if isinstance(negative, str) else None
+    return {"dtype": dtype, "device": device, "negative_prompt": negative}
+
+
+def _plain(value: Any) -> Any:
+    """A setting as a file could hold it."""
+    if isinstance(value, str) or not isinstance(value, Path | Sequence):
+        return value
+    return str(value) if isinstance(value, Path) else list(value)
 
 
 def _listed(prompts: Prompts) -> list[Any]:

@@ -2,7 +2,7 @@
 
 import torch
 
-from underpainting.page.preview import fit_preview
+from underpainting.page.latent_colours import fit_preview
 
 
 def test_where_colour_is_linear_in_the_latents_it_is_shown_as_it_is() -> None:

@@ -1,0 +1,1 @@
+"""Is choosing seeds by their layout worth it? Regret against cost; see `benchmarks.regret.__main__`."""

@@ -1,0 +1,273 @@
+"""What `studio.figures` makes, in its order: each item's commands, what they leave, and where it is shown.
+
+In a command, ``WORK`` is the folder that studies are in, ``OUT`` one of the item's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CONTROLS = "latents,decoder,estimator,luminance,network,permuted,fresh,permuted-own,fresh-own,prompt"
+SPLIT = "--set split.fit=.26 --set split.calibrate=.08 --set split.test=.66"
+CLASSES = "lemon,orange,mug,bottle,armchair,table,lamp,cone,house,car"
+
+
+@dataclass(frozen=True)
+class Item:
+    """Figures that are made together: what the ``commands`` print, and the ``files`` that they leave.
+
+    ``hours`` are those of two idle cores, its studies' included where it is the first to need them;
+    ``studies`` have to be there. ``bundled``: made with the bundled weights, so that it is to be made again
+    with others.
+    """
+
+    name: str
+    feeds: str
+    hours: float
+    commands: tuple[str, ...]
+    studies: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    bundled: bool = True
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study in ``WORK``: the commands that make it or go on with it, or the study that it is a copy of."""
+
+    commands: tuple[str, ...] = ()
+    copy_of: str = ""
+
+
+def initiated(name: str, settings: str) -> tuple[str, ...]:
+    """The commands of a study that is made and run."""
+    return (f"underpainting init WORK/{name} {settings}", f"underpainting run WORK/{name}")
+
+
+STUDIES = {
+    "demo": Study(("underpainting demo WORK/demo",)),
+    "full": Study(
+        (
+            "python -m studio.prompts --count 470 --seed 2 --out WORK/prompts.csv",
+            "underpainting init WORK/full --prompts WORK/prompts.csv --guidance-scale 3"
+            " --classifier stilllife --branches conditional,unconditional --set controls.share=1"
+            f" --controls {CONTROLS} {SPLIT}",
+            "underpainting run WORK/full --workers 2",
+        )
+    ),
+    "attention": Study(initiated("attention", "--prompts stilllife --controls latents")),
+    "stream": Study(initiated("stream", "--prompts stilllife --controls latents --layers blocks")),
+    "words": Study(
+        initiated(
+            "words",
+            "--prompts stilllife --limit 60 --guidance-scale 3 --classifier stilllife --layers up.2.2,up.3.0"
+            " --controls words --set split.fit=0.4 --set split.test=0.45 --set controls.share=0",
+        )
+    ),
+    "through-probes": Study(copy_of="full"),
+    "until-5": Study(copy_of="full"),
+}
+REPORTED = "WORK/full/report/figures"
+
+ITEMS = (
+    Item(
+        "evaluation",
+        "card: Measured",
+        0.3,
+        ("python -m studio.evaluate --pictures 1000 --out OUT/evaluation.json --sheet OUT/sheet.png",),
+        files=("OUT/evaluation.json", "OUT/sheet.png"),
+    ),
+    Item(
+        "demo",
+        "README: The demo; docs/demo.md",
+        0.1,
+        ("underpainting demo WORK/demo --json", "underpainting report WORK/demo --figures"),
+        studies=("demo",),
+        files=tuple(f"WORK/demo/report/figures/{name}.csv" for name in ("scores", "emergence", "leads")),
+    ),
+    Item(
+        "gallery",
+        "README: gallery.png",
+        0.01,
+        ("python -m studio.gallery WORK/demo/report/index.html OUT/gallery.png --step 5",),
+        studies=("demo",),
+        files=("OUT/gallery.png",),
+    ),
+    Item(
+        "full",
+        "docs/emergence.md: What the still life showed; README: The demo",
+        1.2,
+        ("underpainting report WORK/full --figures",),
+        studies=("full",),
+        files=tuple(
+            f"{REPORTED}/{name}.csv"
+            for name in ("scores", "emergence", "leads", "against", "accuracy", "recognised", "calibration")
+        ),
+    ),
+    Item(
+        "classify",
+        "docs/classification.md: What the still life showed",
+        0.01,
+        ("underpainting classify WORK/full --json",),
+        studies=("full",),
+    ),
+    Item(
+        "growth",
+        "card: growth-*.png, from studio/scores",
+        0.02,
+        ("underpainting report WORK/full --figures --growth studio/scores",),
+        studies=("full",),
+        files=tuple(
+            f"{REPORTED}/growth-{name}.{kind}"
+            for name in ("saliency", "depth", "shading")
+            for kind in ("png", "csv")
+        ),
+    ),
+    Item(
+        "truth",
+        "docs/emergence.md: Truth",
+        0.15,
+        ("python -m studio.truth WORK/full --out OUT/truth.json",),
+        studies=("full",),
+        files=("OUT/truth.json",),
+    ),
+    Item(
+        "nonlinear",
+        "docs/emergence.md: More than linear, more than one layer",
+        0.25,
+        ("underpainting nonlinear WORK/full --pictures 100 --json",),
+        studies=("full",),
+    ),
+    Item(
+        "transfer",
+        "docs/emergence.md: Other pictures than those fitted on",
+        0.25,
+        (
+            "python -m studio.prompts --held-out --out WORK/heldout.csv",
+            f"underpainting transfer WORK/full --leave-out {CLASSES} --prompts WORK/heldout.csv"
+            " --empty-prompt --json",
+        ),
+        studies=("full",),
+    ),
+    Item(
+        "stream",
+        "docs/emergence.md: The residual stream beside self-attention",
+        0.2,
+        tuple(
+            f"underpainting compare WORK/attention WORK/stream --step {step} --json" for step in (1, 3, 8, 15)
+        ),
+        studies=("attention", "stream"),
+    ),
+    Item(
+        "words",
+        "docs/words.md: What the still life showed",
+        0.05,
+        ("underpainting report WORK/words --figures",),
+        studies=("words",),
+        files=("WORK/words/report/figures/scores.csv",),
+    ),
+    Item(
+        "experiment",
+        "README: Act on it; docs/interventions.md: What a person would try, What the still life showed",
+        1.5,
+        (
+            "underpainting experiment WORK/full --pictures 104 --trials 3 --json",
+            "underpainting report WORK/full --figures",
+        ),
+        studies=("full",),
+        files=(
+            f"{REPORTED}/interventions-saliency.png",
+            f"{REPORTED}/interventions-saliency.csv",
+            "WORK/full/interventions/saliency/choice.json",
+            "WORK/full/interventions/saliency/distances.json",
+        ),
+    ),
+    Item(
+        "erase",
+        "docs/interventions.md: What carries the layout",
+        0.2,
+        ("underpainting erase WORK/full --pictures 48 --fit-pictures 64 --json",),
+        studies=("full",),
+    ),
+    Item(
+        "vary",
+        "docs/interventions.md: Dose, steps and layers",
+        0.1,
+        ("underpainting experiment WORK/full --vary --pictures 40 --trials 1 --json",),
+        studies=("full",),
+    ),
+    Item(
+        "through-probes",
+        "docs/interventions.md: Through the probes alone",
+        0.4,
+        (
+            "underpainting experiment WORK/through-probes --edit covariance --strength 2.5 --steps 1-8"
+            " --pictures 48 --trials 2 --json",
+        ),
+        studies=("through-probes",),
+    ),
+    Item(
+        "depth-and-shading",
+        "docs/interventions.md: Depth and shading",
+        0.8,
+        tuple(
+            f"underpainting experiment WORK/full --aim {aim} --pictures 40 --trials 2 --json"
+            for aim in ("depth", "shading")
+        ),
+        studies=("full",),
+    ),
+    Item(
+        "until-5",
+        "docs/interventions.md: Dose, steps and layers, its last paragraph",
+        0.5,
+        (
+            "underpainting experiment WORK/until-5 --edit carry --strength 1.5 --steps 1-5 --pictures 40"
+            " --trials 3 --json",
+        ),
+        studies=("until-5",),
+    ),
+    Item(
+        "doubts",
+        "card: Measured, size and copies",
+        0.3,
+        ("python -m studio.doubts --work WORK/doubts --out OUT/doubts.json --sheet OUT/copies.png",),
+        files=("OUT/doubts.json", "OUT/copies.png"),
+    ),
+    Item(
+        "benchmarks",
+        "docs/speed.md; README: the demo's time",
+        1.0,
+        ("python -m benchmarks --out OUT/benchmarks.json",),
+        files=("OUT/benchmarks.json",),
+    ),
+    Item(
+        "levels",
+        "docs/statistics.md",
+        0.1,
+        ("python -m benchmarks.levels --out OUT/levels.json",),
+        files=("OUT/levels.json",),
+        bundled=False,
+    ),
+    Item(
+        "sizes",
+        "docs/models.md: At Stable Diffusion's own size",
+        0.1,
+        ("python -m benchmarks.sd_size", "python -m benchmarks.flux_size"),
+        bundled=False,
+    ),
+    Item("faults", "docs/faults.md", 0.2, ("python -m benchmarks.faults",), bundled=False),
+    Item(
+        "position",
+        "card: World",
+        0.2,
+        ("python -m studio.render --position",),
+        bundled=False,
+    ),
+    Item(
+        "recipes",
+        "studio/README.md: trainings of equal minutes",
+        1.6,
+        ("python -m studio.recipes --minutes 8 --work WORK/recipes --out OUT/recipes.json",),
+        files=("OUT/recipes.json",),
+        bundled=False,
+    ),
+)
