@@ -155,7 +155,7 @@ def seeds(desk: Desk, ask: SeedsAsk, identity: str, tell: Tell) -> Iterator[None
                 x = seen[0].activations[layer][served.branch][i]
                 probe = probes.probe(name, layer, step, served.branch)
                 read[name] = levels(probe.apply(x)[None])[0]
-            clean = colours(served.previews["clean"](seen[0].predicted_clean[i]))
+            clean = colours(served.colourings["clean"](seen[0].predicted_clean[i]))
             tell("seed", {"seed": row.seed, "clean": clean, "maps": read})
         yield
     tell("finished", {})

@@ -48,7 +48,7 @@ class Onlooker:
         }
         about: dict[str, Any] = {"step": record.step, "probe_step": step}
         about |= {"timestep": float(record.timestep), "sigma": defined(float(record.sigma))}
-        shown = {look: colours(served.previews[look](kept[-1])) for look, kept in self.film.items()}
+        shown = {look: colours(served.colourings[look](kept[-1])) for look, kept in self.film.items()}
         self._tell("step", {**about, **shown, "maps": maps})
 
     def scores(self, labels: dict[str, Tensor]) -> dict[str, dict[str, list[float | None]]]:

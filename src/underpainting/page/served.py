@@ -17,7 +17,7 @@ from underpainting.intervention.asked import make_asked
 from underpainting.intervention.edit import Edit
 from underpainting.intervention.painter import Painter
 from underpainting.intervention.picture import edit_of
-from underpainting.page.latent_colours import Preview, fit_preview
+from underpainting.page.colouring import Colouring, fit_colouring
 from underpainting.probes import Probe
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import Place, Property
@@ -29,11 +29,11 @@ SHOWN, EVERY = 4, 3  # pictures that previews are fitted to, and steps of them
 class Served:
     """A study with all that its pictures are made, read and changed with.
 
-    previews: by look, `noisy` and `clean`. sigmas: noise level of each step of the study, from the first.
+    colourings: by look, `noisy` and `clean`. sigmas: noise level of each step of the study, from the first.
     """
 
     painter: Painter
-    previews: Mapping[str, Preview]
+    colourings: Mapping[str, Colouring]
     sigmas: Tensor
 
     @property
@@ -143,8 +143,8 @@ def open_served(study: StudyFolder, model: str | None = None) -> Served:
 
     painter.denoise(study.rows[:SHOWN], look=look)
     decode = painter.loaded.model.decode
-    previews = {
-        name: fit_preview(torch.cat(film), torch.cat([decode(latents) for latents in film]))
+    colourings = {
+        name: fit_colouring(torch.cat(film), torch.cat([decode(latents) for latents in film]))
         for name, film in films.items()
     }
-    return Served(painter, previews, torch.tensor(sigmas))
+    return Served(painter, colourings, torch.tensor(sigmas))

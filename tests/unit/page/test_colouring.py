@@ -2,7 +2,7 @@
 
 import torch
 
-from underpainting.page.latent_colours import fit_preview
+from underpainting.page.colouring import fit_colouring
 
 
 def test_where_colour_is_linear_in_the_latents_it_is_shown_as_it_is() -> None:
@@ -11,7 +11,7 @@ def test_where_colour_is_linear_in_the_latents_it_is_shown_as_it_is() -> None:
     mixing = torch.randn(4, 3, generator=generator)
     latents = torch.einsum("lc,pchw->plhw", mixing, cells) + 0.3
     pictures = cells.repeat_interleave(4, 2).repeat_interleave(4, 3)
-    preview = fit_preview(latents[:5], pictures[:5])
-    shown = preview(latents[5])
+    colouring = fit_colouring(latents[:5], pictures[:5])
+    shown = colouring(latents[5])
     assert shown.dtype == torch.uint8 and shown.shape == (8, 8, 3)
     assert (shown.permute(2, 0, 1).float() / 255 - cells[5]).abs().max() < 0.02

@@ -14,7 +14,7 @@ STRENGTH = 1e-4
 
 
 @dataclass(frozen=True)
-class Preview:
+class Colouring:
     """Colours of latents, cell by cell. probe: outputs [red, green, blue] of a latent's channels."""
 
     probe: Probe
@@ -24,7 +24,7 @@ class Preview:
         return to_bytes(self.probe.apply(latents.movedim(0, -1))).cpu()
 
 
-def fit_preview(latents: Tensor, pictures: Tensor) -> Preview:
+def fit_colouring(latents: Tensor, pictures: Tensor) -> Colouring:
     """Fit a preview to latents [picture, channel, h, w] and pictures [picture, 3, height, width] of them.
 
     Ridge regression of each cell's mean colour on its channels, as probes are fitted.
@@ -32,4 +32,4 @@ def fit_preview(latents: Tensor, pictures: Tensor) -> Preview:
     cells = adaptive_avg_pool2d(pictures.float(), (latents.shape[2], latents.shape[3]))
     moments = Moments(latents.shape[1], 3)
     moments.update(*(of.flatten(2).transpose(1, 2).float().cpu() for of in (latents, cells)))
-    return Preview(ridge(moments, [STRENGTH]).pick(0).float())
+    return Colouring(ridge(moments, [STRENGTH]).pick(0).float())
