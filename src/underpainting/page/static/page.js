@@ -112,7 +112,6 @@ function open(store, makes) {
     const now = store.get(),
       key = pictureKey(now),
       isOther = written !== null && written !== key;
-    writing = null;
     written = key;
     if (toHash(now) !== location.hash) history[isOther ? "pushState" : "replaceState"](null, "", toHash(now));
   }
@@ -142,7 +141,10 @@ function open(store, makes) {
       enter(state);
     }
     if (state.film?.finished && !before.film?.finished && state.tab === "drag") makes.edit();
-    writing ??= setTimeout(write, 200);
+    if (Object.keys(CHOICES).some((key) => state[key] !== before[key])) {
+      clearTimeout(writing);
+      writing = setTimeout(write, 200);
+    }
     if (state.prompt !== before.prompt)
       say(document.querySelector("title"), state.prompt ? `${state.prompt} · underpainting` : "underpainting");
   });
@@ -173,6 +175,7 @@ function open(store, makes) {
 
   render();
   enter(store.get(), true);
+  writing = setTimeout(write, 200);
 }
 
 /** Left and right go through the steps wherever nothing else takes them. */
