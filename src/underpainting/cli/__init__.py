@@ -107,7 +107,14 @@ class _Command(TyperCommand):
     def _kinds(self) -> list[tuple[str, str, Any]]:
         """Every option and argument: as it is typed, its name, and its type."""
         own: list[Any] = self.params
-        return [(max(one.opts, key=len), one.name, one.type_descriptor.annotation) for one in own]
+        return [(_typed(one), one.name, one.type_descriptor.annotation) for one in own]
+
+
+def _typed(one: Any) -> str:
+    """An option as it is typed, or an argument as help names it."""
+    if one.param_type_name == "argument":
+        return str(one.metavar or one.name.upper())
+    return max(one.opts, key=len)
 
 
 def _modules() -> Iterator[tuple[str, Any]]:
