@@ -114,7 +114,8 @@ def _typed(one: Any) -> str:
     """An option as it is typed, or an argument as help names it."""
     if one.param_type_name == "argument":
         return str(one.metavar or one.name.upper())
-    return max(one.opts, key=len)
+    names: list[str] = one.opts
+    return max(names, key=len)
 
 
 def _modules() -> Iterator[tuple[str, Any]]:
