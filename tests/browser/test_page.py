@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -21,6 +22,7 @@ from underpainting.page.guard import Access
 from underpainting.page.opening import opened
 from underpainting.page.server import serving
 from underpainting.progress import Progress
+from underpainting.seeds.wish import boxed
 from underpainting.study.request.config import ControlsConfig, PromptsConfig, StudyConfig, WatchConfig
 
 STEPS, EARLY = 8, 2
@@ -105,17 +107,46 @@ def shown(page: Any, number: int) -> NDArray[np.int16]:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(data.split(",")[1]))).convert("RGB"), np.int16)
 
 
-def finished(page: Any) -> dict[str, Any]:
-    """What the server said of the last picture or edit that was asked for."""
+def told(page: Any, kind: str) -> Iterator[dict[str, Any]]:
+    """Events of a kind of the last job that was asked for."""
     job = page.jobs[-1].json()["job"]
     origin = "{0.scheme}://{0.netloc}".format(urlsplit(page.url))
     with httpx2.stream("GET", f"{origin}/api/jobs/{job}/events", timeout=60) as events:
         lines = events.iter_lines()
         for line in lines:
-            if line == "event: finished":
-                told: dict[str, Any] = json.loads(next(lines).removeprefix("data: "))
-                return told
-    raise AssertionError("the job did not finish")
+            if line == f"event: {kind}":
+                yield json.loads(next(lines).removeprefix("data: "))
+
+
+def finished(page: Any) -> dict[str, Any]:
+    """What the server said of the last picture or edit that was asked for."""
+    return next(told(page, "finished"))
+
+
+def wished(page: Any) -> list[float]:
+    """Scores of the wall's seeds by the wish that the link holds, from the readings that the server told."""
+    x, y, wide, high = map(float, held(page)["wish"].split(","))
+    wish = boxed("", (x - wide / 2, y - high / 2, x + wide / 2, y + high / 2))
+    layer = next(told(page, "begun"))["layers"]["saliency"]
+    about = httpx2.get("{0.scheme}://{0.netloc}/api/about".format(urlsplit(page.url))).json()
+    grid = next(each["grid"] for each in about["layers"] if each["name"] == layer)
+    read = [event["maps"]["saliency"] for event in told(page, "seed")]
+    levels = [np.frombuffer(base64.b64decode(of["data"]), np.uint8).reshape(grid) / 255 for of in read]
+    maps = [of["low"] + level * (of["high"] - of["low"]) for of, level in zip(read, levels, strict=True)]
+    return wish.score({"saliency": torch.from_numpy(np.stack(maps))}).tolist()
+
+
+def wall(page: Any) -> list[int]:
+    """The wall's seeds in their order."""
+    return [
+        int(of) for of in page.locator(".wall li").evaluate_all("(all) => all.map((x) => x.dataset.seed)")
+    ]
+
+
+def filled(page: Any, count: int) -> None:
+    """Wait until a wall has all its seeds."""
+    until(page, lambda: page.locator(".tile:not([disabled])").count() == count)
+    until(page, lambda: page.locator(".standing").inner_text() == "")
 
 
 def mask(told: dict[str, Any]) -> NDArray[np.bool_]:
@@ -243,16 +274,19 @@ def test_the_object_goes_where_it_is_dragged_and_an_edit_is_undone(tab: Callable
 
 
 @pytest.mark.parametrize(
-    ("scheme", "names"), [("light", ["Watch", "Drag", "Relief", "Study"]), ("dark", ["Watch", "Drag"])]
+    ("scheme", "names"),
+    [("light", ["Watch", "Drag", "Relief", "Study", "Seeds"]), ("dark", ["Watch", "Drag", "Seeds"])],
 )
 def test_every_tab_fits_a_phone_and_axe_finds_nothing_serious(
     tab: Callable[..., Any], axe: str, scheme: str, names: list[str]
 ) -> None:
-    page = tab(f"#{PICTURE}&step=3&move=0.2,-0.2", width=360, scheme=scheme, has_touch=True)
+    page = tab(f"#{PICTURE}&step=3&move=0.2,-0.2&count=4&after=1", width=360, scheme=scheme, has_touch=True)
     watched(page)
     for name in names:
         page.get_by_role("tab", name=name).click()
         page.wait_for_timeout(300)
+        if name == "Seeds":
+            filled(page, 4)
         assert page.evaluate("document.scrollingElement.scrollWidth") <= 360, name
         page.evaluate(axe)
         found = page.evaluate(
@@ -287,6 +321,56 @@ def test_relief_turns_and_gallery_pictures_are_taken_to_watch(tab: Callable[...,
     until(page, lambda: page.input_value("#prompt") == words)
     watched(page)
     holds(page, prompt=words)
+
+
+def test_a_wall_of_seeds_is_sorted_by_the_wish_as_it_is_dragged(tab: Callable[..., Any]) -> None:
+    page = tab(f"#tab=seeds&{PICTURE}&count=8&wish=0.25,0.6,0.3,0.4")
+    filled(page, 8)
+    asked, orders = len(page.jobs), [wall(page)]
+    scores = wished(page)
+    assert orders[0] == sorted(range(8), key=lambda seed: -scores[seed])
+    page.focus(".wish")
+    for key in (*["Shift+ArrowRight"] * 9, "ArrowUp", "]"):
+        page.keyboard.press(key)
+    holds(page, wish="0.7,0.59,0.315,0.4")
+    orders.append(wall(page))
+    box = page.locator(".wish .box").bounding_box()
+    frame = page.locator(".wish").bounding_box()
+    corner = box["x"] + box["width"], box["y"] + box["height"]
+    page.mouse.move(*corner)
+    page.mouse.down()
+    page.mouse.move(corner[0] - 0.1 * frame["width"], corner[1] - 0.2 * frame["height"], steps=4)
+    page.mouse.up()
+    _, _, wide, high = until(
+        page, lambda: (of := [*map(float, held(page)["wish"].split(","))])[3] < 0.3 and of
+    )
+    assert (wide, high) == pytest.approx((0.215, 0.2), abs=0.02)
+    scores = wished(page)
+    assert (last := wall(page)) == sorted(range(8), key=lambda seed: -scores[seed])
+    shown = page.locator(".wall strong").all_inner_texts()
+    assert [float(of) for of in shown] == pytest.approx([scores[seed] for seed in last], abs=0.006)
+    assert orders[0] != orders[1] and len(page.jobs) == asked  # the server hears nothing of the wish
+
+
+def test_the_best_seeds_are_finished_on_the_wall_and_one_is_taken_to_watch(tab: Callable[..., Any]) -> None:
+    page = tab(f"#tab=seeds&{PICTURE}&count=4&after=1")
+    filled(page, 4)
+    page.get_by_role("spinbutton", name="Seeds").fill("5")
+    page.keyboard.press("Enter")
+    filled(page, 5)
+    assert page.jobs[-1].request.post_data_json["first"] == 4  # only what was lacking was asked for
+    best = wall(page)[:4]
+    page.get_by_role("button", name="Finish the best 4").click()
+    until(page, lambda: page.locator(".mark:visible").count() == 4 + 1)
+    painted = [job.request.post_data_json["seed"] for job in page.jobs if "pictures" in job.url]
+    assert painted == best
+    pictures = page.locator(".wall canvas[data-look=picture]")
+    until(page, lambda: pictures.count() == 4)
+    page.locator(f".wall [data-seed='{best[2]}'] button").press("Enter")
+    until(page, lambda: page.input_value("#seed") == str(best[2]))
+    assert page.get_by_role("tab", name="Watch").get_attribute("aria-selected") == "true"
+    until(page, lambda: page.locator(".watch .timeline output").inner_text())
+    assert page.jobs[-1].request.post_data_json["seed"] == best[2]
 
 
 def test_a_finger_drags_on_a_phone(tab: Callable[..., Any]) -> None:

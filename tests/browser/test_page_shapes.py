@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from underpainting.intervention.asked import middle
 from underpainting.intervention.moves import Move
 from underpainting.intervention.trials import moved
+from underpainting.seeds.wish import boxed
 
 STATIC = Path(str(files("underpainting.page"))) / "static"
 RINGS = """async ([field, grid, cut]) => (await import('/shape.js')).rings(field, grid, cut)"""
@@ -24,6 +25,10 @@ MOVED = """async ([field, size, target, middle]) => {
   const matrix = matrixOf(kept(target, middle), middle, size);
   const [height, width] = size, placed = ([x, y]) => moved(matrix, [x * width, y * height]);
   return rings(field, size, 0.5).map((ring) => ring.map(placed).map(([x, y]) => [x / width, y / height]));
+}"""
+MEETS = """async ([given, reading, grid]) => {
+  const { coverage, keptWish, meets } = await import('/wish.js'), wish = keptWish(given);
+  return [meets(reading, coverage(wish, grid)), wish];
 }"""
 LINK = """async (choices) => {
   const { CHOICES, fromHash, toHash } = await import('/state.js');
@@ -101,16 +106,31 @@ def test_what_is_dragged_is_the_servers_target(
     assert dice(drawn, mask) < 0.9
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.data())
+def test_a_wish_is_met_as_the_search_of_seeds_has_it(modules: Any, data: st.DataObject) -> None:
+    grid = data.draw(st.sampled_from([(16, 16), (8, 8), (4, 16)]))
+    shares = st.floats(0, 1, width=16)
+    given_wish = data.draw(st.tuples(shares, shares, shares, shares))
+    values = np.random.default_rng(data.draw(st.integers(0, 99))).uniform(-0.5, 1.5, grid)
+    own, (x, y, wide, high) = modules.evaluate(MEETS, [list(given_wish), values.ravel().tolist(), grid])
+    wish = boxed("", (x - wide / 2, y - high / 2, x + wide / 2, y + high / 2))
+    assert own == pytest.approx(wish.score({"saliency": torch.from_numpy(values)[None]}).item(), abs=1e-9)
+
+
 def test_a_link_says_all_that_was_chosen_and_nothing_that_is_wrong(modules: Any) -> None:
     usual = modules.evaluate(LINK, {})
     chosen = {
         "tab": "drag", "prompt": "a mug & a lamp, #3 = “ü”", "seed": 2**53 - 1, "steps": 20, "guidance": 2.5,
         "step": 3, "property": "depth", "layer": "up.3.0", "look": "noisy", "shape": "read",
         "move": [0.123, -0.5], "scale": 1.25, "rotate": -30, "mirror": True,
-        "kind": "covariance", "strength": 0,
+        "kind": "covariance", "strength": 0, "wish": [0.4, 0.3, 0.25, 0.5], "after": 5, "count": 48,
+        "tiles": "read",
     }  # fmt: skip
     assert chosen.keys() == usual.keys()
     assert modules.evaluate(LINK, chosen) == chosen
-    wrong = "#tab=x&seed=-1&steps=2.5&move=2,0&scale=0&rotate=a&look=1&step="
+    wrong = (
+        "#tab=x&seed=-1&steps=2.5&move=2,0&scale=0&rotate=a&look=1&step=&wish=1,2,3&after=9&count=0&tiles=x"
+    )
     read = modules.evaluate("async (hash) => (await import('/state.js')).fromHash(hash)", wrong)
     assert read == usual

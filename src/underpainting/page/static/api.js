@@ -6,6 +6,7 @@ const KINDS = [
   "phase",
   "target",
   "step",
+  "seed",
   "finished",
   "frames",
   "estimates",

@@ -79,3 +79,24 @@ export function segments(label, options, choose) {
 
 /** Whether the person asked for less motion. */
 export const still = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/**
+ * Put a list's items in an order; what moves is seen to move, and what is focused stays so.
+ * @param {Element} list
+ * @param {Array<HTMLElement>} items all that it then holds
+ */
+export function arrange(list, items) {
+  if (items.length === list.children.length && items.every((item, k) => item === list.children[k])) return;
+  const places = still() ? [] : items.map((item) => item.isConnected && item.getBoundingClientRect()),
+    focused = document.activeElement;
+  list.replaceChildren(...items);
+  if (list.contains(focused)) focused.focus({ preventScroll: true });
+  const moves = places.map((was, k) => {
+    const is = was && items[k].getBoundingClientRect();
+    return was && (was.left !== is.left || was.top !== is.top) && [was.left - is.left, was.top - is.top];
+  });
+  moves.forEach((by, k) => {
+    const from = by && `translate(${by[0]}px, ${by[1]}px)`;
+    if (by) items[k].animate([{ transform: from }, { transform: "none" }], { duration: 240, easing: "ease-out" });
+  });
+}

@@ -17,6 +17,7 @@ export const newFilm = (key, asked) => ({
   again: null,
   target: null,
   steps: [],
+  seeds: [],
   frames: { clean: [], noisy: [] },
   classes: { clean: [], noisy: [] },
   estimates: { clean: [], noisy: [] },
@@ -43,6 +44,8 @@ export function told(film, kind, data) {
       return { ...film, target: data.maps, phase: null };
     case "step":
       return { ...film, phase: null, steps: placed(film.steps, data.step - 1, [data]) };
+    case "seed":
+      return { ...film, phase: null, seeds: placed(film.seeds, data.seed, [data]) };
     case "finished":
       return { ...film, state: "finished", phase: null, finished: data };
     case "frames":

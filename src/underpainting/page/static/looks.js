@@ -58,8 +58,13 @@ export function readRings(state, film, step) {
   const layer = layerOf(state, mask.name),
     map = reading(film, step, mask.name, layer);
   if (!map) return [];
-  const cut = state.about.thresholds[mask.name][layer][film.steps[step - 1].probe_step - 1];
-  return cached(map, () => rings(valuesOf(map), gridOf(state.about, layer), cut));
+  return readingRings(state, map, layer, film.steps[step - 1].probe_step);
+}
+
+/** Rings of where one reading of the mask is above its probe's threshold, in shares of the picture. */
+export function readingRings({ about }, map, layer, step) {
+  const cut = about.thresholds[maskOf(about).name][layer][step - 1];
+  return cached(map, () => rings(valuesOf(map), gridOf(about, layer), cut));
 }
 
 /** Rings of a whole mask: of the finished picture, or of a target. */

@@ -1,7 +1,7 @@
 /** What the page asks the server to make: a picture, edits of it, what the estimator sees in its steps. */
 
 import { follow } from "./api.js";
-import { newFilm, told } from "./film.js";
+import { isPending, newFilm, told } from "./film.js";
 import { isMoved, pictureKey, UNMOVED } from "./state.js";
 
 const EDITS = 24; // films of edits that are kept for undo
@@ -9,6 +9,9 @@ const EDITS = 24; // films of edits that are kept for undo
 /** What makes an edit the same one. */
 export const editKey = ({ prompt, seed, move, scale, rotate, mirror, kind, strength }) =>
   JSON.stringify([prompt, seed, move, scale, rotate, mirror, kind, strength]);
+
+/** What makes the picture of a wall's seed the same one. */
+export const paintedKey = ({ prompt }, seed) => pictureKey({ prompt, seed, steps: null, guidance: null });
 
 /** An edit of a state: its target and how it is made. */
 export const editOf = ({ move, scale, rotate, mirror, kind, strength }) => ({
@@ -106,11 +109,17 @@ export function createMakes(store) {
     edit();
   }
 
-  /** Another picture: its target is where its object is. */
+  /** Another picture: its target is where its object is. On the wall, its prompt's seeds. */
   function paintOther(patch) {
+    const { prompt } = store.get();
     store.set({ ...patch, ...UNMOVED, step: null, touched: false, wanted: null, edits: new Map() });
     store.set({ history: { list: [editOf(store.get())], at: 0 } });
-    paint();
+    if (store.get().prompt !== prompt) {
+      running.best?.stop();
+      store.set({ painted: new Map() });
+    }
+    if (store.get().tab === "seeds") seeds(true);
+    else paint();
   }
 
   /** Ask what the estimator sees in the steps that are looked at. */
@@ -129,5 +138,45 @@ export function createMakes(store) {
     );
   }
 
-  return { paint, paintOther, edit, commit, travel, estimate };
+  /** Ask what is read of the prompt's next seeds, until the wall has as many as it is to have. */
+  function seeds(again = false) {
+    const { prompt, after, count, wall, about } = store.get(),
+      key = JSON.stringify([prompt, after]),
+      there = wall?.key === key ? wall : null,
+      first = there?.seeds.length ?? 0;
+    if (!prompt || first >= count || (there && (isPending(there) || (there.error && !again)))) return;
+    const kept = { seeds: there?.seeds ?? [], begun: there?.begun ?? null };
+    begin(
+      "seeds",
+      "/api/seeds",
+      { prompt, first, count: Math.min(about.limits.seeds, count - first), step: after },
+      key,
+      () => store.get().wall,
+      (film) => store.set({ wall: film.seeds.length ? film : { ...film, ...kept, begun: film.begun ?? kept.begun } }),
+    );
+  }
+
+  /** Finish some seeds of the wall as pictures, one after another. */
+  function finish([seed, ...rest]) {
+    running.best?.stop();
+    const painted = new Map([...store.get().painted].filter(([, film]) => film.finished));
+    store.set({ painted });
+    if (seed === undefined) return;
+    const { prompt } = store.get(),
+      key = paintedKey({ prompt }, seed);
+    if (painted.has(key)) return finish(rest);
+    begin(
+      "best",
+      "/api/pictures",
+      { prompt, seed },
+      key,
+      () => store.get().painted.get(key),
+      (film) => {
+        store.set({ painted: new Map(store.get().painted).set(key, film) });
+        if (film.finished) finish(rest);
+      },
+    );
+  }
+
+  return { paint, paintOther, seeds, finish, edit, commit, travel, estimate };
 }

@@ -8,12 +8,13 @@ import { createMakes, editOf } from "./makes.js";
 import { createPrompt } from "./prompt.js";
 import { createRewind } from "./rewind.js";
 import { CHOICES, createStore, fromHash, isMoved, pictureKey, TABS, toHash, UNMOVED } from "./state.js";
+import { createSeeds } from "./seeds.js";
 import { createStudy } from "./study.js";
 import { createSurface } from "./surface.js";
 import { createWatch } from "./watch.js";
 
 const FIRST = 5; // of the gallery, painted on a first visit
-const MADE = { watch: createWatch, drag: createDrag, relief: createSurface, study: createStudy };
+const MADE = { watch: createWatch, drag: createDrag, relief: createSurface, seeds: createSeeds, study: createStudy };
 const main = document.getElementById("main");
 
 /** A state of choices, with what the page must know of the study. */
@@ -25,7 +26,8 @@ function complete(choices, about) {
     : about.properties[0].name;
   const layer = about.layers.some((of) => of.name === choices.layer) ? choices.layer : null;
   const kind = about.edits.kinds.includes(choices.kind) ? choices.kind : null;
-  return { ...choices, ...own, property, layer, kind };
+  const after = Math.min(choices.after, about.steps);
+  return { ...choices, ...own, property, layer, kind, after };
 }
 
 async function start() {
@@ -50,6 +52,8 @@ async function start() {
     estimating: false,
     scores: "study",
     relief: null,
+    wall: null,
+    painted: new Map(),
     touched: false,
     history: { list: [editOf(choices)], at: 0 },
   });
@@ -161,7 +165,7 @@ function open(store, makes) {
 
   /** What a tab needs made when it is opened. */
   function enter(state, linked = false) {
-    if (state.tab === "study") return;
+    if (["seeds", "study"].includes(state.tab)) return;
     if (state.tab === "drag" && (state.steps !== null || state.guidance !== null))
       store.set({ steps: null, guidance: null });
     if (state.tab === "drag" && !linked) store.set({ step: null });

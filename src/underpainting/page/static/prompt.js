@@ -53,6 +53,7 @@ export function createPrompt(store, makes) {
     },
     die(),
   );
+  const seedField = h("div.field", {}, h("label", { for: "seed" }, "Seed"), h("div.with", {}, seed, dice));
   const button = h("button.play", { type: "submit" }, "Paint");
   const more = h(
     "details.more",
@@ -102,7 +103,7 @@ export function createPrompt(store, makes) {
       "div.fields.first",
       {},
       h("div.field.long", {}, h("label", { for: "prompt" }, "Prompt"), prompt),
-      h("div.field", {}, h("label", { for: "seed" }, "Seed"), h("div.with", {}, seed, dice)),
+      seedField,
       button,
     ),
     h("div.beside", {}, chips, more),
@@ -138,16 +139,20 @@ export function createPrompt(store, makes) {
 
   /** Show a state. */
   function render(state) {
-    const { film } = state,
+    const isWall = state.tab === "seeds",
+      film = isWall ? state.wall : state.film,
       edited = state.tab === "drag" && state.wanted ? state.edits.get(state.wanted) : null;
     fill([state.prompt, state.seed, state.steps, state.guidance]);
-    const stands = edited && (isPending(edited) || edited.error) ? standing(edited, "edit") : standing(film, "picture");
+    const isEdit = edited && (isPending(edited) || edited.error);
+    const stands = isEdit ? standing(edited, "edit") : standing(film, isWall ? "wall" : "picture");
+    [seedField, more].forEach((part) => set(part, "hidden", isWall));
     say(line, stands.text);
     set(line, "data-kind", stands.kind);
-    const error = film?.error && film.key === pictureKey(state);
-    say(button, error ? "Try again" : "Paint");
+    const error = film?.error && (isWall || film.key === pictureKey(state));
+    say(button, error ? "Try again" : isWall ? "Begin" : "Paint");
     if (stands.kind === "error" || stands.kind === "wait") announce(stands.text);
     else if (edited?.finished) announce("The edited picture is painted.");
+    else if (isWall) announce(film?.finished ? "The seeds are read." : "The seeds are read in batches.");
     else if (film?.finished) announce(`The picture is painted, in ${stepCount(film)} steps.`);
     else announce("The picture is painted step by step.");
   }

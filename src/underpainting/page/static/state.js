@@ -4,6 +4,8 @@
  * Everything that is shown follows from it; nothing else is kept anywhere but where it only saves work.
  */
 
+import { keptWish } from "./wish.js";
+
 /** What a link holds, with what holds where it says nothing; null is as the study has it. */
 export const CHOICES = {
   tab: "watch",
@@ -22,10 +24,14 @@ export const CHOICES = {
   mirror: false,
   kind: null,
   strength: null,
+  wish: [0.3, 0.6, 0.4, 0.4],
+  after: 3,
+  count: 24,
+  tiles: "clean",
 };
 
-export const TABS = ["watch", "drag", "relief", "study"];
-const WORDS = { tab: TABS, look: ["clean", "noisy"], shape: ["finished", "read"] };
+export const TABS = ["watch", "drag", "relief", "seeds", "study"];
+const WORDS = { tab: TABS, look: ["clean", "noisy"], shape: ["finished", "read"], tiles: ["clean", "read"] };
 const RANGES = {
   seed: [0, 2 ** 53 - 1],
   steps: [1, 100],
@@ -34,6 +40,8 @@ const RANGES = {
   scale: [0.1, 10],
   rotate: [-360, 360],
   strength: [0, 100],
+  after: [1, 8],
+  count: [1, 256],
 };
 
 /** A target's four fields where nothing is moved. */
@@ -71,7 +79,7 @@ export function createStore(initial) {
 export function toHash(state) {
   const pairs = Object.entries(CHOICES)
     .filter(([key, usual]) => state[key] !== null && JSON.stringify(state[key]) !== JSON.stringify(usual))
-    .map(([key]) => [key, key === "move" ? state.move.map(rounded).join(",") : textOf(state[key])]);
+    .map(([key]) => [key, textOf(state[key])]);
   return `#${new URLSearchParams(pairs)}`;
 }
 
@@ -101,7 +109,10 @@ export const isMoved = ({ move, scale, rotate, mirror }) =>
   Boolean(move[0] || move[1] || scale !== 1 || rotate % 360 || mirror);
 
 const rounded = (value) => Math.round(value * 1000) / 1000;
-const textOf = (value) => (typeof value === "number" ? String(rounded(value)) : value === true ? "1" : String(value));
+function textOf(value) {
+  if (Array.isArray(value)) return value.map(rounded).join(",");
+  return typeof value === "number" ? String(rounded(value)) : value === true ? "1" : String(value);
+}
 
 function choice(key, text, usual) {
   if (key in WORDS) return WORDS[key].includes(text) ? text : usual;
@@ -110,9 +121,13 @@ function choice(key, text, usual) {
     const both = text.split(",").map(Number);
     return both.length === 2 && both.every((share) => Math.abs(share) <= 1) ? both : usual;
   }
+  if (key === "wish") {
+    const four = text.split(",").map(Number);
+    return four.length === 4 && four.every((share) => share >= 0 && share <= 1) ? keptWish(four) : usual;
+  }
   if (!(key in RANGES)) return text.slice(0, 500);
   const [least, most] = RANGES[key],
     value = Number(text);
-  const whole = ["seed", "steps", "step"].includes(key);
+  const whole = ["seed", "steps", "step", "after", "count"].includes(key);
   return text !== "" && value >= least && value <= most && (!whole || Number.isInteger(value)) ? value : usual;
 }

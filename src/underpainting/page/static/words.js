@@ -58,6 +58,10 @@ export function standing(film, noun) {
       kind: "wait",
     };
   if (!film.begun) return { text: `The ${noun} waits for the model.`, kind: "wait" };
+  if (noun === "wall") {
+    const { seeds, asked } = film;
+    return { text: isPending(film) ? `${seeds.length} of ${asked.first + asked.count} seeds` : "", kind: "busy" };
+  }
   if (film.phase) return { text: "The unedited picture is made first.", kind: "busy" };
   const steps = stepCount(film);
   if (isPending(film))
