@@ -176,9 +176,8 @@ def test_a_first_visit_paints_and_rests_where_the_probes_knew_already(tab: Calla
         page, lambda: now.inner_text() == f"step {EARLY} of {STEPS}" and page.locator(".telling").inner_text()
     )
     watched(page)
-    assert re.search(
-        rf"step {EARLY} of {STEPS}, the probe of \S+ agrees .* Dice", page.inner_text(".telling")
-    )
+    told = re.compile(rf"step {EARLY} of {STEPS}, the probe of \S+ agrees .* Dice")
+    until(page, lambda: told.search(page.inner_text(".telling")))
     assert page.locator(".maps canvas[data-look=map]:visible").count() == 6
     assert page.locator(".pane .read").count() == 2 and page.locator(".pane .label").count() == 1
     assert page.locator(".curves .line").count() >= 3 + 1 + 1

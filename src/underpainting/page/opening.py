@@ -11,7 +11,7 @@ from underpainting.page.app import page_app
 from underpainting.page.guard import Access
 from underpainting.page.making import Desk, empty_memories
 from underpainting.page.own_study import own_study
-from underpainting.page.served import Served, open_served
+from underpainting.page.served import Served, open_served, require_servable
 from underpainting.progress import Progress
 from underpainting.study.environment import use_threads
 from underpainting.study.study import open_study
@@ -24,6 +24,7 @@ def opened(study: Path | None, model: str | None, progress: Progress) -> Callabl
     `open_served`. Raises UnderpaintingError where anything of it is not there.
     """
     folder = own_study(progress) if study is None else open_study(study)
+    require_servable(folder)
     progress.start(0, 0, "")
     progress.phase("loading the model")
     first = [open_served(folder, model)]

@@ -115,18 +115,22 @@ class Served:
         return replace(self.painter, study=study)
 
 
-def open_served(study: StudyFolder, model: str | None = None) -> Served:
-    """Load what is served, and make a few pictures, from which noise levels and colours are known.
-
-    model: name or folder that the study's model is loaded from, where it is not the one that it names. Raises
-    UnderpaintingError where the study is not done, its labels were brought, or anything of it is not there.
-    """
+def require_servable(study: StudyFolder) -> None:
+    """Raise UnderpaintingError where a study is not done, or its labels were brought."""
     study.require_done()
     if study.config.labels.folder is not None and study.estimator is None:
         raise UnderpaintingError(
             f"{study.folder}: its labels were brought, and nothing can label new pictures; "
             "serve a study with an estimator"
         )
+
+
+def open_served(study: StudyFolder, model: str | None = None) -> Served:
+    """Load what is served, and make a few pictures, from which noise levels and colours are known.
+
+    model: name or folder that the study's model is loaded from, where it is not the one that it names. Raises
+    UnderpaintingError where anything of the study is not there.
+    """
     if model is not None:
         config = study.config
         dtype = getattr(torch, config.model.dtype)

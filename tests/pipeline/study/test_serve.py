@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from schemathesis import GenerationMode
 
+from tests.event_loop import finished
 from underpainting.api import Study
 from underpainting.intervention.kept import paint_again, read_own
 from underpainting.page import jobs, making, state
@@ -356,7 +357,7 @@ def test_thirty_two_clients_at_once_each_get_their_own(page: httpx2.Client, desk
         async with httpx2.AsyncClient(base_url=page.base_url, timeout=120, limits=limits) as client:
             return await asyncio.gather(*(one(client, seed) for seed in seeds))
 
-    told = asyncio.run(all_())
+    told = finished(all_(), 120)
     for seed, own in zip(seeds, told, strict=True):
         assert of_kind(own, "begun")[0]["seed"] == seed and own[-1][0] == "end"
     shown = [of_kind(own, "finished")[0]["picture"] for own in told]

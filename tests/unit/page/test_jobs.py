@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from tests.event_loop import finished
 from underpainting.page import jobs
 from underpainting.page.jobs import Cancelled, Full, Job, Queue
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(test, 20))
+    finished(test)
 
 
 def nothing(job: Job) -> Iterator[None]:

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from tests.event_loop import finished
 from underpainting.errors import UnderpaintingError
 from underpainting.page.jobs import Job, Queue
 from underpainting.page.making import Desk
@@ -31,7 +32,7 @@ def told(work: Work, *others: Work) -> list[list[str]]:
         return [[event.decode().split("event: ")[1] for event in events] for events in seen]
 
     replaced.clear()
-    return asyncio.run(asyncio.wait_for(asking(), 20))
+    return finished(asking())
 
 
 replaced: list[int] = []
@@ -100,7 +101,7 @@ def test_a_worker_that_cannot_begin_says_why() -> None:
             await worker.ready
         assert worker.error == "the model is gone"
 
-    asyncio.run(asyncio.wait_for(test(), 20))
+    finished(test())
 
 
 def test_jobs_that_wait_for_a_worker_that_cannot_be_replaced_end() -> None:
@@ -123,7 +124,7 @@ def test_jobs_that_wait_for_a_worker_that_cannot_be_replaced_end() -> None:
         assert b"ask again" in seen[0][-1] and b"cannot be replaced: the model is gone" in seen[1][-1]
         assert [job.state for job in asked] == ["failed", "failed"] and worker.error == "the model is gone"
 
-    asyncio.run(asyncio.wait_for(test(), 20))
+    finished(test())
 
 
 def test_a_job_that_is_cancelled_stops_before_its_next_event() -> None:
@@ -150,5 +151,5 @@ def test_a_job_that_is_cancelled_stops_before_its_next_event() -> None:
         await asyncio.to_thread(worker.join, 5)
         assert not worker.works and worker.replaced == 0
 
-    asyncio.run(asyncio.wait_for(test(), 20))
+    finished(test())
     assert done
