@@ -1,6 +1,7 @@
 /** The shape that is dragged: moved, scaled, turned and mirrored by mouse, touch and keys, without the server. */
 
 import { h, set } from "./dom.js";
+import { pulling } from "./pulling.js";
 import { boxOf, kept, matrixOf, moved } from "./shape.js";
 import { targetWords } from "./words.js";
 
@@ -49,9 +50,6 @@ export function createHandles(size, { change, commit, cancel }) {
     knob.group,
   );
   let told = null,
-    from = null,
-    pointer = null,
-    planned = 0,
     timer = null;
 
   function grip(act) {
@@ -73,49 +71,23 @@ export function createHandles(size, { change, commit, cancel }) {
     };
   }
 
-  const at = (event) => {
-    const box = element.getBoundingClientRect();
-    return [((event.clientX - box.left) / box.width) * width, ((event.clientY - box.top) / box.height) * height];
-  };
-
-  element.addEventListener("pointerdown", (event) => {
-    const { act } = event.target.dataset;
-    if (!act || !told || event.button > 0) return;
-    from = { act, point: at(event), target: told.target };
-    pointer = from.point;
-    element.setPointerCapture(event.pointerId);
-    set(element, "data-dragging", true);
-    element.focus({ preventScroll: true });
-    clearTimeout(timer);
-    event.preventDefault();
-  });
-  element.addEventListener(
-    "touchstart",
-    (event) => {
-      if (event.target.dataset.act) event.preventDefault();
+  const drop = pulling(element, {
+    begin(act) {
+      if (!told) return null;
+      set(element, "data-dragging", true);
+      clearTimeout(timer);
+      return { act, target: told.target };
     },
-    { passive: false },
-  );
-  element.addEventListener("pointermove", (event) => {
-    if (!from) return;
-    pointer = at(event);
-    planned ||= requestAnimationFrame(() => {
-      planned = 0;
-      if (from) alter(dragged());
-    });
-  });
-  element.addEventListener("pointerup", () => {
-    if (!from) return;
-    const target = dragged();
-    end();
-    alter(target);
-    commit();
-  });
-  element.addEventListener("pointercancel", () => {
-    if (from) {
+    pull: (held, from, to) => alter(pulled(held, from, to)),
+    done(held, from, to) {
+      end();
+      alter(pulled(held, from, to));
+      commit();
+    },
+    cancel() {
       end();
       cancel();
-    }
+    },
   });
   element.addEventListener("keydown", keyed);
   element.addEventListener("blur", () => {
@@ -123,15 +95,13 @@ export function createHandles(size, { change, commit, cancel }) {
   });
 
   function end() {
-    from = null;
-    cancelAnimationFrame(planned);
-    planned = 0;
+    drop();
     set(element, "data-dragging", false);
   }
 
-  function dragged() {
-    const { act, point, target } = from,
-      { middle } = told;
+  function pulled({ act, target }, from, to) {
+    const { middle } = told,
+      [point, pointer] = [from, to].map(([x, y]) => [x * width, y * height]);
     if (act === "move")
       return kept(
         { ...target, move: target.move.map((share, k) => share + (pointer[k] - point[k]) / [width, height][k]) },

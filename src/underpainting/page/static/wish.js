@@ -1,6 +1,7 @@
 /** A wish of where the object is to be: a box that is dragged on a small frame, and how well a reading meets it. */
 
 import { h, set } from "./dom.js";
+import { pulling } from "./pulling.js";
 
 const CORNERS = [
   [0, 0],
@@ -95,49 +96,13 @@ export function createWish([height, width], change) {
     box,
     ...grips.flat(),
   );
-  let wish = null,
-    from = null,
-    pointer = null,
-    planned = 0;
+  let wish = null;
 
-  const at = (event) => {
-    const frame = element.getBoundingClientRect();
-    return [(event.clientX - frame.left) / frame.width, (event.clientY - frame.top) / frame.height];
-  };
-
-  element.addEventListener("pointerdown", (event) => {
-    const { act } = event.target.dataset;
-    if (act === undefined || event.button > 0) return;
-    from = { corner: CORNERS[act] ?? null, point: at(event), wish };
-    pointer = from.point;
-    element.setPointerCapture(event.pointerId);
-    element.focus({ preventScroll: true });
-    event.preventDefault();
-  });
-  element.addEventListener(
-    "touchstart",
-    (event) => {
-      if (event.target.dataset.act !== undefined) event.preventDefault();
-    },
-    { passive: false },
-  );
-  element.addEventListener("pointermove", (event) => {
-    if (!from) return;
-    pointer = at(event);
-    planned ||= requestAnimationFrame(() => {
-      planned = 0;
-      if (from) alter(dragged());
-    });
-  });
-  element.addEventListener("pointerup", () => {
-    if (!from) return;
-    const next = dragged();
-    from = null;
-    alter(next);
-  });
-  element.addEventListener("pointercancel", () => {
-    if (from) alter(from.wish);
-    from = null;
+  pulling(element, {
+    begin: (act) => ({ corner: CORNERS[act] ?? null, wish }),
+    pull: (held, from, to) => alter(pulled(held, from, to)),
+    done: (held, from, to) => alter(pulled(held, from, to)),
+    cancel: (held) => alter(held.wish),
   });
   element.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -160,15 +125,15 @@ export function createWish([height, width], change) {
     event.stopPropagation();
   });
 
-  function dragged() {
-    const [x, y, wide, high] = from.wish,
-      by = pointer.map((share, k) => share - from.point[k]);
-    if (!from.corner) return keptWish([x + by[0], y + by[1], wide, high]);
+  function pulled(held, from, to) {
+    const [x, y, wide, high] = held.wish,
+      by = to.map((share, k) => share - from[k]);
+    if (!held.corner) return keptWish([x + by[0], y + by[1], wide, high]);
     const sides = [
       [x, wide],
       [y, high],
     ].map(([middle, side], k) => {
-      const [one, other] = from.corner[k] ? [-1, 1] : [1, -1],
+      const [one, other] = held.corner[k] ? [-1, 1] : [1, -1],
         rests = middle + (one * side) / 2;
       const goes = Math.max(0, Math.min(1, middle + (other * side) / 2 + by[k]));
       const long = Math.max(LEAST, (goes - rests) * other);
