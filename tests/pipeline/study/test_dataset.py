@@ -13,18 +13,12 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.command import call
 from underpainting import Study, UnderpaintingError
-from underpainting.cli import main
 from underpainting.dataset import write
 from underpainting.dataset.write import box, export
 from underpainting.study.environment import reload
 from underpainting.study.study import StudyFolder
-
-
-def call(*words: object) -> int:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(map(str, words)))
-    return int(stopped.value.code or 0)
 
 
 @pytest.fixture

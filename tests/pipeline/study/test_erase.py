@@ -9,9 +9,9 @@ import pytest
 import torch
 from concept_erasure import LeaceFitter
 
+from tests.command import call
 from tests.pipeline.diffusion.stepping import use_several
 from underpainting import Study
-from underpainting.cli import main
 from underpainting.diffusion import Evaluation, StepRecord
 from underpainting.findings.erasure import ERASED, NULL, ONCE, RANDOM, SHUFFLED, TURNED
 from underpainting.intervention.edit import Where
@@ -117,12 +117,6 @@ def test_erasers_act_at_the_first_evaluation_of_their_steps_alone(painter: Paint
     painter.paint(painter.study.sound_rows("test")[:2], watching)
     assert fitted == {Place("up.1.2", step, "conditional") for step in (2, 3)}
     assert erased == {("up.1.2", step, True) for step in (2, 3)}
-
-
-def call(*words: object) -> int:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(map(str, words)))
-    return int(stopped.value.code or 0)
 
 
 def test_the_question_from_end_to_end(

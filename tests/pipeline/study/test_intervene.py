@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 from sklearn.metrics import f1_score
 
 from benchmarks.faults import rewriting
+from tests.command import call
 from tests.pipeline.diffusion.stepping import SEVERAL, use_several
-from underpainting.cli import main
 from underpainting.diffusion import Evaluation, StepRecord
 from underpainting.errors import UnderpaintingError
 from underpainting.findings.distances import kernel_distance
@@ -179,12 +179,6 @@ def test_after_a_whole_edit_the_probes_read_the_target(painter: Painter) -> None
             dim=-1,
         )
         torch.testing.assert_close(direction.probe.apply(x), direction.goal(cells), atol=2e-3, rtol=2e-3)
-
-
-def call(*words: object) -> int:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(map(str, words)))
-    return int(stopped.value.code or 0)
 
 
 class Counting(Progress):

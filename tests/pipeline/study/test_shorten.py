@@ -8,8 +8,8 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
+from tests.command import call
 from underpainting import UnderpaintingError
-from underpainting.cli import main
 from underpainting.diffusion import Model, Watching
 from underpainting.findings.shortened import ANOTHER, FEWER, LARGER, UNGUIDED, WHOLE
 from underpainting.intervention.act import seeing_painter
@@ -19,12 +19,6 @@ from underpainting.seeds import shorten as module
 from underpainting.seeds.shorten import shorten
 from underpainting.study.batch import denoise
 from underpainting.study.study import StudyFolder
-
-
-def call(*words: object) -> int:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(map(str, words)))
-    return int(stopped.value.code or 0)
 
 
 def dropped(pipe: StableDiffusionPipeline, rows: Any, config: Any, after: int) -> torch.Tensor:
