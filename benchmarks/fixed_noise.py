@@ -17,8 +17,9 @@ from diffusers import StableDiffusionPipeline
 from underpainting.diffusion import attach
 from underpainting.findings.variance import sentences, variances
 from underpainting.seeds.layout import QUANTITIES
-from underpainting.seeds.variance import batches, design, measure
+from underpainting.seeds.variance import design, measure
 from underpainting.study.environment import Loaded, reload
+from underpainting.study.schedule import in_batches
 from underpainting.study.study import open_study
 
 
@@ -47,7 +48,10 @@ def main(
     opened = open_study(study)
     loaded = fixed(reload(opened))
     rows = design(opened, prompts, seeds)
-    tables = [measure(opened, loaded, opened.probes, batch) for batch in batches(opened, rows)]
+    tables = [
+        measure(opened, loaded, opened.probes, batch)
+        for batch in in_batches(rows, opened.config.run.batch_size)
+    ]
     for line in sentences(variances(tables, QUANTITIES), QUANTITIES):
         print(line)
 

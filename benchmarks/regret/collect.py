@@ -23,7 +23,6 @@ from underpainting.progress import Progress
 from underpainting.readers import read_json
 from underpainting.records import clear_partial, make_folder, only_run, replacing, write_json
 from underpainting.seeds.lessons import calibrate_rows, cuts
-from underpainting.seeds.predict import layer_at
 from underpainting.study.environment import Loaded, reload
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.study import StudyFolder
@@ -64,7 +63,7 @@ def collect(study: StudyFolder, folder: Path, prompts: int, seeds: int, progress
             "steps": study.config.model.steps,
             "batches": {name: -(-len(all_rows) // size) for name, all_rows in parts.items()},
             "layers": {
-                name: {str(step): layer_at(probes, name, step) for step in cuts(study.config.model.steps)}
+                name: {str(step): probes.best_layer(name, step) for step in cuts(study.config.model.steps)}
                 for name in probes.properties
             },
         }

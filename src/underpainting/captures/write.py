@@ -43,6 +43,7 @@ from underpainting.study.environment import about_model, other_model, recorded_m
 from underpainting.study.paths import ASIDE
 from underpainting.study.request.config import ModelConfig
 from underpainting.study.request.prompts import PromptRow
+from underpainting.study.schedule import in_batches
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import SPLITS
 
@@ -154,7 +155,7 @@ def capture(
     plan = CapturePlan(
         model=model,
         about=about_model(model, model.name),
-        batches=tuple(tuple(rows[i : i + batch_size]) for i in range(0, len(rows), batch_size)),
+        batches=tuple(map(tuple, in_batches(rows, batch_size))),
         config=ModelConfig(name=model.name, steps=steps, guidance_scale=guidance_scale),
         layers=model.resolve(layers),
         steps=tuple(range(1, steps + 1) if keep is None else sorted(set(keep))),

@@ -64,7 +64,7 @@ def dataset_card(study: StudyFolder, counts: Mapping[str, int], steps: Sequence[
         kind = "0 and 255" if name in binary else "16 bits"
         rows.append([name, f"label of the finished picture by {estimator}, {kind}"])
         for step in steps:
-            layer = probes.best[name].by_step.get(step, probes.best[name].layer)
+            layer = probes.best_layer(name, step)
             read = f"what a linear probe of {layer} reads of it at step {step} of {config.model.steps}"
             rows.append([f"{name}_step_{step}", f"{read}, 16 bits"])
     first = next(iter(counts))

@@ -12,21 +12,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from underpainting.diffusion import Watching
 from underpainting.progress import Progress
 from underpainting.readers import opened_tensors, read_json
 from underpainting.records import SEARCHED, read_table
 from underpainting.records.pictures import read_frame
 from underpainting.seeds.layout import Maps
-from underpainting.seeds.predict import BEST, ByProbes, Seen, seeing, watched
+from underpainting.seeds.predict import BEST, ByProbes, Seen, watching
 from underpainting.seeds.searched import READS, TABLE, require_search
 from underpainting.study.batch import denoise
 from underpainting.study.environment import Loaded, reload
 from underpainting.study.labels import label_pictures
 from underpainting.study.paths import LABELS, SEARCH_CARD
 from underpainting.study.request.prompts import PromptRow
+from underpainting.study.schedule import in_batches
 from underpainting.study.study import StudyFolder
-from underpainting.vocabulary import main_branch
 
 Items = list[tuple[NDArray[np.uint8], Mapping[str, Tensor]]]
 """Pictures [height, width, 3], each with its label maps [height, width] by property."""
@@ -67,9 +66,7 @@ def of_search(study: StudyFolder, folder: Path, loaded: Callable[[], Loaded]) ->
     prompt = read_json(folder / SEARCH_CARD, *READS)["asked"]["prompt"]
     table = read_table(folder / TABLE, SEARCHED).to_pylist()
     finished = [row for row in table if row["score"] is not None]
-    size = study.config.run.batch_size
-    for start in range(0, len(finished), size):
-        batch = finished[start : start + size]
+    for batch in in_batches(finished, study.config.run.batch_size):
         files = [folder / "pictures" / f"seed_{row['seed']}.png" for row in batch]
         rows = [PromptRow(prompt, row["seed"], 0) for row in batch]
         scores = [row["score"] for row in batch]
@@ -98,13 +95,7 @@ class Knowing:
         def keep(seen: Seen) -> None:
             known[seen.step] = ByProbes(probes).ways(seen)[BEST]
 
-        watching = Watching(
-            layers=watched(probes),
-            branches=(main_branch(probes.branches),),
-            on_step=seeing(probes, self.steps, keep),
-            stop_after=max(self.steps),
-        )
-        denoise(self.loaded.model, rows, self.study.config.model, watching)
+        denoise(self.loaded.model, rows, self.study.config.model, watching(probes, self.steps, keep))
         return known
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from underpainting.findings.intervals import ENOUGH, Floats, means
+from underpainting.findings.intervals import ENOUGH, Floats, means_beside
 
 NULL, ERASED, ONCE, TURNED, ANOTHER, POSITION = "null", "erased", "once", "turned", "another", "position"
 RANDOM, SHUFFLED, OTHER = "random", "shuffled", "other "
@@ -87,13 +87,11 @@ def erasures(table: pa.Table, layers: Collection[str], last: int) -> list[Erasur
     cells = {key: of for key, of in known.items() if key[3] in present}
     nothing = np.full(len(images), np.nan)
     above = [cells.get((ERASED, *key[1:]), nothing) - of for key, of in cells.items()]
-    found = means(np.stack([*cells.values(), *above]), prompts)
     counts = [len(np.unique(prompts[np.isfinite(of)])) for of in cells.values()]
+    beside = means_beside([*cells.values()], above, prompts)
     return [
         Erasure(*key, count, *score.within, *less.within)
-        for key, count, score, less in zip(
-            cells, counts, found[: len(cells)], found[len(cells) :], strict=True
-        )
+        for key, count, (score, less) in zip(cells, counts, beside, strict=True)
     ]
 
 

@@ -6,6 +6,7 @@ Hinkley 1997, 3.8). Values that are not defined (NaN) are left out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +56,19 @@ def means(values: Floats, prompts: NDArray[np.int64]) -> list[Mean]:
         _mean(row[defined], prompts[defined], drawn)
         for row, defined, drawn in zip(values, known, spread.T, strict=True)
     ]
+
+
+def means_beside(
+    values: Sequence[Floats], above: Sequence[Floats], prompts: NDArray[np.int64]
+) -> list[tuple[Mean, Mean]]:
+    """`means` of figures, and of the differences that stand beside each, over the same draws.
+
+    values, above: [picture] each, NaN where not defined.
+    """
+    if not values:
+        return []
+    both = means(np.stack([*values, *above]), prompts)
+    return list(zip(both[: len(values)], both[len(values) :], strict=True))
 
 
 def unpaired_interval(

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from underpainting.findings.intervals import Floats, means
+from underpainting.findings.intervals import Floats, means_beside
 
 INTERVENED, NULL, MOVED = "intervened", "null", "moved_picture"
 SDEDIT, HELD = "sdedit", "held"
@@ -102,12 +102,11 @@ def interventions(table: pa.Table) -> list[Done]:
         if metric == KEPT and right is not None:
             kept = np.where(right == 1, cells[aim, condition, name, metric], np.nan)
             cells[aim, condition, name, KEPT_IF_RIGHT] = kept
-    figures = [*cells.values(), *(_above(key, cells) for key in cells)]
-    scores = means(np.stack(figures) if figures else np.empty((0, len(prompts))), prompts)
+    scores = means_beside([*cells.values()], [_above(key, cells) for key in cells], prompts)
     counts = {aim: _counts(columns, aim) for aim in dict.fromkeys(aim for aim, *_ in cells)}
     return [
         Done(*key, *counts[key[0]], *score.within, *above.within)
-        for key, score, above in zip(cells, scores[: len(cells)], scores[len(cells) :], strict=True)
+        for key, (score, above) in zip(cells, scores, strict=True)
     ]
 
 

@@ -13,7 +13,7 @@ from underpainting.controls import rivals
 from underpainting.findings.cubes import Scores
 from underpainting.findings.intervals import Floats, mean
 from underpainting.findings.steps import SHARE, at_bar
-from underpainting.records import LEADS, make_table
+from underpainting.records import LEADS, table_of_rows
 
 
 def leads_table(
@@ -40,8 +40,7 @@ def leads_table(
     for ((source, name), lead), tested, p_holm in zip(leads.items(), tests, adjusted, strict=True):
         by = mean(lead, test.prompts)
         rows.append((name, layers[name], source, by.pictures, *by.within, *tested, p_holm))
-    columns = list(zip(*rows, strict=True)) or [()] * len(LEADS.names)
-    return make_table(LEADS, dict(zip(LEADS.names, map(list, columns), strict=True)))
+    return table_of_rows(LEADS, rows)
 
 
 def sign_test(lead: Floats, prompts: NDArray[np.int64]) -> tuple[int, int, float]:

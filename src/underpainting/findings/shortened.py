@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from underpainting.findings.distances import frechet, kernel_distance
-from underpainting.findings.intervals import ENOUGH, Floats, means
+from underpainting.findings.intervals import ENOUGH, Floats, means_beside
 from underpainting.vocabulary import OBJECT
 
 WHOLE, UNGUIDED, LARGER, FEWER, ANOTHER = "whole", "unguided", "larger", "fewer", "another"
@@ -81,11 +81,9 @@ def shortened(tables: Sequence[pa.Table], features: Mapping[Way, Floats]) -> lis
         run = beside(way, spent)
         alone = np.full(len(images), np.nan)
         above.append(of - (alone if run is None else cells.get((run, name, metric), alone)))
-    found = means(np.stack([*cells.values(), *above]), prompts)
+    scores = means_beside([*cells.values()], above, prompts)
     rows = []
-    for ((way, name, metric), of), score, less in zip(
-        cells.items(), found[: len(cells)], found[len(cells) :], strict=True
-    ):
+    for ((way, name, metric), of), (score, less) in zip(cells.items(), scores, strict=True):
         if metric not in (EVALUATIONS, ROWS):
             count = len(np.unique(prompts[np.isfinite(of)]))
             rows.append(Shortened(*way, *spent[way], name, metric, count, *score.within, *less.within))

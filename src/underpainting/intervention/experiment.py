@@ -23,10 +23,11 @@ from underpainting.intervention.painter import Painter, Unedited
 from underpainting.intervention.trials import draw_moves, judge, targets
 from underpainting.progress import Progress
 from underpainting.readers import read_json, read_tensors
-from underpainting.records import INTERVENTIONS, make_table, write_json, write_table
+from underpainting.records import INTERVENTIONS, table_of_rows, write_json, write_table
 from underpainting.study.batch import to_bytes
 from underpainting.study.paths import FEATURES
 from underpainting.study.request.prompts import PromptRow, prompt_numbers
+from underpainting.study.schedule import in_batches
 from underpainting.study.sealed import ASK_AGAIN
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import OBJECT
@@ -120,7 +121,8 @@ def run_experiment(
         raise UnderpaintingError(f"{folder} holds another experiment; remove it, or ask for the same")
     with study.sealing(card) as temporary:
         write_json(temporary, asked)
-    parts = {folder / f"{start:05d}.parquet": of for start, of in _batches(painter, rows)}
+    size = painter.study.config.run.batch_size
+    parts = {folder / f"{i * size:05d}.parquet": of for i, of in enumerate(in_batches(rows, size))}
     missing = {path: of for path, of in parts.items() if not study.has(path, ASK_AGAIN)}
     each = 1 + trials * len(conditions)
     progress.start(len(rows) * each, (len(rows) - sum(map(len, missing.values()))) * each)
@@ -224,7 +226,7 @@ def _unedited(
     painter: Painter, rows: Sequence[PromptRow], aim: str, progress: Progress
 ) -> Iterator[Unedited]:
     """Batches of unedited pictures, without those in which there is nothing to move."""
-    for _, batch in _batches(painter, rows):
+    for batch in in_batches(rows, painter.study.config.run.batch_size):
         unedited = painter.unedited(batch)
         progress.advance(len(batch))
         seen = [bool(of.amax() > of.amin()) for of in _moved_maps(unedited, aim)]
@@ -232,11 +234,6 @@ def _unedited(
             yield unedited
         elif any(seen):
             yield painter.unedited([row for row, is_seen in zip(batch, seen, strict=True) if is_seen])
-
-
-def _batches(painter: Painter, rows: Sequence[PromptRow]) -> Iterator[tuple[int, Sequence[PromptRow]]]:
-    size = painter.study.config.run.batch_size
-    return ((start, rows[start : start + size]) for start in range(0, len(rows), size))
 
 
 def _moved_maps(unedited: Unedited, aim: str) -> Tensor:
@@ -256,13 +253,14 @@ def _rows(
     aim: str,
     scores: Mapping[tuple[str, str], Tensor],
 ) -> pa.Table:
-    columns: dict[str, list[object]] = {name: [] for name in INTERVENTIONS.names}
-    for (name, metric), values in scores.items():
-        for row, value in zip(rows, values.tolist(), strict=True):
-            of = (row.image, row.prompt, trial, condition, aim, name, metric, value)
-            for column, cell in zip(INTERVENTIONS.names, of, strict=True):
-                columns[column].append(cell)
-    return make_table(INTERVENTIONS, columns)
+    return table_of_rows(
+        INTERVENTIONS,
+        (
+            (row.image, row.prompt, trial, condition, aim, *score, value)
+            for score, values in scores.items()
+            for row, value in zip(rows, values.tolist(), strict=True)
+        ),
+    )
 
 
 def one_a_prompt(rows: Sequence[PromptRow]) -> list[PromptRow]:

@@ -15,7 +15,7 @@ from underpainting.intervention.asked import Asked, make_asked
 from underpainting.intervention.edit import Edit
 from underpainting.intervention.masks import drawn_mask
 from underpainting.intervention.picture import Intervened, edit_of, two_numbers
-from underpainting.records import BATCH, make_table
+from underpainting.records import BATCH, table_of_rows
 from underpainting.records.pictures import SUFFIXES
 from underpainting.study.request.prompts import read_column, read_prompts
 from underpainting.study.study import StudyFolder
@@ -82,7 +82,7 @@ def batch_table(made: Mapping[str, Intervened]) -> pa.Table:
         for image, of in made.items()
         for key, both in of.scores.items()
     ]
-    return make_table(BATCH, {name: [row[i] for row in rows] for i, name in enumerate(BATCH.names)})
+    return table_of_rows(BATCH, rows)
 
 
 def _masks(folder: Path, images: Sequence[str]) -> dict[str, Path]:

@@ -16,7 +16,7 @@ from underpainting.intervention.directions import Direction, direction_of
 from underpainting.intervention.edit import Edit, Where
 from underpainting.intervention.moves import Move
 from underpainting.probes import Eraser, Probe, ProbeSet, erasing, ridge
-from underpainting.study.batch import Look, denoise, to_bytes
+from underpainting.study.batch import Look, decode_kept, denoise
 from underpainting.study.environment import Loaded
 from underpainting.study.kept.totals import Totals, read_totals
 from underpainting.study.labels import label_pictures, token_labels
@@ -245,7 +245,7 @@ class Painter:
         return denoise(model, rows, config, watching)
 
     def _decode(self, denoised: Denoised) -> Tensor:
-        return to_bytes(self.loaded.model.decode(denoised.latents)).float().cpu() / 255
+        return decode_kept(self.loaded.model, denoised.latents)
 
 
 def set_up(study: StudyFolder, loaded: Loaded) -> Painter:

@@ -26,10 +26,12 @@ from underpainting.page.onlooker import Onlooker, Tell
 from underpainting.page.saying import finished_edit, finished_picture
 from underpainting.page.served import Served
 from underpainting.page.wire import colours, first_classes, levels, webp, whole_maps
-from underpainting.study.batch import denoise, to_bytes
+from underpainting.seeds.predict import BEST, ByProbes, Seen, seeing, watched
+from underpainting.study.batch import decode_kept, denoise, to_bytes
 from underpainting.study.kept.classes import classify
 from underpainting.study.labels import label_pictures
 from underpainting.study.request.prompts import PromptRow
+from underpainting.study.schedule import in_batches
 
 BEGUN = 8  # seeds that are begun in one batch
 AT_ONCE = 3  # steps that are decoded before another job may go first
@@ -120,7 +122,7 @@ def estimates(desk: Desk, ask: EstimatesAsk, identity: str, tell: Tell) -> Itera
     kept = desk.pictures.get(key) or _made(desk, key, lambda kind, data: tell("phase", {"name": "picture"}))
     tell("finished", {})
     for step, latents in enumerate(kept.film[look], start=1):
-        shown = to_bytes(desk.served.model.decode(latents[None])).float().cpu() / 255
+        shown = decode_kept(desk.served.model, latents[None])
         maps = label_pictures(desk.served.painter.loaded.estimator, shown, desk.served.properties)
         own = {name: of[0] for name, of in maps.items()}
         tell("estimates", {"look": look, "step": step, "maps": whole_maps(own)})
@@ -131,32 +133,25 @@ def seeds(desk: Desk, ask: SeedsAsk, identity: str, tell: Tell) -> Iterator[None
     """Begin a prompt's pictures of some seeds, and tell what the best layers read after some steps."""
     served, config = desk.served, desk.served.study.config.model
     probes, step = served.painter.probes, ask.step
-    layers = {
-        name: probes.best[name].by_step.get(step, probes.best_layer(name)) for name in probes.properties
-    }
+    layers = {name: probes.best_layer(name, step) for name in probes.properties}
     asked = {"prompt": ask.prompt, "first": ask.first, "count": ask.count, "step": step, "layers": layers}
     tell("begun", {"kind": "seeds", "picture": identity, **asked})
-    for first in range(ask.first, ask.first + ask.count, BEGUN):
-        rows = [PromptRow(ask.prompt, seed, 0) for seed in range(first, first + BEGUN)]
-        rows = rows[: ask.first + ask.count - first]
-        seen: list[StepRecord] = []
+    seen: list[Seen] = []
+    keep = seeing(probes, [step], seen.append)
+    for batch in in_batches(range(ask.first, ask.first + ask.count), BEGUN):
 
-        def look(record: StepRecord, first: int = first, seen: list[StepRecord] = seen) -> None:
+        def look(record: StepRecord, first: int = batch[0]) -> None:
             tell("phase", {"name": "seeds", "first": first, "step": record.step})
-            seen[:] = [record]
+            keep(record)
 
-        watching = Watching(
-            layers=sorted(set(layers.values())), branches=(served.branch,), on_step=look, stop_after=step
-        )
-        denoise(served.model, rows, config, watching)
-        for i, row in enumerate(rows):
-            read = {}
-            for name, layer in layers.items():
-                x = seen[0].activations[layer][served.branch][i]
-                probe = probes.probe(name, layer, step, served.branch)
-                read[name] = levels(probe.apply(x)[None])[0]
-            clean = colours(served.colourings["clean"](seen[0].predicted_clean[i]))
-            tell("seed", {"seed": row.seed, "clean": clean, "maps": read})
+        rows = [PromptRow(ask.prompt, seed, 0) for seed in batch]
+        looking = Watching(layers=watched(probes), branches=(served.branch,), on_step=look, stop_after=step)
+        denoise(served.model, rows, config, looking)
+        read = seen.pop()
+        sent = {name: levels(of) for name, of in ByProbes(probes).ways(read)[BEST].items()}
+        for i, seed in enumerate(batch):
+            clean = colours(served.colourings["clean"](read.clean[i]))
+            tell("seed", {"seed": seed, "clean": clean, "maps": {name: of[i] for name, of in sent.items()}})
         yield
     tell("finished", {})
 

@@ -113,13 +113,17 @@ class ProbeSet:
             raise UnderpaintingError(f"no layer {layer!r} in the probes; choose from {', '.join(grids)}")
         return grids[layer]
 
-    def best_layer(self, property: str) -> str:
-        """Name of the property's calibrated best layer. Raises UnderpaintingError for an unknown property."""
+    def best_layer(self, property: str, step: int | None = None) -> str:
+        """Name of the property's calibrated best layer, at the last step or another.
+
+        Raises UnderpaintingError for an unknown property.
+        """
         if property not in self.best:
             raise UnderpaintingError(
                 f"no property {property!r} in the probes; choose from {', '.join(self.best)}"
             )
-        return self.best[property].layer
+        best = self.best[property]
+        return best.layer if step is None else best.by_step.get(step, best.layer)
 
     def of_layers(self, names: Collection[str]) -> ProbeSet:
         """The probes of some layers alone."""

@@ -30,9 +30,10 @@ from underpainting.intervention.trials import judge
 from underpainting.probes import Probe, Scorer
 from underpainting.progress import Progress
 from underpainting.records import ERASED as SCHEMA
-from underpainting.records import make_table, write_json, write_table
+from underpainting.records import table_of_rows, write_json, write_table
 from underpainting.study.kept.gallery import spread
 from underpainting.study.request.prompts import PromptRow
+from underpainting.study.schedule import in_batches
 from underpainting.study.sealed import ASK_AGAIN
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import ALL, BRANCHES, Place
@@ -104,9 +105,8 @@ def measure(
         progress.phase(f"fit pictures, erased: {title(condition)}")
         probes[condition] = refitted(painter, where, fitting, fit, labels, progress.advance)
     rows: list[Row] = []
-    size = painter.study.config.run.batch_size
-    for start in range(0, len(test), size):
-        batch, unedited = test[start : start + size], None
+    for batch in in_batches(test, painter.study.config.run.batch_size):
+        unedited = None
         for condition, (_, then) in conditions.items():
             progress.phase(f"test pictures, erased: {title(condition)}")
             taken: list[Tensor] = []
@@ -126,7 +126,7 @@ def measure(
             others = {name: of.roll(1, 0) for name, of in unedited.labels.items()}
             scores = _picture_scores(painter, unedited.pictures.roll(1, 0), others, unedited)
             rows += _rows(batch, ANOTHER, scores)
-    return make_table(SCHEMA, dict(zip(SCHEMA.names, map(list, zip(*rows, strict=True)), strict=True)))
+    return table_of_rows(SCHEMA, rows)
 
 
 def _sized(change: Change, taken: list[Tensor]) -> Change:

@@ -14,6 +14,7 @@ from underpainting.progress import Progress
 from underpainting.study.batch import make_batch
 from underpainting.study.environment import Loaded
 from underpainting.study.request.prompts import PromptRow
+from underpainting.study.schedule import in_batches
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import Grid, Place, Property, main_branch
 
@@ -51,9 +52,7 @@ def remake(
             if place.step == record.step:
                 kept[place].append(view(record).half().cpu())
 
-    size = study.config.run.batch_size
-    for start in range(0, len(rows), size):
-        batch = rows[start : start + size]
+    for batch in in_batches(rows, study.config.run.batch_size):
         made = make_batch(loaded, batch, study.config.model, look, progress.advance)
         for name, label in made.labels.items():
             labels.setdefault(name, []).append(label)

@@ -24,6 +24,7 @@ from underpainting.records.schemas import (
     plain_schema,
     read_parts,
     read_table,
+    table_of_rows,
     write_table,
 )
 from underpainting.records.seals import (
@@ -72,6 +73,7 @@ __all__ = [
     "require_whole",
     "sealing",
     "sha256_file",
+    "table_of_rows",
     "verify_folder",
     "write_bytes",
     "write_json",

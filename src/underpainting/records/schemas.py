@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +177,12 @@ def make_table(schema: pa.Schema, columns: Mapping[str, Sequence[Any]]) -> pa.Ta
         raise UnderpaintingError(
             f"the columns make no table: {error}; give one value a row of the schema's type"
         ) from error
+
+
+def table_of_rows(schema: pa.Schema, rows: Iterable[Sequence[Any]]) -> pa.Table:
+    """A table of rows, each a value a column in the schema's order. Raises as `make_table`."""
+    kept = [*rows]
+    return make_table(schema, {name: [row[i] for row in kept] for i, name in enumerate(schema.names)})
 
 
 def write_table(path: Path, table: pa.Table, schema: pa.Schema) -> None:

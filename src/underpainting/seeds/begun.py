@@ -24,15 +24,15 @@ from underpainting.probes import ProbeSet
 from underpainting.progress import Progress
 from underpainting.readers import opened_tensors, read_tensors
 from underpainting.seeds.layout import Maps
-from underpainting.seeds.predict import Seen, seeing, watched
+from underpainting.seeds.predict import Seen, watched, watching
 from underpainting.study.batch import decode_sound, denoise
 from underpainting.study.environment import Loaded
 from underpainting.study.labels import label_pictures
 from underpainting.study.paths import BEGUN
 from underpainting.study.request.prompts import PromptRow
+from underpainting.study.schedule import in_batches
 from underpainting.study.sealed import ASK_AGAIN
 from underpainting.study.study import StudyFolder
-from underpainting.vocabulary import main_branch
 
 SEEDS, BEFORE, SECONDS = "seeds", "before", "seconds"
 """Tensors of a file: the pictures' seeds, the step that they went on from, and what that took."""
@@ -101,10 +101,9 @@ class Begun:
         by_last: dict[int, list[int]] = {}
         for seed in self.missing(step, seeds):
             by_last.setdefault(self._last(seed, step), []).append(seed)
-        size = self.study.config.run.batch_size
         for before, those in by_last.items():
-            for start in range(0, len(those), size):
-                self._bring(those[start : start + size], before, step)
+            for batch in in_batches(those, self.study.config.run.batch_size):
+                self._bring(batch, before, step)
         there = self._at.get(step, {})
         return [seed for seed in seeds if seed in there]
 
@@ -156,14 +155,10 @@ class Begun:
         """What is kept of a batch that went from one step to another."""
         paused = self._paused(before, seeds) if before else None
         kept: list[Seen] = []
-        watching = Watching(
-            layers=watched(self.probes) if step < self.steps else (),
-            branches=(main_branch(self.probes.branches),),
-            on_step=seeing(self.probes, [step], kept.append) if step < self.steps else None,
-            stop_after=step if step < self.steps else None,
-            resume=paused,
-        )
-        made = self._denoise(seeds, watching)
+        if step < self.steps:
+            made = self._denoise(seeds, watching(self.probes, [step], kept.append, paused))
+        else:
+            made = self._denoise(seeds, Watching(resume=paused))
         self.progress.advance(self.evaluations(step, before) * len(seeds))
         if step == self.steps:
             levels = decode_sound(self.loaded.model, made.latents)

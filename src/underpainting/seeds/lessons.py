@@ -14,20 +14,19 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from underpainting.diffusion import Watching
 from underpainting.probes import ProbeSet
 from underpainting.progress import Progress
 from underpainting.readers import read_tensors, reading
 from underpainting.seeds.layout import Maps
-from underpainting.seeds.predict import Predictor, Seen, seeing, watched
+from underpainting.seeds.predict import Predictor, Seen, watching
 from underpainting.seeds.wish import Wish
 from underpainting.study.batch import denoise
 from underpainting.study.environment import Loaded
 from underpainting.study.kept.gallery import spread
 from underpainting.study.request.prompts import PromptRow
+from underpainting.study.schedule import in_batches
 from underpainting.study.sealed import ASK_AGAIN
 from underpainting.study.study import StudyFolder
-from underpainting.vocabulary import main_branch
 
 PICTURES = 64
 ENOUGH = 12
@@ -82,19 +81,11 @@ def taught(study: StudyFolder, loaded: Loaded, probes: ProbeSet, progress: Progr
     steps = cuts(study.config.model.steps)
     if not study.has(path, ASK_AGAIN):
         kept: dict[int, list[Seen]] = {step: [] for step in steps}
-        look = seeing(probes, steps, lambda seen: kept[seen.step].append(seen))
-        size = study.config.run.batch_size
+        looking = watching(probes, steps, lambda seen: kept[seen.step].append(seen))
         progress.start(len(rows))
         progress.phase("learning from calibrate pictures")
-        for start in range(0, len(rows), size):
-            batch = rows[start : start + size]
-            watching = Watching(
-                layers=watched(probes),
-                branches=(main_branch(probes.branches),),
-                on_step=look,
-                stop_after=steps[-1],
-            )
-            denoise(loaded.model, batch, study.config.model, watching)
+        for batch in in_batches(rows, study.config.run.batch_size):
+            denoise(loaded.model, batch, study.config.model, looking)
             progress.advance(len(batch))
         tensors = {name: of for seen in kept.values() for name, of in _tensors(seen).items()}
         with study.sealing(path) as temporary:

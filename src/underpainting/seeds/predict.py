@@ -9,12 +9,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from underpainting.diffusion import StepRecord
+from underpainting.diffusion import Paused, StepRecord, Watching
 from underpainting.diffusion.stored import device_of
 from underpainting.errors import UnsoundPictures
 from underpainting.probes import ProbeSet
 from underpainting.seeds.layout import Maps
-from underpainting.study.batch import to_bytes
+from underpainting.study.batch import decode_kept
 from underpainting.study.environment import Loaded
 from underpainting.study.labels import label_pictures
 from underpainting.study.recorders import DECODED_AT_ONCE
@@ -52,7 +52,7 @@ class ByProbes:
 
     def ways(self, seen: Seen) -> dict[str, Maps]:
         """Maps by `BEST`, and by layer."""
-        chosen = {name: layer_at(self.probes, name, seen.step) for name in self.probes.properties}
+        chosen = {name: self.probes.best_layer(name, seen.step) for name in self.probes.properties}
         ways: dict[str, Maps] = {BEST: {name: seen.maps[name, layer] for name, layer in chosen.items()}}
         for layer in watched(self.probes):
             ways[layer] = {name: seen.maps[name, layer] for name in self.probes.properties}
@@ -88,12 +88,6 @@ def predictor(read: str, probes: ProbeSet, loaded: Loaded) -> Predictor:
     return ByProbes(probes) if read == "probe" else ByEstimator(loaded)
 
 
-def layer_at(probes: ProbeSet, name: str, step: int) -> str:
-    """The layer at which a property is read best at a step, as calibrate pictures say."""
-    best = probes.best[name]
-    return best.by_step.get(step, best.layer)
-
-
 def watched(probes: ProbeSet) -> tuple[str, ...]:
     """The layers that are best for a property at a step, or at the last one, in network order."""
     best = {layer for of in probes.best.values() for layer in (of.layer, *of.by_step.values())}
@@ -121,9 +115,25 @@ def seeing(
     return look
 
 
+def watching(
+    probes: ProbeSet, steps: Sequence[int], keep: Callable[[Seen], None], resume: Paused | None = None
+) -> Watching:
+    """A denoising that keeps what is seen at steps, and ends after the last of them.
+
+    resume: where it goes on from.
+    """
+    return Watching(
+        layers=watched(probes),
+        branches=(main_branch(probes.branches),),
+        on_step=seeing(probes, steps, keep),
+        stop_after=max(steps),
+        resume=resume,
+    )
+
+
 def decoded(loaded: Loaded, clean: Tensor) -> Tensor:
     """Pictures [picture, 3, height, width] in 0..1, of 8 bits, of predicted clean latents."""
     model = loaded.model
     device = device_of(model.pipe, model.adapter.denoiser(model.pipe))
-    parts = [model.decode(of.to(device)) for of in torch.split(clean, DECODED_AT_ONCE)]
-    return to_bytes(torch.cat(parts)).float().cpu() / 255
+    parts = [decode_kept(model, of.to(device)) for of in torch.split(clean, DECODED_AT_ONCE)]
+    return torch.cat(parts)

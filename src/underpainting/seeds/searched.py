@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,10 @@ from underpainting.readers import checked_path, read_json, reading
 from underpainting.records import (
     SEARCHED,
     atomic_folder,
-    make_table,
     read_table,
     require_makeable,
     require_whole,
+    table_of_rows,
     write_json,
     write_table,
 )
@@ -182,8 +182,7 @@ def require_search(folder: Path, study: StudyFolder) -> None:
 
 
 def _table(rows: tuple[Row, ...]) -> pa.Table:
-    cells = [asdict(row) for row in rows]
-    return make_table(SEARCHED, {name: [row[name] for row in cells] for name in SEARCHED.names})
+    return table_of_rows(SEARCHED, map(astuple, rows))
 
 
 def _csv(rows: tuple[Row, ...]) -> str:

@@ -37,13 +37,14 @@ from underpainting.intervention.painter import Painter, Unedited
 from underpainting.intervention.trials import judge
 from underpainting.progress import Progress
 from underpainting.readers import read_tensors
-from underpainting.records import SHORTENED, make_table, write_table
-from underpainting.seeds.variance import batches, new_seeds
-from underpainting.study.batch import denoise, to_bytes
+from underpainting.records import SHORTENED, table_of_rows, write_table
+from underpainting.seeds.variance import new_seeds
+from underpainting.study.batch import decode_kept, denoise
 from underpainting.study.kept.gallery import spread
 from underpainting.study.paths import FEATURES
 from underpainting.study.request.config import ModelConfig
 from underpainting.study.request.prompts import PromptRow
+from underpainting.study.schedule import in_batches
 from underpainting.study.sealed import ASK_AGAIN
 from underpainting.study.study import StudyFolder
 
@@ -89,7 +90,8 @@ def shorten(
     rows = spread(one_a_prompt(study.sound_rows("test")), pictures)
     seeds = dict(zip(rows, new_seeds(study, len(rows)), strict=True))
     folder = study.seeds_folder / f"shorten-{name_of([list(after), [row.image for row in rows]])}"
-    parts = {folder / f"{i:05d}.parquet": batch for i, batch in enumerate(batches(study, rows))}
+    size = study.config.run.batch_size
+    parts = {folder / f"{i:05d}.parquet": batch for i, batch in enumerate(in_batches(rows, size))}
     missing = {path: batch for path, batch in parts.items() if not study.has(path, ASK_AGAIN)}
     progress = progress or Progress()
     if missing:
@@ -153,25 +155,23 @@ class _Shortening:
         """Rows of `SHORTENED`, and features by way if the classifier has any."""
         painter, loaded = self.painter, self.painter.loaded
         features = getattr(loaded.classifier, "features", None)
-        columns: dict[str, list[object]] = {name: [] for name in SHORTENED.names}
+        table: list[tuple[object, ...]] = []
         seen, whole = {}, None
         for way, denoised, given in self._made(rows):
-            pictures = to_bytes(loaded.model.decode(denoised.latents)).float().cpu() / 255
+            pictures = decode_kept(loaded.model, denoised.latents)
             labels = painter.labels(pictures)
             whole = whole or Unedited(tuple(rows), pictures, labels, {}, ())
             scores = judge(pictures, labels, whole, whole.labels, loaded.places.properties, loaded.classifier)
             scores = {key: of for key, of in scores.items() if key[1] in METRICS}
             scores["", EVALUATIONS] = torch.full((len(rows),), float(denoised.evaluations))
             scores["", ROWS] = torch.full((len(rows),), float(given))
-            for (name, metric), values in scores.items():
-                for row, value in zip(rows, values.tolist(), strict=True):
-                    cells = (row.image, row.prompt, *way, name, metric, value)
-                    for column, cell in zip(SHORTENED.names, cells, strict=True):
-                        columns[column].append(cell)
+            for score, values in scores.items():
+                pairs = zip(rows, values.tolist(), strict=True)
+                table += [(row.image, row.prompt, *way, *score, value) for row, value in pairs]
             if features:
                 seen[way] = features(pictures).cpu().contiguous()
             self.progress.advance(len(rows))
-        return make_table(SHORTENED, columns), seen
+        return table_of_rows(SHORTENED, table), seen
 
     def _made(self, rows: Sequence[PromptRow]) -> Iterator[tuple[Way, Denoised, int]]:
         """Each way, what it left, all its evaluations counted, and the rows that the network was given."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from underpainting.seeds.layout import Maps
-from underpainting.seeds.predict import BEST, ByProbes, decoded, layer_at
+from underpainting.seeds.predict import BEST, ByProbes, decoded
 from underpainting.seeds.preview import cards_of
 from underpainting.seeds.race import Race
 from underpainting.seeds.searched import PREVIEWS, SHEET, Row
@@ -83,7 +83,7 @@ def _objects(race: Race, step: int, maps: Maps) -> list[NDArray[Any] | None]:
         return [None] * len(race.seeds)
     threshold, way, probes = 0.5, race.learnt[step].way, race.begun.probes
     if isinstance(race.predict, ByProbes):
-        layer = layer_at(probes, OBJECT, step) if way == BEST else way
+        layer = probes.best_layer(OBJECT, step) if way == BEST else way
         own = probes.entry(OBJECT, Place(layer, step, main_branch(probes.branches))).threshold
         threshold = threshold if own is None else own
     there: Tensor = (maps[OBJECT] > threshold).to(torch.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import astuple, replace
 from itertools import count, islice
 from pathlib import Path
 
@@ -16,13 +16,14 @@ from underpainting.intervention.experiment import one_a_prompt
 from underpainting.intervention.kept import name_of
 from underpainting.probes import ProbeSet
 from underpainting.progress import Progress
-from underpainting.records import LAYOUTS, VARIANCE, make_table, write_table
+from underpainting.records import LAYOUTS, VARIANCE, table_of_rows, write_table
 from underpainting.seeds.layout import QUANTITIES, layouts
 from underpainting.seeds.predict import BEST, ByProbes, Seen, seeing, watched
 from underpainting.study.batch import Look, Made, make_batch, make_sound
 from underpainting.study.environment import Loaded, reload
 from underpainting.study.kept.gallery import spread
 from underpainting.study.request.prompts import PromptRow
+from underpainting.study.schedule import in_batches
 from underpainting.study.sealed import ASK_AGAIN
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import OBJECT, main_branch
@@ -51,8 +52,8 @@ def variance(
         raise UnderpaintingError(
             f"{study.folder} has no probes of {OBJECT}, by which the object is found; init a study with it"
         )
-    rows = design(study, prompts, seeds)
-    parts = {_part(study, rows, number): batch for number, batch in enumerate(batches(study, rows))}
+    rows, size = design(study, prompts, seeds), study.config.run.batch_size
+    parts = {_part(study, rows, number): batch for number, batch in enumerate(in_batches(rows, size))}
     missing = {path: batch for path, batch in parts.items() if not study.has(path, ASK_AGAIN)}
     if missing:
         loaded = reload(study)
@@ -63,10 +64,8 @@ def variance(
             with study.sealing(path) as temporary:
                 write_table(temporary, table, LAYOUTS)
     decided = variances([study.table(path, LAYOUTS) for path in parts], QUANTITIES)
-    cells = [asdict(row) for row in decided]
     with study.sealing(study.variance_file) as temporary:
-        columns = {name: [row[name] for row in cells] for name in VARIANCE.names}
-        write_table(temporary, make_table(VARIANCE, columns), VARIANCE)
+        write_table(temporary, table_of_rows(VARIANCE, map(astuple, decided)), VARIANCE)
     return decided
 
 
@@ -95,12 +94,6 @@ def new_seeds(study: StudyFolder, number: int) -> list[int]:
     """So many seeds, from 0 on, that no picture of the study has."""
     taken = {row.seed for row in study.rows}
     return list(islice((seed for seed in count() if seed not in taken), number))
-
-
-def batches(study: StudyFolder, rows: Sequence[PromptRow]) -> list[Sequence[PromptRow]]:
-    """Pictures in batches of the study's size."""
-    size = study.config.run.batch_size
-    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def _part(study: StudyFolder, rows: Sequence[PromptRow], number: int) -> Path:
@@ -141,13 +134,15 @@ def measure(
     batch = make_sound(tuple(rows), lambda _: (_Quantities(probes),), make, aside)
     for image, reason in aside.items():
         progress.note(f"{image} is left out: {reason}")
-    columns: dict[str, list[object]] = {name: [] for name in LAYOUTS.names}
-    if batch is not None:
-        finished = {FINISHED: layouts(batch.made.labels)}
-        for step, quantities in (finished | batch.recorders[0].found).items():
-            for quantity, values in quantities.items():
-                for row, value in zip(batch.rows, values.tolist(), strict=True):
-                    cells = (row.image, row.prompt, row.seed, step, quantity, value)
-                    for name, cell in zip(LAYOUTS.names, cells, strict=True):
-                        columns[name].append(cell)
-    return make_table(LAYOUTS, columns)
+    if batch is None:
+        return table_of_rows(LAYOUTS, ())
+    by_step = {FINISHED: layouts(batch.made.labels)} | batch.recorders[0].found
+    return table_of_rows(
+        LAYOUTS,
+        (
+            (row.image, row.prompt, row.seed, step, quantity, value)
+            for step, quantities in by_step.items()
+            for quantity, values in quantities.items()
+            for row, value in zip(batch.rows, values.tolist(), strict=True)
+        ),
+    )

@@ -134,6 +134,11 @@ def decode_sound(model: Model, latents: Tensor) -> Tensor:
     return levels
 
 
+def decode_kept(model: Model, latents: Tensor) -> Tensor:
+    """Pictures [picture, 3, height, width] of latents, in 0..1 as they are kept: rounded to 8 bits."""
+    return to_bytes(model.decode(latents)).float().cpu() / 255
+
+
 def to_bytes(pictures: Tensor) -> Tensor:
     """Pictures in 0..1 rounded to 8 bits: uint8 of the same shape."""
     return (pictures * 255).round().clamp(0, 255).to(torch.uint8)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from underpainting.study.request.prompts import PromptRow
 from underpainting.vocabulary import SPLITS
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,18 @@ def plan_shards(
     for split in SPLITS:
         per_shard = 1 if split == "calibrate" else max(1, shard_size // batch_size)
         batches = _batches([row for row, of in zip(rows, splits, strict=True) if of == split], batch_size)
-        for start in range(0, len(batches), per_shard):
-            shards.append(Shard(len(shards), split, tuple(batches[start : start + per_shard])))
+        for together in in_batches(batches, per_shard):
+            shards.append(Shard(len(shards), split, tuple(together)))
     return shards
 
 
+def in_batches(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+    """Items so many at a time, in order; the last batch may have fewer."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
 def _batches(rows: Sequence[PromptRow], size: int) -> list[tuple[PromptRow, ...]]:
-    batches = [tuple(rows[start : start + size]) for start in range(0, len(rows), size)]
+    batches = [tuple(batch) for batch in in_batches(rows, size)]
     if len(batches) > 1 and len(batches[-1]) == 1:
         alone = batches.pop()
         batches[-1] += alone

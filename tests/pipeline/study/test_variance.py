@@ -7,21 +7,16 @@ import pandas as pd
 import pytest
 
 from benchmarks.fixed_noise import fixed
+from tests.command import call
 from underpainting import UnderpaintingError
-from underpainting.cli import main
 from underpainting.findings.variance import variances
 from underpainting.records import LAYOUTS
 from underpainting.seeds import variance as module
 from underpainting.seeds.layout import QUANTITIES, layouts
-from underpainting.seeds.variance import batches, design, measure, worth
+from underpainting.seeds.variance import design, measure, worth
 from underpainting.study.environment import reload
+from underpainting.study.schedule import in_batches
 from underpainting.study.study import StudyFolder
-
-
-def call(*words: object) -> int:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(map(str, words)))
-    return int(stopped.value.code or 0)
 
 
 def test_the_question_from_end_to_end(
@@ -80,7 +75,8 @@ def _parts(study: StudyFolder) -> list[Any]:
 
 def test_a_seed_that_decides_nothing_is_told(done: StudyFolder) -> None:
     loaded = fixed(reload(done))
-    tables = [measure(done, loaded, done.probes, rows) for rows in batches(done, design(done, 3, 3))]
+    size = done.config.run.batch_size
+    tables = [measure(done, loaded, done.probes, rows) for rows in in_batches(design(done, 3, 3), size)]
     finished = [row for row in variances(tables, QUANTITIES) if row.step == 0]
     assert len(finished) == len(QUANTITIES)
     assert all(row.pays is False and not row.other_seed > 0.01 for row in finished)

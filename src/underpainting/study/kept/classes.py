@@ -16,7 +16,7 @@ from underpainting.observers.class_names import right_classes
 from underpainting.observers.classifiers import Classifier
 from underpainting.probes import Moments, Probe, ridge
 from underpainting.readers import read_json, read_tensors, refusing
-from underpainting.records import CLASSIFICATION, SCORES, make_table, write_json
+from underpainting.records import CLASSIFICATION, SCORES, table_of_rows, write_json
 from underpainting.study.kept.scores import score_rows
 from underpainting.study.places import Places
 from underpainting.study.request.prompts import PromptRow
@@ -54,7 +54,7 @@ def classification_rows(
     kept[list(right)] = True
     for probabilities in seen.values():
         kept[probabilities.argmax(1)] = True
-    columns: dict[str, list[object]] = {name: [] for name in CLASSIFICATION.names}
+    rows: list[tuple[object, ...]] = []
     for picture, probabilities in seen.items():
         stepped = picture in ("noisy", "clean")
         for i, of in enumerate(probabilities):
@@ -62,10 +62,8 @@ def classification_rows(
             for rank, number in enumerate(order.tolist(), start=1):
                 if rank <= TOP or kept[number]:
                     step, value = i + 1 if stepped else 0, float(of[number])
-                    values = (image, prompt, picture, step, rank, classes[number], value)
-                    for name, held in zip(columns, values, strict=True):
-                        columns[name].append(held)
-    return make_table(CLASSIFICATION, columns)
+                    rows.append((image, prompt, picture, step, rank, classes[number], value))
+    return table_of_rows(CLASSIFICATION, rows)
 
 
 @dataclass(frozen=True)
