@@ -10,10 +10,11 @@ memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import torch
 import typer
@@ -23,7 +24,8 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+from torch import nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, PreTrainedModel
 
 from benchmarks.sd_size import PROMPT, TARGETS, stable_diffusion
 from benchmarks.timing import interleaved, ratio
@@ -87,9 +89,9 @@ def measure(repeats: int = 3) -> dict[str, float]:
     where, found = torch.device("cuda"), {}
     for name, build in (("sd", stable_diffusion), ("sdxl", stable_diffusion_xl)):
         with TemporaryDirectory() as folder, torch.no_grad():
-            with halves():
+            with unfilled():
                 pipe = build(Path(folder))
-            model = attach(pipe.to(where, torch.float16))
+            model = attach(filled(pipe.to(where, torch.float16)))
             found |= {f"gpu_{name}_{key}": value for key, value in costs(model, repeats).items()}
         del model, pipe
         torch.cuda.empty_cache()
@@ -97,14 +99,26 @@ def measure(repeats: int = 3) -> dict[str, float]:
 
 
 @contextmanager
-def halves() -> Iterator[None]:
-    """Networks built inside have their weights in float16 from the start."""
+def unfilled() -> Iterator[None]:
+    """Networks built inside are in float16 from the start, and nothing is drawn for their weights yet."""
     before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float16)
-    try:
+    kinds = (nn.Linear, nn.Conv2d, nn.Embedding)
+    with ExitStack() as stack:
+        for kind in kinds:
+            stack.enter_context(patch.object(kind, "reset_parameters", lambda module: None))
+        stack.enter_context(patch.object(PreTrainedModel, "init_weights", lambda model: None))
+        stack.callback(torch.set_default_dtype, before)
+        torch.set_default_dtype(torch.float16)
         yield
-    finally:
-        torch.set_default_dtype(before)
+
+
+def filled(pipe: Any) -> Any:
+    """The pipeline with random weights, drawn where its networks are: a GPU draws billions in a second."""
+    for network in pipe.components.values():
+        for module in network.modules() if isinstance(network, nn.Module) else ():
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
+    return pipe
 
 
 def costs(model: Model, repeats: int, batch: int = BATCH, steps: int = STEPS) -> dict[str, float]:

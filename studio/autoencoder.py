@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,10 @@ from underpainting import stilllife
 
 CROP, BATCH, FRESH = 64, 8, 1
 WIDTHS, GROUPS = (16, 24, 48, 64), 8
-LATENTS = 4
+LATENTS, SHRUNK = 4, 8  # channels of a latent, pixels that one of its places stands for across
+
+# pictures in -1..1 [picture,3,height,width], noise -> pictures rebuilt, divergence [picture]
+Rebuilding = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def build(widths: tuple[int, ...] = WIDTHS, groups: int = GROUPS) -> AutoencoderKL:
@@ -68,12 +72,26 @@ def scale(vae: AutoencoderKL, x: Tensor) -> None:
     vae.register_to_config(scaling_factor=1 / float(means.std()))
 
 
+class Rebuild(nn.Module):
+    """An autoencoder as one function of pictures and noise."""
+
+    def __init__(self, vae: AutoencoderKL) -> None:
+        """What encodes and decodes."""
+        super().__init__()
+        self.vae = vae
+
+    def forward(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures rebuilt from latents drawn by ``noise``; the latents' divergence from noise [picture]."""
+        latents = self.vae.encode(x).latent_dist
+        return self.vae.decode(latents.mean + latents.std * noise).sample, latents.kl()
+
+
 class Objective:
     """The loss on random crops of ``batch`` pictures, mirrored at random, of a pool (`pictures_of`)."""
 
-    def __init__(self, vae: AutoencoderKL, pool: Pool, batch: int, fresh: int, crop: int = CROP) -> None:
+    def __init__(self, rebuild: Rebuilding, pool: Pool, batch: int, fresh: int, crop: int = CROP) -> None:
         """``fresh`` entries are coloured anew before each batch."""
-        self.vae, self.pool, self.batch, self.fresh, self.crop = vae, pool, batch, fresh, crop
+        self.rebuild, self.pool, self.batch, self.fresh, self.crop = rebuild, pool, batch, fresh, crop
 
     def __call__(self, rng: torch.Generator) -> Tensor:
         """Squared and absolute differences, and a little of the latents' divergence from noise."""
@@ -86,11 +104,12 @@ class Objective:
         rows, columns = starts + torch.arange(self.crop, device=where)
         x = to_input(pictures[i, rows[:, :, None], columns[:, None, :]])
         mirrored = torch.rand(self.batch, 1, 1, 1, generator=rng, device=where) < 0.5
-        x = torch.where(mirrored, x.flip(3), x)
-        latents = self.vae.encode(x).latent_dist
-        noise = torch.randn(latents.mean.shape, generator=rng, device=where)
-        difference = self.vae.decode(latents.mean + latents.std * noise).sample.float() - x
-        return difference.square().mean() + 0.1 * difference.abs().mean() + 1e-6 * latents.kl().mean()
+        x = torch.where(mirrored, x.flip(3), x).contiguous()
+        side = self.crop // SHRUNK
+        noise = torch.randn(self.batch, LATENTS, side, side, generator=rng, device=where)
+        rebuilt, divergence = self.rebuild(x, noise)
+        difference = rebuilt.float() - x
+        return difference.square().mean() + 0.1 * difference.abs().mean() + 1e-6 * divergence.mean()
 
 
 def freeze_encoder(vae: AutoencoderKL, frozen: bool) -> None:
@@ -123,7 +142,7 @@ def main() -> None:
 
     train(
         vae,
-        Objective(vae, Pool(len(known), pictures_of(known), np.random.default_rng()), BATCH, FRESH),
+        Objective(Rebuild(vae), Pool(len(known), pictures_of(known), np.random.default_rng()), BATCH, FRESH),
         keep,
         folder=LOGS / "autoencoder",
         batch=BATCH,

@@ -70,7 +70,7 @@ class Objective:
         self._mirror = not self._mirror
         if self._mirror:
             x, y = x.flip(3), y.flip(3)
-        return error(self.network(x).float(), y)
+        return error(self.network(x.contiguous()).float(), y)
 
 
 def main() -> None:

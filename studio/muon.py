@@ -83,10 +83,10 @@ def _by_gram(x: Tensor) -> Tensor:
 
 
 def matrices(module: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """The parameters that Muon steps, and all others: vectors, embeddings, what is narrow."""
+    """The parameters that Muon steps, and others: vectors, embeddings, what is narrow. None is frozen."""
     embeddings = {id(part.weight) for part in module.modules() if isinstance(part, nn.Embedding)}
     sides: tuple[list[nn.Parameter], list[nn.Parameter]] = ([], [])
-    for parameter in module.parameters():
+    for parameter in filter(lambda p: p.requires_grad, module.parameters()):
         wide = parameter.ndim >= 2 and min(parameter.shape[:2]) >= SMALLEST
         sides[0 if wide and id(parameter) not in embeddings else 1].append(parameter)
     return sides

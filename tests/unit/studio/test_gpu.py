@@ -15,6 +15,7 @@ import underpainting
 from studio import evaluate, gpu, scenes, unpack
 from studio.check import rank_correlation
 from studio.pack import pack, travelling, wheel
+from studio.plan import FULL, fitting
 from underpainting import load, load_classifier, load_estimator
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -72,10 +73,10 @@ def test_a_run_cut_before_its_end_leaves_a_pipeline_that_loads(
     assert model.denoise(["a red mug"], [0], steps=1).latents.shape == (1, 4, 16, 16)
 
 
-@pytest.mark.parametrize(("gigabytes", "latents"), [(141, 512), (85, 512), (42, 256), (24, 128), (8, 32)])
+@pytest.mark.parametrize(("gigabytes", "latents"), [(141, 1024), (85, 1024), (42, 512), (24, 256), (8, 64)])
 def test_batches_fit_the_card(gigabytes: float, latents: int) -> None:
-    plan = gpu.fitting(gpu.FULL, gigabytes)
-    assert plan.latents == latents and plan.pictures * 4 == latents and plan.unet == gpu.FULL.unet
+    plan = fitting(FULL, gigabytes)
+    assert plan.latents == latents and plan.pictures * 4 == latents and plan.unet == FULL.unet
 
 
 def imports(folder: Path) -> str:

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from studio import autoencoder, check, diffusion, gpu, recipes, scenes, tokens
+from studio import autoencoder, check, diffusion, recipes, scenes, tokens
+from studio.networks import Networks
+from studio.plan import REHEARSAL
 from studio.recipes import Recipe, held_out_loss, main, paired, row
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -20,9 +22,9 @@ def asked(renders, tmp_path: Path) -> list[str]:
     made["index"] = np.array([9, 19, 29, *range(9)], np.int32)  # three of them are held out
     (tmp_path / "compact").mkdir()
     np.savez(tmp_path / "compact" / "still-000000.npz", **scenes.pack(made))
-    plan, start = gpu.REHEARSAL, tmp_path / "start"
-    autoencoder.save(autoencoder.build(plan.autoencoder, plan.groups), start / "vae")
-    diffusion.save(gpu.new_denoiser(plan), tokens.build(), start)
+    new, start = Networks(REHEARSAL), tmp_path / "start"
+    autoencoder.save(new.vae, start / "vae")
+    diffusion.save(new.denoiser, tokens.build(), start)
     return [
         *("--packed", str(tmp_path / "compact"), "--start", str(start), "--minutes", "0.0001"),
         *("--prompts", "8", "--work", str(tmp_path / "work"), "--out", str(tmp_path / "out.json")),
