@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from underpainting import load, workflow
-from underpainting.diffusion import Model, StepRecord, attach
+from underpainting.diffusion import Evaluation, Model, StepRecord, attach
 from underpainting.study.request.config import (
     ControlsConfig,
     ModelConfig,
@@ -52,8 +52,8 @@ def test_watched_unwatched_and_bare_are_bit_equal(device: torch.device, dtype: t
 
 
 def test_an_edit_does_what_it_does_on_the_cpu(device: torch.device) -> None:
-    def edit(layer: str, step: int, activations: Tensor) -> Tensor:
-        return activations * 1.2 if step <= 3 else activations
+    def edit(layer: str, evaluation: Evaluation, activations: Tensor) -> Tensor:
+        return activations * 1.2 if evaluation.step <= 3 else activations
 
     options = {"steps": STEPS, "watch": ["up.3.0", "up.2.1"]}
     there, here = (load("stilllife", device=where) for where in (device, "cpu"))

@@ -27,6 +27,7 @@ def weightless(pipe: Any, denoiser: str) -> Any:
             is_called = name == denoiser or name.startswith(CALLED)
             other.__dict__[name] = Weightless(without_weights(as_written(part)) if is_called else part)
     other.__dict__["scheduler"] = copy.deepcopy(pipe.scheduler)
+    other.__dict__["_all_hooks"] = []  # what is not there is offloaded by none
     return other
 
 

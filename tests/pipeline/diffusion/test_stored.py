@@ -35,6 +35,10 @@ def in_groups(pipe: StableDiffusionPipeline) -> None:
     pipe.enable_group_offload(onload_device=CPU, offload_device=CPU, offload_type="leaf_level")
 
 
+def one_by_one(pipe: StableDiffusionPipeline) -> None:
+    pipe.enable_model_cpu_offload(device="cpu")
+
+
 def cast(pipe: StableDiffusionPipeline) -> None:
     pipe.unet.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=torch.float32)
 
@@ -43,6 +47,7 @@ OTHER = ["its unet's weights differ"]
 WAYS: dict[str, tuple[Callable[[Any], None], list[str], str]] = {
     "torchao's int8": (quantise, OTHER, "quantised .*Int8Tensor"),
     "sequential offload": (in_sequence, [], "offloaded"),
+    "model offload": (one_by_one, [], "offloaded or cast by hooks"),
     "group offload": (in_groups, [], "offloaded or cast by hooks"),
     "layerwise casting": (
         cast,
