@@ -63,10 +63,11 @@ STUDIES = {
             " --controls words --set split.fit=0.4 --set split.test=0.45 --set controls.share=0",
         )
     ),
-    "through-probes": Study(copy_of="full"),
-    "until-5": Study(copy_of="full"),
+    "through-probes": Study(copy_of="demo"),
+    "until-5": Study(copy_of="demo"),
 }
 REPORTED = "WORK/full/report/figures"
+MOVED = "WORK/demo/interventions/saliency"
 
 ITEMS = (
     Item(
@@ -168,32 +169,32 @@ ITEMS = (
     Item(
         "experiment",
         "README: Act on it; docs/interventions.md: What a person would try, What the still life showed",
-        1.5,
+        0.9,
         (
-            "underpainting experiment WORK/full --pictures 104 --trials 3 --json",
-            "underpainting report WORK/full --figures",
+            "underpainting experiment WORK/demo --pictures 60 --trials 3 --json",
+            "underpainting report WORK/demo --figures",
         ),
-        studies=("full",),
+        studies=("demo",),
         files=(
-            f"{REPORTED}/interventions-saliency.png",
-            f"{REPORTED}/interventions-saliency.csv",
-            "WORK/full/interventions/saliency/choice.json",
-            "WORK/full/interventions/saliency/distances.json",
+            "WORK/demo/report/figures/interventions-saliency.png",
+            "WORK/demo/report/figures/interventions-saliency.csv",
+            f"{MOVED}/choice.json",
+            f"{MOVED}/distances.json",
         ),
     ),
     Item(
         "erase",
         "docs/interventions.md: What carries the layout",
         0.2,
-        ("underpainting erase WORK/full --pictures 48 --fit-pictures 64 --json",),
-        studies=("full",),
+        ("underpainting erase WORK/demo --pictures 48 --fit-pictures 64 --json",),
+        studies=("demo",),
     ),
     Item(
         "vary",
         "docs/interventions.md: Dose, steps and layers",
         0.1,
-        ("underpainting experiment WORK/full --vary --pictures 40 --trials 1 --json",),
-        studies=("full",),
+        ("underpainting experiment WORK/demo --vary --pictures 40 --trials 1 --json",),
+        studies=("demo",),
     ),
     Item(
         "through-probes",
@@ -210,10 +211,10 @@ ITEMS = (
         "docs/interventions.md: Depth and shading",
         0.8,
         tuple(
-            f"underpainting experiment WORK/full --aim {aim} --pictures 40 --trials 2 --json"
+            f"underpainting experiment WORK/demo --aim {aim} --pictures 40 --trials 2 --json"
             for aim in ("depth", "shading")
         ),
-        studies=("full",),
+        studies=("demo",),
     ),
     Item(
         "until-5",
