@@ -17,6 +17,7 @@ from benchmarks import (
     edits,
     machine,
     memory,
+    moments,
     overhead,
     page,
     published,
@@ -24,6 +25,7 @@ from benchmarks import (
     soak,
     tables,
     threads,
+    timeline,
     workers,
 )
 
@@ -37,6 +39,8 @@ SCRIPTS = {
     "memory": memory.measure,
     "workers": workers.measure,
     "threads": threads.measure,
+    "moments": moments.measure,
+    "timeline": timeline.measure,
     "edits": edits.measure,
     "page": page.measure,
     "soak": soak.measure,

@@ -27,6 +27,7 @@ from diffusers import (
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, PreTrainedModel
 
+from benchmarks.moments import rates
 from benchmarks.sd_size import PROMPT, TARGETS, stable_diffusion
 from benchmarks.timing import interleaved, ratio
 from benchmarks.tiny import tiny_tokenizer
@@ -95,7 +96,8 @@ def measure(repeats: int = 3) -> dict[str, float]:
             found |= {f"gpu_{name}_{key}": value for key, value in costs(model, repeats).items()}
         del model, pipe
         torch.cuda.empty_cache()
-    return found | rates(where, repeats)
+    share = rates(where, repeats, TOKENS, CHANNELS, SIDE, lambda: torch.cuda.synchronize(where))
+    return found | {"gpu_moments_share_of_peak": share}
 
 
 @contextmanager
@@ -167,19 +169,6 @@ def costs(model: Model, repeats: int, batch: int = BATCH, steps: int = STEPS) ->
         "pictures_per_second": batch / min(below),
         "peak_gb": peaks["moments of everything"],
     }
-
-
-def rates(where: torch.device, repeats: int) -> dict[str, float]:
-    """Floating-point operations a second, in 10¹², of moments and of a large matrix product in float32."""
-    x, y = torch.randn(TOKENS, CHANNELS, device=where), torch.randn(TOKENS, TARGETS, device=where)
-    square = torch.randn(SIDE, SIDE, device=where)
-    sums, peaks = Moments(CHANNELS, TARGETS, device=where), {}
-    jobs = {"moments": lambda: sums.update(x, y), "matrix product": lambda: square @ square}
-    work = {"moments": 2 * TOKENS * (CHANNELS + TARGETS) ** 2, "matrix product": 2 * SIDE**3}
-    times = interleaved({name: done(job, where, peaks, name) for name, job in jobs.items()}, repeats)
-    reached = {name: work[name] / min(taken) / 1e12 for name, taken in times.items()}
-    table(["float32", "10¹² operations a second"], [[name, value] for name, value in reached.items()])
-    return {"gpu_moments_share_of_peak": reached["moments"] / reached["matrix product"]}
 
 
 def done(

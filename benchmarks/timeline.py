@@ -1,0 +1,127 @@
+"""How long a study takes on many workers, by a simulation of who makes and who folds what, when.
+
+`python -m benchmarks.timeline` first measures here how fast moments are read, added and written, then plays
+the fit pictures of a study of a million on SDXL and on a transformer of FLUX.1's size with 1 to 1,024
+workers, and prints the share of the workers' time in which pictures are made, by how moments are folded.
+Pictures cost what `benchmarks.gpu` measured on an H200 (SDXL), or as many operations at the same rate.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+import typer
+
+from underpainting.cli._screen import table
+from underpainting.probes import Moments, load_sums, moments_bytes, save_sums
+
+FIT, TARGETS = 600_000, 6  # fit pictures of a million; three properties and their shuffled twins
+SPREAD = 0.05  # of the logarithm of a shard's time
+WORKERS = (1, 4, 16, 64, 256, 1024)
+CHANNELS, PLACES = 1280, 8  # of the moments whose reading and writing is measured
+
+
+@dataclass(frozen=True)
+class Job:
+    """A study as its timeline sees it.
+
+    layers: how many there are of each number of channels. seconds: of a picture, moments included.
+    """
+
+    name: str
+    layers: dict[int, int]
+    steps: int
+    seconds: float
+
+    @property
+    def moments(self) -> int:
+        """Bytes of the moments of all layers and steps, of one branch."""
+        return self.steps * sum(
+            count * moments_bytes(channels, TARGETS) for channels, count in self.layers.items()
+        )
+
+
+SDXL = Job("SDXL, 30 steps", {640: 10, 1280: 60}, 30, 1.9 / 40 * 30)
+TRANSFORMER = Job("12 billion parameters, 28 steps", {3072: 57}, 28, 13.4)
+"""11 s of the network: 12e9 x 2 operations x 4,608 tokens x 28 steps, at the 3e14 a second that SDXL reached.
+2.4 s of moments: 57 layers x 4,096 tokens x 3,078 squared x 2 operations x 28 steps, at 3.5e13 a second."""
+
+
+def makespan(made: list[float], workers: int, fold: float, *, ways: int = 1, group: int = 1) -> float:
+    """Seconds until the last shard is folded.
+
+    made: seconds to make each shard. A free worker takes the next shard. Shards are folded in order, each for
+    ``fold`` seconds over ``ways`` processes that have a share of the layers each. With a ``group``, so many
+    neighbouring shards are folded by themselves, beside other groups, and then the groups in order.
+    """
+    free, done = [0.0] * workers, []
+    for seconds in made:
+        done.append(free[0] + seconds)
+        heapq.heapreplace(free, done[-1])
+    if group > 1:
+        done = [in_order(done[i : i + group], fold / ways) for i in range(0, len(done), group)]
+    return in_order(done, fold / ways)
+
+
+def in_order(ready: list[float], fold: float) -> float:
+    """When the last of some sums is folded, each for so many seconds and after the one before it."""
+    folded = 0.0
+    for when in ready:
+        folded = max(folded, when) + fold
+    return folded
+
+
+def shares(job: Job, size: int, rate: float, **how: int) -> list[float]:
+    """By number of workers, the share of their time in which pictures are made, with shards of a size."""
+    draw = random.Random(0)
+    made = [job.seconds * size * draw.lognormvariate(-(SPREAD**2) / 2, SPREAD) for _ in range(0, FIT, size)]
+    return [sum(made) / (count * makespan(made, count, job.moments / rate, **how)) for count in WORKERS]
+
+
+def folding_rate(rounds: int = 5) -> float:
+    """Bytes of moments a second that are read, added to others and written on this machine, at best."""
+    totals = {str(i): Moments(CHANNELS, TARGETS) for i in range(PLACES)}
+    for sums in totals.values():
+        sums.update(torch.randn(CHANNELS, CHANNELS), torch.randn(CHANNELS, TARGETS))
+    with TemporaryDirectory() as name:
+        path = Path(name) / "moments.safetensors"
+        save_sums(path, totals)
+        took = []
+        for _ in range(rounds):
+            began = time.perf_counter()
+            for key, sums in load_sums(path)[0].items():
+                assert isinstance(sums, Moments)
+                totals[key].merge(sums)
+            save_sums(path, totals)
+            took.append(time.perf_counter() - began)
+    return PLACES * moments_bytes(CHANNELS, TARGETS) / min(took)
+
+
+def measure(rate: float | None = None) -> dict[str, float]:
+    """Prints the tables; timeline_* are the shares on 64 and 1,024 workers, folded as a study folds."""
+    rate = rate or folding_rate()
+    print(f"moments are read, added and written at {rate / 1e9:.2f} GB/s")
+    found: dict[str, float] = {"timeline_fold_gb_per_second": rate / 1e9}
+    for key, job in (("sdxl", SDXL), ("transformer", TRANSFORMER)):
+        hours = FIT * job.seconds / 3600
+        print(f"\n{job.name}: {job.moments / 1e9:.1f} GB of moments, {hours:,.0f} GPU hours of fit pictures")
+        rows = {
+            "shards of 32, folded in order": shares(job, 32, rate),
+            "shards of 1,000": shares(job, 1000, rate),
+            "shards of 1,000 in groups of 25": shares(job, 1000, rate, group=25),
+            "the same, layers over 16 processes": shares(job, 1000, rate, group=25, ways=16),
+        }
+        table(["workers", *(f"{count:,}" for count in WORKERS)], [[name, *row] for name, row in rows.items()])
+        first = rows["shards of 32, folded in order"]
+        found |= {f"timeline_{key}_{count}": first[WORKERS.index(count)] for count in (64, 1024)}
+    return found
+
+
+if __name__ == "__main__":
+    typer.run(lambda: measure() and None)
