@@ -18,18 +18,22 @@ from underpainting.cli._screen import table
 CLI = (sys.executable, "-m", "underpainting.cli")
 
 
-def measure(pictures: int = 160) -> dict[str, float]:
+def commands(folder: Path, workers: int, pictures: int) -> tuple[list[str], list[str]]:
+    """What makes the study, and what runs it."""
+    init = ["init", str(folder), "--prompts", "stilllife", "--limit", str(pictures), "--guidance-scale", "3"]
+    sizes = ["--set", "run.batch_size=4", "--set", "run.shard_size=4"]
+    return [*init, *sizes], ["run", str(folder), "--workers", str(workers), "--threads", "1"]
+
+
+def measure(pictures: int = 240) -> dict[str, float]:
     """Measure two_workers_speedup."""
     walls, shown = {}, []
     with TemporaryDirectory() as name:
         for workers in (1, 2):
-            folder = Path(name) / str(workers)
-            init = ["init", str(folder), "--prompts", "stilllife", "--limit", str(pictures)]
-            options = ["--guidance-scale", "3", "--batch-size", "4", "--shard-size", "4"]
-            subprocess.run([*CLI, *init, *options], check=True)
-            run = [*CLI, "run", str(folder), "--workers", str(workers), "--threads", "1"]
+            init, run = commands(Path(name) / str(workers), workers, pictures)
+            subprocess.run([*CLI, *init], check=True)
             walls[workers] = seconds(
-                lambda run=run: subprocess.run(run, check=True, stdout=subprocess.DEVNULL)
+                lambda run=run: subprocess.run([*CLI, *run], check=True, stdout=subprocess.DEVNULL)
             )
             shown.append([workers, walls[workers], walls[workers] / pictures])
         scores = [(Path(name) / str(workers) / "scores.parquet").read_bytes() for workers in (1, 2)]
