@@ -1,0 +1,192 @@
+"""Puts the tables of ``figures/`` into the pages that show them: ``python -m studio.pages``.
+
+A table stands in its page between ``<!-- figures: NAME -->`` and ``<!-- end -->``; what is between is written
+anew, by the function of that name in TABLES. With ``--check`` nothing is written, and a page whose table is
+not that of the files ends the command with 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+FIGURES = Path(__file__).resolve().parent.parent / "figures"
+PAGES = ("README.md", "docs/demo.md", "src/underpainting/stilllife/README.md")
+MINUS = "\u2212"
+MARKED = re.compile(r"(<!-- figures: ([a-z-]+) -->\n).*?(<!-- end -->)", flags=re.S)
+NAMES = {
+    "probe": "probe",
+    "position": "position alone",
+    "shuffled": "shuffled labels",
+    "latents:noisy": "linear probe of the noisy latents",
+    "latents:clean": "linear probe of the predicted clean latents",
+    "decoder": "decoder's attention",
+    "estimator:noisy": "estimator on the noisy picture",
+    "estimator:scaled": "estimator on the noisy picture at unit variance",
+    "estimator:clean": "estimator on the predicted clean picture",
+    "luminance": "finished picture's luminance",
+}
+CONTROLS = ("position", "shuffled", "latents:noisy", "latents:clean", "decoder", "luminance")
+METRICS = {
+    "dice": "Dice",
+    "average_precision": "average precision",
+    "spearman": "rank",
+    "pearson": "linear",
+    "spearman_centred": "rank, position out",
+    "pearson_centred": "linear, position out",
+    "spearman_object": "rank, on the object",
+    "spearman_background": "rank, on the background",
+}
+Rows = Iterable[Sequence[object]]
+
+
+def demo_scores() -> str:
+    """Each property's scores at its best layer and the last step, a column a source."""
+    rows, last = _csv("demo-scores"), _last("demo-scores")
+    means = {(r["property"], r["metric"], r["source"]): float(r["mean"]) for r in rows if r["step"] in last}
+    layers = {r["property"]: r["layer"] for r in rows}
+    shown = ("probe", "ceiling", *CONTROLS)
+    return table(
+        ("property", "layer", "score", *(NAMES.get(source, source) for source in shown)),
+        (
+            (
+                name,
+                f"`{layers[name]}`",
+                METRICS[metric],
+                *(_score(means.get((name, metric, s))) for s in shown),
+            )
+            for name, metric in dict.fromkeys((r["property"], r["metric"]) for r in rows)
+            if metric in METRICS
+        ),
+    )
+
+
+def demo_emergence() -> str:
+    """The step at which each property emerges, over layers."""
+    found = _best("probe", "emergence")
+    return table(
+        ("property", "emerges at step", "95 % interval", "draws of prompts that reach it"),
+        ((r["property"], _step(r), _interval(r), f"{100 * float(r['reached']):.0f} %") for r in found),
+    )
+
+
+def demo_leads() -> str:
+    """From which step each reader is at the bar, and by how many steps the probe is ahead of it."""
+    leads = {(r["property"], r["source"]): r for r in _csv("demo-leads")}
+    rows = []
+    for name in dict.fromkeys(property for property, _ in leads):
+        for source in NAMES:
+            (bar,) = [r for r in _best(source, "bar") if r["property"] == name] or [None]
+            lead = leads.get((name, source))
+            if bar is not None and (lead or source == "probe"):
+                rows.append([name, NAMES[source], _step(bar), _interval(bar), *_lead(lead)])
+    head = ("property", "source", "at the bar from step", "95 % interval", "probe ahead by", "95 % interval")
+    return table((*head, "p (Holm)"), rows)
+
+
+def demo_summary() -> str:
+    """One row a property: its best layer at the last step beside its ceiling and strongest control."""
+    emerged = {r["property"]: r for r in _best("probe", "emergence")}
+    (answer,) = [a for command, a in _made("demo")["answers"].items() if command.endswith("demo --json")]
+    rows = []
+    for name in emerged:
+        row = next(row for row in answer if row["property"] == name and row["metric"] in ("dice", "spearman"))
+        source, most = max(
+            ((source, row["scores"][source]) for source in CONTROLS if source in row["scores"]),
+            key=lambda pair: pair[1],
+        )
+        step = f"{_step(emerged[name])} ({_interval(emerged[name])})"
+        control = f"{most:.2f} {NAMES[source]}"
+        scores = (f"{row['scores'][key]:.2f}" for key in ("probe", "ceiling"))
+        rows.append([name, f"`{row['layer']}`", METRICS[row["metric"]], *scores, control, step])
+    head = ("property", "layer", "metric", "probe", "ceiling", "strongest control", "emerges at step")
+    return table(head, rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "demo-scores": demo_scores,
+    "demo-emergence": demo_emergence,
+    "demo-leads": demo_leads,
+    "demo-summary": demo_summary,
+}
+
+
+def filled(text: str) -> str:
+    """A page's text with its tables as the files have them. Raises KeyError for a table of no such name."""
+    return MARKED.sub(lambda found: f"{found[1]}\n{TABLES[found[2]]()}\n{found[3]}", text)
+
+
+def table(head: Sequence[str], rows: Rows) -> str:
+    """A table of Markdown, with a line's end after its last row."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+
+
+def _made(name: str) -> dict[str, Any]:
+    return dict(json.loads((FIGURES / f"{name}.json").read_text(encoding="utf-8")))
+
+
+def _csv(name: str) -> list[dict[str, str]]:
+    with (FIGURES / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _last(name: str) -> tuple[str, ...]:
+    """The last step, and what stands for a score that is the same at all steps."""
+    return str(max(int(r["step"]) for r in _csv(name) if r["step"])), ""
+
+
+def _best(source: str, criterion: str) -> list[dict[str, str]]:
+    rows = [r for r in _csv("demo-emergence") if r["layer"] == "best" and r["source"] == source]
+    return [r for r in rows if r["criterion"] == criterion]
+
+
+def _score(mean: float | None) -> str:
+    return "" if mean is None or math.isnan(mean) else f"{mean:.3f}".replace("-", MINUS)
+
+
+def _step(row: dict[str, str]) -> str:
+    return row["step"] or "not reached"
+
+
+def _interval(row: dict[str, str]) -> str:
+    if row["low"] and not row["high"]:
+        return f"{row['low']} or later"
+    return f"{row['low']} to {row['high']}" if row["low"] else ""
+
+
+def _lead(row: dict[str, str] | None) -> list[str]:
+    if row is None:
+        return ["", "", ""]
+    steps, low, high = (f"{float(row[key]):.1f}".replace("-", MINUS) for key in ("steps", "low", "high"))
+    return [f"{steps} steps", f"{low} to {high}", f"{float(row['p_holm']):.2g}"]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Writes the pages, or says which are not as the files."""
+    cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    cli.add_argument("--check", action="store_true", help="write nothing")
+    args = cli.parse_args(arguments)
+    others = []
+    for name in PAGES:
+        page = FIGURES.parent / name
+        text = page.read_text(encoding="utf-8")
+        if filled(text) != text:
+            others.append(name)
+            if not args.check:
+                page.write_text(filled(text), encoding="utf-8")
+    print(
+        *(f"{name}: {'its tables are not those of figures/' if args.check else 'written'}" for name in others)
+    )
+    if others and args.check:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
