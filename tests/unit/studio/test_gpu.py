@@ -14,8 +14,9 @@ import torch
 import underpainting
 from studio import evaluate, gpu, scenes, unpack
 from studio.check import rank_correlation
+from studio.networks import STAGES, batch
 from studio.pack import pack, travelling, wheel
-from studio.plan import FULL, fitting
+from studio.plan import FULL, REHEARSAL, fitting
 from underpainting import load, load_classifier, load_estimator
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -77,6 +78,37 @@ def test_a_run_cut_before_its_end_leaves_a_pipeline_that_loads(
 def test_batches_fit_the_card(gigabytes: float, latents: int) -> None:
     plan = fitting(FULL, gigabytes)
     assert plan.latents == latents and plan.pictures * 4 == latents and plan.unet == FULL.unet
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_what_is_compiled_beside_is_given_what_its_training_gives(
+    stage: str, compact: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given: dict[str, list[tuple[torch.Size, torch.dtype]]] = {}
+
+    def keep(
+        workshop: gpu.Workshop, name: str, network: object, loss: gpu.Loss, *_: object, **__: object
+    ) -> None:
+        if name == stage:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(torch.nn.Module, "__call__", listen(given, name))
+                with pytest.raises(StopIteration):
+                    loss(torch.Generator().manual_seed(0))
+
+    monkeypatch.setattr(gpu.Workshop, "train", keep)
+    monkeypatch.setattr(gpu, "figures", lambda *_: {})
+    run(str(tmp_path / "result"), "--minutes", "0.05", "--packed", str(compact))
+    assert given[stage] == [(of.shape, of.dtype) for of in batch(REHEARSAL, stage)]
+
+
+def listen(given: dict[str, list[tuple[torch.Size, torch.dtype]]], name: str) -> object:
+    """Stands in for a network's call: keeps the shapes that it is given, and goes no further."""
+
+    def call(network: torch.nn.Module, *tensors: torch.Tensor) -> None:
+        given[name] = [(of.shape, of.dtype) for of in tensors]
+        raise StopIteration
+
+    return call
 
 
 def imports(folder: Path) -> str:
