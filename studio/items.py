@@ -94,6 +94,14 @@ ITEMS = (
         files=("OUT/gallery.png",),
     ),
     Item(
+        "screens",
+        "README: Move an object; docs/page.md: What one sees",
+        0.05,
+        ("python -m studio.screens WORK/demo OUT",),
+        studies=("demo",),
+        files=tuple(f"OUT/page-{name}.webp" for name in ("watch", "drag", "moved", "seeds", "phone")),
+    ),
+    Item(
         "full",
         "docs/emergence.md: What the still life showed; README: The demo",
         1.2,
@@ -169,9 +177,9 @@ ITEMS = (
     Item(
         "experiment",
         "README: Act on it; docs/interventions.md: What a person would try, What the still life showed",
-        0.9,
+        0.25,
         (
-            "underpainting experiment WORK/demo --pictures 60 --trials 3 --json",
+            "underpainting experiment WORK/demo --pictures 24 --trials 2 --json",
             "underpainting report WORK/demo --figures",
         ),
         studies=("demo",),

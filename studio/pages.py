@@ -1,8 +1,8 @@
-"""Puts the tables of ``figures/`` into the pages that show them: ``python -m studio.pages``.
+"""Puts the tables and pictures of ``figures/`` where pages show them: ``python -m studio.pages``.
 
 A table stands in its page between ``<!-- figures: NAME -->`` and ``<!-- end -->``; what is between is written
-anew, by the function of that name in TABLES. With ``--check`` nothing is written, and a page whose table is
-not that of the files ends the command with 1.
+anew, by the function of that name in TABLES. PICTURES are copied. With ``--check`` nothing is written, and
+what is not as in ``figures/`` ends the command with 1.
 """
 
 from __future__ import annotations
@@ -12,12 +12,18 @@ import csv
 import json
 import math
 import re
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 FIGURES = Path(__file__).resolve().parent.parent / "figures"
+SCREENS = ("watch", "drag", "moved", "seeds", "phone")
 PAGES = ("README.md", "docs/demo.md", "src/underpainting/stilllife/README.md")
+PICTURES = {
+    "docs/gallery.png": "gallery.png",
+    **{f"docs/page-{name}.webp": f"screens-page-{name}.webp" for name in SCREENS},
+}
 MINUS = "\u2212"
 MARKED = re.compile(r"(<!-- figures: ([a-z-]+) -->\n).*?(<!-- end -->)", flags=re.S)
 NAMES = {
@@ -122,6 +128,11 @@ def filled(text: str) -> str:
     return MARKED.sub(lambda found: f"{found[1]}\n{TABLES[found[2]]()}\n{found[3]}", text)
 
 
+def alike(one: Path, other: Path) -> bool:
+    """Whether two files hold the same."""
+    return one.exists() and one.read_bytes() == other.read_bytes()
+
+
 def table(head: Sequence[str], rows: Rows) -> str:
     """A table of Markdown, with a line's end after its last row."""
     lines = [head, ["---"] * len(head), *rows]
@@ -173,7 +184,9 @@ def main(arguments: list[str] | None = None) -> None:
     cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     cli.add_argument("--check", action="store_true", help="write nothing")
     args = cli.parse_args(arguments)
-    others = []
+    others = [name for name, file in PICTURES.items() if not alike(FIGURES.parent / name, FIGURES / file)]
+    for name in [] if args.check else others:
+        shutil.copyfile(FIGURES / PICTURES[name], FIGURES.parent / name)
     for name in PAGES:
         page = FIGURES.parent / name
         text = page.read_text(encoding="utf-8")

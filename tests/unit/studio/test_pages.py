@@ -16,6 +16,11 @@ def test_pages_show_what_the_files_of_figures_hold(name: str) -> None:
     assert pages.filled(text) == text, "run python -m studio.pages"
 
 
+@pytest.mark.parametrize("name", pages.PICTURES)
+def test_pictures_are_those_of_figures(name: str) -> None:
+    assert pages.alike(ROOT / name, ROOT / "figures" / pages.PICTURES[name]), "run python -m studio.pages"
+
+
 def test_every_table_is_shown() -> None:
     shown = {found[2] for name in pages.PAGES for found in pages.MARKED.finditer((ROOT / name).read_text())}
     assert shown == set(pages.TABLES)
@@ -46,10 +51,16 @@ def test_check_says_which_page_is_not_as_the_files(
     (tmp_path / "page.md").write_text("<!-- figures: demo-scores -->\nold\n<!-- end -->\n")
     monkeypatch.setattr(pages, "FIGURES", tmp_path / "figures")
     monkeypatch.setattr(pages, "PAGES", ("page.md",))
+    monkeypatch.setattr(pages, "PICTURES", {"shown.png": "made.png"})
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "made.png").write_bytes(b"picture")
     monkeypatch.setitem(pages.TABLES, "demo-scores", lambda: "new\n")
     with pytest.raises(SystemExit):
         pages.main(["--check"])
-    assert "page.md" in capsys.readouterr().out and "old" in (tmp_path / "page.md").read_text()
+    said = capsys.readouterr().out
+    assert "page.md" in said and "shown.png" in said and not (tmp_path / "shown.png").exists()
+    assert "old" in (tmp_path / "page.md").read_text()
     pages.main([])
     assert "new" in (tmp_path / "page.md").read_text()
+    assert (tmp_path / "shown.png").read_bytes() == b"picture"
     pages.main(["--check"])
