@@ -97,7 +97,7 @@ ITEMS = (
         "screens",
         "README: Move an object; docs/page.md: What one sees",
         0.05,
-        ("python -m studio.screens WORK/demo OUT",),
+        ("python -m studio.screens WORK/demo OUT/",),
         studies=("demo",),
         files=tuple(f"OUT/page-{name}.webp" for name in ("watch", "drag", "moved", "seeds", "phone")),
     ),

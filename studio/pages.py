@@ -17,11 +17,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from underpainting.findings.interventions import conditions
+
 FIGURES = Path(__file__).resolve().parent.parent / "figures"
 SCREENS = ("watch", "drag", "moved", "seeds", "phone")
-PAGES = ("README.md", "docs/demo.md", "src/underpainting/stilllife/README.md")
+PAGES = ("README.md", "docs/demo.md", "docs/interventions.md")
 PICTURES = {
     "docs/gallery.png": "gallery.png",
+    "docs/interventions.png": "experiment-interventions-saliency.png",
     **{f"docs/page-{name}.webp": f"screens-page-{name}.webp" for name in SCREENS},
 }
 MINUS = "\u2212"
@@ -115,11 +118,46 @@ def demo_summary() -> str:
     return table(head, rows)
 
 
+def moved_edits() -> str:
+    """What an edit that moves the object does, beside the controls that could explain it."""
+    shown = ("null", "intervened", "random", "shuffled_probe", "read_part", "unread_part", "erased")
+    shown = (*shown, "wrong_target", "late", "own_mask", "moved_picture")
+    means, kernel = _moved()
+    rows = []
+    for name in shown:
+        row = means[name, "saliency", "target"]
+        cells = [_two(means[name, "", metric]) for metric in ("class_kept", "background_change")]
+        rows.append([_title(name), _two(row), _above(row), *cells, _distance(kernel.get(name))])
+    head = ("activations", "Dice with the target", "edit above it", "class kept", "background change")
+    return table((*head, "kernel distance"), rows)
+
+
+def moved_ways() -> str:
+    """What a person would try to move an object, beside the edits."""
+    shown = ("null", "intervened", "covariance", "another_seed", "noise_rolled", "noise_moved")
+    means, kernel = _moved()
+    cells = ("class_kept", "background_change", "evaluations")
+    rows = [
+        [
+            _title(name),
+            _two(means[name, "saliency", "target"]),
+            *(_two(means[name, "", metric]) for metric in cells[:2]),
+            f"{means[name, '', 'evaluations']['mean']:.0f}",
+            _distance(kernel.get(name)),
+        ]
+        for name in (*shown, "sdedit", "held", "moved_picture")
+    ]
+    head = ("way", "Dice with the target", "class kept", "background change", "network evaluations")
+    return table((*head, "kernel distance"), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "demo-scores": demo_scores,
     "demo-emergence": demo_emergence,
     "demo-leads": demo_leads,
     "demo-summary": demo_summary,
+    "moved-edits": moved_edits,
+    "moved-ways": moved_ways,
 }
 
 
@@ -151,6 +189,39 @@ def _csv(name: str) -> list[dict[str, str]]:
 def _last(name: str) -> tuple[str, ...]:
     """The last step, and what stands for a score that is the same at all steps."""
     return str(max(int(r["step"]) for r in _csv(name) if r["step"])), ""
+
+
+def _moved() -> tuple[dict[tuple[str, str, str], dict[str, Any]], dict[str, dict[str, float]]]:
+    """Rows of the experiment by condition, property and metric, and kernel distances by condition."""
+    answers = _made("experiment")["answers"]
+    (rows,) = [answer for command, answer in answers.items() if " experiment " in command]
+    found = {(r["condition"], r["property"], r["metric"]): r for r in rows}
+    return found, dict(answers["distances.json"]["kernel"])
+
+
+def _title(name: str) -> str:
+    """What a condition is called: with "edited" in bold."""
+    title = conditions()[name].title
+    return f"**{title}**" if name == "intervened" else title
+
+
+def _above(row: dict[str, Any]) -> str:
+    """By how much the edit's score is above a condition's; nothing for the edit itself."""
+    if row["above"] is None:
+        return ""
+    mean, low, high = (f"{row[key]:+.2f}" for key in ("above", "above_low", "above_high"))
+    return f"{mean} ({low} to {high})".replace("-", MINUS)
+
+
+def _two(row: dict[str, Any]) -> str:
+    return f"{row['mean']:.3f}" if row["metric"] == "background_change" else f"{row['mean']:.2f}"
+
+
+def _distance(found: dict[str, float] | None) -> str:
+    if found is None:
+        return "0"
+    mean, low, high = (f"{found[key]:.3f}".replace("-", MINUS) for key in ("mean", "low", "high"))
+    return f"{mean} ({low} to {high})"
 
 
 def _best(source: str, criterion: str) -> list[dict[str, str]]:

@@ -24,7 +24,7 @@ from underpainting.page.opening import opened
 from underpainting.page.server import serving
 from underpainting.progress import Progress
 
-PICTURE = "prompt=a+yellow+cone+on+a+wooden+floor&seed=672345614"
+PICTURE = "prompt=a+green+lemon+on+a+stone+floor&seed=1362635736"
 WISHED = "prompt=a+red+car+on+a+tiled+floor"
 WAIT = 600.0  # seconds
 EVERY, HELD = 120, 1400  # milliseconds a frame of what moves, and its last
