@@ -125,17 +125,30 @@ class Study(StudyFolder):
     def run(
         self,
         *,
-        workers: Workers = 1,
+        workers: Workers = None,
+        on: str = "here",
+        address: str | None = None,
+        gpus_per_worker: float | None = None,
         max_set_aside: float = MAX_SET_ASIDE,
         progress: bool | Progress = True,
     ) -> Study:
         """Run the study, or go on with it from its last whole shard; returns it.
 
-        workers: processes that make pictures; "auto": one a GPU. max_set_aside: share of them that may be
-        unsound. progress: whether to show it, or what is told of it. Errors are those of `run_study`.
+        workers: processes that make pictures, one unless told; "auto": one a GPU. on: "here", or on the
+        cluster of "ray", whose head has that address (HOST:PORT), with as many workers as it has room for and
+        so many GPUs for each. max_set_aside: share of pictures that may be unsound. progress: whether to show
+        it, or what is told of it. Errors are those of `run_study`.
         """
         with _shown(progress) as shown:
-            workflow.run(self, progress=shown, workers=workers, max_set_aside=max_set_aside)
+            workflow.run(
+                self,
+                progress=shown,
+                workers=workers,
+                on=on,
+                address=address,
+                gpus_per_worker=gpus_per_worker,
+                max_set_aside=max_set_aside,
+            )
         return self
 
     def results(self) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from underpainting.readers import checked_path
 from underpainting.records import only_run
 from underpainting.report import keep_title, write_figures, write_report
 from underpainting.study.environment import load_study, open_model, study_needs
-from underpainting.study.executors import Workers
+from underpainting.study.executors import Workers, find_cluster
 from underpainting.study.paths import check_free
 from underpainting.study.request.alike import about_negative, tell_apart
 from underpainting.study.request.brought import BroughtLabels
@@ -97,13 +97,18 @@ def run(
     study: StudyFolder | Path,
     *,
     progress: Progress | None = None,
-    workers: Workers = 1,
+    workers: Workers = None,
+    on: str = "here",
+    address: str | None = None,
+    gpus_per_worker: float | None = None,
     max_set_aside: float = MAX_SET_ASIDE,
 ) -> StudyFolder:
     """Run a study or go on with it, then write what is made of its scores: emergence, leads and report.
 
-    A study that is done only gets what is missing of them. Options and errors are those of `run_study`.
+    A study that is done only gets what is missing of them. Options and errors are those of `run_study`; on,
+    address, gpus_per_worker: as `executors.find_cluster`.
     """
+    cluster = find_cluster(on, address, gpus_per_worker)
     progress, study = progress or Progress(), study if isinstance(study, StudyFolder) else open_study(study)
 
     def finish() -> None:
@@ -114,7 +119,14 @@ def run(
             progress.phase("writing the report")
             write_report(study)
 
-    run_study(study, progress=progress, workers=workers, max_set_aside=max_set_aside, then=finish)
+    run_study(
+        study,
+        progress=progress,
+        workers=workers,
+        cluster=cluster,
+        max_set_aside=max_set_aside,
+        then=finish,
+    )
     return study
 
 
