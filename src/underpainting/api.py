@@ -24,7 +24,7 @@ from underpainting.screen import drawn_progress
 from underpainting.seeds.search import search
 from underpainting.seeds.searched import Searched
 from underpainting.study.environment import own_model
-from underpainting.study.executors import Workers
+from underpainting.study.executors import Workers, find_cluster
 from underpainting.study.paths import check_free
 from underpainting.study.request.brought import kept_labels
 from underpainting.study.request.given import about_given, given_config, given_rows, named, settings_of
@@ -139,16 +139,9 @@ class Study(StudyFolder):
         so many GPUs for each. max_set_aside: share of pictures that may be unsound. progress: whether to show
         it, or what is told of it. Errors are those of `run_study`.
         """
+        cluster = find_cluster(on, address, gpus_per_worker)
         with _shown(progress) as shown:
-            workflow.run(
-                self,
-                progress=shown,
-                workers=workers,
-                on=on,
-                address=address,
-                gpus_per_worker=gpus_per_worker,
-                max_set_aside=max_set_aside,
-            )
+            workflow.run(self, progress=shown, workers=workers, cluster=cluster, max_set_aside=max_set_aside)
         return self
 
     def results(self) -> pd.DataFrame:

@@ -14,8 +14,9 @@ from underpainting.progress import Progress
 from underpainting.readers import checked_path
 from underpainting.records import only_run
 from underpainting.report import keep_title, write_figures, write_report
+from underpainting.study.cluster.job import Cluster
 from underpainting.study.environment import load_study, open_model, study_needs
-from underpainting.study.executors import Workers, find_cluster
+from underpainting.study.executors import Workers
 from underpainting.study.paths import check_free
 from underpainting.study.request.alike import about_negative, tell_apart
 from underpainting.study.request.brought import BroughtLabels
@@ -98,17 +99,13 @@ def run(
     *,
     progress: Progress | None = None,
     workers: Workers = None,
-    on: str = "here",
-    address: str | None = None,
-    gpus_per_worker: float | None = None,
+    cluster: Cluster | None = None,
     max_set_aside: float = MAX_SET_ASIDE,
 ) -> StudyFolder:
     """Run a study or go on with it, then write what is made of its scores: emergence, leads and report.
 
-    A study that is done only gets what is missing of them. Options and errors are those of `run_study`; on,
-    address, gpus_per_worker: as `executors.find_cluster`.
+    A study that is done only gets what is missing of them. Options and errors are those of `run_study`.
     """
-    cluster = find_cluster(on, address, gpus_per_worker)
     progress, study = progress or Progress(), study if isinstance(study, StudyFolder) else open_study(study)
 
     def finish() -> None:

@@ -49,15 +49,9 @@ def run(
 
     with progress(SHARDS) as shown:
         from underpainting import workflow
+        from underpainting.study.executors import find_cluster
 
         many: Any = int(workers) if workers and workers.isdecimal() else workers
-        done = workflow.run(
-            study,
-            progress=shown,
-            workers=many,
-            on=on,
-            address=address,
-            gpus_per_worker=gpus_per_worker,
-            max_set_aside=max_set_aside,
-        )
+        cluster = find_cluster(on, address, gpus_per_worker)
+        done = workflow.run(study, progress=shown, workers=many, cluster=cluster, max_set_aside=max_set_aside)
     finish(done, json)

@@ -120,7 +120,7 @@ def join(host: Host, address: str, **variables: str) -> None:
 def _keeper() -> "subprocess.Popen[bytes]":
     """A process in namespaces of its own, which ends with this one, whose pipe it reads."""
     keeper = subprocess.Popen(
-        ["unshare", "-n", "-m", "sh", "-c", "echo; cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ["unshare", "-n", "-m", "sh", "-c", "echo; exec cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert keeper.stdout is not None
     if not keeper.stdout.readline():

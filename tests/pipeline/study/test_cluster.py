@@ -1,6 +1,7 @@
 """A cluster makes the bytes of one process, whatever dies in it: real Ray, in namespaces of its own."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 
@@ -48,6 +50,11 @@ class Light:
             time.sleep(3)
         if os.path.exists(os.path.join(HERE, "deadly")) or asked("die"):
             os.kill(os.getpid(), signal.SIGKILL)
+        if asked("fail"):
+            raise MemoryError("no 40 GB are left")
+        if asked("greed/greedy"):
+            held = bytearray(b"1") * (5 << 30)
+            time.sleep(600)
         if asked("wait"):
             time.sleep(600)
         light = pictures.mean(1)
@@ -206,6 +213,42 @@ def test_a_shard_that_kills_every_worker_is_named(
     finally:
         (home / "deadly").unlink()
     assert "4 workers died while they made shard" in str(told.value) and "smaller batches" in str(told.value)
+
+
+@pytest.mark.slow
+def test_a_worker_whose_memory_does_not_suffice_is_named(
+    hosts: tuple[Host, Host], address: str, home: Path, make: Callable[[str], StudyFolder]
+) -> None:
+    (home / "fail").touch()
+    with hosts[0].here(), pytest.raises(UnderpaintingError) as told:
+        run_study(make("failing"), cluster=Cluster(address))
+    assert re.match(r"10\.77\.0\.[12] ran out of memory \(.*no 40 GB", str(told.value))
+    assert "use fewer workers a machine, smaller batches" in str(told.value)
+
+
+@pytest.mark.slow
+def test_a_worker_killed_for_memory_is_named_and_its_shard_made_again(
+    hosts: tuple[Host, Host],
+    address: str,
+    home: Path,
+    make: Callable[[str], StudyFolder],
+    alone: dict[str, bytes],
+) -> None:
+    memory = psutil.virtual_memory()
+    hosts[1].kill()
+    limit = 1 - (memory.available - (3 << 30)) / memory.total
+    watched = {"RAY_memory_usage_threshold": f"{limit:.3f}", "RAY_memory_monitor_refresh_ms": "100"}
+    join(hosts[1], address, **watched)
+    study, heard = make("greedy"), Heard()
+    (home / "greed").mkdir()
+    hosts[1].hide(home / "greed")  # so that no worker but this host's is greedy
+    hosts[1].call("touch", str(home / "greed" / "greedy"))
+    with hosts[0].here():
+        run_study(study, cluster=Cluster(address), progress=heard)
+    assert contents(study.folder) == alone
+    assert any("10.77.0.2 ran out of memory; shard" in line for line in heard.notes)
+    hosts[1].kill()
+    join(hosts[1], address)
 
 
 @pytest.mark.slow

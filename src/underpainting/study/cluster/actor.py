@@ -20,7 +20,7 @@ class Actor:
         """The address of the machine."""
         import ray
 
-        return str(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
+        return str(ray.util.get_node_ip_address())
 
     def begin(self, job: Any, base: Any, threads: int) -> dict[str, Any]:
         """Load what the study names, with so many threads. base: config and pictures, as a parcel."""

@@ -7,7 +7,6 @@ reaches the run, which hears from here by a pipe, as (kind, ...).
 from __future__ import annotations
 
 import os
-import socket
 import time
 import traceback
 from collections import Counter, deque
@@ -22,6 +21,7 @@ from underpainting.errors import UnderpaintingError, reason
 from underpainting.study import lifeline
 from underpainting.study.cluster import actor
 from underpainting.study.cluster.job import Job
+from underpainting.study.cluster.joining import answers, join, room
 from underpainting.study.cluster.parcels import pack, unpack
 
 BEGIN, MAKE, END = "begin", "make", "end"
@@ -87,8 +87,8 @@ class _Broker:
 
     def run(self) -> None:
         """Join the cluster, then do what the run says."""
-        _join(self._ray, self._job)
-        workers, share, self._gpus = _room(self._ray, self._job)
+        join(self._ray, self._job)
+        workers, share, self._gpus = room(self._ray, self._job)
         self._head = self._ray.get_runtime_context().gcs_address
         self._ray.cloudpickle.register_pickle_by_value(actor)
         self._pipe.send((JOINED, share))
@@ -198,7 +198,7 @@ class _Broker:
         if now - self._looked < LOOK:
             return
         self._looked = now
-        if _answers(self._head, LOOK):
+        if answers(self._head, LOOK):
             self._heard = time.monotonic()
         elif time.monotonic() - self._heard > GONE:
             raise UnderpaintingError(LOST)
@@ -235,54 +235,3 @@ def _spare(at: int | None) -> str:
     return "use fewer workers a machine, " + (
         "or a model of a smaller dtype" if at == LOADING else "smaller batches, or machines with more memory"
     )
-
-
-def _join(ray: Any, job: Job) -> None:
-    """Join the cluster. Raises UnderpaintingError where none answers, or is of another Python or Ray."""
-    address = job.cluster.address
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # of a cluster that is begun here
-    if address and not _answers(address, TOUCH):
-        raise UnderpaintingError(
-            f"nothing answers at {address}; give the HOST:PORT that `ray start --head` printed, and check "
-            "that it is reached from here"
-        )
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR", include_dashboard=None)
-    except Exception as error:
-        if "ersion mismatch" in str(error):
-            raise UnderpaintingError(
-                f"the cluster has another Python or Ray than this machine ({error}); install the same on all"
-            ) from None
-        raise UnderpaintingError(
-            f"this machine cannot join {address or 'a cluster'} ({reason(error)}); make it a node by "
-            f"`ray start --address={address or 'HOST:PORT'}`"
-        ) from None
-
-
-def _room(ray: Any, job: Job) -> tuple[int, int, float]:
-    """Workers, how many share a machine's CPUs, GPUs of each. Raises where there is no room for one."""
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    gpus = [node.get("GPU", 0.0) for node in nodes]
-    each = job.cluster.gpus_per_worker
-    if each is None:
-        each = 1.0 if any(gpus) and job.device != "cpu" else 0.0
-    places = [int(node.get("CPU", 0)) for node in nodes]
-    if each:
-        places = [min(cpus, int(gpu / each)) for cpus, gpu in zip(places, gpus, strict=True)]
-    hosts = sum(place > 0 for place in places)
-    if not hosts:
-        raise UnderpaintingError(
-            f"no machine of the cluster has a CPU and {each:g} GPUs (it has {sum(gpus):g} on {len(nodes)} "
-            "machines); give fewer by --gpus-per-worker"
-        )
-    workers = job.workers or (sum(places) if each else hosts)
-    return workers, -(-workers // hosts), each
-
-
-def _answers(address: str, seconds: float) -> bool:
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=seconds).close()
-    except OSError:
-        return False
-    return True
