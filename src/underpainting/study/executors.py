@@ -7,7 +7,7 @@ own affair. Every phase of every run goes through `shard_maker`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Literal
 
 import torch
@@ -17,7 +17,7 @@ from underpainting.study.cluster.executor import on_cluster
 from underpainting.study.cluster.job import Cluster
 from underpainting.study.environment import use_threads
 from underpainting.study.phases import make_shard
-from underpainting.study.processes import Processes
+from underpainting.study.processes import in_processes
 from underpainting.study.schedule import Shard
 from underpainting.study.study import StudyFolder
 from underpainting.study.work import Work
@@ -75,24 +75,18 @@ def shard_maker(
 ) -> Iterator[Make]:
     """Give what makes a study's shards; this process has the threads that it is to compute with.
 
-    Other processes begin to load at once, while this one does.
+    workers: as `count_workers` gives it. Other processes begin to load at once, while this one does.
     """
+    executor: AbstractContextManager[Make]
     if cluster:
-        with on_cluster(study, cluster, workers, max_set_aside) as make:
-            yield make
-        return
-    use_threads(study, workers or 1)
-    if workers == 1:
-        yield _here
-        return
-    processes = Processes(study, workers or 1, max_set_aside)
-    try:
-        yield processes.make
-    except KeyboardInterrupt:
-        processes.end()
-        raise
-    finally:
-        processes.close()
+        executor = on_cluster(study, cluster, workers, max_set_aside)
+    elif workers is None or workers == 1:
+        use_threads(study)
+        executor = nullcontext(_here)
+    else:
+        executor = in_processes(study, workers, max_set_aside)
+    with executor as make:
+        yield make
 
 
 def _here(work: Work, shards: Sequence[Shard]) -> Iterator[Shard]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import cache
 from multiprocessing import Pipe, get_context
 from pathlib import Path
@@ -15,7 +16,7 @@ import torch
 from underpainting.errors import UnderpaintingError
 from underpainting.progress import Progress
 from underpainting.study import lifeline
-from underpainting.study.environment import Loaded, load_trusted, record_environment
+from underpainting.study.environment import Loaded, load_trusted, record_environment, use_threads
 from underpainting.study.phases import make_shard
 from underpainting.study.schedule import Shard
 from underpainting.study.study import StudyFolder, clear_leftovers, open_study
@@ -24,11 +25,26 @@ from underpainting.study.work import Work
 DEATHS = 3
 
 
-class Processes:
+@contextmanager
+def in_processes(
+    study: StudyFolder, workers: int, max_set_aside: float
+) -> Iterator[Callable[[Work, Sequence[Shard]], Iterator[Shard]]]:
+    """Give what makes shards in processes that share the CPUs out among them (see `executors.Make`)."""
+    use_threads(study, workers)
+    pools = _Pools(study, workers, max_set_aside)
+    try:
+        yield pools.make
+    except KeyboardInterrupt:
+        pools.end()
+        raise
+    finally:
+        pools.close()
+
+
+class _Pools:
     """A pool of processes, and another one after a process of it has died."""
 
     def __init__(self, study: StudyFolder, workers: int, max_set_aside: float) -> None:
-        """The processes begin to load at once."""
         self._job = study.folder, max_set_aside
         self._workers, self._deaths = workers, 0
         self._pool = self._open()
@@ -46,7 +62,7 @@ class Processes:
         return pool
 
     def make(self, work: Work, shards: Sequence[Shard]) -> Iterator[Shard]:
-        """Make shards; see `executors.Make`."""
+        """See `executors.Make`."""
         left, futures = list(shards), dict[int, Future[None]]()
         while left:
             shard = left[0]

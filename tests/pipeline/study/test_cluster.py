@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,12 +22,16 @@ from tests.pipeline.study.conftest import tiny_config, tiny_rows
 from tests.pipeline.study.hosts import ROOT, Host, join, start_head, two_hosts
 from underpainting.errors import UnderpaintingError
 from underpainting.progress import Progress
-from underpainting.study.cluster.job import Cluster
+from underpainting.study.cluster.executor import install
+from underpainting.study.cluster.job import Cluster, Job
+from underpainting.study.cluster.joining import join as join_cluster
+from underpainting.study.cluster.joining import room
 from underpainting.study.cluster.parcels import pack, unpack
 from underpainting.study.executors import find_cluster
 from underpainting.study.run import run_study
 from underpainting.study.study import StudyFolder, create_study, open_study
 from underpainting.study.trust import trust
+from underpainting.study.work import Work
 
 ESTIMATOR = """
 import os, signal, time
@@ -203,6 +208,18 @@ def test_the_driver_killed_goes_on_from_the_last_whole_shard(
 
 
 @pytest.mark.slow
+def test_what_answers_there_may_be_no_cluster(
+    hosts: tuple[Host, Host], make: Callable[[str], StudyFolder]
+) -> None:
+    with (
+        hosts[0].here(),
+        socket.create_server((hosts[0].address, 7000)),
+        pytest.raises(UnderpaintingError, match=r"10\.77\.0\.1:7000 does not answer .* within 10 s"),
+    ):
+        run_study(make("deaf"), cluster=Cluster("10.77.0.1:7000"))
+
+
+@pytest.mark.slow
 def test_a_shard_that_kills_every_worker_is_named(
     hosts: tuple[Host, Host], address: str, home: Path, make: Callable[[str], StudyFolder]
 ) -> None:
@@ -348,6 +365,62 @@ def test_places() -> None:
     assert find_cluster("here") is None
     assert find_cluster("ray") == Cluster(None, None)
     assert find_cluster("ray", "[fd00::1]:6379", 0.5) == Cluster("[fd00::1]:6379", 0.5)
+
+
+class Nodes:
+    """Stands in for Ray where a cluster would take GPUs, or another Python."""
+
+    def __init__(self, *resources: dict[str, float], init: Callable[..., None] = lambda **_: None) -> None:
+        self._resources, self.init = resources, init
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return [{"Alive": True, "Resources": one} for one in self._resources]
+
+
+def job(cluster: Cluster, workers: int | None = None, device: str = "auto") -> Job:
+    return Job("/study", "/study/.scratch", "", cluster, workers, 0.05, "0", device, "/", ())
+
+
+def test_room_is_what_the_cluster_has() -> None:
+    two, one, none = {"CPU": 8.0, "GPU": 2.0}, {"CPU": 8.0, "GPU": 1.0}, {"CPU": 4.0}
+    assert room(Nodes(two, one, none), job(Cluster())) == (3, 2, 1.0)
+    assert room(Nodes(two, one, none), job(Cluster(None, 0.5))) == (6, 3, 0.5)
+    assert room(Nodes(two, one), job(Cluster(), device="cpu")) == (2, 1, 0.0)
+    assert room(Nodes(none, none), job(Cluster(), workers=7)) == (7, 4, 0.0)
+    for nodes, cluster in (((none,), Cluster(None, 1)), ((two, one), Cluster(None, 4)), (({},), Cluster())):
+        with pytest.raises(UnderpaintingError, match="no machine of the cluster has a CPU and"):
+            room(Nodes(*nodes), job(cluster))
+
+
+def test_a_cluster_of_another_python_is_refused() -> None:
+    utils = pytest.importorskip("ray._private.utils")
+
+    def init(**options: Any) -> None:
+        utils.check_version_info({"ray_version": "2.60.0", "python_version": "3.9.1"}, "10.0.0.2")
+
+    with pytest.raises(UnderpaintingError, match=r"another Python or Ray.*Python: 3\.9\.1"):
+        join_cluster(Nodes(init=init), job(Cluster()))
+
+
+def test_a_shard_that_was_changed_on_its_way_is_refused(alone: dict[str, bytes], tmp_path: Path) -> None:
+    for name, data in alone.items():
+        (tmp_path / "study" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "study" / name).write_bytes(data)
+    study = open_study(tmp_path / "study")
+    work = Work(study, None, 0.05, Progress())  # type: ignore[arg-type]
+    shard, arrived = study.of_split("test")[-1], tmp_path / "arrived"
+    folder, sent = study.shard_folder(shard.number), arrived / "shards" / f"{shard.number:05d}"
+    sent.parent.mkdir(parents=True)
+    folder.rename(sent)
+    labels = sent / "labels.safetensors"
+    whole = labels.read_bytes()
+    labels.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(UnderpaintingError, match=f"shard {shard.number} is not as it was made elsewhere"):
+        install(work, shard, arrived)
+    assert not folder.exists()
+    labels.write_bytes(whole)
+    install(work, shard, arrived)
+    assert contents(study.folder) == alone and not arrived.exists()
 
 
 def test_a_parcel_arrives_as_it_was_packed_or_not_at_all(tmp_path: Path) -> None:
