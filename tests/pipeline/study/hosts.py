@@ -18,6 +18,8 @@ RAY = (sys.executable, "-m", "ray.scripts.scripts", "start", "--num-cpus=1", "--
 SMALL = ("--object-store-memory=80000000", "--include-dashboard=false", "--disable-usage-stats")
 PORT = 6379
 ROOT = Path(__file__).parents[3]
+PATH = f"{ROOT / 'src'}:{ROOT}"
+OPEN = {"RAY_AUTH_MODE": "disabled"}  # nobody else is in there, and a token would be of this user's home
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Host:
     def call(self, *words: str, **variables: str) -> str:
         """What a command prints on this host. Raises CalledProcessError."""
         enter = ("nsenter", "-t", str(self.keeper.pid), "-n", "-m")
-        env = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "OMP_NUM_THREADS": "1", **variables}
+        env = {**os.environ, **OPEN, "PYTHONPATH": PATH, "OMP_NUM_THREADS": "1", **variables}
         done = subprocess.run((*enter, *words), env=env, check=True, capture_output=True, text=True)
         return done.stdout
 

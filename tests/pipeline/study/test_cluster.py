@@ -19,7 +19,7 @@ import torch
 from benchmarks.faults import contents
 from tests.command import call
 from tests.pipeline.study.conftest import tiny_config, tiny_rows
-from tests.pipeline.study.hosts import ROOT, Host, join, start_head, two_hosts
+from tests.pipeline.study.hosts import OPEN, PATH, ROOT, Host, join, start_head, two_hosts
 from underpainting.errors import UnderpaintingError
 from underpainting.progress import Progress
 from underpainting.study.cluster.executor import install
@@ -87,7 +87,9 @@ def hosts() -> Iterator[tuple[Host, Host]]:
     pytest.importorskip("ray")
     torch.set_num_threads(1)
     try:
-        with two_hosts() as made:
+        with pytest.MonkeyPatch.context() as patch, two_hosts() as made:
+            for name, value in OPEN.items():
+                patch.setenv(name, value)
             yield made
     except (OSError, subprocess.CalledProcessError) as error:
         said = getattr(error, "stderr", "") or error
@@ -192,8 +194,7 @@ def test_the_driver_killed_goes_on_from_the_last_whole_shard(
     study = make("driver")
     words = (sys.executable, "-m", "underpainting.cli", "run", str(study.folder), "--on", "ray")
     enter = ("nsenter", "-t", str(hosts[0].keeper.pid), "-n", "-m")
-    path = f"{home}:{ROOT / 'src'}:{ROOT}"
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": f"{home}:{PATH}"}
     driver = subprocess.Popen((*enter, *words, "--address", address), env=env)
     while not any(study.shards_folder.glob("0*")):
         assert driver.poll() is None
@@ -226,7 +227,7 @@ def test_a_shard_that_kills_every_worker_is_named(
     (home / "deadly").touch()
     try:
         with hosts[0].here(), pytest.raises(UnderpaintingError) as told:
-            run_study(make("deadly"), cluster=Cluster(address))
+            run_study(make("killing"), cluster=Cluster(address))
     finally:
         (home / "deadly").unlink()
     assert "4 workers died while they made shard" in str(told.value) and "smaller batches" in str(told.value)

@@ -177,7 +177,8 @@ class _Broker:
         where = f" on {slot.host}" if slot.host else ""
         memory = isinstance(error, self._ray.exceptions.OutOfMemoryError) or "low on memory" in str(error)
         self._deaths[at] += 1
-        if (deaths := self._deaths[at]) > AGAIN:
+        allowed = AGAIN * len(self._slots) if at == LOADING else AGAIN  # a lost host takes many at once
+        if (deaths := self._deaths[at]) > allowed:
             what = "while they loaded" if at == LOADING else f"while they made shard {at}"
             why = "out of memory" if memory else f"out of memory? {reason(error)}"
             raise UnderpaintingError(
