@@ -24,7 +24,7 @@ from underpainting.screen import drawn_progress
 from underpainting.seeds.search import search
 from underpainting.seeds.searched import Searched
 from underpainting.study.environment import own_model
-from underpainting.study.executors import Workers
+from underpainting.study.executors import Workers, find_cluster
 from underpainting.study.paths import check_free
 from underpainting.study.request.brought import kept_labels
 from underpainting.study.request.given import about_given, given_config, given_rows, named, settings_of
@@ -125,17 +125,23 @@ class Study(StudyFolder):
     def run(
         self,
         *,
-        workers: Workers = 1,
+        workers: Workers = None,
+        on: str = "here",
+        address: str | None = None,
+        gpus_per_worker: float | None = None,
         max_set_aside: float = MAX_SET_ASIDE,
         progress: bool | Progress = True,
     ) -> Study:
         """Run the study, or go on with it from its last whole shard; returns it.
 
-        workers: processes that make pictures; "auto": one a GPU. max_set_aside: share of them that may be
-        unsound. progress: whether to show it, or what is told of it. Errors are those of `run_study`.
+        workers: processes that make pictures, one unless told; "auto": one a GPU. on: "here", or on the
+        cluster of "ray", whose head has that address (HOST:PORT), with as many workers as it has room for and
+        so many GPUs for each. max_set_aside: share of pictures that may be unsound. progress: whether to show
+        it, or what is told of it. Errors are those of `run_study`.
         """
+        cluster = find_cluster(on, address, gpus_per_worker)
         with _shown(progress) as shown:
-            workflow.run(self, progress=shown, workers=workers, max_set_aside=max_set_aside)
+            workflow.run(self, progress=shown, workers=workers, cluster=cluster, max_set_aside=max_set_aside)
         return self
 
     def results(self) -> pd.DataFrame:

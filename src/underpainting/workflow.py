@@ -14,6 +14,7 @@ from underpainting.progress import Progress
 from underpainting.readers import checked_path
 from underpainting.records import only_run
 from underpainting.report import keep_title, write_figures, write_report
+from underpainting.study.cluster.job import Cluster
 from underpainting.study.environment import load_study, open_model, study_needs
 from underpainting.study.executors import Workers
 from underpainting.study.paths import check_free
@@ -97,7 +98,8 @@ def run(
     study: StudyFolder | Path,
     *,
     progress: Progress | None = None,
-    workers: Workers = 1,
+    workers: Workers = None,
+    cluster: Cluster | None = None,
     max_set_aside: float = MAX_SET_ASIDE,
 ) -> StudyFolder:
     """Run a study or go on with it, then write what is made of its scores: emergence, leads and report.
@@ -114,7 +116,14 @@ def run(
             progress.phase("writing the report")
             write_report(study)
 
-    run_study(study, progress=progress, workers=workers, max_set_aside=max_set_aside, then=finish)
+    run_study(
+        study,
+        progress=progress,
+        workers=workers,
+        cluster=cluster,
+        max_set_aside=max_set_aside,
+        then=finish,
+    )
     return study
 
 

@@ -1,45 +1,67 @@
-"""Where shards are made: in this process, or in several on this machine. They come back in their order."""
+"""Where shards are made: in this process, in several on this machine, or on a cluster.
+
+An executor makes shards that are asked for and gives them back in their order; what it makes them by is its
+own affair. Every phase of every run goes through `shard_maker`.
+"""
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from functools import cache, partial
-from multiprocessing import Pipe, get_context
-from pathlib import Path
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Literal
 
 import torch
 
-from underpainting.errors import UnderpaintingError, shown
-from underpainting.progress import Progress
-from underpainting.study import calibrate, fit, lifeline, test
-from underpainting.study.environment import Loaded, load_trusted, record_environment
+from underpainting.errors import UnderpaintingError, require_number, shown
+from underpainting.study.cluster.executor import on_cluster
+from underpainting.study.cluster.job import Cluster
+from underpainting.study.environment import use_threads
+from underpainting.study.phases import make_shard
+from underpainting.study.processes import in_processes
 from underpainting.study.schedule import Shard
-from underpainting.study.study import StudyFolder, clear_leftovers, open_study
+from underpainting.study.study import StudyFolder
 from underpainting.study.work import Work
 
 Make = Callable[[Work, Sequence[Shard]], Iterator[Shard]]
-DEATHS, MAX_WORKERS = 3, 256
-Workers = int | Literal["auto"]
-"""How many processes make pictures; "auto" is one a GPU, and one where there is none."""
-PHASES = {"fit": fit, "calibrate": calibrate, "test": test}
-"""Each phase makes the shards of the split of its name."""
+"""Makes shards and yields each, in the order given, when it is whole; progress is told of their pictures."""
+MAX_WORKERS = 256
+Workers = int | Literal["auto"] | None
+"""How many processes make pictures; "auto" is one a GPU, and one (on a cluster one a host) where there is
+none; None is one here and "auto" on a cluster.
+"""
+ON = ("here", "ray")
 
 
-def make_shard(work: Work, shard: Shard) -> None:
-    """Make a shard of any split. Making it again gives the same bytes, in whatever process."""
-    work.shard(shard, partial(PHASES[shard.split].make, work, shard))
+def find_cluster(on: str, address: str | None = None, gpus_per_worker: float | None = None) -> Cluster | None:
+    """Where `on` says that shards are made: None is this machine. See `Cluster`.
+
+    Raises UnderpaintingError where there is no such place, or the rest does not go with it.
+    """
+    if on not in ON:
+        raise UnderpaintingError(f"on is {shown(on)}: give {' or '.join(ON)}")
+    if on == "here":
+        for name, value in (("address", address), ("gpus_per_worker", gpus_per_worker)):
+            if value is not None:
+                raise UnderpaintingError(f"{name} is {shown(value)}, which a cluster alone has; run on ray")
+        return None
+    if address is not None:
+        host, _, port = address.rpartition(":")
+        if not host or "/" in address or not (port.isdecimal() and 0 < int(port) < 2**16):
+            raise UnderpaintingError(f"address is {shown(address)}: give HOST:PORT of the cluster's head")
+    if gpus_per_worker is not None:
+        require_number("gpus_per_worker", gpus_per_worker, 0, 16, whole=gpus_per_worker > 1)
+    return Cluster(address, gpus_per_worker)
 
 
-def count_workers(asked: Workers) -> int:
-    """The number of processes. Raises UnderpaintingError where it is none that there can be."""
-    if asked == "auto":
-        return max(1, torch.cuda.device_count())
+def count_workers(asked: Workers, cluster: Cluster | None = None) -> int | None:
+    """The number of processes; None where the cluster decides.
+
+    Raises UnderpaintingError where it is none that there can be.
+    """
+    if asked == "auto" or asked is None:
+        if cluster:
+            return None
+        return 1 if asked is None else max(1, torch.cuda.device_count())
     if isinstance(asked, bool) or not isinstance(asked, int) or not 1 <= asked <= MAX_WORKERS:
         raise UnderpaintingError(
             f"workers is {shown(asked)}: give a whole number from 1 to {MAX_WORKERS}, or auto for one a GPU"
@@ -48,111 +70,26 @@ def count_workers(asked: Workers) -> int:
 
 
 @contextmanager
-def shard_maker(study: StudyFolder, workers: int, max_set_aside: float) -> Iterator[Make]:
-    """Give a function that makes shards and yields each, in the order given, when it is whole.
+def shard_maker(
+    study: StudyFolder, workers: int | None, cluster: Cluster | None, max_set_aside: float
+) -> Iterator[Make]:
+    """Give what makes a study's shards; this process has the threads that it is to compute with.
 
-    Other processes begin to load at once, while this one does.
+    workers: as `count_workers` gives it. Other processes begin to load at once, while this one does.
     """
-    if workers == 1:
-        yield _here
-        return
-    pools = _Pools(study, workers, max_set_aside)
-    try:
-        yield pools.make
-    except KeyboardInterrupt:
-        pools.end()
-        raise
-    finally:
-        pools.close()
+    executor: AbstractContextManager[Make]
+    if cluster:
+        executor = on_cluster(study, cluster, workers, max_set_aside)
+    elif workers is None or workers == 1:
+        use_threads(study)
+        executor = nullcontext(_here)
+    else:
+        executor = in_processes(study, workers, max_set_aside)
+    with executor as make:
+        yield make
 
 
 def _here(work: Work, shards: Sequence[Shard]) -> Iterator[Shard]:
     for shard in shards:
         make_shard(work, shard)
         yield shard
-
-
-class _Pools:
-    """A pool of processes, and another one after a process of it has died."""
-
-    def __init__(self, study: StudyFolder, workers: int, max_set_aside: float) -> None:
-        self._job = study.folder, max_set_aside
-        self._workers, self._deaths = workers, 0
-        self._pool = self._open()
-
-    def _open(self) -> ProcessPoolExecutor:
-        ended, self._life = Pipe(duplex=False)
-        self._numbers, numbering = Pipe(duplex=False)
-        with numbering:
-            os.write(numbering.fileno(), bytes(range(self._workers)))
-        told = ended, self._numbers, torch.get_num_threads()
-        pool = ProcessPoolExecutor(self._workers, get_context("spawn"), lifeline.begin, told)
-        with _deaf_to_ctrl_c():
-            for _ in range(self._workers):
-                pool.submit(_load, self._job[0])  # what goes wrong here does so again, and is told, in _make
-        return pool
-
-    def make(self, work: Work, shards: Sequence[Shard]) -> Iterator[Shard]:
-        """See `shard_maker`."""
-        left, futures = list(shards), dict[int, Future[None]]()
-        while left:
-            shard = left[0]
-            try:
-                if not futures:
-                    missing = [one.number for one in left if not work.study.is_whole(one)]
-                    futures = {number: self._pool.submit(_make, *self._job, number) for number in missing}
-                if shard.number in futures:
-                    futures[shard.number].result()
-            except BrokenProcessPool:
-                self._deaths += 1
-                if self._deaths == DEATHS:
-                    raise UnderpaintingError(
-                        f"{DEATHS} worker processes were killed, the last before shard {shard.number} was "
-                        "made (out of memory?); use fewer workers or smaller batches"
-                    ) from None
-                self.close()
-                clear_leftovers(work.study)
-                self._pool, futures = self._open(), {}
-                continue
-            work.progress.advance(len(shard.pictures))
-            yield left.pop(0)
-
-    def end(self) -> None:
-        """End the processes at once; what they are at is made again."""
-        self._life.close()
-
-    def close(self) -> None:
-        """Let the processes finish what they are at, and no more."""
-        self._pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Processes that are begun in the block never hear a terminal's Ctrl-C; this one does after it."""
-    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
-
-
-def _load(folder: Path) -> None:
-    _loaded(folder)
-
-
-@cache
-def _loaded(folder: Path) -> Loaded:
-    return load_trusted(open_study(folder))
-
-
-@cache
-def _work(folder: Path, max_set_aside: float) -> Work:
-    """A worker's own work; this is asked for when the run that it works for has recorded its environment."""
-    study, loaded = open_study(folder), _loaded(folder)
-    record_environment(study, loaded)
-    return Work(study, loaded, max_set_aside, Progress())
-
-
-def _make(folder: Path, max_set_aside: float, number: int) -> None:
-    work = _work(folder, max_set_aside)
-    make_shard(work, work.study.shards[number])

@@ -10,6 +10,8 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from logging import ERROR, getLogger
 from multiprocessing import connection, parent_process
 from multiprocessing.connection import Connection
@@ -22,7 +24,7 @@ def begin(ended: Connection, numbers: Connection, threads: int) -> None:
 
     numbers: gives each worker of a pool its number as one byte; of n GPUs worker i has GPU i mod n.
     """
-    _die_with_parent()
+    die_with_parent()
     threading.Thread(target=_end_when_told, args=(ended,), daemon=True).start()
     import torch
     from tqdm import tqdm
@@ -36,7 +38,7 @@ def begin(ended: Connection, numbers: Connection, threads: int) -> None:
     tqdm.set_lock(threading.RLock())
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Let the kernel end this process with its parent, also where an import keeps every thread waiting."""
     parent = parent_process()
     assert parent is not None
@@ -44,6 +46,16 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent.pid:
         os._exit(1)
+
+
+@contextmanager
+def deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes that are begun in the block never hear a terminal's Ctrl-C; this one does after it."""
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
 
 
 def _end_when_told(ended: Connection) -> None:

@@ -8,15 +8,18 @@ that was killed and resumed, or spread over processes, ends with the bytes of on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 
 from underpainting.diffusion import Model
 from underpainting.errors import UnderpaintingError, require_number
 from underpainting.observers.estimators import Estimator
 from underpainting.progress import Progress
 from underpainting.records import only_run
+from underpainting.study.cluster.job import Cluster
 from underpainting.study.damage import Damage, find_damage, repair
-from underpainting.study.environment import load_trusted, record_environment, use_threads
-from underpainting.study.executors import PHASES, Make, Workers, count_workers, shard_maker
+from underpainting.study.environment import load_trusted, record_environment
+from underpainting.study.executors import Make, Workers, count_workers, shard_maker
+from underpainting.study.phases import PHASES
 from underpainting.study.request.alike import require_apart
 from underpainting.study.schedule import Shard
 from underpainting.study.study import StudyFolder, clear_leftovers
@@ -31,7 +34,8 @@ def run_study(
     model: Model | None = None,
     estimator: Estimator | None = None,
     progress: Progress | None = None,
-    workers: Workers = 1,
+    workers: Workers = None,
+    cluster: Cluster | None = None,
     max_set_aside: float = MAX_SET_ASIDE,
     then: Callable[[], object] | None = None,
 ) -> None:
@@ -40,7 +44,7 @@ def run_study(
     What is damaged on disk is made again. model, estimator: objects to use instead of loading those that the
     config names, in this process alone; those of the study unless others are given. workers: processes that
     make shards, each with a model of that name and an estimator; the CPUs are shared out among them, and of
-    n GPUs worker i has GPU i mod n.
+    n GPUs worker i has GPU i mod n. cluster: where they are, if not on this machine (see `find_cluster`).
     max_set_aside: share of the pictures that may be set aside as unsound. then: what is done with the study
     when it is done, while no other run may begin.
 
@@ -48,10 +52,10 @@ def run_study(
     prompts that are one to the model are in two splits (see `tell_apart`), another run is at work in the
     folder, the disk is full, or too many pictures are unsound.
     """
-    workers = count_workers(workers)
+    several = count_workers(workers, cluster)
     require_number("max_set_aside", max_set_aside, 0, 1, whole=False)
     model, estimator = model or study.model, estimator or study.estimator
-    if workers > 1 and estimator:
+    if (cluster or several != 1) and estimator:
         raise UnderpaintingError(
             "several workers load the estimator by name, such as 'module:Class'; give no object, or one "
             "worker"
@@ -63,7 +67,8 @@ def run_study(
         for found in damage:
             progress.note(f"{found}; {found.remedy}")
         if not study.is_done or any(study.scores_file in found.undone for found in damage):
-            _make_all(study, model, estimator, damage, progress, workers, max_set_aside)
+            executor = shard_maker(study, several, cluster, max_set_aside)
+            _make_all(study, model, estimator, damage, progress, executor, max_set_aside)
         else:
             repair(study, damage)
         if then:
@@ -76,12 +81,11 @@ def _make_all(
     estimator: Estimator | None,
     damage: Sequence[Damage],
     progress: Progress,
-    workers: int,
+    executor: AbstractContextManager[Make],
     max_set_aside: float,
 ) -> None:
     """Make what is missing; what is damaged goes when it is known that it can be made again."""
-    use_threads(study, workers)
-    with shard_maker(study, workers, max_set_aside) as make:
+    with executor as make:
         loaded = load_trusted(study, model, estimator)
         require_apart(study.rows, study.splits, loaded.model)
         if words := loaded.words(study.rows):

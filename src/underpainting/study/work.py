@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -85,7 +85,7 @@ class Work:
             keeper = Keeper(temporary, self.places.properties)
             fill(keeper)
             keeper.close()
-            self._hold_to_limit(keeper.aside)
+            self.hold_to_limit(keeper.aside)
 
     def batches(
         self, shard: Shard, keeper: Keeper, recorders: Callable[[Rows], Recorders]
@@ -99,12 +99,13 @@ class Work:
     def _make_batch(self, rows: Rows, look: Look) -> Made:
         return make_batch(self.loaded, rows, self.study.config.model, look, self.progress.advance)
 
-    def _hold_to_limit(self, aside: dict[str, str]) -> None:
+    def hold_to_limit(self, aside: Mapping[str, str]) -> None:
+        """Raise UnderpaintingError where too many pictures are set aside: a new shard's, and those before."""
         if not aside:
             return
         total = len(self.study.rows)
         there = [shard for shard in self.study.shards if self.study.shard_folder(shard.number).exists()]
-        known = self.study.set_aside(there) | aside
+        known = {**self.study.set_aside(there), **aside}
         allowed = math.ceil(self.max_set_aside * total)
         if len(known) > allowed:
             reasons = list(aside.values())

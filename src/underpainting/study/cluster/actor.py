@@ -1,0 +1,52 @@
+"""The Ray actor of a worker. It travels whole, to machines that may have another underpainting, or none.
+
+So nothing of ours is imported before that is known.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+
+class Actor:
+    """A worker: it makes shards with a model that it has loaded. Its answers are plain data.
+
+    An answer's `failed` is a line about what went wrong; `memory` says that memory did not suffice.
+    """
+
+    def where(self) -> str:
+        """The address of the machine."""
+        import ray
+
+        return str(ray.util.get_node_ip_address())
+
+    def begin(self, job: Any, base: Any, threads: int) -> dict[str, Any]:
+        """Load what the study names, with so many threads. base: config and pictures, as a parcel."""
+        sys.path += [path for path in job["path"] if path not in sys.path]
+        if os.path.isdir(job["here"]):
+            os.chdir(job["here"])
+        try:
+            import underpainting
+        except ImportError as error:
+            return {
+                "failed": f"{self.where()} has no underpainting ({error}); install {job['version']} there"
+            }
+        if (version := underpainting.__version__) != job["version"]:
+            return {
+                "failed": f"{self.where()} has underpainting {version}, this machine {job['version']}; "
+                "install the same on all"
+            }
+        from underpainting.study.cluster.hand import Hand
+
+        self._hand = Hand(job, self.where())
+        return self._hand.begin(base, threads)
+
+    def make(self, number: int, split: str, names: Any, parcel: Any) -> dict[str, Any]:
+        """Make a shard. names: what it takes of the study's files; parcel: a reference to them, in a list."""
+        return self._hand.make(number, split, names, parcel)
+
+    def end(self) -> None:
+        """Remove what was kept on this machine."""
+        self._hand.end()

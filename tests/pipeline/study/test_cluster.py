@@ -1,0 +1,438 @@
+"""A cluster makes the bytes of one process, whatever dies in it: real Ray, in namespaces of its own."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import torch
+
+from benchmarks.faults import contents
+from tests.command import call
+from tests.pipeline.study.conftest import tiny_config, tiny_rows
+from tests.pipeline.study.hosts import OPEN, PATH, ROOT, Host, join, start_head, two_hosts
+from underpainting.errors import UnderpaintingError
+from underpainting.progress import Progress
+from underpainting.study.cluster.executor import install
+from underpainting.study.cluster.job import Cluster, Job
+from underpainting.study.cluster.joining import join as join_cluster
+from underpainting.study.cluster.joining import room
+from underpainting.study.cluster.parcels import pack, unpack
+from underpainting.study.executors import find_cluster
+from underpainting.study.run import run_study
+from underpainting.study.study import StudyFolder, create_study, open_study
+from underpainting.study.trust import trust
+from underpainting.study.work import Work
+
+ESTIMATOR = """
+import os, signal, time
+
+HERE = os.path.dirname(__file__)
+
+def asked(what):
+    '''Whether the test wants this of the first worker that comes by.'''
+    try:
+        os.rename(os.path.join(HERE, what), os.path.join(HERE, what + "-done"))
+    except OSError:
+        return False
+    return True
+
+class Light:
+    properties = ("saliency", "depth", "shading")
+    name, fingerprint = "light", "1"
+
+    def __call__(self, pictures):
+        if asked("slow"):
+            time.sleep(3)
+        if os.path.exists(os.path.join(HERE, "deadly")) or asked("die"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if asked("fail"):
+            raise MemoryError("no 40 GB are left")
+        if asked("greed/greedy"):
+            held = bytearray(b"1") * (5 << 30)
+            time.sleep(600)
+        if asked("wait"):
+            time.sleep(600)
+        light = pictures.mean(1)
+        middle = light.flatten(1).median(dim=1).values[:, None, None]
+        return {"saliency": (light > middle).float(), "depth": light + pictures[:, 0], "shading": light}
+"""
+
+
+class Heard(Progress):
+    """Keeps what is told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.made = 0.0
+
+    def note(self, line: str) -> None:
+        self.notes.append(line)
+
+    def advance(self, made: float) -> None:
+        self.made += made
+
+
+@pytest.fixture(scope="module")
+def hosts() -> Iterator[tuple[Host, Host]]:
+    pytest.importorskip("ray")
+    torch.set_num_threads(1)
+    try:
+        with pytest.MonkeyPatch.context() as patch, two_hosts() as made:
+            for name, value in OPEN.items():
+                patch.setenv(name, value)
+            yield made
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = getattr(error, "stderr", "") or error
+        pytest.skip(f"network namespaces cannot be made here: {said}")
+
+
+@pytest.fixture(scope="module")
+def address(hosts: tuple[Host, Host], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Both hosts as one cluster, a CPU each; Ray's sockets need a short path."""
+    folder = Path("/tmp") / f"ray-{os.getpid()}"
+    address = start_head(hosts[0], folder)
+    join(hosts[1], address)
+    yield address
+    for host in hosts:
+        host.kill()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with the estimator's module in it."""
+    folder = tmp_path_factory.mktemp("cluster")
+    (folder / "estimator_of_cluster.py").write_text(ESTIMATOR)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        trust(["estimator_of_cluster:Light"])
+        yield folder
+
+
+@pytest.fixture
+def make(home: Path, pipeline_folder: Path) -> Callable[[str], StudyFolder]:
+    """Make the same study anew under a name, alone in a folder."""
+    config = tiny_config(pipeline_folder)
+    labels = config.labels.model_copy(update={"estimator": "estimator_of_cluster:Light"})
+    changed = config.model_copy(update={"labels": labels})
+    return lambda name: create_study(home / name / "study", changed, tiny_rows())
+
+
+@pytest.fixture(scope="module")
+def alone(home: Path, pipeline_folder: Path) -> dict[str, bytes]:
+    """The files that one process makes."""
+    torch.set_num_threads(1)
+    config = tiny_config(pipeline_folder)
+    labels = config.labels.model_copy(update={"estimator": "estimator_of_cluster:Light"})
+    study = create_study(home / "alone", config.model_copy(update={"labels": labels}), tiny_rows())
+    run_study(study)
+    return contents(study.folder)
+
+
+def test_two_hosts_with_separate_folders_a_death_and_a_slow_worker(
+    hosts: tuple[Host, Host],
+    address: str,
+    home: Path,
+    make: Callable[[str], StudyFolder],
+    alone: dict[str, bytes],
+) -> None:
+    study, heard = make("apart"), Heard()
+    hosts[1].hide(study.folder.parent)
+    for what in ("die", "slow"):
+        (home / what).touch()
+    with hosts[0].here():
+        run_study(study, cluster=Cluster(address), progress=heard)
+    assert contents(study.folder) == alone
+    assert {path.name for path in home.glob("*-done")} == {"die-done", "slow-done"}
+    assert heard.made == len(study.rows)
+    died, folder = (next(line for line in heard.notes if word in line) for word in ("died", "bytes"))
+    assert "is made again" in died and "10.77.0.2 cannot use" in folder
+
+
+@pytest.mark.slow
+def test_a_node_that_is_lost_and_a_folder_that_all_see(
+    hosts: tuple[Host, Host],
+    address: str,
+    home: Path,
+    make: Callable[[str], StudyFolder],
+    alone: dict[str, bytes],
+) -> None:
+    study = make("shared")
+
+    class Losing(Heard):
+        def note(self, line: str) -> None:
+            super().note(line)
+            if "all see" in line:
+                hosts[1].kill("raylet")
+
+    heard = Losing()
+    with hosts[0].here():
+        run_study(study, cluster=Cluster(address), progress=heard)
+    assert contents(study.folder) == alone
+    hosts[1].kill()
+    join(hosts[1], address)
+
+
+@pytest.mark.slow
+def test_the_driver_killed_goes_on_from_the_last_whole_shard(
+    hosts: tuple[Host, Host],
+    address: str,
+    home: Path,
+    make: Callable[[str], StudyFolder],
+    alone: dict[str, bytes],
+) -> None:
+    study = make("driver")
+    words = (sys.executable, "-m", "underpainting.cli", "run", str(study.folder), "--on", "ray")
+    enter = ("nsenter", "-t", str(hosts[0].keeper.pid), "-n", "-m")
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": f"{home}:{PATH}"}
+    driver = subprocess.Popen((*enter, *words, "--address", address), env=env)
+    while not any(study.shards_folder.glob("0*")):
+        assert driver.poll() is None
+        time.sleep(0.05)
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.wait()
+    made = {path: path.stat().st_ino for path in study.shards_folder.glob("0*")}
+    with hosts[0].here():
+        run_study(open_study(study.folder), cluster=Cluster(address))
+    assert contents(study.folder) == alone
+    assert all(path.stat().st_ino == number for path, number in made.items())
+
+
+@pytest.mark.slow
+def test_what_answers_there_may_be_no_cluster(
+    hosts: tuple[Host, Host], make: Callable[[str], StudyFolder]
+) -> None:
+    with (
+        hosts[0].here(),
+        socket.create_server((hosts[0].address, 7000)),
+        pytest.raises(UnderpaintingError, match=r"10\.77\.0\.1:7000 does not answer .* within 10 s"),
+    ):
+        run_study(make("deaf"), cluster=Cluster("10.77.0.1:7000"))
+
+
+@pytest.mark.slow
+def test_a_shard_that_kills_every_worker_is_named(
+    hosts: tuple[Host, Host], address: str, home: Path, make: Callable[[str], StudyFolder]
+) -> None:
+    (home / "deadly").touch()
+    try:
+        with hosts[0].here(), pytest.raises(UnderpaintingError) as told:
+            run_study(make("killing"), cluster=Cluster(address))
+    finally:
+        (home / "deadly").unlink()
+    assert "4 workers died while they made shard" in str(told.value) and "smaller batches" in str(told.value)
+
+
+@pytest.mark.slow
+def test_a_worker_whose_memory_does_not_suffice_is_named(
+    hosts: tuple[Host, Host], address: str, home: Path, make: Callable[[str], StudyFolder]
+) -> None:
+    (home / "fail").touch()
+    with hosts[0].here(), pytest.raises(UnderpaintingError) as told:
+        run_study(make("failing"), cluster=Cluster(address))
+    assert re.match(r"10\.77\.0\.[12] ran out of memory \(.*no 40 GB", str(told.value))
+    assert "use fewer workers a machine, smaller batches" in str(told.value)
+
+
+@pytest.mark.slow
+def test_a_worker_killed_for_memory_is_named_and_its_shard_made_again(
+    hosts: tuple[Host, Host],
+    address: str,
+    home: Path,
+    make: Callable[[str], StudyFolder],
+    alone: dict[str, bytes],
+) -> None:
+    memory = psutil.virtual_memory()
+    hosts[1].kill()
+    limit = 1 - (memory.available - (3 << 30)) / memory.total
+    watched = {"RAY_memory_usage_threshold": f"{limit:.3f}", "RAY_memory_monitor_refresh_ms": "100"}
+    join(hosts[1], address, **watched)
+    study, heard = make("greedy"), Heard()
+    (home / "greed").mkdir()
+    hosts[1].hide(home / "greed")  # so that no worker but this host's is greedy
+    hosts[1].call("touch", str(home / "greed" / "greedy"))
+    with hosts[0].here():
+        run_study(study, cluster=Cluster(address), progress=heard)
+    assert contents(study.folder) == alone
+    assert any("10.77.0.2 ran out of memory; shard" in line for line in heard.notes)
+    hosts[1].kill()
+    join(hosts[1], address)
+
+
+@pytest.mark.slow
+def test_a_head_that_goes_away_is_told_and_a_second_run_goes_on(
+    hosts: tuple[Host, Host],
+    address: str,
+    home: Path,
+    make: Callable[[str], StudyFolder],
+    alone: dict[str, bytes],
+) -> None:
+    study = make("headless")
+
+    class Losing(Heard):
+        def note(self, line: str) -> None:
+            super().note(line)
+            if "all see" in line:
+                (home / "wait").touch()
+                hosts[0].kill("gcs_server")
+
+    with hosts[0].here(), pytest.raises(UnderpaintingError, match="connection to the cluster is lost"):
+        run_study(study, cluster=Cluster(address), progress=Losing())
+    (home / "wait").unlink(missing_ok=True)
+    for host in hosts:
+        host.kill()
+    again = start_head(hosts[0], Path("/tmp") / f"ray-{os.getpid()}")
+    join(hosts[1], again)
+    with hosts[0].here():
+        run_study(open_study(study.folder), cluster=Cluster(again))
+    assert contents(study.folder) == alone
+
+
+def test_another_underpainting_on_a_host_is_refused(
+    hosts: tuple[Host, Host], address: str, tmp_path: Path, make: Callable[[str], StudyFolder]
+) -> None:
+    ours = ROOT / "src" / "underpainting" / "__init__.py"
+    other = tmp_path / "__init__.py"
+    other.write_text(ours.read_text().replace('__version__ = "', '__version__ = "9.'))
+    hosts[1].replace(ours, other)
+    try:
+        with hosts[0].here(), pytest.raises(UnderpaintingError, match=r"10\.77\.0\.2 has underpainting 9\."):
+            run_study(make("older"), cluster=Cluster(address))
+    finally:
+        hosts[1].show(ours)
+
+
+def test_another_study_at_the_same_path_is_refused(
+    hosts: tuple[Host, Host], address: str, make: Callable[[str], StudyFolder]
+) -> None:
+    study = make("elsewhere")
+    hosts[1].hide(study.folder)
+    hosts[1].call("touch", str(study.config_file))
+    with hosts[0].here(), pytest.raises(UnderpaintingError, match="another study lies at"):
+        run_study(study, cluster=Cluster(address))
+
+
+def test_an_address_that_does_not_answer(
+    hosts: tuple[Host, Host], make: Callable[[str], StudyFolder]
+) -> None:
+    study = make("unanswered")
+    with hosts[0].here(), pytest.raises(UnderpaintingError, match=r"nothing answers at 10\.77\.0\.9:6379"):
+        run_study(study, cluster=Cluster("10.77.0.9:6379"))
+    assert sorted(path.name for path in study.folder.iterdir()) == [
+        "prompts.parquet",
+        "prompts.parquet.sha256",
+        "study.toml",
+    ]
+
+
+def test_no_ray(
+    make: Callable[[str], StudyFolder], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = make("without")
+    monkeypatch.setattr("underpainting.study.cluster.executor.find_spec", lambda name: None)
+    assert call("run", study.folder, "--on", "ray") == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith("pip install 'underpainting[cluster]'")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("slurm",), "give here or ray"),
+        (("here", "10.0.0.1:6379"), "run on ray"),
+        (("here", None, 1.0), "run on ray"),
+        (("ray", "ray://10.0.0.1:10001"), "give HOST:PORT"),
+        (("ray", "10.0.0.1"), "give HOST:PORT"),
+        (("ray", "10.0.0.1:99999"), "give HOST:PORT"),
+        (("ray", None, 1.5), "whole number"),
+        (("ray", None, -1.0), "from 0"),
+    ],
+)
+def test_places_that_are_none(given: tuple[Any, ...], said: str) -> None:
+    with pytest.raises(UnderpaintingError, match=said):
+        find_cluster(*given)
+
+
+def test_places() -> None:
+    assert find_cluster("here") is None
+    assert find_cluster("ray") == Cluster(None, None)
+    assert find_cluster("ray", "[fd00::1]:6379", 0.5) == Cluster("[fd00::1]:6379", 0.5)
+
+
+class Nodes:
+    """Stands in for Ray where a cluster would take GPUs, or another Python."""
+
+    def __init__(self, *resources: dict[str, float], init: Callable[..., None] = lambda **_: None) -> None:
+        self._resources, self.init = resources, init
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return [{"Alive": True, "Resources": one} for one in self._resources]
+
+
+def job(cluster: Cluster, workers: int | None = None, device: str = "auto") -> Job:
+    return Job("/study", "/study/.scratch", "", cluster, workers, 0.05, "0", device, "/", ())
+
+
+def test_room_is_what_the_cluster_has() -> None:
+    two, one, none = {"CPU": 8.0, "GPU": 2.0}, {"CPU": 8.0, "GPU": 1.0}, {"CPU": 4.0}
+    assert room(Nodes(two, one, none), job(Cluster())) == (3, 2, 1.0)
+    assert room(Nodes(two, one, none), job(Cluster(None, 0.5))) == (6, 3, 0.5)
+    assert room(Nodes(two, one), job(Cluster(), device="cpu")) == (2, 1, 0.0)
+    assert room(Nodes(none, none), job(Cluster(), workers=7)) == (7, 4, 0.0)
+    for nodes, cluster in (((none,), Cluster(None, 1)), ((two, one), Cluster(None, 4)), (({},), Cluster())):
+        with pytest.raises(UnderpaintingError, match="no machine of the cluster has a CPU and"):
+            room(Nodes(*nodes), job(cluster))
+
+
+def test_a_cluster_of_another_python_is_refused() -> None:
+    utils = pytest.importorskip("ray._private.utils")
+
+    def init(**options: Any) -> None:
+        utils.check_version_info({"ray_version": "2.60.0", "python_version": "3.9.1"}, "10.0.0.2")
+
+    with pytest.raises(UnderpaintingError, match=r"another Python or Ray.*Python: 3\.9\.1"):
+        join_cluster(Nodes(init=init), job(Cluster()))
+
+
+def test_a_shard_that_was_changed_on_its_way_is_refused(alone: dict[str, bytes], tmp_path: Path) -> None:
+    for name, data in alone.items():
+        (tmp_path / "study" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "study" / name).write_bytes(data)
+    study = open_study(tmp_path / "study")
+    work = Work(study, None, 0.05, Progress())  # type: ignore[arg-type]
+    shard, arrived = study.of_split("test")[-1], tmp_path / "arrived"
+    folder, sent = study.shard_folder(shard.number), arrived / "shards" / f"{shard.number:05d}"
+    sent.parent.mkdir(parents=True)
+    folder.rename(sent)
+    labels = sent / "labels.safetensors"
+    whole = labels.read_bytes()
+    labels.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(UnderpaintingError, match=f"shard {shard.number} is not as it was made elsewhere"):
+        install(work, shard, arrived)
+    assert not folder.exists()
+    labels.write_bytes(whole)
+    install(work, shard, arrived)
+    assert contents(study.folder) == alone and not arrived.exists()
+
+
+def test_a_parcel_arrives_as_it_was_packed_or_not_at_all(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    (here / "a" / "b").mkdir(parents=True)
+    (here / "a" / "b" / "one").write_bytes(b"1")
+    (here / "two").write_bytes(b"22")
+    parcel = pack(here, [here / "a", here / "two", here / "not there"])
+    unpack(parcel, there)
+    assert contents(there) == contents(here)
+    for changed in ({"two": b"23"}, {"a/b/one": b"12"}, {"three": b""}):
+        with pytest.raises(UnderpaintingError, match="changed on their way"):
+            unpack(({**parcel[0], **changed}, parcel[1]), tmp_path / "never")
+    assert not (tmp_path / "never").exists()
