@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from typing import Any
 
 
@@ -28,12 +29,12 @@ class Actor:
         if os.path.isdir(job["here"]):
             os.chdir(job["here"])
         try:
-            import underpainting
+            found = import_module("underpainting")
         except ImportError as error:
             return {
                 "failed": f"{self.where()} has no underpainting ({error}); install {job['version']} there"
             }
-        if (version := underpainting.__version__) != job["version"]:
+        if (version := found.__version__) != job["version"]:
             return {
                 "failed": f"{self.where()} has underpainting {version}, this machine {job['version']}; "
                 "install the same on all"

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from importlib.util import find_spec
 from multiprocessing import Pipe, get_context
 from pathlib import Path
@@ -15,7 +16,6 @@ from typing import Any
 
 import torch
 
-import underpainting
 from underpainting.errors import UnderpaintingError
 from underpainting.readers import read_json
 from underpainting.records import find_fault, make_folder, remove
@@ -54,7 +54,7 @@ def on_cluster(
         cluster,
         workers,
         max_set_aside,
-        underpainting.__version__,
+        version("underpainting"),
         study.config.run.device,
         os.getcwd(),
         tuple(sys.path),
