@@ -69,7 +69,7 @@ def dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     return float(2 * (one & other).sum() / (one.sum() + other.sum()))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_outlines_part_what_is_above_the_cut_from_what_is_not(modules: Any, data: st.DataObject) -> None:
     rows, columns = data.draw(st.integers(1, 7)), data.draw(st.integers(1, 7))
@@ -106,7 +106,7 @@ def test_what_is_dragged_is_the_servers_target(
     assert dice(drawn, mask) < 0.9
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data())
 def test_a_wish_is_met_as_the_search_of_seeds_has_it(modules: Any, data: st.DataObject) -> None:
     grid = data.draw(st.sampled_from([(16, 16), (8, 8), (4, 16)]))

@@ -18,7 +18,7 @@ from underpainting.probes import Moments, ProbeSet, TokenMeans, load_sums, save_
 from underpainting.study.request.config import StudyConfig, config_toml, parse_config, read_config
 from underpainting.study.request.prompts import read_prompts
 
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def reads(reader: Callable[[], Any]) -> Any:

@@ -47,7 +47,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Model:
     return attach(tiny_pipeline(tmp_path_factory.mktemp("small"), **sizes, layers_per_block=1))
 
 
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=8)
 @given(height=SIDES, width=SIDES)
 @example(height=96, width=72)
 @example(height=8, width=136)

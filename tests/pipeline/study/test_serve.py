@@ -400,9 +400,7 @@ def test_no_request_that_the_description_allows_or_forbids_is_the_servers_fault(
         for mode in GenerationMode if can_be_wrong else [GenerationMode.POSITIVE]:
 
             @given(operation.as_strategy(generation_mode=mode))
-            @settings(
-                max_examples=FUZZED, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-            )
+            @settings(max_examples=FUZZED, database=None, suppress_health_check=list(HealthCheck))
             def asking(case: schemathesis.Case) -> None:
                 answer = case.call(base_url=str(page.base_url), timeout=20)
                 codes.add(answer.status_code)

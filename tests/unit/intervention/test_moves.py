@@ -24,7 +24,7 @@ def done(map_: np.ndarray, move: Move, **how: object) -> np.ndarray:
     return warp(maps, [move], SIZE, **how)[0, 0].numpy()  # type: ignore[arg-type]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(-20, 20), st.integers(-15, 15))
 def test_whole_pixels_are_shifted_and_borders_filled(right: int, down: int) -> None:
     of = field()

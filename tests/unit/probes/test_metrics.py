@@ -56,7 +56,7 @@ def draw(size, grid, seed: int, tied: bool, steps: int = 3) -> tuple[torch.Tenso
     return (label.mul(2).round(), prediction.round()) if tied else (label, prediction)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(CASES)
 def test_continuous_metrics_equal_scipy_on_enlarged_maps(case) -> None:
     (size, grid), seed, tied = case
@@ -76,7 +76,7 @@ def test_continuous_metrics_equal_scipy_on_enlarged_maps(case) -> None:
             np.testing.assert_allclose(found[name][step].item(), expected[name], rtol=1e-6, atol=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(CASES)
 @example((((12, 10), (5, 3)), 1488, True))  # patches of the same mean, of a label that is not constant
 def test_metrics_on_some_pixels_equal_scipy_on_those(case) -> None:
@@ -112,7 +112,7 @@ def test_metrics_on_some_pixels_equal_scipy_on_those(case) -> None:
         np.testing.assert_allclose(best["spearman"][k].item(), wanted, rtol=1e-6, atol=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(CASES)
 def test_binary_metrics_equal_scikit_learn_on_enlarged_maps(case) -> None:
     (size, grid), seed, tied = case
@@ -242,7 +242,7 @@ def test_dice_ceilings_of_discs_are_the_known_ones(diameter: int, cell: int, exp
     assert abs(best.mean().item() - expected) < 0.015
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000), st.booleans())
 def test_best_threshold_beats_every_other(seed: int, tied: bool) -> None:
     generator = torch.Generator().manual_seed(seed)

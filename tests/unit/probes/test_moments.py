@@ -36,7 +36,7 @@ def assert_equal_sums(moments: Moments, expected: dict[str, np.ndarray], n: int,
         )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     sizes=st.lists(st.integers(1, 40), min_size=1, max_size=5),
     channels=st.integers(1, 7),
@@ -54,7 +54,7 @@ def test_any_batches_equal_numpy_on_the_whole(
     assert_equal_sums(moments, reference(x.numpy(), y.numpy()), sum(sizes), 2e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(cut=st.integers(0, 50), offset=st.sampled_from([0.0, 500.0]), seed=st.integers(0, 1000))
 def test_merged_halves_equal_numpy_on_the_whole(cut: int, offset: float, seed: int) -> None:
     x, y = draw(50, 4, 2, seed, offset)

@@ -18,7 +18,7 @@ def drawn(outputs: tuple[int, ...], seed: int = 0, channels: int = 5) -> Probe:
     return Probe(weight, torch.randn(outputs, generator=generator, dtype=torch.float64))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(outputs=shapes, leading=shapes, seed=st.integers(0, 1000))
 def test_readings_are_products_and_bias_whatever_the_outputs(
     outputs: tuple[int, ...], leading: tuple[int, ...], seed: int
@@ -31,7 +31,7 @@ def test_readings_are_products_and_bias_whatever_the_outputs(
     torch.testing.assert_close(read.double(), expected, rtol=1e-5, atol=1e-5)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(outputs=st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 3)), data=st.data())
 def test_a_picked_probe_reads_what_the_whole_reads_there(
     outputs: tuple[int, int, int], data: st.DataObject

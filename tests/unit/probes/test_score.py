@@ -46,7 +46,7 @@ def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) ->
         torch.testing.assert_close(values, other[name], equal_nan=True, rtol=1e-9, atol=1e-9, msg=name)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.sampled_from(GRIDS), st.sampled_from(["depth", "shading"]), st.integers(0, 10_000))
 def test_continuous_scores_equal_scipy_on_pixels(grid: tuple[int, int], name: str, seed: int) -> None:
     labels, positions = world(seed)
@@ -75,7 +75,7 @@ def test_continuous_scores_equal_scipy_on_pixels(grid: tuple[int, int], name: st
             assert got["spearman"] == pytest.approx(expected["spearman"], abs=1e-9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.sampled_from(GRIDS), st.integers(0, 10_000))
 def test_binary_scores_equal_scikit_learn_on_pixels(grid: tuple[int, int], seed: int) -> None:
     labels, positions = world(seed)
@@ -184,7 +184,7 @@ def test_ranks_are_made_once_for_all_grids_sources_and_pictures(monkeypatch: pyt
     assert made.total() == 10
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.sampled_from([(4, 5), (6, 5), (12, 10), (1, 1)]), st.integers(0, 10_000))
 def test_no_map_of_the_grid_beats_the_ceiling(grid: tuple[int, int], seed: int) -> None:
     labels, _ = world(seed)

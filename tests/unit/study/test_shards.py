@@ -37,7 +37,7 @@ def test_a_part_comes_back_as_it_was_written(tmp_path: Path) -> None:
             torch.testing.assert_close(back[source][key], values, rtol=0, atol=0, equal_nan=True)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sizes=st.lists(st.integers(1, 5), min_size=1, max_size=4), seed=st.integers(0, 1000))
 def test_means_over_parts_are_numpys_over_all_pictures(sizes: list[int], seed: int, tmp_path: Path) -> None:
     parts, paths = [drawn(size, seed + i) for i, size in enumerate(sizes)], []
