@@ -94,9 +94,9 @@ def test_every_page_is_in_the_index_of_the_docs() -> None:
         assert pages <= set(links(folder / "README.md"))
 
 
-def test_the_readme_names_every_command() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert set(COMMANDS) <= set(re.findall(r"underpainting ([a-z-]+)", readme))
+def test_readme_and_index_name_every_command() -> None:
+    text = "".join((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/README.md"))
+    assert set(COMMANDS) <= set(re.findall(r"underpainting ([a-z-]+)", text))
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

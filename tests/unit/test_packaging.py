@@ -29,8 +29,9 @@ def test_the_wheel_is_the_package_and_nothing_else(wheel: WheelBuilder) -> None:
         for path in package.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
+    pages = {"concepts.md", *(f"errors/{path.name}" for path in (ROOT / "docs" / "errors").glob("*.md"))}
     found = files(wheel)
-    assert found == expected
+    assert found == expected | {f"underpainting/explained/docs/{page}" for page in pages}
     assert {
         "underpainting/py.typed",
         "underpainting/report/templates/report.html.j2",
