@@ -10,6 +10,7 @@ from mkdocs.structure.files import File, Files, InclusionLevel
 
 from website import commands, interface
 from website.links import to_site
+from website.llms import listing
 
 ROOT = Path(__file__).parents[1]
 MOVED = {
@@ -18,6 +19,7 @@ MOVED = {
     "studio/README.md": "studio.md",
 }
 """Pages of the site that are elsewhere in the repository, and where in docs/ the site has them."""
+_NAV: list[Any] = []
 _HOMES = {page: home for home, page in MOVED.items()}
 
 
@@ -41,6 +43,25 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
     name = page.file.src_uri
     text = re.sub(r"`[^`\n]+`", lambda code: code[0].replace("\\|", "|"), markdown)
     return to_site(text, _HOMES.get(name, f"docs/{name}"), MOVED)
+
+
+def on_env(env: Any, config: Any, files: Files) -> Any:
+    """Put beside every page its Markdown, and `llms.txt`, which lists them."""
+    home = Path(config.site_dir)
+    for file in files.documentation_pages():
+        if file.page is not None:
+            target = home / file.src_uri
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(file.page.markdown, encoding="utf-8")
+    text = listing(config.site_name, config.site_description, _NAV[0])
+    (home / "llms.txt").write_text(text, encoding="utf-8")
+    return env
+
+
+def on_nav(nav: Any, config: Any, files: Files) -> Any:
+    """Keep the navigation for `llms.txt`."""
+    _NAV[:] = [nav]
+    return nav
 
 
 def _expanded(nav: Any, docs: Path) -> Any:

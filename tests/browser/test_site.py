@@ -68,6 +68,16 @@ def test_the_search_works_from_the_disk(site: Path, page: Page) -> None:
     assert page.wrong == [] and all(url.startswith(("file:", "data:", "blob:")) for url in page.asked)
 
 
+def test_llms_txt_lists_every_page_with_what_it_says(site: Path) -> None:
+    text = (site / "llms.txt").read_text(encoding="utf-8")
+    assert text.startswith("# underpainting\n\n> What a latent diffusion model already knows")
+    listed = dict(re.findall(r"^- \[[^\]]+\]\(([^)]+)\): (.+)$", text, flags=re.M))
+    made = {path.relative_to(site).with_suffix("") for path in site.rglob("*.html")} - {Path("404")}
+    assert {Path(re.sub("README.md$", "index.md", page)).with_suffix("") for page in listed} == made
+    assert all((site / page).read_text(encoding="utf-8").startswith("# ") for page in listed)
+    assert "A study asks from which denoising step" in listed["emergence.md"]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_light_and_dark_follow_the_system(browser: Any, site: Path, scheme: str) -> None:
     page = browser.new_page(color_scheme=scheme)
