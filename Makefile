@@ -1,7 +1,7 @@
-# `make demo`, `make serve` and `make test` set everything up by themselves (see README.md); `make docs` writes build/docs.
+# `make demo`, `make serve` and `make test` set everything up by themselves (see README.md); `make docs` builds the site in build/docs.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := src tests studio benchmarks
+SOURCES := src tests studio benchmarks website
 NETWORKS := tests/unit/observers tests/unit/intervention tests/unit/probes/test_baselines.py \
 	tests/unit/studio/test_measures.py tests/pipeline/diffusion/test_equality.py
 
@@ -56,4 +56,4 @@ format: setup
 	$(BIN)/ruff format $(SOURCES)
 
 docs: setup
-	$(BIN)/pdoc underpainting -o build/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from shutil import disk_usage, rmtree
+from typing import Any
 
 from underpainting.errors import UnderpaintingError
 from underpainting.hub import HIDDEN, fetch, sizes, upload
 from underpainting.progress import Progress
 from underpainting.records import write_bytes
 from underpainting.report import write_report
-from underpainting.report.card import about_study, study_card
+from underpainting.report.card import about_study, hub_results, study_card
 from underpainting.study.damage import find_damage
 from underpainting.study.paths import BEGUN, CONFIG, check_free, is_data
 from underpainting.study.study import StudyFolder, open_study
@@ -31,8 +32,8 @@ def push(
     if damage := find_damage(study):
         raise UnderpaintingError(f"{damage[0]}; {study.remade}")
     if probes_only:
-        about = about_study(study)
-        return study.probes.push_to_hub(repository, about=about, private=private)
+        told: dict[str, Any] = {"about": about_study(study), "results": hub_results(study)}
+        return study.probes.push_to_hub(repository, private=private, **told)
     write_bytes(study.folder / "README.md", study_card(study, repository).encode())
     begun = f"seeds/{BEGUN}*"
     return upload(

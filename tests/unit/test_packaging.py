@@ -4,6 +4,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 from packaging.requirements import Requirement
@@ -29,8 +30,9 @@ def test_the_wheel_is_the_package_and_nothing_else(wheel: WheelBuilder) -> None:
         for path in package.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
+    pages = {"concepts.md", *(f"errors/{path.name}" for path in (ROOT / "docs" / "errors").glob("*.md"))}
     found = files(wheel)
-    assert found == expected
+    assert found == expected | {f"underpainting/explained/docs/{page}" for page in pages}
     assert {
         "underpainting/py.typed",
         "underpainting/report/templates/report.html.j2",
@@ -45,13 +47,18 @@ def test_the_wheel_is_the_package_and_nothing_else(wheel: WheelBuilder) -> None:
 def test_licence_authors_and_addresses_are_told(wheel: WheelBuilder) -> None:
     about = wheel.metadata.core
     assert set(about.license_files) == {"LICENSE", "src/underpainting/stilllife/LICENSE"}
-    assert about.authors and set(about.urls) == {
-        "Homepage",
-        "Documentation",
-        "Repository",
-        "Issues",
-        "Changelog",
-    }
+    assert (
+        about.authors
+        and about.maintainers
+        and set(about.urls)
+        == {
+            "Homepage",
+            "Documentation",
+            "Repository",
+            "Issues",
+            "Changelog",
+        }
+    )
     for name in ("Documentation", "Changelog"):
         _, _, path = about.urls[name].partition("/blob/main/")
         assert (ROOT / path).is_file(), about.urls[name]
@@ -92,5 +99,10 @@ def test_every_pin_is_a_version_that_the_ranges_allow() -> None:
 
 
 def test_the_citation_is_of_this_version() -> None:
-    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
-    assert f"\nversion: {underpainting.__version__}\n" in citation
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert citation["version"] == underpainting.__version__
+    assert citation["abstract"].rstrip(".") == project["description"]
+    assert citation["license"] == project["license"] and citation["keywords"] == project["keywords"]
+    assert citation["repository-code"] == project["urls"]["Repository"]
+    assert citation["authors"] == project["authors"] == project["maintainers"]

@@ -67,11 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 standalone_mode=False,
             )
     except UnderpaintingError as error:
-        _leave(str(error), 2)
+        _leave(_with_page(str(error)), 2)
     except OSError as error:
         if (why := refusal(error)) is None:
             raise
-        _leave(f"the disk: {why}", 2)
+        _leave(_with_page(f"the disk: {why}"), 2)
     except TyperException as error:
         _leave(str(getattr(error, "format_message", error.__str__)()), 2)
     except Stopped as stopped:
@@ -157,6 +157,14 @@ def _start(
 ) -> None:
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
+
+
+def _with_page(line: str) -> str:
+    """A refusal's line with the command that explains it, where a page does."""
+    from underpainting.explained import pages_of
+
+    pages = " or ".join(pages_of(line))
+    return f"{line} (underpainting explain {pages})" if pages else line
 
 
 def _leave(message: str, code: int) -> NoReturn:

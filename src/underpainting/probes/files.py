@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +21,9 @@ from underpainting.probes.probe import Probe, joined
 from underpainting.probes.readme import probe_card
 from underpainting.readers import checked_path, read_json, read_tensors, reading
 from underpainting.vocabulary import METRICS, Grid, Place, ProbeLayer
+
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult
 
 _TENSORS, _CARD = "probes.safetensors", "card.json"
 
@@ -173,10 +176,18 @@ class ProbeSet:
             **Key(property, layer, step, branch)._asdict(),
         )
 
-    def save_pretrained(self, folder: str | Path, *, name: str | None = None, about: str = "") -> None:
+    def save_pretrained(
+        self,
+        folder: str | Path,
+        *,
+        name: str | None = None,
+        about: str = "",
+        results: Sequence[EvalResult] = (),
+    ) -> None:
         """As `save`, with a card beside, `README.md`, as the hub shows it.
 
-        name: what the card loads the set by (the folder where left out); about: further sections of it.
+        name: what the card loads the set by (the folder where left out); about: further sections of it;
+        results: scores that the hub lists.
         """
         self.save(folder)
         best: list[list[object]] = []
@@ -185,7 +196,7 @@ class ProbeSet:
             for key in sorted(at)[-1:]:
                 entry = self.entries[key]
                 best.append([property, key.layer, chosen.metric, key.step, entry.threshold, entry.strength])
-        card = probe_card(name or str(folder), self.model, self.entries, self.layers, best, about)
+        card = probe_card(name or str(folder), self.model, self.entries, self.layers, best, about, results)
         (Path(folder) / "README.md").write_text(card, encoding="utf-8")
 
     def push_to_hub(
@@ -193,6 +204,7 @@ class ProbeSet:
         repo_id: str,
         *,
         about: str = "",
+        results: Sequence[EvalResult] = (),
         private: bool | None = None,
         token: str | bool | None = None,
         commit_message: str = "Upload probes",
@@ -202,7 +214,7 @@ class ProbeSet:
         The repository is made if it is not there. Raises UnderpaintingError where the hub refuses.
         """
         with TemporaryDirectory() as folder:
-            self.save_pretrained(folder, name=repo_id, about=about)
+            self.save_pretrained(folder, name=repo_id, about=about, results=results)
             return upload(
                 Path(folder), repo_id, "model", private=private, token=token, message=commit_message
             )

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
 from underpainting.markup import in_markdown
 from underpainting.vocabulary import ProbeLayer
 
+TAGS = ("underpainting", "linear-probes", "diffusion")
 _READ = """\
 ```python
 import underpainting
@@ -26,18 +29,27 @@ def probe_card(
     layers: Sequence[ProbeLayer],
     best: list[list[object]],
     about: str = "",
+    results: Sequence[EvalResult] = (),
 ) -> str:
     """Markdown with the hub's header: what is probed, best layers, layers, and how to read them.
 
     keys: property, layer, step and branch of each probe. best: rows of property, layer, metric, step,
-    threshold, strength. about: further sections, such as scores and settings of the study.
+    threshold, strength. about: further sections, such as scores and settings of the study. results: scores
+    that the hub lists.
     """
     property, layer, step, branch = next(iter(keys))
     properties = dict.fromkeys(key[0] for key in keys)
     steps, branches = max(key[2] for key in keys), dict.fromkeys(key[3] for key in keys)
     grids = [[of.name, f"{of.grid[0]} x {of.grid[1]}", of.channels] for of in layers]
+    data = ModelCardData(
+        library_name="underpainting",
+        tags=list(TAGS),
+        base_model=model if of_hub(model) else None,
+        model_name=name if results else None,
+        eval_results=list(results) or None,
+    )
     parts = [
-        header("model", model),
+        f"---\n{data.to_yaml()}\n---\n",
         f"# Linear probes of {in_markdown(model)}\n",
         f"{len(keys)} linear maps from the activations of a diffusion model's layers to "
         f"{in_markdown(', '.join(properties))}, for {steps} denoising steps (counted from 1) and the "
@@ -53,15 +65,12 @@ def probe_card(
         "`card.json` has every probe's threshold and ridge strength, `probes.safetensors` a tensor "
         "`property/layer/step/branch` [channel + 1], bias last, for each.\n",
     ]
-    return "\n".join(part for part in parts if part)
+    return str(ModelCard("\n".join(part for part in parts if part)))
 
 
-def header(kind: str, model: str) -> str:
-    """What the hub reads off a card; the model is named where it may be one of the hub's."""
-    lines = ["library_name: underpainting", "tags:", "- underpainting", "- linear-probes", "- diffusion"]
-    if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", model):
-        lines.append(f"base_model: {model}" if kind == "model" else f"source_model: {model}")
-    return "\n".join(["---", *lines, "---", ""])
+def of_hub(model: str) -> bool:
+    """Whether a model's name may be one of the hub's."""
+    return re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", model) is not None
 
 
 def markdown(columns: list[str], rows: list[list[object]]) -> str:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import DatasetCard, DatasetCardData, EvalResult
 
 from underpainting.controls import sources
 from underpainting.markup import in_markdown
-from underpainting.probes.readme import header, markdown
+from underpainting.probes.readme import TAGS, markdown, of_hub
 from underpainting.records import EMERGENCE
 from underpainting.report.contents import made_with
 from underpainting.study.request.config import config_toml
@@ -14,6 +18,8 @@ from underpainting.study.results import results
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import METRICS, first_step, step_interval
 
+TASKS = {"saliency": "image-segmentation", "depth": "depth-estimation"}
+"""The hub's names of what is read."""
 _READ = """\
 ```
 underpainting pull {name} STUDY    # its report: STUDY/report/index.html
@@ -25,6 +31,12 @@ import underpainting
 study = underpainting.Study.open("STUDY")
 study.scores(), study.emergence(), study.leads()  # DataFrames
 ```
+
+```python
+from datasets import load_dataset
+
+scores = load_dataset("{name}", "scores", split="test")  # or: {tables}
+```
 """
 
 
@@ -34,17 +46,41 @@ def study_card(study: StudyFolder, name: str) -> str:
     counted = ", ".join(f"{count} {split}" for split, count in images.items())
     watched = " and ".join(config.watch.branches)
     model, estimator = in_markdown(config.model.name), in_markdown(config.labels.estimator)
-    return "\n".join(
+    text = "\n".join(
         [
-            header("dataset", config.model.name),
+            f"---\n{_data(study).to_yaml()}\n---\n",
             f"# What {model} knows of a picture while it is still noise\n",
             f"A study of {len(study.rows)} pictures ({counted}) by underpainting: linear probes of the "
             f"watched layers at each of {config.model.steps} denoising steps, {watched} branch, "
             f"labels by {estimator}. Every figure is from the test pictures.\n",
-            _READ.format(name=name),
+            _READ.format(name=name, tables=", ".join(tables(study))),
             about_study(study),
         ]
     )
+    return str(DatasetCard(text))
+
+
+def hub_results(study: StudyFolder) -> list[EvalResult]:
+    """The probes' scores at the best layers and last step, as the hub lists them with a model.
+
+    Raises UnderpaintingError where the study is not done.
+    """
+    return [
+        EvalResult(
+            task_type=TASKS.get(row.property, "other"),
+            task_name=row.property,
+            dataset_type="underpainting-study",
+            dataset_name=f"{row.images} test pictures of {study.config.model.name}",
+            dataset_config=row.property,
+            dataset_split="test",
+            metric_type=row.metric,
+            metric_name=METRICS[row.metric],
+            metric_value=score,
+            metric_args={"layer": row.layer, "step": row.step, "branch": row.branch},
+        )
+        for row in results(study)
+        if (score := row.scores.get("probe")) is not None
+    ]
 
 
 def about_study(study: StudyFolder) -> str:
@@ -86,3 +122,33 @@ def about_study(study: StudyFolder) -> str:
             markdown(["file", "hash"], hashes),
         ]
     )
+
+
+def tables(study: StudyFolder) -> dict[str, dict[str, Path]]:
+    """The study's tables as the hub's viewer and `datasets` name them: files by split, by table."""
+    every = {
+        "scores": {"test": study.scores_file, "calibrate": study.calibrate_file},
+        "emergence": {"test": study.emergence_file},
+        "leads": {"test": study.leads_file},
+        "classification": {"test": study.classification_file},
+        "pictures": {"train": study.prompts_file},
+    }
+    return {name: files for name, files in every.items() if all(file.is_file() for file in files.values())}
+
+
+def _data(study: StudyFolder) -> DatasetCardData:
+    """What the hub reads off the card; the model is named where it may be one of the hub's."""
+    name = study.config.model.name
+    configs: list[dict[str, Any]] = [
+        {
+            "config_name": table,
+            "data_files": [
+                {"split": split, "path": file.relative_to(study.folder).as_posix()}
+                for split, file in files.items()
+            ],
+        }
+        for table, files in tables(study).items()
+    ]
+    configs[0]["default"] = True
+    own: dict[str, Any] = {"source_model": name} if of_hub(name) else {}
+    return DatasetCardData(configs=configs, library_name="underpainting", tags=list(TAGS), **own)

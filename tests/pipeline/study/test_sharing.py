@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 
 from benchmarks.faults import contents
@@ -144,6 +145,43 @@ def test_its_card_has_scores_settings_versions_hashes(
     assert "underpainting pull me/study STUDY" in study
     loaded = ProbeSet.from_pretrained("me/probes")
     assert loaded.entries.keys() == done.probes.entries.keys()
+
+
+def test_datasets_reads_a_pushed_studys_tables(
+    done: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datasets import load_dataset
+
+    hub = LocalHub(tmp_path / "hub", monkeypatch)
+    push(done, "me/study")
+    monkeypatch.undo()
+    folder = str(hub.home / "dataset/me/study")
+    for name, split, file in (
+        ("scores", "test", "scores.parquet"),
+        ("scores", "calibrate", "calibrate.parquet"),
+        ("emergence", "test", "emergence.parquet"),
+        ("leads", "test", "leads.parquet"),
+        ("pictures", "train", "prompts.parquet"),
+    ):
+        rows = load_dataset(folder, name, split=split, cache_dir=str(tmp_path / "cache"))
+        expected = pq.read_table(done.folder / file)
+        assert rows.column_names == expected.column_names and rows.num_rows == expected.num_rows
+        read, kept = rows.to_pandas(), expected.to_pandas()
+        pd.testing.assert_frame_equal(read, kept, check_dtype=False, check_categorical=False)
+    default = load_dataset(folder, split="test", cache_dir=str(tmp_path / "cache"))
+    assert default.num_rows == pq.read_table(done.scores_file).num_rows
+
+
+def test_the_hub_lists_the_probes_scores(
+    done: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = LocalHub(tmp_path, monkeypatch)
+    push(done, "me/probes", probes_only=True)
+    card = ModelCard.load(hub.home / "model/me/probes/README.md")
+    assert card.data.model_name == "me/probes" and card.data.library_name == "underpainting"
+    listed = {(r.task_name, r.metric_type): r.metric_value for r in card.data.eval_results or []}
+    assert listed == {(r.property, r.metric): r.scores["probe"] for r in results(done)}
+    assert {r.dataset_split for r in card.data.eval_results or []} == {"test"}
 
 
 def test_what_is_not_done_or_damaged_is_not_pushed(

@@ -1,9 +1,12 @@
 """Configs on disk, settings by name, and what is said of bad ones."""
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from underpainting.controls import controls, defaults
 from underpainting.errors import UnderpaintingError
@@ -29,6 +32,25 @@ def test_a_config_reads_back_as_it_was_written(tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text(config_toml(config), encoding="utf-8")
     assert read_config(tmp_path / "study.toml") == config
     assert config.probes.strengths == (1e-5, 2.0)
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+@given(name=TEXTS, layers=st.lists(TEXTS, max_size=3), strengths=st.lists(st.floats(0, 1e9), max_size=3))
+@example(name="a\x7fb", layers=["\x7f", "'''\"\"\"\\"], strengths=[1e-7])
+def test_any_text_and_number_is_read_back(name: str, layers: list[str], strengths: list[float]) -> None:
+    asked = StudyConfig()
+    asked = asked.model_copy(  # past the checks, which refuse what cannot be printed
+        update={
+            "model": asked.model.model_copy(update={"name": name}),
+            "watch": asked.watch.model_copy(update={"layers": tuple(layers)}),
+            "probes": asked.probes.model_copy(update={"strengths": tuple(strengths)}),
+        }
+    )
+    read = tomllib.loads(config_toml(asked))
+    assert read["model"]["name"] == name and read["watch"]["layers"] == layers
+    assert read["probes"]["strengths"] == strengths
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from difflib import get_close_matches
 from importlib import import_module
@@ -10,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, Literal
 
+import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from underpainting.errors import UnderpaintingError, printable, shown
@@ -228,11 +228,7 @@ def read_config(path: Path) -> StudyConfig:
 
 def config_toml(config: StudyConfig) -> str:
     """A config as TOML text that `read_config` reads back."""
-    parts = []
-    for section, values in config.model_dump(mode="json", exclude_none=True).items():
-        lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
-        parts.append("\n".join([f"[{section}]", *lines]) + "\n")
-    return "\n".join(parts)
+    return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
 
 
 def changes(old: StudyConfig, new: StudyConfig) -> list[str]:
