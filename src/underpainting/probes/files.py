@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,9 +21,6 @@ from underpainting.probes.probe import Probe, joined
 from underpainting.probes.readme import probe_card
 from underpainting.readers import checked_path, read_json, read_tensors, reading
 from underpainting.vocabulary import METRICS, Grid, Place, ProbeLayer
-
-if TYPE_CHECKING:
-    from huggingface_hub import EvalResult
 
 _TENSORS, _CARD = "probes.safetensors", "card.json"
 
@@ -177,17 +174,12 @@ class ProbeSet:
         )
 
     def save_pretrained(
-        self,
-        folder: str | Path,
-        *,
-        name: str | None = None,
-        about: str = "",
-        results: Sequence[EvalResult] = (),
+        self, folder: str | Path, *, name: str | None = None, about: str = "", results: Sequence[Any] = ()
     ) -> None:
         """As `save`, with a card beside, `README.md`, as the hub shows it.
 
         name: what the card loads the set by (the folder where left out); about: further sections of it;
-        results: scores that the hub lists.
+        results: scores that the hub lists, `huggingface_hub.EvalResult`.
         """
         self.save(folder)
         best: list[list[object]] = []
@@ -204,7 +196,7 @@ class ProbeSet:
         repo_id: str,
         *,
         about: str = "",
-        results: Sequence[EvalResult] = (),
+        results: Sequence[Any] = (),
         private: bool | None = None,
         token: str | bool | None = None,
         commit_message: str = "Upload probes",
