@@ -8,7 +8,7 @@ from typing import Any
 
 from mkdocs.structure.files import File, Files, InclusionLevel
 
-from website import commands, interface
+from website import commands, interface, notebooks
 from website.links import to_site
 from website.llms import listing
 
@@ -17,8 +17,10 @@ MOVED = {
     "CONTRIBUTING.md": "contributing.md",
     "src/underpainting/stilllife/README.md": "stilllife.md",
     "studio/README.md": "studio.md",
+    "docs/tutorial.ipynb": "tutorial.md",
+    "docs/own-pipeline.ipynb": "own-pipeline.md",
 }
-"""Pages of the site that are elsewhere in the repository, and where in docs/ the site has them."""
+"""Pages of the site that are elsewhere in the repository, or notebooks, and where the site has them."""
 _NAV: list[Any] = []
 _HOMES = {page: home for home, page in MOVED.items()}
 
@@ -32,7 +34,13 @@ def on_config(config: Any) -> Any:
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages that are made from code, and those that lie elsewhere in the repository."""
     made = {"reference/cli.md": commands.reference(), "reference/api.md": interface.reference()}
-    made |= {page: (ROOT / home).read_text(encoding="utf-8") for home, page in MOVED.items()}
+    for home, page in MOVED.items():
+        if home.endswith(".ipynb"):
+            made[page], pictures = notebooks.as_page(ROOT / home)
+            for name, data in pictures.items():
+                files.append(File.generated(config, name, content=data, inclusion=InclusionLevel.INCLUDED))
+        else:
+            made[page] = (ROOT / home).read_text(encoding="utf-8")
     for name, text in made.items():
         files.append(File.generated(config, name, content=text, inclusion=InclusionLevel.INCLUDED))
     return files
