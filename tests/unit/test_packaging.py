@@ -74,6 +74,8 @@ def test_the_sdist_can_be_read_made_and_tested() -> None:
         "Makefile",
         "README.md",
         "constraints.txt",
+        "figures/demo.json",
+        "mkdocs.yml",
         "benchmarks/results.json",
         "studio/README.md",
         "tests/unit/test_packaging.py",
