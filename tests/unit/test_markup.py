@@ -8,7 +8,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from underpainting import markup
-from underpainting.probes.readme import header, markdown
+from underpainting.probes.readme import markdown, of_hub, probe_card
+from underpainting.vocabulary import ProbeLayer
 
 
 def test_a_table_holds_its_cells_as_they_are() -> None:
@@ -52,7 +53,12 @@ def test_a_word_of_a_stranger_is_one_cell_of_markdown(word: str) -> None:
     "model", ["a\nlicense: evil", "OWNER/NAME\n- x", "a: b", "!!python/object:os.system", "x/y/z"]
 )
 def test_a_model_of_a_stranger_adds_nothing_to_the_header(model: str) -> None:
-    assert header("model", model) == header("model", "none") and "base_model: a/b" in header("model", "a/b")
+    def header(named: str) -> str:
+        keys, layers = [("depth", "up.0.0", 1, "conditional")], [ProbeLayer("up.0.0", (8, 8), 16)]
+        return probe_card("set", named, keys, layers, []).split("---")[1]
+
+    assert not of_hub(model) and header(model) == header("none")
+    assert "base_model: a/b" in header("a/b")
 
 
 def test_a_dollar_begins_no_formula() -> None:

@@ -1,6 +1,7 @@
 """Two controls added in this one file: they are named in the config, and their scores stand in the tables."""
 
 import json
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,7 +121,7 @@ def test_toy_controls_are_scored_beside_the_probe(
     assert {row["source"] for row in table} == {"probe", "shuffled", "position", "ceiling", "red", "blur"}
     names = ("source", "property", "metric", "image", "layer", "step", "branch")
     scores = {tuple(row[name] for name in names): row["value"] for row in table}
-    assert 'use = ["red", "blur"]' in study.config_file.read_text()
+    assert tomllib.loads(study.config_file.read_text())["controls"]["use"] == ["red", "blur"]
 
     test = _split(study, "test")
     for row in test:

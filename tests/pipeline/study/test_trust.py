@@ -109,7 +109,7 @@ def test_no_command_runs_what_a_study_from_elsewhere_names(
     assert call(command[0], str(study), *command[1:]) == 2
     said = capsys.readouterr().err.splitlines()[-1]
     assert f"the code of {here}/light_of_mine.py, and nobody has said yes" in said
-    assert said.endswith("`underpainting trust light_of_mine:Light`")
+    assert said.endswith("`underpainting trust light_of_mine:Light` (underpainting explain trust)")
     assert not (here / "ran").exists() and "light_of_mine" not in sys.modules
 
 
