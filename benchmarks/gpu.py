@@ -27,7 +27,7 @@ from diffusers import (
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, PreTrainedModel
 
-from benchmarks.moments import rates
+from benchmarks.moments import share_of_peak
 from benchmarks.sd_size import PROMPT, TARGETS, stable_diffusion
 from benchmarks.timing import interleaved, ratio
 from benchmarks.tiny import tiny_tokenizer
@@ -96,7 +96,7 @@ def measure(repeats: int = 3) -> dict[str, float]:
             found |= {f"gpu_{name}_{key}": value for key, value in costs(model, repeats).items()}
         del model, pipe
         torch.cuda.empty_cache()
-    share = rates(where, repeats, TOKENS, CHANNELS, SIDE, lambda: torch.cuda.synchronize(where))
+    share = share_of_peak(where, repeats, TOKENS, CHANNELS, SIDE, lambda: torch.cuda.synchronize(where))
     return found | {"gpu_moments_share_of_peak": share}
 
 

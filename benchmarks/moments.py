@@ -19,7 +19,7 @@ TOKENS, CHANNELS, TARGETS = 4 * 64 * 64, 320, 6
 SIDE = 2048  # of the square product
 
 
-def rates(
+def share_of_peak(
     where: torch.device,
     repeats: int,
     tokens: int = TOKENS,
@@ -43,7 +43,7 @@ def rates(
 
 def measure(repeats: int = 15) -> dict[str, float]:
     """Measure moments_peak_share."""
-    return {"moments_peak_share": rates(torch.device("cpu"), repeats)}
+    return {"moments_peak_share": share_of_peak(torch.device("cpu"), repeats)}
 
 
 if __name__ == "__main__":

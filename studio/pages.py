@@ -17,7 +17,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from underpainting.controls import sources
 from underpainting.findings.interventions import conditions
+from underpainting.vocabulary import METRICS
 
 FIGURES = Path(__file__).resolve().parent.parent / "figures"
 SCREENS = ("watch", "drag", "moved", "seeds", "phone")
@@ -29,29 +31,8 @@ PICTURES = {
 }
 MINUS = "\u2212"
 MARKED = re.compile(r"(<!-- figures: ([a-z-]+) -->\n).*?(<!-- end -->)", flags=re.S)
-NAMES = {
-    "probe": "probe",
-    "position": "position alone",
-    "shuffled": "shuffled labels",
-    "latents:noisy": "linear probe of the noisy latents",
-    "latents:clean": "linear probe of the predicted clean latents",
-    "decoder": "decoder's attention",
-    "estimator:noisy": "estimator on the noisy picture",
-    "estimator:scaled": "estimator on the noisy picture at unit variance",
-    "estimator:clean": "estimator on the predicted clean picture",
-    "luminance": "finished picture's luminance",
-}
 CONTROLS = ("position", "shuffled", "latents:noisy", "latents:clean", "decoder", "luminance")
-METRICS = {
-    "dice": "Dice",
-    "average_precision": "average precision",
-    "spearman": "rank",
-    "pearson": "linear",
-    "spearman_centred": "rank, position out",
-    "pearson_centred": "linear, position out",
-    "spearman_object": "rank, on the object",
-    "spearman_background": "rank, on the background",
-}
+ESTIMATORS = ("estimator:noisy", "estimator:scaled", "estimator:clean")
 Rows = Iterable[Sequence[object]]
 
 
@@ -62,7 +43,7 @@ def demo_scores() -> str:
     layers = {r["property"]: r["layer"] for r in rows}
     shown = ("probe", "ceiling", *CONTROLS)
     return table(
-        ("property", "layer", "score", *(NAMES.get(source, source) for source in shown)),
+        ("property", "layer", "score", "probe", "ceiling", *map(_source, CONTROLS)),
         (
             (
                 name,
@@ -71,37 +52,36 @@ def demo_scores() -> str:
                 *(_score(means.get((name, metric, s))) for s in shown),
             )
             for name, metric in dict.fromkeys((r["property"], r["metric"]) for r in rows)
-            if metric in METRICS
+            if metric != "rmse"
         ),
     )
 
 
 def demo_emergence() -> str:
     """The step at which each property emerges, over layers."""
-    found = _best("probe", "emergence")
     return table(
         ("property", "emerges at step", "95 % interval", "draws of prompts that reach it"),
-        ((r["property"], _step(r), _interval(r), f"{100 * float(r['reached']):.0f} %") for r in found),
+        ((r["property"], _step(r), _interval(r), f"{100 * float(r['reached']):.0f} %") for r in _emerged()),
     )
 
 
 def demo_leads() -> str:
     """From which step each reader is at the bar, and by how many steps the probe is ahead of it."""
     leads = {(r["property"], r["source"]): r for r in _csv("demo-leads")}
+    bars = {(r["property"], r["source"]): r for r in _best("bar")}
     rows = []
     for name in dict.fromkeys(property for property, _ in leads):
-        for source in NAMES:
-            (bar,) = [r for r in _best(source, "bar") if r["property"] == name] or [None]
-            lead = leads.get((name, source))
+        for source in ("probe", *CONTROLS, *ESTIMATORS):
+            bar, lead = bars.get((name, source)), leads.get((name, source))
             if bar is not None and (lead or source == "probe"):
-                rows.append([name, NAMES[source], _step(bar), _interval(bar), *_lead(lead)])
+                rows.append([name, _source(source), _step(bar), _interval(bar), *_lead(lead)])
     head = ("property", "source", "at the bar from step", "95 % interval", "probe ahead by", "95 % interval")
     return table((*head, "p (Holm)"), rows)
 
 
 def demo_summary() -> str:
     """One row a property: its best layer at the last step beside its ceiling and strongest control."""
-    emerged = {r["property"]: r for r in _best("probe", "emergence")}
+    emerged = {r["property"]: r for r in _emerged()}
     (answer,) = [a for command, a in _made("demo")["answers"].items() if command.endswith("demo --json")]
     rows = []
     for name in emerged:
@@ -111,7 +91,7 @@ def demo_summary() -> str:
             key=lambda pair: pair[1],
         )
         step = f"{_step(emerged[name])} ({_interval(emerged[name])})"
-        control = f"{most:.2f} {NAMES[source]}"
+        control = f"{most:.2f} {_source(source)}"
         scores = (f"{row['scores'][key]:.2f}" for key in ("probe", "ceiling"))
         rows.append([name, f"`{row['layer']}`", METRICS[row["metric"]], *scores, control, step])
     head = ("property", "layer", "metric", "probe", "ceiling", "strongest control", "emerges at step")
@@ -224,9 +204,17 @@ def _distance(found: dict[str, float] | None) -> str:
     return f"{mean} ({low} to {high})"
 
 
-def _best(source: str, criterion: str) -> list[dict[str, str]]:
-    rows = [r for r in _csv("demo-emergence") if r["layer"] == "best" and r["source"] == source]
-    return [r for r in rows if r["criterion"] == criterion]
+def _best(criterion: str) -> list[dict[str, str]]:
+    """Steps by a criterion, of every source over layers."""
+    return [r for r in _csv("demo-emergence") if r["layer"] == "best" and r["criterion"] == criterion]
+
+
+def _emerged() -> list[dict[str, str]]:
+    return [r for r in _best("emergence") if r["source"] == "probe"]
+
+
+def _source(key: str) -> str:
+    return sources()[key].title
 
 
 def _score(mean: float | None) -> str:
@@ -265,9 +253,9 @@ def main(arguments: list[str] | None = None) -> None:
             others.append(name)
             if not args.check:
                 page.write_text(filled(text), encoding="utf-8")
-    print(
-        *(f"{name}: {'its tables are not those of figures/' if args.check else 'written'}" for name in others)
-    )
+    said = "not as figures/ has it" if args.check else "written"
+    for name in others:
+        print(f"{name}: {said}")
     if others and args.check:
         raise SystemExit(1)
 

@@ -9,16 +9,15 @@ from __future__ import annotations
 import argparse
 import io
 import re
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-from studio.gallery import BROWSERS
+from studio.gallery import chromium
 from underpainting.page.guard import Access
 from underpainting.page.opening import opened
 from underpainting.page.server import serving
@@ -30,69 +29,52 @@ WAIT = 600.0  # seconds
 EVERY, HELD = 120, 1400  # milliseconds a frame of what moves, and its last
 SIDES = (("watch", "dark"), ("drag", "light"))  # on phones
 QUALITY = 80
-FILMED = 500  # pixels of height
+FILMED, GAP = 500, 26  # pixels: height of what moves, between two phones
+DRAGGED = -0.22, 0.02  # shares of the picture
 
 
 def screens(study: Path, out: Path) -> None:
     """Takes all of them."""
-    browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if browser is None:
-        raise SystemExit("needs chromium: apt-get install chromium")
     out.mkdir(parents=True, exist_ok=True)
     app = opened(study, None, Progress())(Access("127.0.0.1"))
-    with serving(app) as address, sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
+    with serving(app) as address, chromium() as browser:
 
-        def tab(link: str, width: int, height: int, scheme: str = "light") -> Page:
-            context = chromium.new_context(
+        def tab(link: str, width: int, height: int, scheme: Any = "light") -> Page:
+            """A tab at a link, when the page has all that it asked for."""
+            page = browser.new_page(
                 viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
             )
-            page = context.new_page()
             page.goto(f"{address}/#{link}")
+            page.wait_for_timeout(500)
+            until(lambda: page.locator(".standing").inner_text() == "")
+            page.wait_for_timeout(500)
             return page
 
-        watch = tab(f"tab=watch&{PICTURE}&step=3", 1280, 900)
-        rested(watch)
-        kept(watch, out / "page-watch.webp", full_page=True)
+        def keep(picture: Image.Image, name: str) -> None:
+            picture.save(out / f"page-{name}.webp", quality=QUALITY)
 
-        film = tab(f"tab=drag&{PICTURE}", 900, 900)
-        rested(film)
-        box = film.locator(".view:not([hidden])").bounding_box()
-        assert box is not None
-        clip = {"x": 0, "y": box["y"], "width": 900, "height": FILMED}
-        moving = [shot(film, clip)]
-        drag(film, (-0.22, 0.02), lambda: moving.append(shot(film, clip)))
-        while not painted(film):
-            moving.append(shot(film, clip))
-        moving.append(shot(film, clip))
-        animate(moving, out / "page-drag.webp")
-
+        keep(shot(tab(f"tab=watch&{PICTURE}&step=3", 1280, 900), full_page=True), "watch")
+        film(tab(f"tab=drag&{PICTURE}", 900, 900), out / "page-drag.webp")
         moved = tab(f"tab=drag&{PICTURE}", 1240, 900)
-        rested(moved)
-        drag(moved, (-0.22, 0.02))
+        drag(moved)
         until(lambda: painted(moved))
-        kept(moved, out / "page-moved.webp")
-
-        seeds = tab(f"tab=seeds&{WISHED}", 1280, 876)
-        rested(seeds)
-        kept(seeds, out / "page-seeds.webp")
-
+        keep(shot(moved), "moved")
+        keep(shot(tab(f"tab=seeds&{WISHED}", 1280, 876)), "seeds")
         phones = [tab(f"tab={name}&{PICTURE}", 390, 980, scheme) for name, scheme in SIDES]
-        for phone in phones:
-            rested(phone)
-        pictures = [shot(phone) for phone in phones]
-        both = Image.new("RGB", (2 * 390 + 26, 980), "#888888")
-        for k, picture in enumerate(pictures):
-            both.paste(picture, (k * (390 + 26), 0))
-        both.save(out / "page-phone.webp", quality=QUALITY)
-        chromium.close()
+        keep(beside([shot(phone) for phone in phones]), "phone")
 
 
-def rested(page: Page) -> None:
-    """Waits until the page has all that it asked for."""
-    page.wait_for_timeout(500)
-    until(lambda: page.locator(".standing").inner_text() == "")
-    page.wait_for_timeout(500)
+def film(page: Page, path: Path) -> None:
+    """Drags the object, and writes what is seen until it is painted."""
+    box = page.locator(".view:not([hidden])").bounding_box()
+    assert box is not None
+    clip = {"x": 0, "y": box["y"], "width": box["x"] * 2 + box["width"], "height": FILMED}
+    pictures = [shot(page, clip=clip)]
+    drag(page, lambda: pictures.append(shot(page, clip=clip)))
+    while not painted(page):
+        pictures.append(shot(page, clip=clip))
+    pictures.append(shot(page, clip=clip))
+    animate(pictures, path)
 
 
 def painted(page: Page) -> bool:
@@ -101,8 +83,8 @@ def painted(page: Page) -> bool:
     return bool(told.count() and re.fullmatch(r"0\.\d\d|1\.00", told.first.inner_text()))
 
 
-def drag(page: Page, by: tuple[float, float], seen: Callable[[], object] = lambda: None) -> None:
-    """Drags the outline by shares of the picture, and lets it go."""
+def drag(page: Page, seen: Callable[[], object] = lambda: None) -> None:
+    """Drags the outline to the left, and lets it go."""
     handle = page.locator(".handles .hit").bounding_box()
     frame = page.locator(".view:not([hidden]) .shot canvas").first.bounding_box()
     assert handle is not None and frame is not None
@@ -110,7 +92,7 @@ def drag(page: Page, by: tuple[float, float], seen: Callable[[], object] = lambd
     page.mouse.move(x, y)
     page.mouse.down()
     for k in range(1, 13):
-        page.mouse.move(x + by[0] * frame["width"] * k / 12, y + by[1] * frame["height"] * k / 12)
+        page.mouse.move(x + DRAGGED[0] * frame["width"] * k / 12, y + DRAGGED[1] * frame["height"] * k / 12)
         seen()
     page.mouse.up()
 
@@ -124,15 +106,18 @@ def until(true: Callable[[], Any]) -> None:
         time.sleep(0.1)
 
 
-def shot(page: Page, clip: Any = None) -> Image.Image:
-    """What the page shows, or a part of it."""
-    return Image.open(io.BytesIO(page.screenshot(clip=clip))).convert("RGB")
+def shot(page: Page, **what: Any) -> Image.Image:
+    """What the page shows; all of it (``full_page``) or a part (``clip``)."""
+    return Image.open(io.BytesIO(page.screenshot(**what))).convert("RGB")
 
 
-def kept(page: Page, path: Path, full_page: bool = False) -> None:
-    """Writes what the page shows, or all of it."""
-    picture = Image.open(io.BytesIO(page.screenshot(full_page=full_page))).convert("RGB")
-    picture.save(path, quality=QUALITY)
+def beside(pictures: list[Image.Image]) -> Image.Image:
+    """Pictures of one size in a row."""
+    width, height = pictures[0].size
+    row = Image.new("RGB", (len(pictures) * (width + GAP) - GAP, height), "#888888")
+    for k, picture in enumerate(pictures):
+        row.paste(picture, (k * (width + GAP), 0))
+    return row
 
 
 def animate(pictures: list[Image.Image], path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-
-from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from typing import TYPE_CHECKING
 
 from underpainting.markup import in_markdown
 from underpainting.vocabulary import ProbeLayer
+
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult
 
 TAGS = ("underpainting", "linear-probes", "diffusion")
 _READ = """\
@@ -37,6 +39,8 @@ def probe_card(
     threshold, strength. about: further sections, such as scores and settings of the study. results: scores
     that the hub lists.
     """
+    from huggingface_hub import ModelCard, ModelCardData
+
     property, layer, step, branch = next(iter(keys))
     properties = dict.fromkeys(key[0] for key in keys)
     steps, branches = max(key[2] for key in keys), dict.fromkeys(key[3] for key in keys)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
-
-from huggingface_hub import DatasetCard, DatasetCardData, EvalResult
+from typing import TYPE_CHECKING, Any
 
 from underpainting.controls import sources
 from underpainting.markup import in_markdown
@@ -17,6 +15,9 @@ from underpainting.study.request.config import config_toml
 from underpainting.study.results import results
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import METRICS, first_step, step_interval
+
+if TYPE_CHECKING:
+    from huggingface_hub import DatasetCardData, EvalResult
 
 TASKS = {"saliency": "image-segmentation", "depth": "depth-estimation"}
 """The hub's names of what is read."""
@@ -42,6 +43,8 @@ scores = load_dataset("{name}", "scores", split="test")  # or: {tables}
 
 def study_card(study: StudyFolder, name: str) -> str:
     """Markdown with the hub's header. Raises UnderpaintingError where the study is not done."""
+    from huggingface_hub import DatasetCard
+
     config, images = study.config, study.images
     counted = ", ".join(f"{count} {split}" for split, count in images.items())
     watched = " and ".join(config.watch.branches)
@@ -65,6 +68,8 @@ def hub_results(study: StudyFolder) -> list[EvalResult]:
 
     Raises UnderpaintingError where the study is not done.
     """
+    from huggingface_hub import EvalResult
+
     return [
         EvalResult(
             task_type=TASKS.get(row.property, "other"),
@@ -138,6 +143,8 @@ def tables(study: StudyFolder) -> dict[str, dict[str, Path]]:
 
 def _data(study: StudyFolder) -> DatasetCardData:
     """What the hub reads off the card; the model is named where it may be one of the hub's."""
+    from huggingface_hub import DatasetCardData
+
     name = study.config.model.name
     configs: list[dict[str, Any]] = [
         {

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -23,11 +22,7 @@ from tests.pipeline.study.hosts import OPEN, PATH, ROOT, Host, join, start_head,
 from underpainting.errors import UnderpaintingError
 from underpainting.progress import Progress
 from underpainting.study.cluster.executor import install
-from underpainting.study.cluster.job import Cluster, Job
-from underpainting.study.cluster.joining import join as join_cluster
-from underpainting.study.cluster.joining import room
-from underpainting.study.cluster.parcels import pack, unpack
-from underpainting.study.executors import find_cluster
+from underpainting.study.cluster.job import Cluster
 from underpainting.study.run import run_study
 from underpainting.study.study import StudyFolder, create_study, open_study
 from underpainting.study.trust import trust
@@ -69,14 +64,17 @@ class Light:
 
 
 class Heard(Progress):
-    """Keeps what is told."""
+    """Keeps what is told; does something when it is told that all workers see the folder."""
 
-    def __init__(self) -> None:
+    def __init__(self, seen_by_all: Callable[[], object] = lambda: None) -> None:
         self.notes: list[str] = []
         self.made = 0.0
+        self.seen_by_all = seen_by_all
 
     def note(self, line: str) -> None:
         self.notes.append(line)
+        if "all see" in line:
+            self.seen_by_all()
 
     def advance(self, made: float) -> None:
         self.made += made
@@ -119,7 +117,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def make(home: Path, pipeline_folder: Path) -> Callable[[str], StudyFolder]:
     """Make the same study anew under a name, alone in a folder."""
     config = tiny_config(pipeline_folder)
@@ -129,14 +127,20 @@ def make(home: Path, pipeline_folder: Path) -> Callable[[str], StudyFolder]:
 
 
 @pytest.fixture(scope="module")
-def alone(home: Path, pipeline_folder: Path) -> dict[str, bytes]:
+def alone(make: Callable[[str], StudyFolder]) -> dict[str, bytes]:
     """The files that one process makes."""
     torch.set_num_threads(1)
-    config = tiny_config(pipeline_folder)
-    labels = config.labels.model_copy(update={"estimator": "estimator_of_cluster:Light"})
-    study = create_study(home / "alone", config.model_copy(update={"labels": labels}), tiny_rows())
+    study = make("alone")
     run_study(study)
     return contents(study.folder)
+
+
+@pytest.fixture
+def _waiting(home: Path) -> Iterator[None]:
+    """The first worker that makes a shard does not end it, however late the other one loads."""
+    (home / "wait").touch()
+    yield
+    (home / "wait").unlink(missing_ok=True)
 
 
 def test_two_hosts_with_separate_folders_a_death_and_a_slow_worker(
@@ -161,21 +165,9 @@ def test_two_hosts_with_separate_folders_a_death_and_a_slow_worker(
 
 @pytest.mark.slow
 def test_a_node_that_is_lost_and_a_folder_that_all_see(
-    hosts: tuple[Host, Host],
-    address: str,
-    home: Path,
-    make: Callable[[str], StudyFolder],
-    alone: dict[str, bytes],
+    hosts: tuple[Host, Host], address: str, make: Callable[[str], StudyFolder], alone: dict[str, bytes]
 ) -> None:
-    study = make("shared")
-
-    class Losing(Heard):
-        def note(self, line: str) -> None:
-            super().note(line)
-            if "all see" in line:
-                hosts[1].kill("raylet")
-
-    heard = Losing()
+    study, heard = make("shared"), Heard(lambda: hosts[1].kill("raylet"))
     with hosts[0].here():
         run_study(study, cluster=Cluster(address), progress=heard)
     assert contents(study.folder) == alone
@@ -270,6 +262,7 @@ def test_a_worker_killed_for_memory_is_named_and_its_shard_made_again(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_waiting")
 def test_a_head_that_goes_away_is_told_and_a_second_run_goes_on(
     hosts: tuple[Host, Host],
     address: str,
@@ -277,17 +270,9 @@ def test_a_head_that_goes_away_is_told_and_a_second_run_goes_on(
     make: Callable[[str], StudyFolder],
     alone: dict[str, bytes],
 ) -> None:
-    study = make("headless")
-
-    class Losing(Heard):
-        def note(self, line: str) -> None:
-            super().note(line)
-            if "all see" in line:
-                (home / "wait").touch()
-                hosts[0].kill("gcs_server")
-
+    study, heard = make("headless"), Heard(lambda: hosts[0].kill("gcs_server"))
     with hosts[0].here(), pytest.raises(UnderpaintingError, match="connection to the cluster is lost"):
-        run_study(study, cluster=Cluster(address), progress=Losing())
+        run_study(study, cluster=Cluster(address), progress=heard)
     (home / "wait").unlink(missing_ok=True)
     for host in hosts:
         host.kill()
@@ -296,14 +281,6 @@ def test_a_head_that_goes_away_is_told_and_a_second_run_goes_on(
     with hosts[0].here():
         run_study(open_study(study.folder), cluster=Cluster(again))
     assert contents(study.folder) == alone
-
-
-@pytest.fixture
-def _waiting(home: Path) -> Iterator[None]:
-    """The first worker that makes a shard does not end it, however late the other one loads."""
-    (home / "wait").touch()
-    yield
-    (home / "wait").unlink(missing_ok=True)
 
 
 @pytest.mark.usefixtures("_waiting")
@@ -355,65 +332,6 @@ def test_no_ray(
     assert "pip install 'underpainting[cluster]'" in said and said.endswith("(underpainting explain cluster)")
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        (("slurm",), "give here or ray"),
-        (("here", "10.0.0.1:6379"), "run on ray"),
-        (("here", None, 1.0), "run on ray"),
-        (("ray", "ray://10.0.0.1:10001"), "give HOST:PORT"),
-        (("ray", "10.0.0.1"), "give HOST:PORT"),
-        (("ray", "10.0.0.1:99999"), "give HOST:PORT"),
-        (("ray", None, 1.5), "whole number"),
-        (("ray", None, -1.0), "from 0"),
-    ],
-)
-def test_places_that_are_none(given: tuple[Any, ...], said: str) -> None:
-    with pytest.raises(UnderpaintingError, match=said):
-        find_cluster(*given)
-
-
-def test_places() -> None:
-    assert find_cluster("here") is None
-    assert find_cluster("ray") == Cluster(None, None)
-    assert find_cluster("ray", "[fd00::1]:6379", 0.5) == Cluster("[fd00::1]:6379", 0.5)
-
-
-class Nodes:
-    """Stands in for Ray where a cluster would take GPUs, or another Python."""
-
-    def __init__(self, *resources: dict[str, float], init: Callable[..., None] = lambda **_: None) -> None:
-        self._resources, self.init = resources, init
-
-    def nodes(self) -> list[dict[str, Any]]:
-        return [{"Alive": True, "Resources": one} for one in self._resources]
-
-
-def job(cluster: Cluster, workers: int | None = None, device: str = "auto") -> Job:
-    return Job("/study", "/study/.scratch", "", cluster, workers, 0.05, "0", device, "/", ())
-
-
-def test_room_is_what_the_cluster_has() -> None:
-    two, one, none = {"CPU": 8.0, "GPU": 2.0}, {"CPU": 8.0, "GPU": 1.0}, {"CPU": 4.0}
-    assert room(Nodes(two, one, none), job(Cluster())) == (3, 2, 1.0)
-    assert room(Nodes(two, one, none), job(Cluster(None, 0.5))) == (6, 3, 0.5)
-    assert room(Nodes(two, one), job(Cluster(), device="cpu")) == (2, 1, 0.0)
-    assert room(Nodes(none, none), job(Cluster(), workers=7)) == (7, 4, 0.0)
-    for nodes, cluster in (((none,), Cluster(None, 1)), ((two, one), Cluster(None, 4)), (({},), Cluster())):
-        with pytest.raises(UnderpaintingError, match="no machine of the cluster has a CPU and"):
-            room(Nodes(*nodes), job(cluster))
-
-
-def test_a_cluster_of_another_python_is_refused() -> None:
-    utils = pytest.importorskip("ray._private.utils")
-
-    def init(**options: Any) -> None:
-        utils.check_version_info({"ray_version": "2.60.0", "python_version": "3.9.1"}, "10.0.0.2")
-
-    with pytest.raises(UnderpaintingError, match=r"another Python or Ray.*Python: 3\.9\.1"):
-        join_cluster(Nodes(init=init), job(Cluster()))
-
-
 def test_a_shard_that_was_changed_on_its_way_is_refused(alone: dict[str, bytes], tmp_path: Path) -> None:
     for name, data in alone.items():
         (tmp_path / "study" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -433,17 +351,3 @@ def test_a_shard_that_was_changed_on_its_way_is_refused(alone: dict[str, bytes],
     labels.write_bytes(whole)
     install(work, shard, arrived)
     assert contents(study.folder) == alone and not arrived.exists()
-
-
-def test_a_parcel_arrives_as_it_was_packed_or_not_at_all(tmp_path: Path) -> None:
-    here, there = tmp_path / "here", tmp_path / "there"
-    (here / "a" / "b").mkdir(parents=True)
-    (here / "a" / "b" / "one").write_bytes(b"1")
-    (here / "two").write_bytes(b"22")
-    parcel = pack(here, [here / "a", here / "two", here / "not there"])
-    unpack(parcel, there)
-    assert contents(there) == contents(here)
-    for changed in ({"two": b"23"}, {"a/b/one": b"12"}, {"three": b""}):
-        with pytest.raises(UnderpaintingError, match="changed on their way"):
-            unpack(({**parcel[0], **changed}, parcel[1]), tmp_path / "never")
-    assert not (tmp_path / "never").exists()
