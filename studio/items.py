@@ -64,7 +64,6 @@ STUDIES = {
         )
     ),
     "through-probes": Study(copy_of="demo"),
-    "until-5": Study(copy_of="demo"),
 }
 REPORTED = "WORK/full/report/figures"
 MOVED = "WORK/demo/interventions/saliency"
@@ -207,32 +206,22 @@ ITEMS = (
     Item(
         "through-probes",
         "docs/interventions.md: Through the probes alone",
-        0.4,
+        0.2,
         (
             "underpainting experiment WORK/through-probes --edit covariance --strength 2.5 --steps 1-8"
-            " --pictures 48 --trials 2 --json",
+            " --pictures 24 --trials 2 --json",
         ),
         studies=("through-probes",),
     ),
     Item(
         "depth-and-shading",
         "docs/interventions.md: Depth and shading",
-        0.8,
+        0.45,
         tuple(
-            f"underpainting experiment WORK/demo --aim {aim} --pictures 40 --trials 2 --json"
+            f"underpainting experiment WORK/demo --aim {aim} --pictures 24 --trials 2 --json"
             for aim in ("depth", "shading")
         ),
         studies=("demo",),
-    ),
-    Item(
-        "until-5",
-        "docs/interventions.md: Dose, steps and layers, its last paragraph",
-        0.5,
-        (
-            "underpainting experiment WORK/until-5 --edit carry --strength 1.5 --steps 1-5 --pictures 40"
-            " --trials 3 --json",
-        ),
-        studies=("until-5",),
     ),
     Item(
         "seeds",
@@ -292,14 +281,6 @@ ITEMS = (
         "card: World",
         0.2,
         ("python -m studio.render --position",),
-        bundled=False,
-    ),
-    Item(
-        "recipes",
-        "studio/README.md: trainings of equal minutes",
-        1.6,
-        ("python -m studio.recipes --minutes 8 --work WORK/recipes --out OUT/recipes.json",),
-        files=("OUT/recipes.json",),
         bundled=False,
     ),
 )
