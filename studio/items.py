@@ -169,9 +169,8 @@ ITEMS = (
         "words",
         "docs/words.md: What the still life showed",
         0.05,
-        ("underpainting report WORK/words --figures",),
+        ("python -m studio.words WORK/words",),
         studies=("words",),
-        files=("WORK/words/report/figures/scores.csv",),
     ),
     Item(
         "experiment",

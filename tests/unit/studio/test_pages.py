@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from studio import pages
+from studio.tables import demo
+from studio.tables.cells import table as in_markdown
 
 ROOT = Path(__file__).parents[3]
 
@@ -27,7 +29,7 @@ def test_every_table_is_shown() -> None:
 
 
 def test_only_what_is_between_markers_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(pages.TABLES, "demo-scores", lambda: pages.table(["a", "b"], [[1, 2]]))
+    monkeypatch.setitem(pages.TABLES, "demo-scores", lambda: in_markdown(["a", "b"], [[1, 2]]))
     before = "one\n<!-- figures: demo-scores -->\nold\n<!-- end -->\ntwo\n"
     after = pages.filled(before)
     table = "| a | b |\n| --- | --- |\n| 1 | 2 |\n"
@@ -40,7 +42,7 @@ def test_only_what_is_between_markers_is_written(monkeypatch: pytest.MonkeyPatch
 def test_a_table_has_the_scores_of_its_file() -> None:
     with (ROOT / "figures" / "demo-scores.csv").open() as file:
         rows = [r for r in csv.DictReader(file) if r["metric"] == "dice" and r["property"] == "saliency"]
-    line = next(of for of in pages.demo_scores().splitlines() if of.startswith("| saliency") and "Dice" in of)
+    line = next(of for of in demo.scores().splitlines() if of.startswith("| saliency") and "Dice" in of)
     told = {float(cell) for cell in line.split("|")[4:] if cell.strip()}
     assert len(told) >= 6 and told <= {round(float(row["mean"]), 3) for row in rows}
 
