@@ -23,7 +23,7 @@ from underpainting.vocabulary import METRICS
 
 FIGURES = Path(__file__).resolve().parent.parent / "figures"
 SCREENS = ("watch", "drag", "moved", "seeds", "phone")
-PAGES = ("README.md", "docs/demo.md", "docs/interventions.md")
+PAGES = ("README.md", "docs/demo.md", "docs/findings/emergence.md", "docs/findings/interventions.md")
 PICTURES = {
     "docs/gallery.png": "gallery.png",
     "docs/interventions.png": "experiment-interventions-saliency.png",
