@@ -78,7 +78,7 @@ ITEMS = (
     ),
     Item(
         "demo",
-        "README: The demo; docs/demo.md",
+        "README: Try it; docs/demo.md; docs/findings/emergence.md: The demo",
         0.1,
         ("underpainting demo WORK/demo --json", "underpainting report WORK/demo --figures"),
         studies=("demo",),
@@ -102,7 +102,7 @@ ITEMS = (
     ),
     Item(
         "full",
-        "docs/emergence.md: What the still life showed; README: The demo",
+        "docs/findings/emergence.md: A study of 304 test pictures",
         1.2,
         ("underpainting report WORK/full --figures",),
         studies=("full",),
@@ -113,7 +113,7 @@ ITEMS = (
     ),
     Item(
         "classify",
-        "docs/classification.md: What the still life showed",
+        "docs/findings/recognition.md",
         0.01,
         ("underpainting classify WORK/full --json",),
         studies=("full",),
@@ -132,7 +132,7 @@ ITEMS = (
     ),
     Item(
         "truth",
-        "docs/emergence.md: Truth",
+        "docs/findings/emergence.md: Truth",
         0.15,
         ("python -m studio.truth WORK/full --out OUT/truth.json",),
         studies=("full",),
@@ -140,14 +140,14 @@ ITEMS = (
     ),
     Item(
         "nonlinear",
-        "docs/emergence.md: More than linear, more than one layer",
+        "docs/findings/emergence.md: More than linear, more than one layer",
         0.25,
         ("underpainting nonlinear WORK/full --pictures 100 --json",),
         studies=("full",),
     ),
     Item(
         "transfer",
-        "docs/emergence.md: Other pictures than those fitted on",
+        "docs/findings/emergence.md: Other pictures than those fitted on",
         0.25,
         (
             "python -m studio.prompts --held-out --out WORK/heldout.csv",
@@ -158,7 +158,7 @@ ITEMS = (
     ),
     Item(
         "stream",
-        "docs/emergence.md: The residual stream beside self-attention",
+        "docs/findings/emergence.md: The residual stream beside self-attention",
         0.2,
         tuple(
             f"underpainting compare WORK/attention WORK/stream --step {step} --json" for step in (1, 3, 8, 15)
@@ -167,14 +167,14 @@ ITEMS = (
     ),
     Item(
         "words",
-        "docs/words.md: What the still life showed",
+        "docs/findings/words.md",
         0.05,
         ("python -m studio.words WORK/words",),
         studies=("words",),
     ),
     Item(
         "experiment",
-        "README: Act on it; docs/interventions.md: What a person would try, What the still life showed",
+        "README: Move an object; docs/findings/interventions.md: its first two sections",
         0.25,
         (
             "underpainting experiment WORK/demo --pictures 24 --trials 2 --json",
@@ -190,21 +190,21 @@ ITEMS = (
     ),
     Item(
         "erase",
-        "docs/interventions.md: What carries the layout",
+        "docs/findings/interventions.md: What carries the layout",
         0.2,
         ("underpainting erase WORK/demo --pictures 48 --fit-pictures 64 --json",),
         studies=("demo",),
     ),
     Item(
         "vary",
-        "docs/interventions.md: Dose, steps and layers",
+        "docs/findings/interventions.md: Dose, steps and layers",
         0.1,
         ("underpainting experiment WORK/demo --vary --pictures 40 --trials 1 --json",),
         studies=("demo",),
     ),
     Item(
         "through-probes",
-        "docs/interventions.md: Through the probes alone",
+        "docs/findings/interventions.md: Through the probes alone",
         0.2,
         (
             "underpainting experiment WORK/through-probes --edit covariance --strength 2.5 --steps 1-8"
@@ -214,7 +214,7 @@ ITEMS = (
     ),
     Item(
         "depth-and-shading",
-        "docs/interventions.md: Depth and shading",
+        "docs/findings/interventions.md: Depth and shading",
         0.45,
         tuple(
             f"underpainting experiment WORK/demo --aim {aim} --pictures 24 --trials 2 --json"
@@ -224,7 +224,7 @@ ITEMS = (
     ),
     Item(
         "seeds",
-        "docs/seeds.md: all but Is it worth it?",
+        "docs/findings/seeds.md: all but Is a search worth it?",
         0.3,
         (
             "underpainting variance WORK/demo --prompts 12 --seeds 12 --json",
@@ -238,7 +238,7 @@ ITEMS = (
     ),
     Item(
         "regret",
-        "docs/seeds.md: Is it worth it?",
+        "docs/findings/seeds.md: Is a search worth it?",
         0.6,
         ("python -m benchmarks.regret WORK/demo --folder WORK/regret --figure",),
         studies=("demo",),

@@ -16,7 +16,7 @@ from studio.tables import TABLES
 from studio.tables.files import FIGURES
 
 SCREENS = ("watch", "drag", "moved", "seeds", "phone")
-PAGES = ("README.md", "docs/demo.md", "docs/interventions.md")
+PAGES = ("README.md", "docs/demo.md", "docs/findings/emergence.md", "docs/findings/interventions.md")
 PICTURES = {
     "docs/gallery.png": "gallery.png",
     "docs/interventions.png": "experiment-interventions-saliency.png",

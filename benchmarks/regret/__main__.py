@@ -2,7 +2,7 @@
 
 `python -m benchmarks.regret STUDY --folder FOLDER` makes 64 seeds of each of 40 test prompts of a finished
 study to their end, keeps what was predicted of them on the way, and analyses it; `python -m benchmarks.regret
-FOLDER` analyses what is there. Both write FOLDER/regret.json and print the tables of docs/seeds.md.
+FOLDER` analyses what is there. Both write FOLDER/regret.json and print the tables of docs/findings/seeds.md.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main(
     figure: Annotated[bool, typer.Option(help="Draw FOLDER/regret.svg and .png too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all numbers rather than tables.")] = False,
 ) -> None:
-    """Collect where a study is given, analyse, and print the tables of docs/seeds.md."""
+    """Collect where a study is given, analyse, and print the tables of docs/findings/seeds.md."""
     try:
         home = source
         if (source / CONFIG).is_file():

@@ -1,4 +1,4 @@
-"""The tables of docs/seeds.md, in Markdown, from a collection's numbers."""
+"""The tables of docs/findings/seeds.md, in Markdown, from a collection's numbers."""
 
 from __future__ import annotations
 

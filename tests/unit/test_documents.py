@@ -29,7 +29,7 @@ PROJECT = "https://github.com/underpainting/underpainting/"
 OUTSIDE = ("README.md", "src/underpainting/stilllife/README.md")
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix()
-    for folder in (".", "docs", "docs/errors", "studio", "src/underpainting/stilllife")
+    for folder in (".", "docs", "docs/errors", "docs/findings", "studio", "src/underpainting/stilllife")
     for path in (ROOT / folder).glob("*.md")
 )
 COMMANDS: dict[str, Any] = get_command(command_line()).commands  # type: ignore[attr-defined]
@@ -89,7 +89,7 @@ def test_links_lead_somewhere(name: str) -> None:
 
 
 def test_every_page_is_in_the_index_of_the_docs() -> None:
-    for folder in (ROOT / "docs", ROOT / "docs" / "errors"):
+    for folder in (ROOT / "docs", ROOT / "docs" / "errors", ROOT / "docs" / "findings"):
         pages = {path.name for path in folder.glob("*.md")} - {"README.md"}
         assert pages <= set(links(folder / "README.md"))
 

@@ -22,8 +22,9 @@ from underpainting.vocabulary import OBJECT
 
 FOLLOWED = 0.25
 """The share of what the unedited picture lacks of the target (1 less its score) that an edit must win for the
-target to count as followed. In docs/interventions.md a random change as large as the edit wins a tenth of it
-(Dice 0.25 to 0.32), the edit itself three quarters: a quarter is well above chance and far below success."""
+target to count as followed. In docs/findings/interventions.md a random change as large as the edit wins a
+twentieth of it (Dice 0.28 to 0.31), the edit itself three quarters: a quarter is well above chance and far
+below success."""
 
 STAYED = 0.5
 """Dice with where the object was, from which on it counts as still there: most of it is."""
