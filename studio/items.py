@@ -59,7 +59,7 @@ STUDIES = {
     "words": Study(
         initiated(
             "words",
-            "--prompts stilllife --limit 60 --guidance-scale 3 --classifier stilllife --layers up.2.2,up.3.0"
+            "--prompts stilllife --limit 60 --guidance-scale 3 --classifier stilllife --layers up.2.1,up.3.0"
             " --controls words --set split.fit=0.4 --set split.test=0.45 --set controls.share=0",
         )
     ),

@@ -4,13 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from studio.tables import demo, moved
+from studio.tables import demo, emergence, levels, moved, recognition, seeds, words
 
 TABLES: dict[str, Callable[[], str]] = {
     "demo-scores": demo.scores,
     "demo-emergence": demo.emergence,
     "demo-leads": demo.leads,
     "demo-summary": demo.summary,
+    "full-summary": emergence.summary,
+    "full-against": emergence.against,
+    "truth": emergence.truth,
+    "nonlinear": emergence.nonlinear,
+    "stream": emergence.stream,
+    "transfer": emergence.transfer,
+    "accuracy": recognition.accuracy,
+    "recognised": recognition.recognised,
+    "words-scores": words.scores,
+    "words-objects": words.objects,
     "moved-edits": moved.edits,
     "moved-ways": moved.ways,
+    "through-probes": moved.through_probes,
+    "depth-and-shading": moved.depth_and_shading,
+    "varied": moved.varied,
+    "erased": moved.erasures,
+    "seeds-decided": seeds.decided,
+    "seeds-shortened": seeds.shortened,
+    "regret": seeds.regret,
+    "levels": levels.levels,
+    "levels-variance": levels.variance,
 }
