@@ -234,7 +234,7 @@ ITEMS = (
             "python -m benchmarks.going_on",
         ),
         studies=("demo",),
-        files=("OUT/seeds.png",),
+        files=("OUT/seeds.png", "WORK/demo/seeds/shorten-cfbd74913732.png"),  # named by what was asked
     ),
     Item(
         "regret",

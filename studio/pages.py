@@ -16,10 +16,13 @@ from studio.tables import TABLES
 from studio.tables.files import FIGURES
 
 SCREENS = ("watch", "drag", "moved", "seeds", "phone")
-PAGES = ("README.md", "docs/demo.md", "docs/findings/emergence.md", "docs/findings/interventions.md")
+FINDINGS = ("emergence", "recognition", "words", "interventions", "seeds")
+PAGES = ("README.md", "docs/demo.md", *(f"docs/findings/{name}.md" for name in FINDINGS))
 PICTURES = {
     "docs/gallery.png": "gallery.png",
     "docs/interventions.png": "experiment-interventions-saliency.png",
+    "docs/seeds.png": "seeds.png",
+    "docs/shorten.png": "seeds-shorten-cfbd74913732.png",
     **{f"docs/page-{name}.webp": f"screens-page-{name}.webp" for name in SCREENS},
 }
 MARKED = re.compile(r"(<!-- figures: ([a-z-]+) -->\n).*?(<!-- end -->)", flags=re.S)

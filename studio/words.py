@@ -1,7 +1,8 @@
 """Attention to the objects' words in a study of that control: ``python -m studio.words STUDY``.
 
 It prints, as JSON, mean scores of saliency by source, metric and step (0: the same at all), over test
-pictures, and the mean average precision of the attention at step 8 by the object that the prompt names.
+pictures, the mean average precision of the attention at step 8 by the object that the prompt names, and by
+how many steps the probe is ahead of the attention at the common bar.
 """
 
 from __future__ import annotations
@@ -32,11 +33,13 @@ def main() -> None:
     classes = load_classifier("stilllife").classes
     objects = [naming_words(prompt, classes) for prompt in seen.prompt]
     by_object = seen.groupby(objects).value.mean().sort_values(ascending=False)
+    leads = study.leads()
     found = {
         "layer": layer,
         "pictures": int(seen.image.nunique()),
         "by_step": by_step.reset_index(name="mean").to_dict("records"),
         "by_object": by_object.to_dict(),
+        "lead": leads[(leads.property == "saliency") & (leads.source == "words")].to_dict("records"),
     }
     print(json.dumps(found, indent=1))
 

@@ -99,7 +99,7 @@ def stream() -> str:
     rows = []
     for name, metric in PROPERTIES.items():
         found = [_of_stream(at, name, metric) for at in STEPS]
-        layers = " and ".join(f"`{row['layer']}`" for row in found[-1])
+        layers = ", ".join(f"`{row['layer']}`" for row in reversed(found[-1]))
         rows.append([f"{name} ({layers})", *(surely(row, DIFFERENCE) for _, row in found)])
     return table(("the stream less self-attention, at step", *map(str, STEPS)), rows)
 
@@ -113,8 +113,10 @@ def transfer() -> str:
     known = [_numbers([found["all", *of, at]["known"] for at in STEPS]) for of in PRECISE.items()]
     rows: list[list[str]] = [["known pictures", *known]]
     words = {"all": "each class left out of its probe's fitting, all ten together"}
-    words |= {name: "pairs of class and colour that the model never saw" for name in names if "." in name}
-    words |= {name: "no prompt, same seeds" for name in names if name == "no prompt"}
+    words |= {
+        name: "pairs of class and colour that the model never saw" for name in names if name.endswith(".csv")
+    }
+    words |= {"empty prompt": "no prompt, same seeds"}
     for name, told in words.items():
         cells = [", ".join(_surely(found[name, *of, at]) for at in STEPS) for of in PRECISE.items()]
         rows.append([told, *cells])

@@ -19,6 +19,8 @@ def record(item: str) -> dict[str, Any]:
 def answer(item: str, words: str) -> Any:
     """What the one command of an item that has these words printed, or the JSON file of that name."""
     answers = record(item)["answers"]
+    if words in answers:
+        return answers[words]
     (printed,) = [found for command, found in answers.items() if words in command]
     return printed
 

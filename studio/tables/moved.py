@@ -82,7 +82,7 @@ def varied() -> str:
     rows = []
     for name in names:
         scores = means[name, "saliency", TARGET], means[name, "saliency", "target_if_kept"]
-        told = _title(name) if name in conditions() else name.replace("_", " ")
+        told = _title(name) if name in conditions() else name
         rows.append([told, *map(within, scores), *_kept(means, name)])
     head = ("changed", "Dice with the target", "Dice, 0 where the class is lost", "class kept")
     return table((*head, "background change"), rows)
@@ -94,9 +94,9 @@ def erasures() -> str:
     kept = {(r["condition"], r["property"], r["metric"], r["place"]): r for r in found}
     rows = []
     for name in dict.fromkeys(r["condition"] for r in found):
-        whole = kept.get((name, "saliency", "kept", ""))
+        whole = kept.get((name, "saliency", "own", ""))
         read = next((r for (of, _, _, place), r in kept.items() if of == name and place == "erased"), None)
-        others = [kept.get((name, of, "kept", "")) for of in ("depth", "shading")]
+        others = [kept.get((name, of, "own", "")) for of in ("depth", "shading")]
         others += [kept.get((name, "", metric, "")) for metric in (KEPT, "change")]
         rows.append(
             [
