@@ -21,6 +21,7 @@ PAGES = ("README.md", "docs/demo.md", *(f"docs/findings/{name}.md" for name in F
 PICTURES = {
     "docs/gallery.png": "gallery.png",
     "docs/interventions.png": "experiment-interventions-saliency.png",
+    **{f"docs/growth-{name}.png": f"growth-{name}.png" for name in ("saliency", "depth", "shading")},
     "docs/seeds.png": "seeds.png",
     "docs/shorten.png": "seeds-shorten-cfbd74913732.png",
     **{f"docs/page-{name}.webp": f"screens-page-{name}.webp" for name in SCREENS},
