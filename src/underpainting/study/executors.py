@@ -1,29 +1,28 @@
-"""Where shards are made: in this process, in several on this machine, or on a cluster.
+"""Where parts are made: in this process, in several on this machine, or on a cluster.
 
-An executor makes shards that are asked for and gives them back in their order; what it makes them by is its
-own affair. Every phase of every run goes through `shard_maker`.
+An executor makes parts that are asked for and gives them back in their order; what it makes them by is its
+own affair. Everything that many workers may make goes through `executor`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Literal
 
 import torch
 
 from underpainting.errors import UnderpaintingError, require_number, shown
+from underpainting.observers.estimators import Estimator
+from underpainting.progress import Progress
 from underpainting.study.cluster.executor import on_cluster
 from underpainting.study.cluster.job import Cluster
 from underpainting.study.environment import use_threads
-from underpainting.study.phases import make_shard
+from underpainting.study.makers import Load, Make, here
 from underpainting.study.processes import in_processes
-from underpainting.study.schedule import Shard
 from underpainting.study.study import StudyFolder
-from underpainting.study.work import Work
 
-Make = Callable[[Work, Sequence[Shard]], Iterator[Shard]]
-"""Makes shards and yields each, in the order given, when it is whole; progress is told of their pictures."""
 MAX_WORKERS = 256
 Workers = int | Literal["auto"] | None
 """How many processes make pictures; "auto" is one a GPU, and one (on a cluster one a host) where there is
@@ -33,7 +32,7 @@ ON = ("here", "ray")
 
 
 def find_cluster(on: str, address: str | None = None, gpus_per_worker: float | None = None) -> Cluster | None:
-    """Where `on` says that shards are made: None is this machine. See `Cluster`.
+    """Where `on` says that parts are made: None is this machine. See `Cluster`.
 
     Raises UnderpaintingError where there is no such place, or the rest does not go with it.
     """
@@ -53,11 +52,24 @@ def find_cluster(on: str, address: str | None = None, gpus_per_worker: float | N
     return Cluster(address, gpus_per_worker)
 
 
-def count_workers(asked: Workers, cluster: Cluster | None = None) -> int | None:
+def count_workers(
+    asked: Workers, cluster: Cluster | None = None, estimator: Estimator | None = None
+) -> int | None:
     """The number of processes; None where the cluster decides.
 
-    Raises UnderpaintingError where it is none that there can be.
+    estimator: an object that they would work with. Raises UnderpaintingError where the number is none that
+    there can be, or there is such an object for more processes than this one.
     """
+    count = _count(asked, cluster)
+    if estimator and (cluster or count != 1):
+        raise UnderpaintingError(
+            "several workers load the estimator by name, such as 'module:Class'; give no object, or one "
+            "worker"
+        )
+    return count
+
+
+def _count(asked: Workers, cluster: Cluster | None) -> int | None:
     if asked == "auto" or asked is None:
         if cluster:
             return None
@@ -70,26 +82,26 @@ def count_workers(asked: Workers, cluster: Cluster | None = None) -> int | None:
 
 
 @contextmanager
-def shard_maker(
-    study: StudyFolder, workers: int | None, cluster: Cluster | None, max_set_aside: float
+def executor(
+    study: StudyFolder,
+    root: Path,
+    progress: Progress,
+    load: Load,
+    workers: int | None,
+    cluster: Cluster | None,
 ) -> Iterator[Make]:
-    """Give what makes a study's shards; this process has the threads that it is to compute with.
+    """Give what makes a study's parts; this process has the threads that it is to compute with.
 
-    workers: as `count_workers` gives it. Other processes begin to load at once, while this one does.
+    root: the folder that the command writes in, and no other one meanwhile. load: what other processes load,
+    at once, while this one does. workers: as `count_workers` gives it.
     """
-    executor: AbstractContextManager[Make]
+    chosen: AbstractContextManager[Make]
     if cluster:
-        executor = on_cluster(study, cluster, workers, max_set_aside)
+        chosen = on_cluster(study, root, progress, load, cluster, workers)
     elif workers is None or workers == 1:
         use_threads(study)
-        executor = nullcontext(_here)
+        chosen = nullcontext(here)
     else:
-        executor = in_processes(study, workers, max_set_aside)
-    with executor as make:
+        chosen = in_processes(study, root, progress, load, workers)
+    with chosen as make:
         yield make
-
-
-def _here(work: Work, shards: Sequence[Shard]) -> Iterator[Shard]:
-    for shard in shards:
-        make_shard(work, shard)
-        yield shard

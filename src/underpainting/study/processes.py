@@ -1,37 +1,39 @@
-"""Shards made by several processes on this machine."""
+"""Parts made by several processes on this machine."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import pickle
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from multiprocessing import Pipe, get_context
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from underpainting.errors import UnderpaintingError
 from underpainting.progress import Progress
+from underpainting.records import clear_partial
 from underpainting.study import lifeline
-from underpainting.study.environment import Loaded, load_trusted, record_environment, use_threads
-from underpainting.study.phases import make_shard
-from underpainting.study.schedule import Shard
-from underpainting.study.study import StudyFolder, clear_leftovers, open_study
-from underpainting.study.work import Work
+from underpainting.study.environment import use_threads
+from underpainting.study.makers import Load, Made, Make, Maker, PartOfStudy, Whole
+from underpainting.study.study import StudyFolder, open_study
 
 DEATHS = 3
 
 
 @contextmanager
 def in_processes(
-    study: StudyFolder, workers: int, max_set_aside: float
-) -> Iterator[Callable[[Work, Sequence[Shard]], Iterator[Shard]]]:
-    """Give what makes shards in processes that share the CPUs out among them (see `executors.Make`)."""
+    study: StudyFolder, root: Path, progress: Progress, load: Load, workers: int
+) -> Iterator[Make]:
+    """Give what makes parts in processes that share the CPUs out among them (see `executors.executor`)."""
     use_threads(study, workers)
-    pools = _Pools(study, workers, max_set_aside)
+    pools = _Pools(_Setting(study.folder, root, load), workers, progress)
     try:
         yield pools.make
     except KeyboardInterrupt:
@@ -41,11 +43,20 @@ def in_processes(
         pools.close()
 
 
+@dataclass(frozen=True)
+class _Setting:
+    """What a worker is told of the command that it works for: the study, where it writes, what is loaded."""
+
+    folder: Path
+    root: Path
+    load: Load
+
+
 class _Pools:
     """A pool of processes, and another one after a process of it has died."""
 
-    def __init__(self, study: StudyFolder, workers: int, max_set_aside: float) -> None:
-        self._job = study.folder, max_set_aside
+    def __init__(self, setting: _Setting, workers: int, progress: Progress) -> None:
+        self._setting, self._progress = setting, progress
         self._workers, self._deaths = workers, 0
         self._pool = self._open()
 
@@ -58,33 +69,40 @@ class _Pools:
         pool = ProcessPoolExecutor(self._workers, get_context("spawn"), lifeline.begin, told)
         with lifeline.deaf_to_ctrl_c():
             for _ in range(self._workers):
-                pool.submit(_load, self._job[0])  # what goes wrong here does so again, and is told, in _make
+                pool.submit(_load, self._setting)  # what goes wrong here does so again, and is told, in _make
         return pool
 
-    def make(self, work: Work, shards: Sequence[Shard]) -> Iterator[Shard]:
-        """See `executors.Make`."""
-        left, futures = list(shards), dict[int, Future[None]]()
-        while left:
-            shard = left[0]
-            try:
-                if not futures:
-                    missing = [one.number for one in left if not work.study.is_whole(one)]
-                    futures = {number: self._pool.submit(_make, *self._job, number) for number in missing}
-                if shard.number in futures:
-                    futures[shard.number].result()
-            except BrokenProcessPool:
-                self._deaths += 1
-                if self._deaths == DEATHS:
-                    raise UnderpaintingError(
-                        f"{DEATHS} worker processes were killed, the last before shard {shard.number} was "
-                        "made (out of memory?); use fewer workers or smaller batches"
-                    ) from None
-                self.close()
-                clear_leftovers(work.study)
-                self._pool, futures = self._open(), {}
-                continue
-            work.progress.advance(len(shard.pictures))
-            yield left.pop(0)
+    def make(self, maker: Maker[Made], parts: Sequence[Made], /) -> Iterator[tuple[Made, Whole]]:
+        """See `makers.Make`."""
+        recipe, futures = pickle.dumps(maker.recipe), dict[int, Future[Whole]]()
+        for i, part in enumerate(parts):
+            while True:
+                try:
+                    if i not in futures:
+                        missing = [later for later in range(i, len(parts)) if later not in futures]
+                        asked = self._setting, recipe
+                        futures |= {of: self._pool.submit(_make, *asked, parts[of]) for of in missing}
+                    whole = futures.pop(i).result()
+                    break
+                except BrokenProcessPool:
+                    self._begin_again(maker, part)
+                    futures = {of: future for of, future in futures.items() if _is_made(future)}
+            self._progress.advance(part.size)
+            yield part, whole
+
+    def _begin_again(self, maker: Maker[Made], part: Made) -> None:
+        """Open another pool. Raises UnderpaintingError where too many processes have died."""
+        self._deaths += 1
+        if self._deaths == DEATHS:
+            raise UnderpaintingError(
+                f"{DEATHS} worker processes were killed, the last before {part.name} was made (out of "
+                "memory?); use fewer workers or smaller batches"
+            ) from None
+        self.close()
+        for folder in maker.places:
+            if folder.is_dir():
+                clear_partial(folder)
+        self._pool = self._open()
 
     def end(self) -> None:
         """End the processes at once; what they are at is made again."""
@@ -95,23 +113,26 @@ class _Pools:
         self._pool.shutdown(cancel_futures=True)
 
 
-def _load(folder: Path) -> None:
-    _loaded(folder)
+def _is_made(future: Future[Whole]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None
+
+
+def _load(setting: _Setting) -> None:
+    _loaded(setting)
 
 
 @cache
-def _loaded(folder: Path) -> Loaded:
-    return load_trusted(open_study(folder))
+def _loaded(setting: _Setting) -> Any:
+    return setting.load(open_study(setting.folder))
 
 
-@cache
-def _work(folder: Path, max_set_aside: float) -> Work:
-    """A worker's own work; this is asked for when the run that it works for has recorded its environment."""
-    study, loaded = open_study(folder), _loaded(folder)
-    record_environment(study, loaded)
-    return Work(study, loaded, max_set_aside, Progress())
+@lru_cache(maxsize=1)
+def _maker(setting: _Setting, recipe: bytes) -> Maker[Any]:
+    """A worker's own maker; it is asked for when what the command works with is recorded."""
+    set_up = pickle.loads(recipe)
+    maker, _ = set_up(open_study(setting.folder), _loaded(setting), setting.root)
+    return maker  # type: ignore[no-any-return]
 
 
-def _make(folder: Path, max_set_aside: float, number: int) -> None:
-    work = _work(folder, max_set_aside)
-    make_shard(work, work.study.shards[number])
+def _make(setting: _Setting, recipe: bytes, part: PartOfStudy) -> Whole:
+    return _maker(setting, recipe).make(part)

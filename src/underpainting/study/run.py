@@ -8,18 +8,18 @@ that was killed and resumed, or spread over processes, ends with the bytes of on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
 
 from underpainting.diffusion import Model
-from underpainting.errors import UnderpaintingError, require_number
+from underpainting.errors import require_number
 from underpainting.observers.estimators import Estimator
 from underpainting.progress import Progress
 from underpainting.records import only_run
 from underpainting.study.cluster.job import Cluster
 from underpainting.study.damage import Damage, find_damage, repair
 from underpainting.study.environment import load_trusted, record_environment
-from underpainting.study.executors import Make, Workers, count_workers, shard_maker
-from underpainting.study.phases import PHASES
+from underpainting.study.executors import Workers, count_workers, executor
+from underpainting.study.makers import Make
+from underpainting.study.phases import PHASES, ShardMaker
 from underpainting.study.request.alike import require_apart
 from underpainting.study.schedule import Shard
 from underpainting.study.study import StudyFolder, clear_leftovers
@@ -52,14 +52,9 @@ def run_study(
     prompts that are one to the model are in two splits (see `tell_apart`), another run is at work in the
     folder, the disk is full, or too many pictures are unsound.
     """
-    several = count_workers(workers, cluster)
-    require_number("max_set_aside", max_set_aside, 0, 1, whole=False)
     model, estimator = model or study.model, estimator or study.estimator
-    if (cluster or several != 1) and estimator:
-        raise UnderpaintingError(
-            "several workers load the estimator by name, such as 'module:Class'; give no object, or one "
-            "worker"
-        )
+    several = count_workers(workers, cluster, estimator)
+    require_number("max_set_aside", max_set_aside, 0, 1, whole=False)
     progress = progress or Progress()
     with only_run(study.folder):
         clear_leftovers(study)
@@ -67,8 +62,8 @@ def run_study(
         for found in damage:
             progress.note(f"{found}; {found.remedy}")
         if not study.is_done or any(study.scores_file in found.undone for found in damage):
-            executor = shard_maker(study, several, cluster, max_set_aside)
-            _make_all(study, model, estimator, damage, progress, executor, max_set_aside)
+            with executor(study, study.folder, progress, load_trusted, several, cluster) as make:
+                _make_all(study, model, estimator, damage, progress, make, max_set_aside)
         else:
             repair(study, damage)
         if then:
@@ -81,30 +76,30 @@ def _make_all(
     estimator: Estimator | None,
     damage: Sequence[Damage],
     progress: Progress,
-    executor: AbstractContextManager[Make],
+    make: Make,
     max_set_aside: float,
 ) -> None:
     """Make what is missing; what is damaged goes when it is known that it can be made again."""
-    with executor as make:
-        loaded = load_trusted(study, model, estimator)
-        require_apart(study.rows, study.splits, loaded.model)
-        if words := loaded.words(study.rows):
-            loaded.model.find_words([row.prompt for row in study.rows], words)
-        for line in record_environment(study, loaded):
-            progress.note(line)
-        repair(study, damage)
-        progress.start(len(study.rows), study.pictures_made)
-        work = Work(study, loaded, max_set_aside, progress)
-        for split, phase in PHASES.items():
-            progress.phase(f"{split} pictures")
-            phase.fold(work, _made(work, split, make))
+    loaded = load_trusted(study, model, estimator)
+    require_apart(study.rows, study.splits, loaded.model)
+    if words := loaded.words(study.rows):
+        loaded.model.find_words([row.prompt for row in study.rows], words)
+    for line in record_environment(study, loaded):
+        progress.note(line)
+    repair(study, damage)
+    progress.start(len(study.rows), study.pictures_made)
+    maker = ShardMaker(Work(study, loaded, max_set_aside, progress))
+    for split, phase in PHASES.items():
+        progress.phase(f"{split} pictures")
+        phase.fold(maker.work, _made(maker, split, make))
 
 
-def _made(work: Work, split: str, make: Make) -> Iterator[Shard]:
+def _made(maker: ShardMaker, split: str, make: Make) -> Iterator[Shard]:
     """A split's shards in order, each made by the time it is given."""
-    shards = work.study.of_split(split)
-    missing = [shard for shard in shards if not work.study.is_whole(shard)]
-    made = make(work, missing)
+    study = maker.work.study
+    shards = study.of_split(split)
+    missing = [shard for shard in shards if not study.is_whole(shard)]
+    made = make(maker, missing)
     for shard in shards:
         if shard in missing:
             next(made)

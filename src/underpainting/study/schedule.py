@@ -21,6 +21,16 @@ class Shard:
     batches: tuple[tuple[PromptRow, ...], ...]
 
     @property
+    def name(self) -> str:
+        """What a line calls it."""
+        return f"shard {self.number}"
+
+    @property
+    def size(self) -> int:
+        """Number of its pictures."""
+        return sum(map(len, self.batches))
+
+    @property
     def pictures(self) -> tuple[PromptRow, ...]:
         """All pictures of the shard, in order."""
         return tuple(row for batch in self.batches for row in batch)

@@ -23,6 +23,7 @@ from underpainting.errors import UnderpaintingError
 from underpainting.progress import Progress
 from underpainting.study.cluster.executor import install
 from underpainting.study.cluster.job import Cluster
+from underpainting.study.phases import ShardMaker
 from underpainting.study.run import run_study
 from underpainting.study.study import StudyFolder, create_study, open_study
 from underpainting.study.trust import trust
@@ -337,17 +338,18 @@ def test_a_shard_that_was_changed_on_its_way_is_refused(alone: dict[str, bytes],
         (tmp_path / "study" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "study" / name).write_bytes(data)
     study = open_study(tmp_path / "study")
-    work = Work(study, None, 0.05, Progress())  # type: ignore[arg-type]
+    maker = ShardMaker(Work(study, None, 0.05, Progress()))  # type: ignore[arg-type]
     shard, arrived = study.of_split("test")[-1], tmp_path / "arrived"
     folder, sent = study.shard_folder(shard.number), arrived / "shards" / f"{shard.number:05d}"
+    names = [sent.relative_to(arrived).as_posix()]
     sent.parent.mkdir(parents=True)
     folder.rename(sent)
     labels = sent / "labels.safetensors"
     whole = labels.read_bytes()
     labels.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     with pytest.raises(UnderpaintingError, match=f"shard {shard.number} is not as it was made elsewhere"):
-        install(work, shard, arrived)
+        install(maker, shard.name, names, study.folder, arrived)
     assert not folder.exists()
     labels.write_bytes(whole)
-    install(work, shard, arrived)
+    assert install(maker, shard.name, names, study.folder, arrived) == (folder,)
     assert contents(study.folder) == alone and not arrived.exists()

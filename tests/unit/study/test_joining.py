@@ -21,7 +21,8 @@ class Nodes:
 
 
 def job(cluster: Cluster, workers: int | None = None, device: str = "auto") -> Job:
-    return Job("/study", "/study/.scratch", "", cluster, workers, 0.05, "0", device, "/", ())
+    folders = "/study", "/study", ".", "/study/.scratch"
+    return Job(*folders, "", cluster, workers, b"", "0", "", device, "/", ())
 
 
 def test_room_is_what_the_cluster_has() -> None:

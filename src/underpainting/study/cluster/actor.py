@@ -5,14 +5,16 @@ So nothing of ours is imported before that is known.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 
 class Actor:
-    """A worker: it makes shards with a model that it has loaded. Its answers are plain data.
+    """A worker: it makes parts of a study with what it has loaded. Its answers are plain data.
 
     An answer's `failed` is a line about what went wrong; `memory` says that memory did not suffice.
     """
@@ -39,15 +41,32 @@ class Actor:
                 "failed": f"{self.where()} has underpainting {version}, this machine {job['version']}; "
                 "install the same on all"
             }
+        if sources(found.__file__) != job["sources"]:
+            return {
+                "failed": f"{self.where()} has other code of underpainting {version} than this machine; "
+                "install the same on all"
+            }
         from underpainting.study.cluster.hand import Hand
 
         self._hand = Hand(job, self.where())
         return self._hand.begin(base, threads)
 
-    def make(self, number: int, split: str, names: Any, parcel: Any) -> dict[str, Any]:
-        """Make a shard. names: what it takes of the study's files; parcel: a reference to them, in a list."""
-        return self._hand.make(number, split, names, parcel)
+    def make(self, number: int, recipe: bytes, part: bytes, names: Any, parcels: Any) -> dict[str, Any]:
+        """Make a part of that number. names: what it takes of the study's files; parcels: references to each,
+        where the folder is not seen here.
+        """
+        return self._hand.make(number, recipe, part, names, parcels)
 
     def end(self) -> None:
         """Remove what was kept on this machine."""
         self._hand.end()
+
+
+def sources(package: Any) -> str:
+    """SHA-256 of the source files of a package, by the file that it is imported from."""
+    home, digest = Path(package).parent, hashlib.sha256()
+    for path in sorted(home.rglob("*.py")):
+        contents = path.read_bytes()
+        digest.update(f"{path.relative_to(home).as_posix()}\0{len(contents)}\0".encode())
+        digest.update(contents)
+    return digest.hexdigest()

@@ -25,17 +25,18 @@ from underpainting.study.cluster.joining import answers, join, room
 from underpainting.study.cluster.parcels import pack, unpack
 
 BEGIN, MAKE, END = "begin", "make", "end"
-"""What a run says: threads; a split, its shards' numbers, what they take of the study's files; nothing."""
+"""What a run says: threads; a pickled recipe, and `Asked` by number; nothing."""
 READY, JOINED, NOTE, MADE, FAILED, BUG = "ready", "joined", "note", "made", "failed", "bug"
-"""What it hears: nothing; workers that share a machine's CPUs; a line; a number and a folder; lines."""
+"""What it hears: nothing; workers that share a machine's CPUs; a line; a part's number, the names of what is
+made of it, what is set aside and the folder that it lies in; lines."""
 
-AGAIN = 3  # times that a shard is made again elsewhere
+AGAIN = 3  # times that a part is made again elsewhere
 PULSE, LOOK, GONE, ROOM, TOUCH = 0.2, 2.0, 10.0, 30.0, 5.0  # seconds
 LOST = (
-    "the connection to the cluster is lost: its head, or Ray on this machine, went away; whole shards are "
+    "the connection to the cluster is lost: its head, or Ray on this machine, went away; what is whole is "
     "kept: bring the cluster back and give the same command again"
 )
-LOADING = -1  # in place of a shard's number
+LOADING = -1  # in place of a part's number
 
 
 def serve(pipe: Connection, job: Job) -> None:
@@ -64,9 +65,18 @@ def _be_silent() -> None:
         os.dup2(nowhere, stream)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A part that is to be made: its name, itself as a pickle, what it takes of the study's files."""
+
+    name: str
+    part: bytes
+    takes: tuple[str, ...]
+
+
 @dataclass
 class _Slot:
-    """A worker: what it is at (a shard's number, `LOADING`, or nothing), and the reference to its answer."""
+    """A worker: what it is at (a part's number, `LOADING`, or nothing), and the reference to its answer."""
 
     actor: Any
     at: int | None
@@ -80,7 +90,8 @@ class _Broker:
         self._ray, self._pipe, self._job = ray, pipe, job
         self._slots: list[_Slot] = []
         self._left = deque[int]()
-        self._split, self._names, self._parcel = "", list[str](), list[Any]()
+        self._recipe, self._asked = b"", dict[int, Asked]()
+        self._parcels = dict[str, Any]()
         self._deaths = Counter[int]()
         self._said: set[str] = set()
         self._heard = self._looked = self._waited = time.monotonic()
@@ -119,8 +130,10 @@ class _Broker:
                     self._ray.wait(ends, num_returns=len(ends), timeout=TOUCH)
                 self._ray.shutdown()
                 return False
-            self._split, numbers, self._names = told
-            self._left, self._parcel = deque(numbers), []
+            self._recipe, self._asked = told
+            self._left = deque(self._asked)
+            needed = {name for asked in self._asked.values() for name in asked.takes}
+            self._parcels = {name: sent for name, sent in self._parcels.items() if name in needed}
         return True
 
     def _begin(self) -> _Slot:
@@ -130,20 +143,20 @@ class _Broker:
         return _Slot(worker, LOADING, worker.begin.remote(asdict(self._job), self._base, self._threads))
 
     def _hand_out(self) -> None:
-        """Give every worker that is free a shard."""
+        """Give every worker that is free a part."""
         for slot in self._slots:
             if slot.at is None and self._left:
                 slot.at = self._left.popleft()
-                slot.answer = slot.actor.make.remote(slot.at, self._split, self._names, self._sent(slot))
+                asked = self._asked[slot.at]
+                parcels = [] if slot.sees else [[self._sent(name)] for name in asked.takes]
+                slot.answer = slot.actor.make.remote(slot.at, self._recipe, asked.part, asked.takes, parcels)
 
-    def _sent(self, slot: _Slot) -> list[Any]:
-        """A reference to what a phase takes, put into Ray's store once, if any worker needs it."""
-        if slot.sees:
-            return []
-        if not self._parcel:
+    def _sent(self, name: str) -> Any:
+        """A reference to a file or folder of the study, put into Ray's store once, if any worker needs it."""
+        if name not in self._parcels:
             folder = Path(self._job.folder)
-            self._parcel = [self._ray.put(pack(folder, [folder / name for name in self._names]))]
-        return self._parcel
+            self._parcels[name] = self._ray.put(pack(folder, [folder / name]))
+        return self._parcels[name]
 
     def _take(self, slot: _Slot) -> None:
         """Take a worker's answer, or see that it is dead."""
@@ -169,17 +182,17 @@ class _Broker:
         if folder is None:
             folder = str(Path(self._job.scratch) / f"arrived-{at}")
             unpack(told["parcel"], Path(folder))
-        self._pipe.send((MADE, at, folder))
+        self._pipe.send((MADE, at, told["names"], told["aside"], folder))
 
     def _bury(self, slot: _Slot, error: Exception) -> None:
-        """Ask for another worker in place of a dead one; its shard is the first to be made."""
+        """Ask for another worker in place of a dead one; its part is the first to be made."""
         at = LOADING if slot.at is None else slot.at
         where = f" on {slot.host}" if slot.host else ""
         memory = isinstance(error, self._ray.exceptions.OutOfMemoryError) or "low on memory" in str(error)
         self._deaths[at] += 1
         allowed = AGAIN * len(self._slots) if at == LOADING else AGAIN  # a lost host takes many at once
         if (deaths := self._deaths[at]) > allowed:
-            what = "while they loaded" if at == LOADING else f"while they made shard {at}"
+            what = "while they loaded" if at == LOADING else f"while they made {self._asked[at].name}"
             why = "out of memory" if memory else f"out of memory? {reason(error)}"
             raise UnderpaintingError(
                 f"{deaths} workers died {what}, the last{where} ({why}); {_spare(at)}, then give the same "
@@ -190,7 +203,7 @@ class _Broker:
         if at != LOADING:
             self._left.appendleft(at)
             cause = "ran out of memory" if memory else "died"
-            self._say(f"a worker{where} {cause}; shard {at} is made again", again=True)
+            self._say(f"a worker{where} {cause}; {self._asked[at].name} is made again", again=True)
         self._slots[self._slots.index(slot)] = self._begin()
 
     def _look(self) -> None:
@@ -218,11 +231,11 @@ class _Broker:
         count, hosts = len(there), len({slot.host for slot in there})
         workers = f"{count} worker{'s' * (count > 1)} on {hosts} machine{'s' * (hosts > 1)}"
         if not blind:
-            self._say(f"{workers}: all see {self._job.folder}")
+            self._say(f"{workers}: all see {self._job.root}")
         else:
             few = ", ".join(blind[:3]) + (f" and {len(blind) - 3} more" if len(blind) > 3 else "")
             self._say(
-                f"{workers}: {few} cannot use {self._job.folder}, so shards come back from there as bytes"
+                f"{workers}: {few} cannot use {self._job.root}, so what is made there comes back as bytes"
             )
 
     def _say(self, line: str, where: str = "", again: bool = False) -> None:

@@ -1,65 +1,70 @@
-"""The run's side of a cluster: it asks for shards and puts those that arrive into the study."""
+"""The run's side of a cluster: it asks for parts and puts those that arrive where they belong."""
 
 from __future__ import annotations
 
 import os
+import pickle
 import secrets
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
+from itertools import count
 from multiprocessing import Pipe, get_context
 from pathlib import Path
 from typing import Any
 
 import torch
 
+import underpainting
 from underpainting.errors import UnderpaintingError
-from underpainting.readers import read_json
-from underpainting.records import find_fault, make_folder, remove
+from underpainting.progress import Progress
+from underpainting.records import make_folder, remove
 from underpainting.records.atomic import sync, temporary_of, write_bytes, writing
-from underpainting.records.seals import seal_of
-from underpainting.study.cluster import broker
+from underpainting.records.seals import SEAL, seal_of
+from underpainting.study.cluster import actor, broker
 from underpainting.study.cluster.hand import await_path
 from underpainting.study.cluster.job import MARKER, Cluster, Job
 from underpainting.study.environment import use_threads
 from underpainting.study.lifeline import deaf_to_ctrl_c
-from underpainting.study.paths import ASIDE
-from underpainting.study.schedule import Shard
+from underpainting.study.makers import Load, Made, Make, Maker, Whole
 from underpainting.study.study import StudyFolder
-from underpainting.study.work import Work
 
+OUTSIDE = "outside"  # where workers make what does not lie in the study's folder
 ANSWERS, BEGINS, IMPORTS, ENDS = 10.0, 60.0, 120.0, 10.0  # seconds that a cluster, or its process, may take
 
 
 @contextmanager
 def on_cluster(
-    study: StudyFolder, cluster: Cluster, workers: int | None, max_set_aside: float
-) -> Iterator[Callable[[Work, Sequence[Shard]], Iterator[Shard]]]:
-    """Give what makes shards on a cluster (see `executors.Make`).
+    study: StudyFolder, root: Path, progress: Progress, load: Load, cluster: Cluster, workers: int | None
+) -> Iterator[Make]:
+    """Give what makes parts on a cluster (see `executors.executor`).
 
     Raises UnderpaintingError where there is no Ray here, or no such cluster, or no room in it for a worker.
     """
     if find_spec("ray") is None:
         raise UnderpaintingError("a cluster needs Ray: pip install 'underpainting[cluster]'")
-    folder = study.folder.absolute()
-    scratch, token = temporary_of(folder / "cluster"), secrets.token_hex(16)
+    folder, root = study.folder.absolute(), root.absolute()
+    scratch, token = temporary_of(root / "cluster"), secrets.token_hex(16)
     write_bytes(scratch / MARKER, token.encode())
     job = Job(
         str(folder),
+        str(root),
+        str(root.relative_to(folder)) if root.is_relative_to(folder) else OUTSIDE,
         str(scratch),
         token,
         cluster,
         workers,
-        max_set_aside,
+        pickle.dumps(load),
         version("underpainting"),
+        actor.sources(underpainting.__file__),
         study.config.run.device,
         os.getcwd(),
         tuple(sys.path),
     )
-    session = _Session(study, job)
+    session = _Session(study, job, progress)
     try:
         session.begin()
         yield session.make
@@ -72,8 +77,9 @@ def on_cluster(
 class _Session:
     """A process that speaks to Ray (see `broker`), and what it has said."""
 
-    def __init__(self, study: StudyFolder, job: Job) -> None:
-        self._study, self._job = study, job
+    def __init__(self, study: StudyFolder, job: Job, progress: Progress) -> None:
+        self._study, self._job, self._progress = study, job, progress
+        self._numbers = count()
         self._pipe, theirs = Pipe()
         context = get_context("spawn")
         self._process = context.Process(target=broker.serve, args=(theirs, job), daemon=True)
@@ -91,21 +97,27 @@ class _Session:
         use_threads(self._study, share)
         self._send(broker.BEGIN, torch.get_num_threads())
 
-    def make(self, work: Work, shards: Sequence[Shard]) -> Iterator[Shard]:
-        """See `executors.Make`."""
-        awaited = {shard.number: shard for shard in shards}
-        if shards:
-            self._send(broker.MAKE, shards[0].split, list(awaited), _needed(work.study, shards[0].split))
-        for shard in shards:
-            while shard.number in awaited:
+    def make(self, maker: Maker[Made], parts: Sequence[Made], /) -> Iterator[tuple[Made, Whole]]:
+        """See `makers.Make`."""
+        numbered = {next(self._numbers): part for part in parts}
+        asked = {
+            number: broker.Asked(part.name, pickle.dumps(part), self._names(maker.takes(part)))
+            for number, part in numbered.items()
+        }
+        if asked:
+            self._send(broker.MAKE, pickle.dumps(maker.recipe), asked)
+        arrived: dict[int, Whole] = {}
+        for number, part in numbered.items():
+            while number not in arrived:
                 kind, *told = self._receive()
                 if kind == broker.NOTE:
-                    work.progress.note(told[0])
-                elif kind == broker.MADE and told[0] in awaited:
-                    made = awaited.pop(told[0])
-                    install(work, made, Path(told[1]))
-                    work.progress.advance(len(made.pictures))
-            yield shard
+                    self._progress.note(told[0])
+                elif kind == broker.MADE and told[0] in numbered:
+                    one, names, aside, folder = told
+                    made = install(maker, numbered[one].name, names, Path(self._job.root), Path(folder))
+                    arrived[one] = Whole(made, aside)
+                    self._progress.advance(numbered[one].size)
+            yield part, arrived[number]
 
     def end(self) -> None:
         """Let go of the cluster."""
@@ -117,6 +129,11 @@ class _Session:
         self._process.kill()
         self._process.join()
         self._pipe.close()
+
+    def _names(self, paths: Sequence[Path]) -> tuple[str, ...]:
+        """Paths within the study's folder, each file with its seal."""
+        sealed = [path for one in paths for path in (one, seal_of(one)) if path.exists()]
+        return tuple(path.relative_to(self._study.folder).as_posix() for path in sealed)
 
     def _send(self, *message: Any) -> None:
         try:
@@ -139,43 +156,31 @@ class _Session:
         return message
 
 
-def install(work: Work, shard: Shard, arrived: Path) -> None:
-    """Put a shard that was made elsewhere into the study: its part first, its folder last.
+def install(
+    maker: Maker[Any], part: str, names: Sequence[str], root: Path, arrived: Path
+) -> tuple[Path, ...]:
+    """Put a part that was made elsewhere where it belongs, and say where that is.
 
-    arrived: a folder laid out as the study's. Raises UnderpaintingError where the shard is not as it was
-    made, or too many pictures are set aside.
+    names: of its files and folders, and of their seals, in the order in which they are put there. root,
+    arrived: folders that have them at the same places. Raises UnderpaintingError where anything is not as it
+    was made, and as `Maker.fault`.
     """
-    study = work.study
-    part, folder = study.part_file(shard.number), study.shard_folder(shard.number)
-    new_part, new_folder = (arrived / path.relative_to(study.folder) for path in (part, folder))
-    await_path(new_folder, "the machine of the run")
-    arriving = {new_folder: folder} | ({} if shard.split == "test" else {new_part: part})
-    for new, target in arriving.items():
-        if fault := find_fault(new, study.origin(target)):
+    targets = {arrived / name: root / name for name in names}
+    made = tuple(target for target in targets.values() if target.suffix != SEAL)
+    for new in targets:
+        await_path(new, "the machine of the run")
+    for new, target in targets.items():
+        if target in made and (fault := maker.fault(new, target)):
             raise UnderpaintingError(
-                f"shard {shard.number} is not as it was made elsewhere ({fault}); check disks and network, "
+                f"{part} is not as it was made elsewhere ({fault}); check disks and network, "
                 "then give the same command again"
             )
-    work.hold_to_limit(read_json(new_folder / ASIDE))
-    for target in (part, folder):
+    for target in made:
         remove(target)
         make_folder(target.parent)
-    with writing(folder):
-        if new_part in arriving:
-            seal_of(new_part).rename(seal_of(part))
-            new_part.rename(part)
-            sync(part.parent)
-        new_folder.rename(folder)
-        sync(folder.parent)
+    with writing(root):
+        for new, target in targets.items():
+            new.rename(target)
+            sync(target.parent)
     shutil.rmtree(arrived, ignore_errors=True)
-
-
-def _needed(study: StudyFolder, split: str) -> list[str]:
-    """What making shards of a split takes of the study's files, beside its config and pictures."""
-    paths = [study.environment_file]
-    if split != "fit":
-        paths += [study.totals_file]
-    paths = [path for file in paths for path in (file, seal_of(file))]
-    if split == "test":
-        paths += [study.probes_folder, study.controls_folder]
-    return [path.relative_to(study.folder).as_posix() for path in paths]
+    return made

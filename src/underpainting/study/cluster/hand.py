@@ -1,8 +1,9 @@
-"""A worker on a machine of a cluster: it makes shards in a folder of its own."""
+"""A worker on a machine of a cluster: it makes parts of a study in a folder of its own."""
 
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import threading
 import time
@@ -17,15 +18,13 @@ import torch
 from tqdm import tqdm
 
 from underpainting.errors import UnderpaintingError, reason
-from underpainting.progress import Progress
 from underpainting.records import only_run
+from underpainting.records.seals import seal_of
 from underpainting.screen import quiet_libraries
 from underpainting.study.cluster.job import MARKER
 from underpainting.study.cluster.parcels import Parcel, pack, unpack
-from underpainting.study.environment import Loaded, load_trusted, record_environment
-from underpainting.study.phases import make_shard
+from underpainting.study.makers import Maker
 from underpainting.study.study import open_study
-from underpainting.study.work import Work
 
 PREFIX = "underpainting-worker-"
 PAUSES = (0.5, 1, 2, 4, 8, 15)  # seconds in which a network's file system shows what another machine wrote
@@ -41,6 +40,7 @@ class Hand:
         self._folder, self._scratch = Path(job["folder"]), Path(job["scratch"])
         self._held = ExitStack()
         self._brought: set[str] = set()
+        self._recipe = b""
 
     def begin(self, base: Parcel, threads: int) -> Answer:
         """Load what the study names. The answer says whether its folder is seen here, and on which device."""
@@ -49,9 +49,14 @@ class Hand:
         tqdm.set_lock(threading.RLock())
         return self._told(lambda: self._begin(base))
 
-    def make(self, number: int, split: str, names: Sequence[str], parcel: list[Any]) -> Answer:
-        """Make a shard. The answer says in which folder it lies, or holds it as a parcel."""
-        return self._told(lambda: self._make(number, split, names, parcel))
+    def make(
+        self, number: int, recipe: bytes, part: bytes, names: Sequence[str], parcels: Sequence[list[Any]]
+    ) -> Answer:
+        """Make a part. The answer says in which folder it lies, or holds it as a parcel.
+
+        recipe, part: pickled. names: what it takes of the study's files; parcels: a reference to each.
+        """
+        return self._told(lambda: self._make(number, recipe, part, names, parcels))
 
     def end(self) -> None:
         """Remove the folder."""
@@ -64,39 +69,41 @@ class Hand:
         assert self._loaded
         return {"host": self._host, "sees": self._sees}
 
-    def _make(self, number: int, split: str, names: Sequence[str], parcel: list[Any]) -> Answer:
-        if split not in self._brought:
-            self._bring(names, parcel)
-            self._brought.add(split)
-        work, notes = self._work
-        study = work.study
-        shard, part = study.shards[number], study.part_file(number)
-        make_shard(work, shard)
-        made = [study.shard_folder(number), part, part.with_name(f"{part.name}.sha256")]
+    def _make(
+        self, number: int, recipe: bytes, part: bytes, names: Sequence[str], parcels: Sequence[list[Any]]
+    ) -> Answer:
+        self._bring(names, parcels)
+        maker, notes = self._maker(recipe)
+        whole = maker.make(pickle.loads(part))
+        made = [path for one in whole.paths for path in (seal_of(one), one) if path.exists()]
+        places = [path.relative_to(self._root).as_posix() for path in made]
+        answer = {"names": places, "aside": dict(whole.aside), "notes": notes}
         if not self._sees:
-            packed = pack(self._home, made)
+            packed = pack(self._root, made)
             for path in made:
-                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-            return {"parcel": packed, "notes": notes}
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            return {**answer, "parcel": packed}
         apart = self._scratch / f"{self._home.name}-{number}"
-        for path in made:
-            if path.exists():
-                (target := apart / path.relative_to(self._home)).parent.mkdir(parents=True, exist_ok=True)
-                path.rename(target)
-        return {"folder": str(apart), "notes": notes}
+        apart.mkdir()
+        for path, place in zip(made, places, strict=True):
+            (target := apart / place).parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target)
+        return {**answer, "folder": str(apart)}
 
-    def _bring(self, names: Sequence[str], parcel: list[Any]) -> None:
-        """Have what a phase needs of the study in this worker's folder."""
-        if not self._sees:
-            import ray
+    def _bring(self, names: Sequence[str], parcels: Sequence[list[Any]]) -> None:
+        """Have what a part needs of the study in this worker's folder."""
+        for i, name in enumerate(names):
+            if name in self._brought:
+                continue
+            if not self._sees:
+                import ray
 
-            unpack(ray.get(parcel[0]), self._home)
-            return
-        for name in names:
-            await_path(self._folder / name, self._host)
-            if not (link := self._home / name).exists():
-                link.parent.mkdir(parents=True, exist_ok=True)
+                unpack(ray.get(parcels[i][0]), self._home)
+            else:
+                await_path(self._folder / name, self._host)
+                (link := self._home / name).parent.mkdir(parents=True, exist_ok=True)
                 link.symlink_to(self._folder / name)
+            self._brought.add(name)
 
     def _may_write(self) -> bool:
         try:
@@ -117,16 +124,21 @@ class Hand:
         self._held.enter_context(only_run(made))
         return made.rename(made.with_name(made.name[1:]))
 
-    @cached_property
-    def _loaded(self) -> Loaded:
-        return load_trusted(open_study(self._home))
+    @property
+    def _root(self) -> Path:
+        """What is, in this worker's folder, the folder that the command writes in."""
+        return self._home / str(self._job["inner"])
 
     @cached_property
-    def _work(self) -> tuple[Work, list[str]]:
-        """The worker's own work, asked for when the run has recorded its environment; what differs here."""
-        study = open_study(self._home)
-        notes = record_environment(study, self._loaded)
-        return Work(study, self._loaded, self._job["max_set_aside"], Progress()), notes
+    def _loaded(self) -> Any:
+        return pickle.loads(self._job["load"])(open_study(self._home))
+
+    def _maker(self, recipe: bytes) -> tuple[Maker[Any], list[str]]:
+        """The worker's own maker, asked for when the command has recorded its environment; what differs."""
+        if recipe != self._recipe:
+            maker, notes = pickle.loads(recipe)(open_study(self._home), self._loaded, self._root)
+            self._recipe, self._set_up = recipe, (maker, [*notes])
+        return self._set_up
 
     def _told(self, do: Callable[[], Answer]) -> Answer:
         try:
@@ -141,7 +153,7 @@ class Hand:
 
 
 def sees(job: Mapping[str, Any], host: str) -> bool:
-    """Whether the study's folder is seen here, by a file that the run has put into it.
+    """Whether the study is seen here, and the folder that the command writes in, by a file that it put there.
 
     Raises UnderpaintingError where another study's folder lies at its path.
     """
@@ -149,7 +161,7 @@ def sees(job: Mapping[str, Any], host: str) -> bool:
     for pause in (*PAUSES[:4], 0):
         with suppress(OSError, ValueError):
             if marker.read_text(encoding="utf-8") == job["token"]:
-                return True
+                return study.exists()
         if not os.path.lexists(study):
             return False
         time.sleep(pause)

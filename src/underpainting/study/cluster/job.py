@@ -1,4 +1,4 @@
-"""What a run tells the workers of a cluster about itself: plain data that any Python can read."""
+"""What a command tells the workers of a cluster about itself: plain data that any Python can read."""
 
 from __future__ import annotations
 
@@ -19,19 +19,24 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Job:
-    """A run in a study's folder, which workers may see, or not.
+    """A command in a study's folder, which workers may see, or not.
 
-    scratch: a folder within the study's that holds the file `MARKER` of the text `token`. version: of
-    underpainting. device: of the study's config. here, path: current folder and search path for modules.
+    root: the folder that the command writes in. inner: the place of that in a worker's copy of the study.
+    scratch: a folder within it that holds the file `MARKER` of the text `token`. load: what workers load, a
+    pickled `makers.Load`. version, sources: of underpainting, and of its files (see `actor.sources`). device:
+    of the study's config. here, path: current folder and search path for modules.
     """
 
     folder: str
+    root: str
+    inner: str
     scratch: str
     token: str
     cluster: Cluster
     workers: int | None
-    max_set_aside: float
+    load: bytes
     version: str
+    sources: str
     device: str
     here: str
     path: tuple[str, ...]
