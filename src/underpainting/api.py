@@ -247,20 +247,27 @@ class Study(StudyFolder):
         finish: int = 4,
         read: str = "probe",
         out: str | Path | None = None,
+        workers: Workers = None,
+        on: str = "here",
+        address: str | None = None,
+        gpus_per_worker: float | None = None,
         progress: bool | Progress = True,
     ) -> Searched:
         """Find the seeds whose pictures are as wished for, and finish these alone.
 
         wish: words such as "left third", a function from maps (by property, [picture, row, column]) to
         scores in 0..1, or several of these. seeds: so many from 0 on, or those given. read: `probe` or
-        `estimator`, what predicts. out: a folder; one in the study's `seeds` unless told. What came of it has
-        `pictures`, `table`, `scores`, `cost`; see docs/seeds.md. Raises UnderpaintingError as `search`.
+        `estimator`, what predicts. out: a folder; one in the study's `seeds` unless told. workers, on,
+        address, gpus_per_worker: as of `run`. What came of it has `pictures`, `table`, `scores`, `cost`; see
+        docs/seeds.md. Raises UnderpaintingError as `search`.
         """
         wishes = [wish] if isinstance(wish, str) or not isinstance(wish, Sequence) else wish
         among = range(seeds) if isinstance(seeds, int) else seeds
         home = None if out is None else Path(out)
+        where: dict[str, Any] = {"workers": workers}
+        where["cluster"] = find_cluster(on, address, gpus_per_worker)
         with _shown(progress) as shown:
-            asked: dict[str, Any] = {"finish": finish, "read": read, "out": home}
+            asked: dict[str, Any] = {"finish": finish, "read": read, "out": home, **where}
             return search(self, prompt, wishes, seeds=among, **asked, progress=shown)
 
     def __repr__(self) -> str:

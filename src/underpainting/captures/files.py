@@ -14,7 +14,7 @@ from torch import Tensor
 
 from underpainting.diffusion import Layer
 from underpainting.errors import UnderpaintingError
-from underpainting.readers import read_json
+from underpainting.readers import opened_tensors, read_json
 from underpainting.records import is_lost, replacing, require_whole, sha256_file
 from underpainting.study.paths import ASIDE
 from underpainting.study.request.prompts import PromptRow
@@ -60,7 +60,12 @@ def owner_of(folder: Path) -> str:
     path = folder / CARD
     if not path.is_file():
         raise UnderpaintingError(f"{path}: missing; put it back, or capture to another folder")
-    return f"capture {sha256_file(path)}"
+    return owner_by(sha256_file(path))
+
+
+def owner_by(card: str) -> str:
+    """Whose images are, by the SHA-256 of their card."""
+    return f"capture {card}"
 
 
 def set_aside(folder: Path) -> dict[str, str]:
@@ -75,6 +80,19 @@ def set_aside(folder: Path) -> dict[str, str]:
 def about(row: PromptRow) -> dict[str, Any]:
     """What is said of an image."""
     return {"image": row.image, "prompt": row.prompt, "seed": row.seed, "prompt_ind": row.prompt_ind}
+
+
+def image_fault(path: Path, owner: str) -> str | None:
+    """What is wrong with an image's file, in one line; None where all its tensors are what was written."""
+    try:
+        with opened_tensors(path, "file of activations", AGAIN) as file:
+            kept = json.loads(file.metadata()[ABOUT])
+            for name, expected in kept[DIGESTS].items():
+                if digest(owner, kept["image"], name, file.get_tensor(name)) != expected:
+                    raise ValueError(f"contents of {name} changed, or of another capture")
+    except UnderpaintingError as error:
+        return str(error)
+    return None
 
 
 def write_image(folder: Path, owner: str, row: PromptRow, tensors: Mapping[str, Tensor]) -> None:

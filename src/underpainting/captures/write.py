@@ -2,44 +2,52 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from underpainting.captures.files import (
     AGAIN,
     CARD,
-    PICTURE,
     about,
     activation_bytes,
     image_file,
+    owner_by,
     owner_of,
     set_aside,
-    tensor_name,
-    write_image,
 )
 from underpainting.captures.read import Captures
-from underpainting.diffusion import Layer, Model, StepRecord, Watching
+from underpainting.captures.recording import CaptureBatch, CaptureMaker, Recording
+from underpainting.diffusion import Layer, Model
 from underpainting.errors import UnderpaintingError
 from underpainting.progress import Progress
 from underpainting.readers import checked_path, read_json
 from underpainting.records import (
     clear_partial,
+    json_bytes,
     make_folder,
     only_run,
     require_whole,
     sealing,
     write_json,
 )
-from underpainting.study.batch import Look, Made, Rows, decode_sound, denoise, make_sound
-from underpainting.study.environment import about_model, other_model, recorded_model, watched_layers
+from underpainting.study.batch import Rows
+from underpainting.study.cluster.job import Cluster
+from underpainting.study.environment import (
+    about_model,
+    load_model,
+    other_model,
+    recorded_model,
+    watched_layers,
+)
+from underpainting.study.executors import Workers, count_workers, executor
+from underpainting.study.makers import Make, here
 from underpainting.study.paths import ASIDE
 from underpainting.study.request.config import ModelConfig
 from underpainting.study.request.prompts import PromptRow
@@ -47,35 +55,24 @@ from underpainting.study.schedule import in_batches
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import SPLITS
 
-DTYPES = ("float16", "bfloat16", "float32")
-
 
 @dataclass(frozen=True)
 class CapturePlan:
     """All that a capture needs to be told; nothing has been made yet.
 
-    about: what is recorded of the model. batches: pictures that are denoised together. config: how. layers,
-    steps (from 1) and branches: what is kept, in dtype. folder: where.
+    about: what is recorded of the model. batches: pictures that are denoised together. how: what is kept of
+    them. folder: where. study: whose pictures they are, if any.
     """
 
     model: Model
     about: Mapping[str, Any]
     batches: tuple[Rows, ...]
-    config: ModelConfig
-    layers: tuple[Layer, ...]
-    steps: tuple[int, ...]
-    branches: tuple[str, ...]
-    dtype: str
+    how: Recording
     folder: Path
+    study: StudyFolder | None = None
 
     def __post_init__(self) -> None:
-        """Raise UnderpaintingError for a step or branch that there is not, or pictures of the same name."""
-        outside = [step for step in self.steps if not 1 <= step <= self.config.steps]
-        if outside or not self.steps:
-            given = f"step {outside[0]} is not there" if outside else "no steps are given"
-            raise UnderpaintingError(f"{given}: give steps from 1 to {self.config.steps}")
-        if self.dtype not in DTYPES:
-            raise UnderpaintingError(f"dtype {self.dtype!r} is unknown: give {', '.join(DTYPES)}")
+        """Raise UnderpaintingError where there are no pictures, or any of the same name."""
         if not self.rows or len({row.image for row in self.rows}) < len(self.rows):
             raise UnderpaintingError("give at least one picture, and every pair of prompt and seed once")
 
@@ -85,20 +82,27 @@ class CapturePlan:
         return tuple(chain.from_iterable(self.batches))
 
     @property
+    def owner(self) -> str:
+        """Whose its images are: those of the card that is there, or will be."""
+        if (self.folder / CARD).is_file():
+            return owner_of(self.folder)
+        return owner_by(hashlib.sha256(json_bytes(self.card)).hexdigest())
+
+    @property
     def missing(self) -> Rows:
-        """Pictures that are neither there nor set aside."""
-        aside = set_aside(self.folder)
+        """Pictures that are neither there nor set aside; all of them where there is no card."""
+        if not (self.folder / CARD).is_file():
+            return self.rows
+        aside, folder = set_aside(self.folder), self.folder
         return tuple(
-            row
-            for row in self.rows
-            if row.image not in aside and not image_file(self.folder, row.image).is_file()
+            row for row in self.rows if row.image not in aside and not image_file(folder, row.image).is_file()
         )
 
     @property
     def bytes_of_image(self) -> int:
         """Disk that one image takes: its activations, and its picture."""
-        height, width = self.model.size
-        return height * width * 3 + activation_bytes(self.layers, self.steps, self.branches, self.dtype)
+        (height, width), how = self.model.size, self.how
+        return height * width * 3 + activation_bytes(how.layers, how.steps, how.branches, how.dtype)
 
     @property
     def bytes_needed(self) -> int:
@@ -108,15 +112,15 @@ class CapturePlan:
     @cached_property
     def card(self) -> dict[str, Any]:
         """What is written beside the images, and what a capture that goes on is held to."""
-        layers = [{**asdict(layer), "grid": list(layer.grid)} for layer in self.layers]
+        how = self.how
         return {
             "model": self.about,
-            "steps": self.config.steps,
-            "guidance_scale": self.config.guidance_scale,
-            "layers": layers,
-            "kept_steps": list(self.steps),
-            "branches": list(self.branches),
-            "dtype": self.dtype,
+            "steps": how.config.steps,
+            "guidance_scale": how.config.guidance_scale,
+            "layers": [{**asdict(layer), "grid": list(layer.grid)} for layer in how.layers],
+            "kept_steps": list(how.steps),
+            "branches": list(how.branches),
+            "dtype": how.dtype,
             "batches": [len(batch) for batch in self.batches],
             "images": [about(row) for row in self.rows],
         }
@@ -156,11 +160,13 @@ def capture(
         model=model,
         about=about_model(model, model.name),
         batches=tuple(map(tuple, in_batches(rows, batch_size))),
-        config=ModelConfig(name=model.name, steps=steps, guidance_scale=guidance_scale),
-        layers=model.resolve(layers),
-        steps=tuple(range(1, steps + 1) if keep is None else sorted(set(keep))),
-        branches=tuple(branches),
-        dtype=dtype,
+        how=Recording(
+            config=ModelConfig(name=model.name, steps=steps, guidance_scale=guidance_scale),
+            layers=model.resolve(layers),
+            steps=tuple(range(1, steps + 1) if keep is None else sorted(set(keep))),
+            branches=tuple(branches),
+            dtype=dtype,
+        ),
         folder=checked_path(folder),
     )
     return carry_out(plan, progress or Progress())
@@ -196,20 +202,27 @@ def plan_capture(
         model=model,
         about=about,
         batches=tuple(batch for batch in sound if batch),
-        config=config.model,
-        layers=model.resolve(layers) if layers else watched_layers(model, config.watch),
-        steps=tuple(sorted(set(steps or range(1, config.model.steps + 1)))),
-        branches=tuple(branches or config.watch.branches),
-        dtype=dtype,
+        how=Recording(
+            config=config.model,
+            layers=model.resolve(layers) if layers else watched_layers(model, config.watch),
+            steps=tuple(sorted(set(steps or range(1, config.model.steps + 1)))),
+            branches=tuple(branches or config.watch.branches),
+            dtype=dtype,
+        ),
         folder=checked_path(out),
+        study=study,
     )
 
 
-def carry_out(plan: CapturePlan, progress: Progress) -> Captures:
+def carry_out(
+    plan: CapturePlan, progress: Progress, workers: Workers = None, cluster: Cluster | None = None
+) -> Captures:
     """Make and write the images of a plan that are missing, batch by batch as planned.
 
-    Unsound pictures are set aside with their reason, in `aside.json`. Errors are those of `capture`.
+    workers, cluster: where, as in `run_study`; a capture of no study is made in this process. Unsound
+    pictures are set aside with their reason, in `aside.json`. Errors are those of `capture`.
     """
+    several = count_workers(workers, cluster)
     make_folder(plan.folder)
     with only_run(plan.folder):
         clear_partial(plan.folder)
@@ -217,35 +230,36 @@ def carry_out(plan: CapturePlan, progress: Progress) -> Captures:
         missing, aside = set(plan.missing), set_aside(plan.folder)
         progress.start(len(plan.rows), len(plan.rows) - len(missing))
         progress.phase("activations")
-        for batch in plan.batches:
-            wanted = missing & set(batch)
-            if not wanted:
-                continue
-            known = set(aside)
-            tick = partial(progress.advance, len(wanted) / plan.config.steps)
-            made = make_sound(batch, lambda rows: (_Held(plan),), partial(_make, plan, tick), aside)
-            owner = _owner(plan)
-            for image in aside.keys() - known:
-                progress.note(f"{image} is set aside: {aside[image]}")
-            if aside.keys() != known:
-                with sealing(plan.folder / ASIDE, owner) as temporary:
-                    write_json(temporary, aside)
-            if made:
-                for i, row in enumerate(made.rows):
-                    if row in wanted:
-                        tensors = {name: x[i] for name, x in made.recorders[0].tensors.items()}
-                        tensors[PICTURE] = made.made.pictures[i].contiguous()
-                        write_image(plan.folder, owner, row, tensors)
-        _owner(plan)
+        maker = CaptureMaker(plan.model, plan.about, plan.how, plan.owner, plan.folder, progress)
+        wanted = [(batch, tuple(row for row in batch if row in missing)) for batch in plan.batches]
+        batches = [CaptureBatch(*pair) for pair in wanted if pair[1]]
+        with _executor(plan, progress, several, cluster) as make:
+            for _, whole in make(maker, batches):
+                _write_card(plan)
+                new = {image: why for image, why in whole.aside.items() if image not in aside}
+                for image, why in new.items():
+                    progress.note(f"{image} is set aside: {why}")
+                if new:
+                    aside |= new
+                    with sealing(plan.folder / ASIDE, plan.owner) as temporary:
+                        write_json(temporary, aside)
+    _write_card(plan)
     return Captures(plan.folder)
 
 
-def _owner(plan: CapturePlan) -> str:
-    """Whose the images are; the card that says so is written if it is not there."""
+def _executor(
+    plan: CapturePlan, progress: Progress, workers: int | None, cluster: Cluster | None
+) -> AbstractContextManager[Make]:
+    if plan.study is None:
+        return nullcontext(here)
+    return executor(plan.study, plan.folder, progress, load_model, workers, cluster)
+
+
+def _write_card(plan: CapturePlan) -> None:
+    """Write the card that says whose the images are, if it is not there."""
     if not (plan.folder / CARD).is_file():
         with sealing(plan.folder / CARD) as temporary:
             write_json(temporary, plan.card)
-    return owner_of(plan.folder)
 
 
 def _check(plan: CapturePlan) -> None:
@@ -266,35 +280,3 @@ def _check(plan: CapturePlan) -> None:
             f"{plan.folder} needs {plan.bytes_needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; choose "
             "fewer layers, steps or pictures"
         )
-
-
-class _Held:
-    """A batch's activations, in dtype on the CPU: by name [picture, token, channel]."""
-
-    def __init__(self, plan: CapturePlan) -> None:
-        self._plan = plan
-        self.tensors: dict[str, Tensor] = {}
-
-    def look(self, record: StepRecord) -> None:
-        if record.step not in self._plan.steps:
-            return
-        for layer in self._plan.layers:
-            for branch in self._plan.branches:
-                x = record.activations[layer.name][branch]
-                kept = x.to("cpu", getattr(torch, self._plan.dtype), copy=True)
-                if not bool(kept.isfinite().all()):
-                    raise UnderpaintingError(
-                        f"layer {layer.name} holds values beyond {self._plan.dtype} in step {record.step}; "
-                        "capture as bfloat16 or float32"
-                    )
-                self.tensors[tensor_name(layer.name, record.step, branch)] = kept
-
-
-def _make(plan: CapturePlan, tick: Callable[[], None], rows: Rows, look: Look) -> Made:
-    def on_step(record: StepRecord) -> None:
-        look(record)
-        tick()
-
-    watching = Watching(layers=plan.layers, branches=plan.branches, on_step=on_step)
-    levels = decode_sound(plan.model, denoise(plan.model, rows, plan.config, watching).latents)
-    return Made(levels.permute(0, 2, 3, 1).cpu(), {})

@@ -80,6 +80,39 @@ Threads = Annotated[
 ]
 
 
+Workers = Annotated[
+    str | None,
+    typer.Option(
+        metavar="INTEGER|auto",
+        help="Processes that make pictures; CPUs and GPUs are shared out among them. auto: one a GPU.",
+    ),
+]
+On = Annotated[
+    str, typer.Option(metavar="here|ray", help="Where they run: on this machine, or on a Ray cluster.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="The cluster's head; else the one that this machine is in."),
+]
+GpusPerWorker = Annotated[
+    float | None, typer.Option(help="GPUs of each worker on a cluster, such as 0.5; else one.")
+]
+
+
+def placed(
+    workers: str | None, on: str, address: str | None, gpus_per_worker: float | None
+) -> dict[str, Any]:
+    """The workers and the cluster that were asked for.
+
+    Raises UnderpaintingError as `find_cluster` and `count_workers`.
+    """
+    from underpainting.study.executors import count_workers, find_cluster
+
+    cluster = find_cluster(on, address, gpus_per_worker)
+    many: Any = int(workers) if workers and workers.isdecimal() else workers
+    return {"workers": count_workers(many, cluster), "cluster": cluster}
+
+
 def edit_settings(
     kind: str | None, strength: float | None, steps: str | None, layers: str | None, branches: str | None
 ) -> dict[str, Any]:

@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
-from underpainting.cli._options import AnyStudy, Threads
+from underpainting.cli._options import Address, AnyStudy, GpusPerWorker, On, Threads, Workers
 
 PANEL = "Share"
 EXAMPLES = (
     "underpainting capture STUDY --layers up.3.0 --steps 1,3,8,15",
     "underpainting capture STUDY --split fit --branches conditional,unconditional --dtype float32",
+    "underpainting capture STUDY --layers up.3.0 --workers auto",
 )
 ASK_ABOVE = 10_000_000_000  # bytes
 
@@ -36,6 +37,10 @@ def capture(
     split: Annotated[
         str | None, typer.Option(help="fit, calibrate or test pictures only.", show_default="all")
     ] = None,
+    workers: Workers = None,
+    on: On = "here",
+    address: Address = None,
+    gpus_per_worker: GpusPerWorker = None,
     threads: Threads = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before writing more than 10 GB.")] = False,
 ) -> None:
@@ -44,7 +49,7 @@ def capture(
     What it takes on disk is printed first. Images that are there already are not made again. The study need
     not be run, and is not changed. `underpainting.Captures` reads the folder.
     """
-    from underpainting.cli._options import listed, numbers
+    from underpainting.cli._options import listed, numbers, placed
     from underpainting.errors import UnderpaintingError
     from underpainting.screen import MISSING, progress
 
@@ -53,6 +58,7 @@ def capture(
         from underpainting.study.study import open_study
         from underpainting.weights import readable
 
+        where = placed(workers, on, address, gpus_per_worker)
         plan = plan_capture(
             open_study(study),
             out,
@@ -72,5 +78,5 @@ def capture(
         if not typer.confirm("Go on?"):
             raise typer.Exit(1)
     with progress(MISSING) as shown:
-        carry_out(plan, shown)
+        carry_out(plan, shown, **where)
     typer.echo(f"done: {out}")

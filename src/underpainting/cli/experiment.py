@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from underpainting.cli._options import Branches, DoneStudy, Json, Kind, Layers, Steps, Strength, Threads
+from underpainting.cli._options import (
+    Address,
+    Branches,
+    DoneStudy,
+    GpusPerWorker,
+    Json,
+    Kind,
+    Layers,
+    On,
+    Steps,
+    Strength,
+    Threads,
+    Workers,
+)
 
 PANEL, PLACE = "Act", 2
 EXAMPLES = (
     "underpainting experiment demo --pictures 100 --trials 3",
     "underpainting experiment demo --aim shading --edit covariance --strength 2.5 --steps 1-8",
     "underpainting experiment demo --vary --pictures 40 --trials 1",
+    "underpainting experiment demo --workers 2",
+    "underpainting experiment demo --on ray --address 10.0.0.1:6379",
 )
 
 
@@ -29,6 +44,10 @@ def experiment(
     steps: Steps = None,
     layers: Layers = None,
     branches: Branches = None,
+    workers: Workers = None,
+    on: On = "here",
+    address: Address = None,
+    gpus_per_worker: GpusPerWorker = None,
     threads: Threads = None,
     json: Json = False,
 ) -> None:
@@ -42,18 +61,19 @@ def experiment(
     steps 1 to 5, all layers, conditional branch. `intervene` takes up what was chosen, the report shows the
     scores.
     """
-    from underpainting.cli._options import edit_settings
+    from underpainting.cli._options import edit_settings, placed
     from underpainting.cli._screen import interval, rows_as_json, table
     from underpainting.screen import BATCHES, progress
 
-    size = {"pictures": pictures, "trials": trials}
     with progress(BATCHES) as shown:
         from underpainting.intervention.act import experiment as act
         from underpainting.report import write_report
         from underpainting.study.study import open_study
 
         settings, opened = edit_settings(edit, strength, steps, layers, branches), open_study(study)
-        means = act(opened, aim=aim, **size, settings=settings, vary=vary, progress=shown)
+        asked: dict[str, Any] = {"pictures": pictures, "trials": trials, "settings": settings, "vary": vary}
+        where = placed(workers, on, address, gpus_per_worker)
+        means = act(opened, aim=aim, **asked, progress=shown, **where)
         if not vary:
             shown.phase("writing the report")
             write_report(opened)

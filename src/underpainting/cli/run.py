@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from underpainting.cli._options import AnyStudy, Json, Threads
+from underpainting.cli._options import Address, AnyStudy, GpusPerWorker, Json, On, Threads, Workers
 
 PANEL, PLACE = "Study", 4
 EXAMPLES = (
@@ -20,23 +20,10 @@ EXAMPLES = (
 
 def run(
     study: AnyStudy,
-    workers: Annotated[
-        str | None,
-        typer.Option(
-            metavar="INTEGER|auto",
-            help="Processes that make pictures; CPUs and GPUs are shared out among them. auto: one a GPU.",
-        ),
-    ] = None,
-    on: Annotated[
-        str, typer.Option(metavar="here|ray", help="Where they run: on this machine, or on a Ray cluster.")
-    ] = "here",
-    address: Annotated[
-        str | None,
-        typer.Option(metavar="HOST:PORT", help="The cluster's head; else the one that this machine is in."),
-    ] = None,
-    gpus_per_worker: Annotated[
-        float | None, typer.Option(help="GPUs of each worker on a cluster, such as 0.5; else one.")
-    ] = None,
+    workers: Workers = None,
+    on: On = "here",
+    address: Address = None,
+    gpus_per_worker: GpusPerWorker = None,
     max_set_aside: Annotated[
         float, typer.Option(min=0, max=1, help="Share of pictures that may be set aside as unsound.")
     ] = 0.05,
@@ -44,14 +31,13 @@ def run(
     json: Json = False,
 ) -> None:
     """Run a study, or go on with it from its last whole shard; write its report and print its results."""
+    from underpainting.cli._options import placed
     from underpainting.cli._screen import finish
     from underpainting.screen import SHARDS, progress
 
     with progress(SHARDS) as shown:
         from underpainting import workflow
-        from underpainting.study.executors import find_cluster
 
-        many: Any = int(workers) if workers and workers.isdecimal() else workers
-        cluster = find_cluster(on, address, gpus_per_worker)
-        done = workflow.run(study, progress=shown, workers=many, cluster=cluster, max_set_aside=max_set_aside)
+        where = placed(workers, on, address, gpus_per_worker)
+        done = workflow.run(study, progress=shown, max_set_aside=max_set_aside, **where)
     finish(done, json)

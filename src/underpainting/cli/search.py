@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from underpainting.cli._options import DoneStudy, Json, Seeds, Threads, Wishes
+from underpainting.cli._options import (
+    Address,
+    DoneStudy,
+    GpusPerWorker,
+    Json,
+    On,
+    Seeds,
+    Threads,
+    Wishes,
+    Workers,
+)
 
 PANEL, PLACE = "Act", 4
 EXAMPLES = (
@@ -15,6 +25,7 @@ EXAMPLES = (
     'underpainting search demo --prompt "a lemon on a carpet" --wish large --wish "lit from the left * 0.5"',
     'underpainting search demo --prompt "a red car" --wish "mask drawn.png" --among 400 --finish 8',
     'underpainting search demo --prompt "a red car" --wish "like prompt_3_seed_7" --seeds 100:200',
+    'underpainting search demo --prompt "a red car" --wish large --among 1000 --workers auto',
 )
 
 
@@ -33,6 +44,10 @@ def search(
     out: Annotated[
         Path | None, typer.Option(help="Folder to make.", show_default="one in the study's seeds")
     ] = None,
+    workers: Workers = None,
+    on: On = "here",
+    address: Address = None,
+    gpus_per_worker: GpusPerWorker = None,
     threads: Threads = None,
     json: Json = False,
 ) -> None:
@@ -49,6 +64,7 @@ def search(
     others, a table of all seeds, and what it cost. The same command goes on where it stopped, and another
     wish for the same prompt takes up what was made.
     """
+    from underpainting.cli._options import placed
     from underpainting.cli._screen import as_json, table
     from underpainting.errors import UnderpaintingError
     from underpainting.screen import BATCHES, progress
@@ -70,6 +86,7 @@ def search(
             read=read,
             out=out,
             progress=shown,
+            **placed(workers, on, address, gpus_per_worker),
         )
     if json:
         as_json(searched.summary)

@@ -12,9 +12,7 @@ import pyarrow as pa
 from underpainting.diffusion.devices import choose_device
 from underpainting.errors import UnderpaintingError, UnsoundPictures
 from underpainting.findings.interventions import Done, interventions
-from underpainting.intervention.alternatives import alternatives
 from underpainting.intervention.asked import NoTarget
-from underpainting.intervention.conditions import controls, edited, variations
 from underpainting.intervention.drawing import SHEET, Shown, contact_sheet, intervention_strip
 from underpainting.intervention.edit import make_edit
 from underpainting.intervention.experiment import (
@@ -38,19 +36,25 @@ from underpainting.intervention.many import Wanted, batch_table, read_wanted, wa
 from underpainting.intervention.masks import fit_mask
 from underpainting.intervention.painter import Painter, check_edit, set_up
 from underpainting.intervention.picture import Intervened, measure, paint_intervened
+from underpainting.intervention.trying import Comparison, compared, varied
 from underpainting.observers.classifiers import load_classifier
 from underpainting.progress import Progress
 from underpainting.readers import read_json
 from underpainting.records import (
     BATCH,
     INTERVENTIONS,
+    clear_partial,
     is_lost,
+    make_folder,
+    only_run,
     require_whole,
     sealing,
     write_json,
     write_table,
 )
-from underpainting.study.environment import reload
+from underpainting.study.cluster.job import Cluster
+from underpainting.study.environment import load_trusted, reload
+from underpainting.study.executors import Workers, count_workers, executor
 from underpainting.study.paths import BATCH_CARD
 from underpainting.study.sealed import ASK_AGAIN
 from underpainting.study.study import StudyFolder
@@ -171,37 +175,45 @@ def experiment(
     settings: Mapping[str, Any] | None = None,
     vary: bool = False,
     progress: Progress | None = None,
+    workers: Workers = None,
+    cluster: Cluster | None = None,
 ) -> list[Done]:
     """Score interventions on test pictures beside controls, and write `interventions/scores.parquet`.
 
     aim: the property whose maps are moved. settings: those of an edit; where none is given, the edit is
     chosen on calibrate pictures. vary: in place of controls, the edit at other strengths, until other steps,
-    and without or with only one part of the network (in `interventions/AIM/variations.parquet`).
+    and without or with only one part of the network (in `interventions/AIM/variations.parquet`). workers,
+    cluster: where trials are painted, as in `run_study`.
 
-    Raises UnderpaintingError where the study is not done, has no such property, or another experiment with
-    that aim is there.
+    Raises UnderpaintingError where the study is not done, has no such property, another experiment with that
+    aim is there, or one is at work.
     """
+    several = count_workers(workers, cluster, study.estimator)
     progress = progress or Progress()
     home, probes = study.interventions_folder, study.probes
     given = make_edit({"last": min(5, probes.steps), **(settings or {}), "properties": (aim,)})
     check_edit(study, probes, given)
-    painter = set_up(study, reload(study))
-    edit = given if settings else choose_edit(painter, aim, progress)
-    painter.layers(edit)
-    size: dict[str, int] = {"pictures": pictures, "trials": trials}
-    if vary:
-        varied = variations(painter, edit)
-        table = run_experiment(painter, aim, edit, varied, home / aim / "vary", **size, progress=progress)
-        with study.sealing(home / aim / "variations.parquet") as temporary:
-            write_table(temporary, table, INTERVENTIONS)
-        return interventions(table)
-    compared = controls(painter, aim, edit) | alternatives(painter)
-    compared |= {other.kind: edited(painter, other) for other in beside(study, aim, edit)}
-    run_experiment(painter, aim, edit, compared, home / aim, **size, progress=progress)
-    keep_examples(painter, aim, edit, progress)
-    progress.phase("distances of distributions")
-    with study.sealing(study.distances_file(aim)) as temporary:
-        write_json(temporary, distances(study, home / aim))
+    root = home / aim
+    make_folder(root)
+    with only_run(root):
+        clear_partial(root)
+        with executor(study, root, progress, load_trusted, several, cluster) as make:
+            painter = set_up(study, reload(study))
+            edit = given if settings else choose_edit(painter, aim, root, progress, make)
+            painter.layers(edit)
+            if vary:
+                comparison = Comparison(aim, (edit,), varied, trials, "vary")
+            else:
+                comparison = Comparison(aim, (edit, *beside(study, aim, edit)), compared, trials)
+            table = run_experiment(painter, comparison, root, pictures=pictures, progress=progress, make=make)
+        if vary:
+            with study.sealing(root / "variations.parquet") as temporary:
+                write_table(temporary, table, INTERVENTIONS)
+            return interventions(table)
+        keep_examples(painter, aim, edit, progress)
+        progress.phase("distances of distributions")
+        with study.sealing(study.distances_file(aim)) as temporary:
+            write_json(temporary, distances(study, root))
     parts = sorted(home.glob("*/[0-9]*.parquet"))
     table = pa.concat_tables([study.table(part, INTERVENTIONS) for part in parts])
     with study.sealing(study.interventions_file) as temporary:

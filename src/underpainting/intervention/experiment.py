@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,27 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
 from underpainting.findings.distances import kernel_kinds, kinds
-from underpainting.findings.interventions import EVALUATIONS, KEPT, NULL, interventions
-from underpainting.intervention.conditions import Paint, Trial, edited
+from underpainting.findings.interventions import KEPT, NULL, interventions
+from underpainting.intervention.conditions import edited
 from underpainting.intervention.edit import Edit, make_edit
-from underpainting.intervention.painter import Painter, Unedited
-from underpainting.intervention.trials import draw_moves, judge, targets
+from underpainting.intervention.painter import Painter
+from underpainting.intervention.trying import (
+    Comparison,
+    TrialBatch,
+    TrialMaker,
+    joined,
+    trial_of,
+    tried,
+    unedited_batches,
+)
 from underpainting.progress import Progress
 from underpainting.readers import read_json, read_tensors
-from underpainting.records import INTERVENTIONS, table_of_rows, write_json, write_table
+from underpainting.records import INTERVENTIONS, remove, write_json
 from underpainting.study.batch import to_bytes
+from underpainting.study.makers import Make, here
 from underpainting.study.paths import FEATURES
 from underpainting.study.request.prompts import PromptRow, prompt_numbers
 from underpainting.study.schedule import in_batches
@@ -53,21 +61,20 @@ def chosen_edit(study: StudyFolder, aim: str) -> Edit | None:
     return make_edit(read_json(path)["chosen"]) if study.has(path, ASK_AGAIN) else None
 
 
-def choose_edit(painter: Painter, aim: str, progress: Progress) -> Edit:
+def choose_edit(painter: Painter, aim: str, root: Path, progress: Progress, make: Make = here) -> Edit:
     """The edit that moves a property's map best on calibrate pictures, where a lost class counts as nothing.
 
-    All that was tried stands in `choice.json`; where it is there, nothing is tried again.
+    All that was tried stands in `choice.json`; where it is there, nothing is tried again. root: the folder of
+    what has this aim.
     """
     if chosen := chosen_edit(painter.study, aim):
         return chosen
-    rows = painter.study.sound_rows("calibrate")
     edits = [edit for edit in candidates(aim) if edit.last <= painter.probes.steps]
     if not edits:
         edits = [edit.model_copy(update={"last": painter.probes.steps}) for edit in candidates(aim)]
-    progress.start(len(rows) * (len(edits) + 1))
-    progress.phase(f"choosing an edit of {aim}")
-    tried = {str(number): edited(painter, edit) for number, edit in enumerate(edits)}
-    found = interventions(pa.concat_tables(of for of, _ in _scored(painter, aim, rows, tried, 1, progress)))
+    maker = TrialMaker(painter, Comparison(aim, tuple(edits), tried, 1, "choice"), root, progress)
+    rows = painter.study.sound_rows("calibrate")
+    found = interventions(_scores(maker, rows, f"choosing an edit of {aim}", make))
     about = [
         {
             "edit": edit.model_dump(mode="json"),
@@ -78,6 +85,7 @@ def choose_edit(painter: Painter, aim: str, progress: Progress) -> Edit:
     chosen = max(zip(edits, about, strict=True), key=lambda of: float(str(of[1]["target_if_kept"])))[0]
     with painter.study.sealing(painter.study.chosen_edit_file(aim)) as temporary:
         write_json(temporary, {"chosen": chosen.model_dump(mode="json"), "tried": about})
+    remove(maker.folder)
     return chosen
 
 
@@ -99,42 +107,42 @@ def beside(study: StudyFolder, aim: str, edit: Edit) -> list[Edit]:
 
 def run_experiment(
     painter: Painter,
-    aim: str,
-    edit: Edit,
-    conditions: Mapping[str, Paint],
-    folder: Path,
+    comparison: Comparison,
+    root: Path,
     *,
     pictures: int,
-    trials: int,
     progress: Progress,
+    make: Make = here,
 ) -> pa.Table:
     """Every condition of every trial on the first test pictures of different prompts.
 
-    Batches that are done are kept in the folder and not made again. Returns rows of `INTERVENTIONS`.
-    Raises UnderpaintingError where the folder's were made by another edit.
+    Batches that are done are kept in the folder and not made again. root: the folder of what has this aim.
+    Returns rows of `INTERVENTIONS`. Raises UnderpaintingError where the folder's were made by another edit.
     """
-    study = painter.study
+    study, maker = painter.study, TrialMaker(painter, comparison, root, progress)
     rows = one_a_prompt(study.sound_rows("test"))[:pictures]
-    asked = {"edit": edit.model_dump(mode="json"), "pictures": len(rows), "trials": trials}
-    card = folder / "experiment.json"
+    edit = comparison.edits[0].model_dump(mode="json")
+    asked = {"edit": edit, "pictures": len(rows), "trials": comparison.trials}
+    card = maker.folder / "experiment.json"
     if study.has(card, ASK_AGAIN) and read_json(card) != asked:
-        raise UnderpaintingError(f"{folder} holds another experiment; remove it, or ask for the same")
+        raise UnderpaintingError(f"{maker.folder} holds another experiment; remove it, or ask for the same")
     with study.sealing(card) as temporary:
         write_json(temporary, asked)
-    size = painter.study.config.run.batch_size
-    parts = {folder / f"{i * size:05d}.parquet": of for i, of in enumerate(in_batches(rows, size))}
-    missing = {path: of for path, of in parts.items() if not study.has(path, ASK_AGAIN)}
-    each = 1 + trials * len(conditions)
-    progress.start(len(rows) * each, (len(rows) - sum(map(len, missing.values()))) * each)
-    progress.phase(f"moving {aim}")
-    for path, of in missing.items():
-        scored = list(_scored(painter, aim, of, conditions, trials, progress))
-        table = pa.concat_tables(rows for rows, _ in scored)
-        with study.sealing(path.with_suffix(FEATURES)) as temporary:
-            save_file(_joined([seen for _, seen in scored]), temporary)
-        with study.sealing(path) as temporary:
-            write_table(temporary, table, INTERVENTIONS)
-    return pa.concat_tables([study.table(path, INTERVENTIONS) for path in parts])
+    return _scores(maker, rows, f"moving {comparison.aim}", make)
+
+
+def _scores(maker: TrialMaker, rows: Sequence[PromptRow], phase: str, make: Make) -> pa.Table:
+    """Rows of all batches, each made where it is not there."""
+    study = maker.painter.study
+    size, each = study.config.run.batch_size, 1 + maker.comparison.trials * len(maker.conditions)
+    batches = [TrialBatch(i * size, tuple(of), len(of) * each) for i, of in enumerate(in_batches(rows, size))]
+    missing = [batch for batch in batches if not study.has(maker.table_file(batch), ASK_AGAIN)]
+    total, left = (sum(batch.size for batch in of) for of in (batches, missing))
+    maker.progress.start(total, total - left)
+    maker.progress.phase(phase)
+    for _ in make(maker, missing):
+        pass
+    return pa.concat_tables([study.table(maker.table_file(batch), INTERVENTIONS) for batch in batches])
 
 
 def distances(study: StudyFolder, folder: Path) -> dict[str, Any]:
@@ -145,7 +153,7 @@ def distances(study: StudyFolder, folder: Path) -> dict[str, Any]:
     """
     starts = {path.name.partition(".")[0] for path in folder.glob("[0-9]*")}
     parts = [folder / f"{start}.parquet" for start in sorted(starts)]
-    seen = _joined([read_tensors(study.require(path.with_suffix(FEATURES), ASK_AGAIN)) for path in parts])
+    seen = joined([read_tensors(study.require(path.with_suffix(FEATURES), ASK_AGAIN)) for path in parts])
     features = {name: of.double().numpy() for name, of in seen.items()}
     if not features:
         return {}
@@ -157,12 +165,6 @@ def distances(study: StudyFolder, folder: Path) -> dict[str, Any]:
         "kernel": {name: asdict(of) for name, of in kernel.items()},
         "frechet": kinds(features, NULL),
     }
-
-
-def _joined(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Tensors of the same name one after the other."""
-    names = dict.fromkeys(name for part in parts for name in part)
-    return {name: torch.cat([part[name] for part in parts if name in part]) for name in names}
 
 
 def keep_examples(painter: Painter, aim: str, edit: Edit, progress: Progress) -> None:
@@ -179,8 +181,8 @@ def keep_examples(painter: Painter, aim: str, edit: Edit, progress: Progress) ->
     before, after, target = [], [], []
     progress.start(len(rows) * (1 + trials))
     progress.phase("examples to look at")
-    for unedited in _unedited(painter, rows, aim, progress):
-        of, painted = [_trial(painter, unedited, aim, trial) for trial in range(trials)], []
+    for unedited in unedited_batches(painter, rows, aim, progress):
+        of, painted = [trial_of(painter, unedited, aim, trial) for trial in range(trials)], []
         for trial in of:
             painted.append(edited(painter, edit)(trial).pictures)
             progress.advance(len(unedited.rows))
@@ -194,73 +196,6 @@ def keep_examples(painter: Painter, aim: str, edit: Edit, progress: Progress) ->
     }
     with painter.study.sealing(path) as temporary:
         save_file(tensors, temporary)
-
-
-def _scored(
-    painter: Painter,
-    aim: str,
-    rows: Sequence[PromptRow],
-    conditions: Mapping[str, Paint],
-    trials: int,
-    progress: Progress,
-) -> Iterator[tuple[pa.Table, dict[str, Tensor]]]:
-    """By trial and condition of each batch: rows, and features of its pictures if the classifier has any."""
-    loaded = painter.loaded
-    features = getattr(loaded.classifier, "features", None)
-    properties = loaded.places.properties
-    for unedited in _unedited(painter, rows, aim, progress):
-        for number in range(trials):
-            trial = _trial(painter, unedited, aim, number)
-            for condition, paint in conditions.items():
-                painting = paint(trial)
-                pictures = painting.pictures
-                labels, target = painter.labels(pictures), trial.target
-                scores = judge(pictures, labels, unedited, target, properties, loaded.classifier)
-                scores["", EVALUATIONS] = torch.full((len(pictures),), float(painting.evaluations))
-                rows_of = _rows(unedited.rows, number, condition, aim, scores)
-                yield rows_of, {condition: features(pictures).cpu()} if features else {}
-                progress.advance(len(unedited.rows))
-
-
-def _unedited(
-    painter: Painter, rows: Sequence[PromptRow], aim: str, progress: Progress
-) -> Iterator[Unedited]:
-    """Batches of unedited pictures, without those in which there is nothing to move."""
-    for batch in in_batches(rows, painter.study.config.run.batch_size):
-        unedited = painter.unedited(batch)
-        progress.advance(len(batch))
-        seen = [bool(of.amax() > of.amin()) for of in _moved_maps(unedited, aim)]
-        if all(seen):
-            yield unedited
-        elif any(seen):
-            yield painter.unedited([row for row, is_seen in zip(batch, seen, strict=True) if is_seen])
-
-
-def _moved_maps(unedited: Unedited, aim: str) -> Tensor:
-    """Maps of what is moved: the object's, where it is known."""
-    return unedited.labels.get(OBJECT, unedited.labels[aim])
-
-
-def _trial(painter: Painter, unedited: Unedited, aim: str, number: int) -> Trial:
-    moves = draw_moves(_moved_maps(unedited, aim), [row.seed for row in unedited.rows], number)
-    return Trial(unedited, moves, targets(unedited.labels, moves, painter.loaded.places.properties), number)
-
-
-def _rows(
-    rows: Sequence[PromptRow],
-    trial: int,
-    condition: str,
-    aim: str,
-    scores: Mapping[tuple[str, str], Tensor],
-) -> pa.Table:
-    return table_of_rows(
-        INTERVENTIONS,
-        (
-            (row.image, row.prompt, trial, condition, aim, *score, value)
-            for score, values in scores.items()
-            for row, value in zip(rows, values.tolist(), strict=True)
-        ),
-    )
 
 
 def one_a_prompt(rows: Sequence[PromptRow]) -> list[PromptRow]:

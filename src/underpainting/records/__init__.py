@@ -3,6 +3,7 @@
 from underpainting.readers import sha256_file
 from underpainting.records.atomic import (
     clear_partial,
+    json_bytes,
     make_folder,
     replacing,
     require_makeable,
@@ -61,6 +62,7 @@ __all__ = [
     "find_fault",
     "find_faults",
     "is_lost",
+    "json_bytes",
     "make_folder",
     "make_table",
     "only_run",

@@ -73,7 +73,12 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """Write JSON for reading by people and programs; call where the path is a temporary one."""
-    path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_bytes(json_bytes(data))
+
+
+def json_bytes(data: Mapping[str, Any]) -> bytes:
+    """What `write_json` writes."""
+    return (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def clear_partial(folder: Path) -> None:

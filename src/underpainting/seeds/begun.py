@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
@@ -23,11 +23,13 @@ from underpainting.intervention.kept import name_of
 from underpainting.probes import ProbeSet
 from underpainting.progress import Progress
 from underpainting.readers import opened_tensors, read_tensors
+from underpainting.records import find_fault
 from underpainting.seeds.layout import Maps
 from underpainting.seeds.predict import Seen, watched, watching
 from underpainting.study.batch import decode_sound, denoise
-from underpainting.study.environment import Loaded
+from underpainting.study.environment import Loaded, record_environment
 from underpainting.study.labels import label_pictures
+from underpainting.study.makers import Make, Recipe, Whole, here
 from underpainting.study.paths import BEGUN
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.schedule import in_batches
@@ -49,13 +51,28 @@ class Finished:
     labels: Maps
 
 
+@dataclass(frozen=True)
+class SeedBatch:
+    """Seeds that go on together from one step to another, and the network evaluations that this takes."""
+
+    seeds: tuple[int, ...]
+    before: int
+    step: int
+    size: int
+
+    @property
+    def name(self) -> str:
+        """What a line calls it."""
+        return f"the batch of seed {self.seeds[0]} to step {self.step}"
+
+
 @dataclass
 class Begun:
     """A prompt's pictures as far as they are made.
 
     There is a file a batch and step, `seeds/begun-…/STEP/….safetensors`. It holds the seeds, what the
     scheduler was given since the step before, and the step's latents, clean prediction and readings; at the
-    last step pictures and labels.
+    last step pictures and labels. It makes batches of seeds (see `makers.Maker`), by `run` wherever that is.
     """
 
     study: StudyFolder
@@ -63,16 +80,17 @@ class Begun:
     probes: ProbeSet
     prompt: str
     progress: Progress
+    run: Make = here
 
     def __post_init__(self) -> None:
         """Look what is there. Raises UnderpaintingError where a file of it is damaged, or the study has no
         estimator that could label new pictures.
         """
         _ = self.loaded.estimator
-        self.folder = self.study.seeds_folder / f"{BEGUN}{name_of({'prompt': self.prompt})}"
+        self.folder = begun_folder(self.study, self.prompt)
         self._at: dict[int, dict[int, Where]] = {}
-        for path in sorted(self.folder.glob("*/*.safetensors")):
-            self._index(path)
+        self._known: set[Path] = set()
+        self._look()
 
     @property
     def steps(self) -> int:
@@ -101,11 +119,38 @@ class Begun:
         by_last: dict[int, list[int]] = {}
         for seed in self.missing(step, seeds):
             by_last.setdefault(self._last(seed, step), []).append(seed)
-        for before, those in by_last.items():
-            for batch in in_batches(those, self.study.config.run.batch_size):
-                self._bring(batch, before, step)
+        batches = [
+            SeedBatch(tuple(batch), before, step, self.evaluations(step, before) * len(batch))
+            for before, those in by_last.items()
+            for batch in in_batches(those, self.study.config.run.batch_size)
+        ]
+        for _, whole in self.run(self, batches):
+            for path in whole.paths:
+                self._index(path)
+            for name, reason in whole.aside.items():
+                self.progress.note(f"seed {name} is left out: {reason}")
         there = self._at.get(step, {})
         return [seed for seed in seeds if seed in there]
+
+    @property
+    def recipe(self) -> Recipe:
+        """Another process goes on from the same files."""
+        return partial(_elsewhere, self.prompt)
+
+    @property
+    def places(self) -> Sequence[Path]:
+        """A folder a step."""
+        return [path for path in self.folder.glob("*") if path.is_dir()]
+
+    def takes(self, batch: SeedBatch) -> Sequence[Path]:
+        """Probes, and the files that the seeds go on from."""
+        files, left = dict[Path, None](), {batch.before: [*batch.seeds]}
+        while left:
+            step, seeds = left.popitem()
+            for seed, row in zip(seeds, self._rows(step, seeds, (BEFORE,)) if step else (), strict=False):
+                files[self._at[step][seed][0]] = None
+                left.setdefault(int(row[BEFORE]), []).append(seed)
+        return self.study.environment_file, self.study.probes_folder, *files
 
     def seen(self, step: int, seeds: Sequence[int]) -> Seen:
         """What is kept of pictures at a step, in the order of the seeds."""
@@ -130,26 +175,33 @@ class Begun:
         own = sum(float(row[SECONDS]) for row in rows)
         return own + sum(self.seconds(before, those) for before, those in earlier.items())
 
-    def _bring(self, seeds: Sequence[int], before: int, step: int) -> None:
+    def make(self, batch: SeedBatch) -> Whole:
         """Make one batch go on, and keep it; without those that are unsound."""
+        seeds, before, step = [*batch.seeds], batch.before, batch.step
+        if before:
+            self._look()
+        aside: dict[str, str] = {}
         while seeds:
             began = time.monotonic()
             try:
                 tensors = self._made(seeds, before, step)
             except UnsoundPictures as error:
-                for i, reason in error.reasons.items():
-                    self.progress.note(f"seed {seeds[i]} is left out: {reason}")
+                aside |= {str(seeds[i]): reason for i, reason in error.reasons.items()}
                 seeds = [seed for i, seed in enumerate(seeds) if i not in error.reasons]
                 continue
             each = (time.monotonic() - began) / len(seeds)
-            about = {SEEDS: [*seeds], BEFORE: [before] * len(seeds)}
+            about = {SEEDS: seeds, BEFORE: [before] * len(seeds)}
             tensors |= {name: torch.tensor(values, dtype=torch.int64) for name, values in about.items()}
             tensors[SECONDS] = torch.full((len(seeds),), each, dtype=torch.float64)
-            path = self.folder / f"{step:04d}" / f"{name_of({SEEDS: [*seeds], BEFORE: before})}.safetensors"
+            path = self.folder / f"{step:04d}" / f"{name_of({SEEDS: seeds, BEFORE: before})}.safetensors"
             with self.study.sealing(path) as temporary:
                 save_file({name: of.cpu().contiguous() for name, of in tensors.items()}, temporary)
-            self._index(path)
-            return
+            return Whole((path,), aside)
+        return Whole((), aside)
+
+    def fault(self, arrived: Path, target: Path) -> str | None:
+        """By its seal."""
+        return find_fault(arrived, self.study.origin(target))
 
     def _made(self, seeds: Sequence[int], before: int, step: int) -> dict[str, Tensor]:
         """What is kept of a batch that went from one step to another."""
@@ -203,7 +255,14 @@ class Begun:
         """The last step before another that is kept of a picture; 0 where none is."""
         return max((at for at, those in self._at.items() if at < step and seed in those), default=0)
 
+    def _look(self) -> None:
+        """See what others have made."""
+        for path in sorted(self.folder.glob("*/*.safetensors")):
+            if path not in self._known:
+                self._index(path)
+
     def _index(self, path: Path) -> None:
+        self._known.add(path)
         self.study.require(path, ASK_AGAIN)
         at = self._at.setdefault(int(path.parent.name), {})
         for row, seed in enumerate(_read(path, (SEEDS,))[SEEDS].tolist()):
@@ -212,6 +271,16 @@ class Begun:
     @cached_property
     def _planned(self) -> list[int]:
         return steps_planned(self.loaded.model.pipe.scheduler, self.steps)
+
+
+def begun_folder(study: StudyFolder, prompt: str) -> Path:
+    """Where a prompt's pictures are kept."""
+    return study.seeds_folder / f"{BEGUN}{name_of({'prompt': prompt})}"
+
+
+def _elsewhere(prompt: str, study: StudyFolder, loaded: Loaded, root: Path) -> tuple[Begun, Sequence[str]]:
+    differing = record_environment(study, loaded)
+    return Begun(study, loaded, study.probes, prompt, Progress()), differing
 
 
 def _read(path: Path, names: Sequence[str] | None) -> dict[str, Tensor]:

@@ -10,8 +10,8 @@ from typing import Any
 from underpainting.errors import UnderpaintingError
 from underpainting.intervention.kept import name_of
 from underpainting.progress import Progress
-from underpainting.records import make_folder, only_run
-from underpainting.seeds.begun import Begun
+from underpainting.records import clear_partial, make_folder, only_run
+from underpainting.seeds.begun import Begun, begun_folder
 from underpainting.seeds.lessons import calibrate_labels, lessons, taught
 from underpainting.seeds.predict import READS, predictor
 from underpainting.seeds.race import Race
@@ -21,7 +21,9 @@ from underpainting.seeds.variance import worth
 from underpainting.seeds.wanted import layout_of
 from underpainting.seeds.wish import Wish, require_probes
 from underpainting.seeds.wording import checked_seeds, parse_wishes
-from underpainting.study.environment import reload
+from underpainting.study.cluster.job import Cluster
+from underpainting.study.environment import load_trusted, reload
+from underpainting.study.executors import Workers, count_workers, executor
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import listed
 
@@ -36,12 +38,14 @@ def search(
     read: str = READS[0],
     out: Path | None = None,
     progress: Progress | None = None,
+    workers: Workers = None,
+    cluster: Cluster | None = None,
 ) -> Searched:
     """Find, of a prompt's seeds, those whose pictures are as wished for; finish these alone.
 
     wishes: as `parse_wishes` takes them. finish: how many pictures are made to their end. read: what
     predicts, of `READS`. out: the folder to make; by default one in the study's `seeds`, named by what is
-    asked.
+    asked. workers, cluster: where seeds are denoised, as in `run_study`.
 
     All seeds are denoised up to the first of `cuts`; which go on is up to `going_on`, cut after cut, until
     no more are left than are to be finished. Every batch is kept as it is made (see `Begun`), so that the
@@ -53,6 +57,7 @@ def search(
     anything else; later where no picture could be finished.
     """
     progress = progress or Progress()
+    several = count_workers(workers, cluster, study.estimator)
     chosen = checked_seeds(seeds, "given")
     if not 1 <= finish <= len(chosen):
         raise UnderpaintingError(
@@ -72,15 +77,18 @@ def search(
         return done
     if line := not_worth(study, wish):
         progress.note(line)
-    loaded = load()
-    make_folder(study.seeds_folder)
+    root = begun_folder(study, prompt)
+    make_folder(root)
     with only_run(study.seeds_folder):
-        begun = Begun(study, loaded, probes, prompt, progress)
-        predict = predictor(read, probes, loaded)
-        labels = calibrate_labels(study, probes.properties)
-        learnt = lessons(wish, predict, taught(study, loaded, probes, progress), labels)
-        race = Race(begun, predict, wish, learnt, finish)
-        race.run(chosen)
+        clear_partial(root)
+        with executor(study, root, progress, load_trusted, several, cluster) as make:
+            loaded = load()
+            begun = Begun(study, loaded, probes, prompt, progress, make)
+            predict = predictor(read, probes, loaded)
+            labels = calibrate_labels(study, probes.properties)
+            learnt = lessons(wish, predict, taught(study, loaded, probes, progress), labels)
+            race = Race(begun, predict, wish, learnt, finish)
+            race.run(chosen)
         searched = Searched(home, asked, race.sorted_rows(), race.cost(chosen), tuple(race.cuts.values()))
         keep_searched(searched, study, race.pictures, sheets(race))
     return searched

@@ -23,7 +23,7 @@ from underpainting.findings.interventions import HELD
 from underpainting.intervention import act
 from underpainting.intervention.alternatives import alternatives, other_seeds
 from underpainting.intervention.asked import make_asked
-from underpainting.intervention.conditions import Trial, controls, moved_picture
+from underpainting.intervention.conditions import Paint, Trial, controls, moved_picture
 from underpainting.intervention.edit import EDIT_OF_MOVES, EDIT_OF_TARGETS, Edit
 from underpainting.intervention.experiment import beside, distances, run_experiment
 from underpainting.intervention.kept import read_kept
@@ -31,6 +31,7 @@ from underpainting.intervention.moves import STAY, Move
 from underpainting.intervention.painter import Painter
 from underpainting.intervention.picture import FOLLOWED, Intervened, Painted
 from underpainting.intervention.trials import FAR, NEAR, draw_moves, moved, targets
+from underpainting.intervention.trying import Comparison
 from underpainting.progress import Progress
 from underpainting.records import BATCH, INTERVENTIONS, read_table, write_json
 from underpainting.study.study import StudyFolder, open_study
@@ -512,10 +513,15 @@ class Recognising:
 def test_whether_pictures_are_still_of_their_kind(painter: Painter, tmp_path: Path) -> None:
     seeing = replace(painter, loaded=replace(painter.loaded, classifier=Recognising()))
     edit = Edit(kind="carry", strength=1.0, first=1, last=3)
-    size = {"pictures": 4, "trials": 2}
-    every = controls(seeing, "saliency", edit)
-    conditions = {name: every[name] for name in ("null", "intervened", "own_mask")}
-    run_experiment(seeing, "saliency", edit, conditions, tmp_path / "e", **size, progress=Progress())
+    size = {"pictures": 4, "progress": Progress()}
+    conditions = ("null", "intervened", "own_mask")
+
+    def some(painter: Painter, aim: str, edits: tuple[Edit, ...]) -> dict[str, Paint]:
+        every = controls(painter, aim, edits[0])
+        return {name: every[name] for name in conditions}
+
+    comparison = Comparison("saliency", (edit,), some, 2)
+    run_experiment(seeing, comparison, tmp_path / "e", **size)
     found = distances(seeing.study, tmp_path / "e")
     assert set(found["frechet"]) == {*conditions, "null, one half from the other"} - {"null"}
     assert set(found["kernel"]) == {*conditions} - {"null"}
@@ -527,5 +533,5 @@ def test_whether_pictures_are_still_of_their_kind(painter: Painter, tmp_path: Pa
     prompts = [0, 1, 0, 1, 2, 2]  # batches of two, of each two targets
     expected = kernel_distance(after, before, np.array(prompts))
     assert found["kernel"]["intervened"] == pytest.approx(asdict(expected))
-    run_experiment(painter, "saliency", edit, conditions, tmp_path / "f", **size, progress=Progress())
+    run_experiment(painter, comparison, tmp_path / "f", **size)
     assert distances(painter.study, tmp_path / "f") == {}

@@ -1,6 +1,7 @@
 """Several processes make the same bytes as one, also when one of them is killed."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,9 +14,14 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from benchmarks.faults import contents
+from underpainting import Study
+from underpainting.captures.write import carry_out, plan_capture
 from underpainting.errors import UnderpaintingError
+from underpainting.intervention.act import experiment
+from underpainting.progress import Progress
 from underpainting.study.environment import load_study, record_environment, use_threads
 from underpainting.study.executors import count_workers
 from underpainting.study.run import run_study
@@ -75,6 +81,88 @@ def test_two_workers_and_a_killed_one_make_the_same_bytes(
     assert contents(together.folder) == contents(alone.folder)
     taken = gpus_taken()
     assert taken.count(0) == taken.count(1) == 2  # a GPU each, and again after the pool had died
+
+
+def test_an_experiment_by_two_workers_and_a_killed_one_has_the_same_bytes(
+    acted_on: StudyFolder, tmp_path: Path, one_thread: None
+) -> None:
+    alone, together = (open_study(copied(acted_on.folder, tmp_path / name)) for name in ("one", "two"))
+    asked: dict[str, Any] = {"aim": "shading", "pictures": 4, "trials": 1}
+    means = experiment(alone, **asked)
+    killed: list[int] = []
+    home = together.interventions_folder / "shading"
+
+    def kill() -> None:
+        while not killed:
+            if any(home.glob("choice/0*.parquet")):
+                child = active_children()[0]
+                assert child.pid is not None
+                os.kill(child.pid, signal.SIGKILL)
+                killed.append(child.pid)
+            time.sleep(0.01)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    assert experiment(together, **asked, workers=2) == means
+    killer.join(timeout=5)
+    assert killed
+    assert contents(together.folder) == contents(alone.folder)
+    assert not any(path.name.startswith(".") for path in together.interventions_folder.rglob("*"))
+
+
+def test_a_capture_by_two_workers_has_the_same_bytes(
+    finished: StudyFolder, tmp_path: Path, one_thread: None
+) -> None:
+    def captured(name: str, **more: Any) -> dict[str, bytes]:
+        plan = plan_capture(finished, tmp_path / name, layers=["mid.0"], steps=[1, 3])
+        heard = Heard()
+        assert carry_out(plan, heard, **more).images == tuple(row.image for row in plan.rows)
+        assert heard.made == pytest.approx(len(plan.rows))
+        return contents(tmp_path / name)
+
+    assert captured("two", workers=2) == captured("one")
+
+
+def test_a_search_by_two_workers_finds_the_same(
+    acted_on: StudyFolder, tmp_path: Path, one_thread: None
+) -> None:
+    def searched(name: str, **more: Any) -> tuple[dict[str, bytes], dict[str, dict[str, torch.Tensor]], int]:
+        study = Study.open(copied(acted_on.folder, tmp_path / name))
+        asked: dict[str, Any] = {"seeds": 7, "finish": 2, "progress": False, **more}
+        made = study.search("a thing number 3", "left third", **asked)
+        begun = {
+            str(path.relative_to(study.folder)): load_file(path)
+            for path in study.seeds_folder.glob("begun-*/*/*.safetensors")
+        }
+        for tensors in begun.values():
+            del tensors["seconds"]
+        told = {"search.json", "checksums.json"}  # how long it took
+        kept = {name: data for name, data in contents(made.folder).items() if name not in told}
+        return kept, begun, made.cost.evaluations
+
+    kept, begun, evaluations = searched("one")
+    also_kept, also_begun, also_spent = searched("two", workers=2)
+    assert also_kept == kept and "pictures" in str(kept) and also_spent == evaluations
+    assert also_begun.keys() == begun.keys() and len(begun) > 4
+    for name, tensors in begun.items():
+        assert tensors.keys() == also_begun[name].keys()
+        assert all(torch.equal(of, also_begun[name][key]) for key, of in tensors.items())
+
+
+def copied(folder: Path, home: Path) -> Path:
+    """A copy of a study that a test may add to."""
+    shutil.copytree(folder, home)
+    return home
+
+
+class Heard(Progress):
+    """Counts what is made."""
+
+    def __init__(self) -> None:
+        self.made = 0.0
+
+    def advance(self, made: float) -> None:
+        self.made += made
 
 
 def test_auto_is_a_worker_for_each_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,8 +90,8 @@ class _Broker:
         self._ray, self._pipe, self._job = ray, pipe, job
         self._slots: list[_Slot] = []
         self._left = deque[int]()
-        self._recipe, self._asked = b"", dict[int, Asked]()
-        self._parcels = dict[str, Any]()
+        self._asked, self._parcels = dict[int, Asked](), dict[str, Any]()
+        self._recipe: Any = None
         self._deaths = Counter[int]()
         self._said: set[str] = set()
         self._heard = self._looked = self._waited = time.monotonic()
@@ -130,7 +130,8 @@ class _Broker:
                     self._ray.wait(ends, num_returns=len(ends), timeout=TOUCH)
                 self._ray.shutdown()
                 return False
-            self._recipe, self._asked = told
+            recipe, self._asked = told
+            self._recipe = self._ray.put(recipe)
             self._left = deque(self._asked)
             needed = {name for asked in self._asked.values() for name in asked.takes}
             self._parcels = {name: sent for name, sent in self._parcels.items() if name in needed}
