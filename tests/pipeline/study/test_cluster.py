@@ -10,7 +10,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 import torch
@@ -19,8 +21,12 @@ from benchmarks.faults import contents
 from tests.command import call
 from tests.pipeline.study.conftest import tiny_config, tiny_rows
 from tests.pipeline.study.hosts import OPEN, PATH, ROOT, Host, join, start_head, two_hosts
+from underpainting.captures.write import carry_out, plan_capture
 from underpainting.errors import UnderpaintingError
+from underpainting.intervention.act import experiment
 from underpainting.progress import Progress
+from underpainting.records import sealing, write_json
+from underpainting.seeds.search import search
 from underpainting.study.cluster.executor import install
 from underpainting.study.cluster.job import Cluster
 from underpainting.study.phases import ShardMaker
@@ -164,6 +170,61 @@ def test_two_hosts_with_separate_folders_a_death_and_a_slow_worker(
     assert "is made again" in died and "10.77.0.2 cannot use" in folder
 
 
+@pytest.fixture
+def copied(home: Path, alone: dict[str, bytes]) -> Callable[[str], StudyFolder]:
+    """Copy the study that one process made, under a name, as one that a GPU has made."""
+
+    def copy(name: str) -> StudyFolder:
+        study = open_study(shutil.copytree(home / "alone" / "study", home / name / "study"))
+        about = {**study.environment, "device": "another device"}
+        with sealing(study.environment_file) as temporary:
+            write_json(temporary, about)
+        return study
+
+    return copy
+
+
+def test_an_experiment_on_two_hosts_that_see_nothing_has_the_same_bytes(
+    hosts: tuple[Host, Host], address: str, copied: Callable[[str], StudyFolder]
+) -> None:
+    asked: dict[str, Any] = {"aim": "shading", "pictures": 4, "trials": 1}
+    one, two, heard = copied("acted-on"), copied("acted-on-apart"), Heard()
+    means = experiment(one, **asked)
+    for host in hosts:
+        host.hide(two.folder.parent)
+    with hosts[0].here():
+        assert experiment(two, **asked, progress=heard, cluster=Cluster(address)) == means
+    assert contents(two.folder) == contents(one.folder)
+    assert any("10.77.0.1, 10.77.0.2 cannot use" in line for line in heard.notes)
+    (differs,) = (line for line in heard.notes if "device" in line)
+    assert re.fullmatch(
+        r"device was another device, is cpu: later pictures may differ in their last digits "
+        r"\(a worker on 10\.77\.0\.[12]\)",
+        differs,
+    )
+
+
+@pytest.mark.slow
+def test_a_capture_and_a_search_on_hosts_that_see_the_folders(
+    hosts: tuple[Host, Host], address: str, home: Path, copied: Callable[[str], StudyFolder]
+) -> None:
+    def captured(name: str, **more: Any) -> dict[str, bytes]:
+        plan = plan_capture(study, home / name, layers=["mid.0"], steps=[1, 3])
+        carry_out(plan, heard, **more)
+        return contents(home / name)
+
+    study, other, heard = copied("looked-for"), copied("looked-for-apart"), Heard()
+    wanted = captured("captured")
+    asked: dict[str, Any] = {"seeds": range(7), "finish": 2, "progress": heard}
+    found = search(study, "a thing number 3", ["left third"], **asked)
+    with hosts[0].here():
+        assert captured("captured-apart", cluster=Cluster(address)) == wanted
+        again = search(other, "a thing number 3", ["left third"], **asked, cluster=Cluster(address))
+    assert again.table.equals(found.table)
+    assert all(np.array_equal(again.pictures[seed], of) for seed, of in found.pictures.items())
+    assert sum("all see" in line for line in heard.notes) == 2
+
+
 @pytest.mark.slow
 def test_a_node_that_is_lost_and_a_folder_that_all_see(
     hosts: tuple[Host, Host], address: str, make: Callable[[str], StudyFolder], alone: dict[str, bytes]
@@ -285,16 +346,29 @@ def test_a_head_that_goes_away_is_told_and_a_second_run_goes_on(
 
 
 @pytest.mark.usefixtures("_waiting")
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (('__version__ = "', '__version__ = "9.'), r"10\.77\.0\.2 has underpainting 9\."),
+        (("\n\n\n", "\n\n\n# other code\n"), r"10\.77\.0\.2 has other code of underpainting \d.* than this machine"),
+    ],
+    ids=["version", "code"],
+)
 def test_another_underpainting_on_a_host_is_refused(
-    hosts: tuple[Host, Host], address: str, tmp_path: Path, make: Callable[[str], StudyFolder]
+    hosts: tuple[Host, Host],
+    address: str,
+    tmp_path: Path,
+    make: Callable[[str], StudyFolder],
+    changed: tuple[str, str],
+    said: str,
 ) -> None:
     ours = ROOT / "src" / "underpainting" / "__init__.py"
     other = tmp_path / "__init__.py"
-    other.write_text(ours.read_text().replace('__version__ = "', '__version__ = "9.'))
+    other.write_text(ours.read_text().replace(*changed))
     hosts[1].replace(ours, other)
     try:
-        with hosts[0].here(), pytest.raises(UnderpaintingError, match=r"10\.77\.0\.2 has underpainting 9\."):
-            run_study(make("older"), cluster=Cluster(address))
+        with hosts[0].here(), pytest.raises(UnderpaintingError, match=said):
+            run_study(make(tmp_path.name), cluster=Cluster(address))
     finally:
         hosts[1].show(ours)
 
