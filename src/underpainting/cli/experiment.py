@@ -70,9 +70,9 @@ def experiment(
         from underpainting.report import write_report
         from underpainting.study.study import open_study
 
+        where = placed(workers, on, address, gpus_per_worker)
         settings, opened = edit_settings(edit, strength, steps, layers, branches), open_study(study)
         asked: dict[str, Any] = {"pictures": pictures, "trials": trials, "settings": settings, "vary": vary}
-        where = placed(workers, on, address, gpus_per_worker)
         means = act(opened, aim=aim, **asked, progress=shown, **where)
         if not vary:
             shown.phase("writing the report")

@@ -76,6 +76,7 @@ def search(
         from underpainting.seeds.wording import parse_seeds
         from underpainting.study.study import open_study
 
+        where = placed(workers, on, address, gpus_per_worker)
         chosen = range(among or 200) if seeds is None else parse_seeds(seeds)
         searched = act(
             open_study(study),
@@ -86,7 +87,7 @@ def search(
             read=read,
             out=out,
             progress=shown,
-            **placed(workers, on, address, gpus_per_worker),
+            **where,
         )
     if json:
         as_json(searched.summary)

@@ -350,7 +350,10 @@ def test_a_head_that_goes_away_is_told_and_a_second_run_goes_on(
     ("changed", "said"),
     [
         (('__version__ = "', '__version__ = "9.'), r"10\.77\.0\.2 has underpainting 9\."),
-        (("\n\n\n", "\n\n\n# other code\n"), r"10\.77\.0\.2 has other code of underpainting \d.* than this machine"),
+        (
+            ("\n\n\n", "\n\n\n# other code\n"),
+            r"10\.77\.0\.2 has other code of underpainting \d.* than this machine",
+        ),
     ],
     ids=["version", "code"],
 )

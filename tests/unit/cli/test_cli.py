@@ -53,6 +53,22 @@ def test_each_help_has_examples(command: str, capsys: pytest.CaptureFixture[str]
     assert code == 0 and "Examples:" in out and f"underpainting {command}" in out
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("run", "x"), ("experiment", "x"), ("search", "x", "--prompt", "p"), ("capture", "x")],
+    ids=lambda words: words[0],
+)
+def test_where_it_is_made_is_asked_in_the_same_words(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for given, said in (
+        (("--workers", "two"), "workers is 'two': give a whole number from 1 to 256, or auto"),
+        (("--on", "slurm"), "on is 'slurm': give here or ray"),
+        (("--gpus-per-worker", "1"), "gpus_per_worker is 1.0, which a cluster alone has; run on ray"),
+    ):
+        assert said in _one_line(_call(capsys, *words, *given))
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert _call(capsys, "--version") == (0, f"underpainting {underpainting.__version__}\n", "")
 

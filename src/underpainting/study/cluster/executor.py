@@ -46,25 +46,25 @@ def on_cluster(
     """
     if find_spec("ray") is None:
         raise UnderpaintingError("a cluster needs Ray: pip install 'underpainting[cluster]'")
-    folder, root = study.folder.absolute(), root.absolute()
-    scratch, token = temporary_of(root / "cluster"), secrets.token_hex(16)
+    folder, written = study.folder.absolute(), root.absolute()
+    scratch, token = temporary_of(written / "cluster"), secrets.token_hex(16)
     write_bytes(scratch / MARKER, token.encode())
     job = Job(
-        str(folder),
-        str(root),
-        str(root.relative_to(folder)) if root.is_relative_to(folder) else OUTSIDE,
-        str(scratch),
-        token,
-        cluster,
-        workers,
-        pickle.dumps(load),
-        version("underpainting"),
-        actor.sources(underpainting.__file__),
-        study.config.run.device,
-        os.getcwd(),
-        tuple(sys.path),
+        folder=str(folder),
+        root=str(written),
+        inner=str(written.relative_to(folder)) if written.is_relative_to(folder) else OUTSIDE,
+        scratch=str(scratch),
+        token=token,
+        cluster=cluster,
+        workers=workers,
+        load=pickle.dumps(load),
+        version=version("underpainting"),
+        sources=actor.sources(underpainting.__file__),
+        device=study.config.run.device,
+        here=os.getcwd(),
+        path=tuple(sys.path),
     )
-    session = _Session(study, job, progress)
+    session = _Session(study, root, job, progress)
     try:
         session.begin()
         yield session.make
@@ -77,8 +77,8 @@ def on_cluster(
 class _Session:
     """A process that speaks to Ray (see `broker`), and what it has said."""
 
-    def __init__(self, study: StudyFolder, job: Job, progress: Progress) -> None:
-        self._study, self._job, self._progress = study, job, progress
+    def __init__(self, study: StudyFolder, root: Path, job: Job, progress: Progress) -> None:
+        self._study, self._root, self._job, self._progress = study, root, job, progress
         self._numbers = count()
         self._pipe, theirs = Pipe()
         context = get_context("spawn")
@@ -114,7 +114,7 @@ class _Session:
                     self._progress.note(told[0])
                 elif kind == broker.MADE and told[0] in numbered:
                     one, names, aside, folder = told
-                    made = install(maker, numbered[one].name, names, Path(self._job.root), Path(folder))
+                    made = install(maker, numbered[one].name, names, self._root, Path(folder))
                     arrived[one] = Whole(made, aside)
                     self._progress.advance(numbered[one].size)
             yield part, arrived[number]
