@@ -26,13 +26,12 @@ from underpainting.records.atomic import sync, temporary_of, write_bytes, writin
 from underpainting.records.seals import SEAL, seal_of
 from underpainting.study.cluster import actor, broker
 from underpainting.study.cluster.hand import await_path
-from underpainting.study.cluster.job import MARKER, Cluster, Job
+from underpainting.study.cluster.job import MARKER, OUTSIDE, Cluster, Job
 from underpainting.study.environment import use_threads
 from underpainting.study.lifeline import deaf_to_ctrl_c
 from underpainting.study.makers import Load, Made, Make, Maker, Whole
 from underpainting.study.study import StudyFolder
 
-OUTSIDE = "outside"  # where workers make what does not lie in the study's folder
 ANSWERS, BEGINS, IMPORTS, ENDS = 10.0, 60.0, 120.0, 10.0  # seconds that a cluster, or its process, may take
 
 

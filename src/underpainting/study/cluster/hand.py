@@ -21,7 +21,7 @@ from underpainting.errors import UnderpaintingError, reason
 from underpainting.records import only_run
 from underpainting.records.seals import seal_of
 from underpainting.screen import quiet_libraries
-from underpainting.study.cluster.job import MARKER
+from underpainting.study.cluster.job import MARKER, OUTSIDE
 from underpainting.study.cluster.parcels import Parcel, pack, unpack
 from underpainting.study.makers import Maker
 from underpainting.study.study import open_study
@@ -158,13 +158,16 @@ def sees(job: Mapping[str, Any], host: str) -> bool:
     Raises UnderpaintingError where another study's folder lies at its path.
     """
     marker, study = Path(job["scratch"]) / MARKER, Path(job["folder"]) / "study.toml"
+    outside = job["inner"] == OUTSIDE
     for pause in (*PAUSES[:4], 0):
         with suppress(OSError, ValueError):
             if marker.read_text(encoding="utf-8") == job["token"]:
                 return study.exists()
-        if not os.path.lexists(study):
+        if not os.path.lexists(job["root"] if outside else study):
             return False
         time.sleep(pause)
+    if outside:
+        return False
     raise UnderpaintingError(
         f"another study lies at {job['folder']} than on the machine of the run; mount the same folder there "
         "on all machines, or none"

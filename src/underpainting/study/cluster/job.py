@@ -42,4 +42,5 @@ class Job:
     path: tuple[str, ...]
 
 
-MARKER = "marker"
+MARKER, OUTSIDE = "marker", "outside"
+"""A file of `scratch`, and `inner` where `root` does not lie in the study's folder."""
