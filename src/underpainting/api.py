@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -146,8 +146,7 @@ class Study(StudyFolder):
 
     def results(self) -> pd.DataFrame:
         """The last step's mean scores at the best layers: a row a property and metric, a column a source."""
-        rows = [asdict(result) for result in results(self)]
-        return pd.DataFrame([row | row.pop("scores") for row in rows])
+        return pd.DataFrame([row | row.pop("scores") for row in map(asdict, results(self))])
 
     def pictures(self) -> pd.DataFrame:
         """Every picture's image, prompt, seed and split."""
@@ -172,11 +171,9 @@ class Study(StudyFolder):
     @property
     def report(self) -> Path:
         """The report's page, written if it is not there. Raises UnderpaintingError as `workflow.report`."""
-        if self.report_file.is_file():
-            self.require(self.report_file)
-        else:
+        if not self.report_file.is_file():
             workflow.report(self)
-        return self.report_file
+        return self.require(self.report_file)
 
     def intervene(
         self,
@@ -262,13 +259,11 @@ class Study(StudyFolder):
         docs/seeds.md. Raises UnderpaintingError as `search`.
         """
         wishes = [wish] if isinstance(wish, str) or not isinstance(wish, Sequence) else wish
-        among = range(seeds) if isinstance(seeds, int) else seeds
-        home = None if out is None else Path(out)
-        where: dict[str, Any] = {"workers": workers}
-        where["cluster"] = find_cluster(on, address, gpus_per_worker)
+        asked: dict[str, Any] = {"finish": finish, "read": read, "out": None if out is None else Path(out)}
+        asked["seeds"] = range(seeds) if isinstance(seeds, int) else seeds
+        cluster = find_cluster(on, address, gpus_per_worker)
         with _shown(progress) as shown:
-            asked: dict[str, Any] = {"finish": finish, "read": read, "out": home, **where}
-            return search(self, prompt, wishes, seeds=among, **asked, progress=shown)
+            return search(self, prompt, wishes, **asked, progress=shown, workers=workers, cluster=cluster)
 
     def __repr__(self) -> str:
         """The folder, how many pictures, and whether the study is done."""
@@ -276,12 +271,11 @@ class Study(StudyFolder):
         return f"<Study {self.folder}: {len(self.rows)} pictures, {state}>"
 
     def _repr_html_(self) -> str:
-        splits = ", ".join(f"{count} {split}" for split, count in self.images.items())
-        model = self.config.model
+        splits, model = ", ".join(f"{n} {split}" for split, n in self.images.items()), self.config.model
         caption = f"{self.folder}: {len(self.rows)} pictures ({splits}) of {model.name}, {model.steps} steps"
         if not self.is_done:
-            made = sum(self.is_whole(shard) for shard in self.shards)
-            return markup.table(["shards made", "of"], [[made, len(self.shards)]], caption)
+            made = [sum(map(self.is_whole, self.shards)), len(self.shards)]
+            return markup.table(["shards made", "of"], [made], caption)
         main = {(name, best.metric) for name, best in self.probes.best.items()}
         rows = [
             [row.property, row.layer, METRICS[row.metric], row.scores["probe"], row.scores.get("ceiling")]
@@ -300,8 +294,7 @@ class Study(StudyFolder):
         return frame
 
 
-@contextmanager
-def _shown(progress: bool | Progress) -> Iterator[Progress]:
-    told = progress if isinstance(progress, Progress) else Progress()
-    with drawn_progress() if progress is True else nullcontext(told) as shown:
-        yield shown
+def _shown(progress: bool | Progress) -> AbstractContextManager[Progress]:
+    if progress is True:
+        return drawn_progress()
+    return nullcontext(progress if isinstance(progress, Progress) else Progress())

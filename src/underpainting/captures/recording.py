@@ -16,7 +16,7 @@ from underpainting.diffusion import Layer, Model, StepRecord, Watching
 from underpainting.errors import UnderpaintingError
 from underpainting.progress import Progress
 from underpainting.study.batch import Look, Made, Rows, decode_sound, denoise, make_sound
-from underpainting.study.environment import other_model
+from underpainting.study.environment import about_model, open_model, other_model
 from underpainting.study.makers import Recipe, Whole
 from underpainting.study.request.config import ModelConfig
 from underpainting.study.study import StudyFolder
@@ -116,6 +116,12 @@ class CaptureMaker:
         watching = Watching(layers=self.how.layers, branches=self.how.branches, on_step=on_step)
         levels = decode_sound(self.model, denoise(self.model, rows, self.how.config, watching).latents)
         return Made(levels.permute(0, 2, 3, 1).cpu(), {})
+
+
+def load_model(study: StudyFolder) -> tuple[Model, dict[str, Any]]:
+    """Load a study's model alone; beside it what `about_model` says of it."""
+    model = open_model(study.config, study.model)
+    return model, about_model(model, study.config.model.name)
 
 
 def _elsewhere(

@@ -23,7 +23,7 @@ from underpainting.captures.files import (
     set_aside,
 )
 from underpainting.captures.read import Captures
-from underpainting.captures.recording import CaptureBatch, CaptureMaker, Recording
+from underpainting.captures.recording import CaptureBatch, CaptureMaker, Recording, load_model
 from underpainting.diffusion import Layer, Model
 from underpainting.errors import UnderpaintingError
 from underpainting.progress import Progress
@@ -41,7 +41,6 @@ from underpainting.study.batch import Rows
 from underpainting.study.cluster.job import Cluster
 from underpainting.study.environment import (
     about_model,
-    load_model,
     other_model,
     recorded_model,
     watched_layers,

@@ -223,21 +223,16 @@ def record_environment(study: StudyFolder, loaded: Loaded) -> list[str]:
 
 
 def recorded_model(study: StudyFolder) -> tuple[Model, dict[str, Any]]:
-    """As `load_model`, with the threads of `use_threads`.
+    """Load a study's model alone, with the threads of `use_threads`; beside it what `about_model` says of it.
 
     Raises UnderpaintingError where it is not there, or not the one that the study was begun with.
     """
     use_threads(study)
-    model, about = load_model(study)
-    if (recorded := study.recorded()) is not None:
+    model, recorded = open_model(study.config, study.model), study.recorded()
+    about = about_model(model, study.config.model.name)
+    if recorded is not None:
         _hold_to(study, recorded, {"model": about}, ("model",))
     return model, about
-
-
-def load_model(study: StudyFolder) -> tuple[Model, dict[str, Any]]:
-    """Load a study's model alone; beside it what `about_model` says of it."""
-    model = open_model(study.config, study.model)
-    return model, about_model(model, study.config.model.name)
 
 
 def about_model(model: Model, name: str) -> dict[str, Any]:
