@@ -41,7 +41,7 @@ class Actor:
                 "failed": f"{self.where()} has underpainting {version}, this machine {job['version']}; "
                 "install the same on all"
             }
-        if sources(found.__file__) != job["sources"]:
+        if sources(Path(found.__path__[0])) != job["sources"]:
             return {
                 "failed": f"{self.where()} has other code of underpainting {version} than this machine; "
                 "install the same on all"
@@ -62,9 +62,9 @@ class Actor:
         self._hand.end()
 
 
-def sources(package: Any) -> str:
-    """SHA-256 of the source files of a package, by the file that it is imported from."""
-    home, digest = Path(package).parent, hashlib.sha256()
+def sources(home: Path) -> str:
+    """SHA-256 of the source files of a package, by its folder."""
+    digest = hashlib.sha256()
     for path in sorted(home.rglob("*.py")):
         contents = path.read_bytes()
         digest.update(f"{path.relative_to(home).as_posix()}\0{len(contents)}\0".encode())

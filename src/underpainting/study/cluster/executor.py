@@ -18,7 +18,6 @@ from typing import Any
 
 import torch
 
-import underpainting
 from underpainting.errors import UnderpaintingError
 from underpainting.progress import Progress
 from underpainting.records import make_folder, remove
@@ -58,7 +57,7 @@ def on_cluster(
         workers=workers,
         load=pickle.dumps(load),
         version=version("underpainting"),
-        sources=actor.sources(underpainting.__file__),
+        sources=actor.sources(Path(actor.__file__).parents[2]),
         device=study.config.run.device,
         here=os.getcwd(),
         path=tuple(sys.path),
