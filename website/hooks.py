@@ -14,6 +14,8 @@ from website.llms import listing
 
 ROOT = Path(__file__).parents[1]
 MOVED = {
+    "README.md": "index.md",
+    "docs/README.md": "all-pages.md",
     "CONTRIBUTING.md": "contributing.md",
     "src/underpainting/stilllife/README.md": "stilllife.md",
     "studio/README.md": "studio.md",
