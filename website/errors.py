@@ -28,7 +28,7 @@ def written() -> str:
 
 
 def lines() -> list[dict[str, Any]]:
-    """A message's parts, and the pages that have it most often, sorted."""
+    """A message's parts, and the page that has it most often, the first by its name of several."""
     known = list(messages())
     found: dict[tuple[str, ...], Counter[str]] = {}
     for name in errors():
@@ -36,7 +36,7 @@ def lines() -> list[dict[str, Any]]:
             fits = [one for one in known if has_parts(example, list(one[0]))]
             if said := [parts for parts, valued in fits if _tells(parts, example, valued)]:
                 found.setdefault(max(said, key=_length), Counter())[name] += 1
-    return [{"parts": list(parts), "pages": _most(found[parts])} for parts in sorted(found)]
+    return [{"parts": list(parts), "page": _most(found[parts])} for parts in sorted(found)]
 
 
 def examples(page: Path) -> list[str]:
@@ -60,8 +60,8 @@ def _tells(parts: tuple[str, ...], example: str, with_values: bool) -> bool:
     return words >= FEWEST if with_values else _length(parts) >= SHARE * len(example)
 
 
-def _most(pages: Counter[str]) -> list[str]:
-    return sorted(page for page, times in pages.items() if times == max(pages.values()))
+def _most(pages: Counter[str]) -> str:
+    return min(page for page, times in pages.items() if times == max(pages.values()))
 
 
 def _length(parts: tuple[str, ...]) -> int:

@@ -13,7 +13,10 @@ from website.links import to_site
 from website.llms import listing
 
 ROOT = Path(__file__).parents[1]
+ICON = ROOT / "src" / "underpainting" / "page" / "static" / "icon.svg"
 MOVED = {
+    "README.md": "index.md",
+    "docs/README.md": "all-pages.md",
     "CONTRIBUTING.md": "contributing.md",
     "src/underpainting/stilllife/README.md": "stilllife.md",
     "studio/README.md": "studio.md",
@@ -21,6 +24,9 @@ MOVED = {
     "docs/own-pipeline.ipynb": "own-pipeline.md",
 }
 """Pages of the site that are elsewhere in the repository, or notebooks, and where the site has them."""
+MESSAGES = re.compile(r"^```\n((?:underpainting: .+\n)+)```$", flags=re.M)
+MESSAGE = "``` {{ .text .message }}\n{}\n```"
+"""Lines of refused commands in a block of code, and each as a block that is not cut but broken."""
 _NAV: list[Any] = []
 _HOMES = {page: home for home, page in MOVED.items()}
 
@@ -41,15 +47,17 @@ def on_files(files: Files, config: Any) -> Files:
                 files.append(File.generated(config, name, content=data, inclusion=InclusionLevel.INCLUDED))
         else:
             made[page] = (ROOT / home).read_text(encoding="utf-8")
+    files.append(File.generated(config, "assets/icon.svg", abs_src_path=str(ICON)))
     for name, text in made.items():
         files.append(File.generated(config, name, content=text, inclusion=InclusionLevel.INCLUDED))
     return files
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
-    """A page with its links as the site needs them, and the bars of code in tables without their slashes."""
+    """A page as the site needs it: its links, messages that are broken, code in tables without slashes."""
     name = page.file.src_uri
-    text = re.sub(r"`[^`\n]+`", lambda code: code[0].replace("\\|", "|"), markdown)
+    text = MESSAGES.sub(lambda block: "\n\n".join(map(MESSAGE.format, block[1].splitlines())), markdown)
+    text = re.sub(r"`[^`\n]+`", lambda code: code[0].replace("\\|", "|"), text)
     return to_site(text, _HOMES.get(name, f"docs/{name}"), MOVED)
 
 

@@ -8,7 +8,7 @@ from posixpath import dirname, join, normpath, relpath
 
 PROJECT = "https://github.com/underpainting/underpainting"
 BLOB, RAW = f"{PROJECT}/blob/main/", f"{PROJECT}/raw/main/"
-_LINK = re.compile(r"(\]\()([^)\s#]+)((?:#[^)\s]*)?\))")
+_LINK = re.compile(r"(\]\(|^\[[^\]]+\]: )([^)\s#]+)((?:#[^)\s]*)?(?:\)|$))", flags=re.M)
 
 
 def to_site(text: str, page: str, moved: Mapping[str, str]) -> str:

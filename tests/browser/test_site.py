@@ -86,3 +86,15 @@ def test_light_and_dark_follow_the_system(browser: Any, site: Path, scheme: str)
     light = sum(map(int, re.findall(r"\d+", ground)[:3])) / 3 > 128
     page.close()
     assert light == (scheme == "light")
+
+
+@pytest.mark.parametrize("name", ["index", "concepts", "errors/estimator"])
+def test_a_phone_shows_pages_and_messages_whole(browser: Any, site: Path, name: str) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.goto((site / f"{name}.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    cut = "all => all.filter(code => code.scrollWidth > code.clientWidth).length"
+    messages = page.locator(".message code")
+    assert messages.evaluate_all(cut) == 0
+    assert (messages.count() > 10) == name.startswith("errors/")
+    page.close()

@@ -161,10 +161,10 @@ def _start(
 
 def _with_page(line: str) -> str:
     """A refusal's line with the command that explains it, where a page does."""
-    from underpainting.explained import pages_of
+    from underpainting.explained import page_of
 
-    pages = " or ".join(pages_of(line))
-    return f"{line} (underpainting explain {pages})" if pages else line
+    page = page_of(line)
+    return f"{line} (underpainting explain {page})" if page else line
 
 
 def _leave(message: str, code: int) -> NoReturn:

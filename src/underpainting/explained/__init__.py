@@ -20,10 +20,10 @@ INDICES = ("README", "symptoms")
 _HEADING = re.compile(r"^#+ (.+)$", flags=re.M)
 
 
-def pages_of(message: str) -> list[str]:
-    """The names of the error pages that a refusal's line belongs to: none, one, or several that share it."""
-    known = ((parts, pages) for parts, pages in _lines() if has_parts(message, parts))
-    return max(known, key=lambda line: len("".join(line[0])), default=([], []))[1]
+def page_of(message: str) -> str:
+    """The name of the error page that a refusal's line belongs to; empty where there is none."""
+    known = ((parts, page) for parts, page in _lines() if has_parts(message, parts))
+    return max(known, key=lambda line: len("".join(line[0])), default=([], ""))[1]
 
 
 def has_parts(message: str, parts: list[str]) -> bool:
@@ -63,8 +63,8 @@ def explanation(name: str) -> tuple[str, str]:
 
 
 @cache
-def _lines() -> list[tuple[list[str], list[str]]]:
-    return [(line["parts"], line["pages"]) for line in json.loads(_read(HERE / "lines.json"))]
+def _lines() -> list[tuple[list[str], str]]:
+    return [(line["parts"], line["page"]) for line in json.loads(_read(HERE / "lines.json"))]
 
 
 def _read(path: Path) -> str:

@@ -97,7 +97,7 @@ def test_the_commands_say_the_same(
     assert command("doctor", str(tmp_path / "known")) == 1
     assert refusal(lambda: load(known)) in capsys.readouterr().out.splitlines()
     assert command("init", str(tmp_path / "unknown"), *arguments, unknown) == 2
-    page = "(underpainting explain classify or estimator or not-a-pipeline)"
+    page = "(underpainting explain weights)"
     assert capsys.readouterr().err == f"underpainting: {refusal(lambda: load(unknown))} {page}\n"
     assert not (tmp_path / "unknown").exists()
     Image.new("RGB", (16, 16)).save(tmp_path / "photo.png")

@@ -10,7 +10,7 @@ from hatchling.builders.wheel import WheelBuilder
 from tests.command import call
 from underpainting.cli import explain
 from underpainting.errors import UnderpaintingError
-from underpainting.explained import DOCS, errors, explanation, pages_of, terms
+from underpainting.explained import DOCS, errors, explanation, page_of, terms
 from website.errors import LINES, examples, written
 
 ROOT = Path(__file__).parents[3]
@@ -22,9 +22,9 @@ def test_what_refusals_are_known_by_is_what_pages_and_code_say() -> None:
 
 def test_every_page_is_named_by_its_own_messages() -> None:
     shown = {name: examples(DOCS / "errors" / f"{name}.md") for name in errors()}
-    assert all(any(name in pages_of(line) for line in lines) for name, lines in shown.items())
-    named = [(name, pages_of(line)) for name, lines in shown.items() for line in lines]
-    assert sum(name in pages for name, pages in named) > 0.9 * len(named)
+    assert all(any(name == page_of(line) for line in lines) for name, lines in shown.items())
+    named = [(name, page_of(line)) for name, lines in shown.items() for line in lines]
+    assert sum(page == name for name, page in named) > 0.9 * len(named)
 
 
 @pytest.mark.parametrize(
@@ -40,19 +40,21 @@ def test_every_page_is_named_by_its_own_messages() -> None:
             "mask m.gif is all of one colour; make white what is to be the object, black what is not",
             "intervene",
         ),
-        ("the moon is no cheese", None),
-        ("", None),
+        ("sdxl is not here (looked for at x/y): fetch it (14 GB) by `hf download a/sdxl`", "weights"),
+        ("code of z is not here (looked for at x/y): put it there", "weights"),
+        ("the moon is no cheese", ""),
+        ("", ""),
     ],
 )
-def test_other_values_lead_to_the_same_page(line: str, page: str | None) -> None:
-    assert pages_of(line) == ([page] if page else [])
+def test_other_values_lead_to_the_same_page(line: str, page: str) -> None:
+    assert page_of(line) == page
 
 
 def test_noise_belongs_to_no_page() -> None:
     words = [word for name in errors() for word in explanation(name)[0].split()]
     drawn = random.Random(0)
     lines = [" ".join(drawn.choices(words, k=20)) for _ in range(200)]
-    assert sum(bool(pages_of(line)) for line in lines) < 10
+    assert sum(bool(page_of(line)) for line in lines) < 10
 
 
 def test_a_refused_command_names_its_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

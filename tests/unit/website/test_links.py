@@ -28,3 +28,11 @@ MOVED = {"CONTRIBUTING.md": "contributing.md", "src/card/README.md": "stilllife.
 )
 def test_where_a_link_leads(page: str, link: str, led: str) -> None:
     assert to_site(f"See [it]({link}).", page, MOVED) == f"See [it]({led})."
+
+
+def test_named_links_and_pictures_are_led_too() -> None:
+    named = f"[seen]: {RAW}docs/a.png\n[card]: {BLOB}src/card/README.md#size\n"
+    led = to_site(
+        f"![A picture][seen] of [it][card].\n\n{named}", "README.md", {**MOVED, "README.md": "index.md"}
+    )
+    assert led == "![A picture][seen] of [it][card].\n\n[seen]: a.png\n[card]: stilllife.md#size\n"
