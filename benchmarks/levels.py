@@ -1,6 +1,6 @@
 """What a study's tests and intervals do where the answer is known: levels, coverage and bias by simulation.
 
-``python -m benchmarks.levels`` prints the figures of docs/statistics.md and writes benchmarks/levels.json.
+``python -m benchmarks.levels`` prints the figures of docs/statistics.md and writes them as JSON.
 
 Scores are spread as a study's are: a mean curve that rises over 15 steps, what a picture has more or less
 than others at all steps and for all readers (standard deviation 0.10), and what comes and goes from step to
@@ -29,7 +29,7 @@ from underpainting.findings.leads import leads_table
 from underpainting.findings.steps import emergence
 from underpainting.findings.variance import LITTLE, decided
 
-RESULTS = Path(__file__).parent / "levels.json"
+RESULTS = Path("levels.json")
 STEPS = 15
 PICTURE, STEP, CORRELATION = 0.10, 0.07, 0.6
 METRICS = {"depth": "spearman", "shading": "spearman", "surface": "spearman"}

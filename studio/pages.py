@@ -17,7 +17,12 @@ from studio.tables.files import FIGURES
 
 SCREENS = ("watch", "drag", "moved", "seeds", "phone")
 FINDINGS = ("emergence", "recognition", "words", "interventions", "seeds")
-PAGES = ("README.md", "docs/demo.md", *(f"docs/findings/{name}.md" for name in FINDINGS))
+PAGES = (
+    "README.md",
+    "docs/demo.md",
+    "docs/statistics.md",
+    *(f"docs/findings/{name}.md" for name in FINDINGS),
+)
 PICTURES = {
     "docs/gallery.png": "gallery.png",
     "docs/interventions.png": "experiment-interventions-saliency.png",

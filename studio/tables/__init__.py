@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from studio.tables import demo, emergence, moved, recognition, seeds, words
+from studio.tables import demo, emergence, levels, moved, recognition, seeds, words
 
 TABLES: dict[str, Callable[[], str]] = {
     "demo-scores": demo.scores,
@@ -24,8 +24,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "moved-edits": moved.edits,
     "moved-ways": moved.ways,
     "through-probes": moved.through_probes,
+    "depth-and-shading": moved.depth_and_shading,
     "varied": moved.varied,
     "erased": moved.erasures,
     "seeds-decided": seeds.decided,
     "seeds-shortened": seeds.shortened,
+    "levels": levels.levels,
+    "levels-variance": levels.variance,
 }

@@ -69,9 +69,11 @@ def depth_and_shading() -> str:
     shown = (*CONTROLS, "wrong_target", "late", "own_mask", "moved_picture")
     rows = []
     for aim in ("depth", "shading"):
-        means = _means("depth-and-shading", f" --aim {aim} ")
+        means = _means("depth-and-shading", f" --aim {aim} ", aim)
         cells = [number(means[name, aim, TARGET]["mean"]) for name in shown]
-        rows += [[aim, *cells], ["edit above it", *(_above(means[name, aim, TARGET]) for name in shown)]]
+        kept = [number(means[name, "", KEPT]["mean"]) for name in shown]
+        above = [_above(means[name, aim, TARGET]) for name in shown]
+        rows += [[f"**{aim}**", *cells], ["edit above it", *above], ["class kept", *kept]]
     return table(("rank with the moved map", *(conditions()[name].title for name in shown)), rows)
 
 
@@ -110,9 +112,10 @@ def erasures() -> str:
     return table((*head, "change", "saliency read there"), rows)
 
 
-def _means(item: str, words: str) -> Means:
+def _means(item: str, words: str, aim: str = "saliency") -> Means:
     """An experiment's rows by condition, property and metric."""
-    return {(r["condition"], r["property"], r["metric"]): r for r in answer(item, words)}
+    rows = [r for r in answer(item, words) if r["aim"] == aim]
+    return {(r["condition"], r["property"], r["metric"]): r for r in rows}
 
 
 def _kernel() -> dict[str, dict[str, float]]:
