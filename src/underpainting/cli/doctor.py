@@ -65,7 +65,13 @@ def _show(weights: Sequence[Needed]) -> None:
     from underpainting.weights import readable
 
     rows = [
-        [one.part, one.name, "yes" if one.here else "no", readable(one.size) if one.size else "-", one.licence]
+        [
+            one.part,
+            one.name,
+            "yes" if one.here else "no",
+            readable(one.size) if one.size else "-",
+            one.licence,
+        ]
         for one in weights
     ]
     table(["part", "name", "here", "size", "licence"], rows, keys=2)

@@ -245,7 +245,11 @@ def test_blocks_with_two_attentions_are_thinned_as_one(tmp_path_factory: pytest.
         ),
         (["up.3.0.mpl"], 1, "unknown layer up.3.0.mpl: nearest are up.3.0.mlp"),
         (["crossattention"], 1, "unknown layer crossattention"),
-        (["up.3.0", "up.3.1"], 2, r"\(--every-nth-block\) 2 thins kinds .*self-att.* and globs, .* are names"),
+        (
+            ["up.3.0", "up.3.1"],
+            2,
+            r"\(--every-nth-block\) 2 thins kinds .*self-att.* and globs, .* are names",
+        ),
         (["blocks"], 0, "every_nth_block is 0: give a whole number from 1"),
     ],
 )

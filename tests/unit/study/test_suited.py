@@ -31,7 +31,10 @@ def test_nothing_is_said_of_what_was_chosen_for_another_model() -> None:
     [
         ({}, ("estimator stilllife knows", XL, "--estimator tracer,midas", "--labels FOLDER")),
         ({"estimator": "midas, stilllife"}, ("estimator stilllife knows", "--estimator tracer,midas")),
-        ({"folder": "labels", "classifier": "stilllife"}, ("classifier stilllife knows", "--classifier vgg16")),
+        (
+            {"folder": "labels", "classifier": "stilllife"},
+            ("classifier stilllife knows", "--classifier vgg16"),
+        ),
         ({"classifier": "stilllife"}, ("estimator and classifier stilllife know ", "--classifier vgg16")),
     ],
 )

@@ -123,7 +123,11 @@ class WatchConfig(_Section):
         min_length=1,
     )
     every_nth_block: int = _setting(
-        1, "Of a kind of layers, or of a glob, watch those of every n-th block; names stay.", first=True, ge=1, le=MOST_BLOCKS
+        1,
+        "Of a kind of layers, or of a glob, watch those of every n-th block; names stay.",
+        first=True,
+        ge=1,
+        le=MOST_BLOCKS,
     )
     branches: tuple[Branch, ...] = _setting(
         ("conditional",), "conditional, unconditional or both.", first=True, min_length=1

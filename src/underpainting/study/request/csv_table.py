@@ -26,7 +26,8 @@ def read_csv(path: Path) -> Table:
 
     A row that is proper CSV is what it says. Of others, in this order: where numbers stand beside the prompt,
     the line cut by commas from both ends around it, whatever quotes it holds; several lines as proper CSV.
-    A file `.txt` whose first line names no column of prompts holds one prompt a line, as it stands. Raises UnderpaintingError where the file is empty, no text, or has no column of prompts.
+    A file `.txt` whose first line names no column of prompts holds one prompt a line, as it stands.
+    Raises UnderpaintingError where the file is empty, no text, or has no column of prompts.
     """
     text, encoding = _decode(path)
     lines = LINE.findall(text)

@@ -19,7 +19,9 @@ def about_observers(config: StudyConfig) -> list[str]:
     if not (estimates or labels.classifier == OWN):
         return []
     remedies = {
-        "estimator": "--estimator tracer,midas, or labels of your own by --labels FOLDER" if estimates else "",
+        "estimator": "--estimator tracer,midas, or labels of your own by --labels FOLDER"
+        if estimates
+        else "",
         "classifier": "--classifier vgg16" if labels.classifier == OWN else "",
     }
     wrong = {kind: remedy for kind, remedy in remedies.items() if remedy}
