@@ -119,9 +119,10 @@ class _Command(TyperCommand):
 
 def _twice(one: Any) -> str:
     """The line for an option that is given more than once, and takes one value."""
-    several = COMMAS in (one.help or "")
-    how = f"give several with commas between, {_typed(one)} A,B" if several else "give it once"
-    return f"{_typed(one)} is given twice: {how}"
+    name = _typed(one)
+    if COMMAS in (one.help or ""):
+        return f"{name} is given twice: give several with commas between, {name} A,B"
+    return f"{name} is given twice: give it once"
 
 
 def _typed(one: Any) -> str:
