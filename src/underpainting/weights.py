@@ -7,7 +7,7 @@ to the network does nothing else, and is in `underpainting.hub`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from underpainting.errors import UnderpaintingError
@@ -16,13 +16,25 @@ READABLE = (".safetensors", ".bin")
 
 
 @dataclass(frozen=True)
+class Work:
+    """A paper to cite, as BibTeX has it. author: `Family, Given and Family, Given`. arxiv: its number."""
+
+    key: str
+    author: str
+    title: str
+    year: int
+    arxiv: str
+
+
+@dataclass(frozen=True)
 class Weights:
     """What some model takes, and whether it is on this machine; the kinds below say where that is looked for.
 
-    name: what the model is called here.
+    name: what the model is called here. works: the papers that whoever uses them cites, where known.
     """
 
     name: str
+    works: tuple[Work, ...] = field(default=(), kw_only=True)
 
     @property
     def path(self) -> Path:
@@ -146,20 +158,50 @@ class SavedModel(Weights):
         return sum(file.stat().st_size for file in files if file.is_file())
 
 
+_STABLE_DIFFUSION = Work(
+    "rombach2022",
+    "Rombach, Robin and Blattmann, Andreas and Lorenz, Dominik and Esser, Patrick and Ommer, Björn",
+    "High-Resolution Image Synthesis with Latent Diffusion Models",
+    2022,
+    "2112.10752",
+)
+_SDXL = Work(
+    "podell2023",
+    "Podell, Dustin and English, Zion and Lacey, Kyle and Blattmann, Andreas and Dockhorn, Tim and Müller, "
+    "Jonas and Penna, Joe and Rombach, Robin",
+    "SDXL: Improving Latent Diffusion Models for High-Resolution Image Synthesis",
+    2023,
+    "2307.01952",
+)
+_TURBO = Work(
+    "sauer2023",
+    "Sauer, Axel and Lorenz, Dominik and Blattmann, Andreas and Rombach, Robin",
+    "Adversarial Diffusion Distillation",
+    2023,
+    "2311.17042",
+)
 PIPELINES = (
     Checkpoint(
         "CompVis/stable-diffusion-v1-4",
         "CompVis/stable-diffusion-v1-4",
         4_270_000_000,
         "CreativeML OpenRAIL-M",
+        works=(_STABLE_DIFFUSION,),
     ),
     Checkpoint(
         "stabilityai/stable-diffusion-xl-base-1.0",
         "stabilityai/stable-diffusion-xl-base-1.0",
         13_880_000_000,
         "CreativeML OpenRAIL++-M",
+        works=(_SDXL,),
     ),
-    Checkpoint("stabilityai/sdxl-turbo", "stabilityai/sdxl-turbo", 13_880_000_000, "sai-nc-community"),
+    Checkpoint(
+        "stabilityai/sdxl-turbo",
+        "stabilityai/sdxl-turbo",
+        13_880_000_000,
+        "sai-nc-community",
+        works=(_SDXL, _TURBO),
+    ),
 )
 """Pipelines of the hub whose size (their float32 weights in safetensors) and licence are known."""
 

@@ -29,6 +29,7 @@ from underpainting.study.request.config import (
 )
 from underpainting.study.request.prompts import PromptRow, about_prompts, read_prompts
 from underpainting.study.request.splits import TooFewPrompts
+from underpainting.study.request.suited import about_observers
 from underpainting.study.run import MAX_SET_ASIDE, run_study
 from underpainting.study.study import StudyFolder, create_study, open_study
 from underpainting.study.trust import own_classes, trust
@@ -55,7 +56,8 @@ def init(
     """Make a study folder, after checking that prompts, model, layers, and estimator or labels are there.
 
     rows, test_rows, model, labeller: objects in place of what the config names. progress: told how prompts
-    were read, which are cut at the text encoders' limit, and which are one to the model (see `tell_apart`).
+    were read, which are cut at the text encoders' limit, which are one to the model (see `tell_apart`), and
+    of an estimator that does not know the model's pictures.
     Known weights that are only not fetched yet are no obstacle: see `doctor`. Classes of one's own that the
     config names are trusted from here on (see `study.trust`). Raises UnderpaintingError where anything else
     is not there, a prompt tests and fits, or the folder is taken. Nothing is fetched.
@@ -89,7 +91,7 @@ def init(
         study = create_study(folder, config, told.rows, told.test_rows)
     except TooFewPrompts as error:
         raise UnderpaintingError("; ".join([str(error), *told.said])) from None
-    for line in (*said, *told.said, *about_negative(model)):
+    for line in (*said, *told.said, *about_negative(model), *about_observers(config)):
         (progress or Progress()).note(line)
     return study
 

@@ -27,6 +27,7 @@ from underpainting.threads import wait_passively
 STOPPED = 130  # the shell's exit code of what Ctrl-C stopped
 PANELS = ("Study", "Ask", "Act", "Share")
 LAST = 99  # place of a command that says none
+COMMAS = "commas between"  # in the help of an option that takes several values so
 
 
 def command_line() -> typer.Typer:
@@ -84,11 +85,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 class _Command(TyperCommand):
-    """A command whose paths are named and whose numbers are finite."""
+    """A command whose options are given once, whose paths are named and whose numbers are finite."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Take the arguments as they are typed. Raises UnderpaintingError where a path is empty."""
-        typed, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        """Take the arguments as they are typed.
+
+        Raises UnderpaintingError where a path is empty, or an option that takes one value is given twice.
+        """
+        typed, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        for one in self.params:
+            if order.count(one) > 1 and not getattr(one, "multiple", True):
+                raise UnderpaintingError(_twice(one))
         for option, name, kind in self._kinds():
             values = typed.get(name)
             if kind in (Path, list[Path]) and "" in (
@@ -108,6 +115,14 @@ class _Command(TyperCommand):
         """Every option and argument: as it is typed, its name, and its type."""
         own: list[Any] = self.params
         return [(_typed(one), one.name, one.type_descriptor.annotation) for one in own]
+
+
+def _twice(one: Any) -> str:
+    """The line for an option that is given more than once, and takes one value."""
+    name = _typed(one)
+    if COMMAS in (one.help or ""):
+        return f"{name} is given twice: give several with commas between, {name} A,B"
+    return f"{name} is given twice: give it once"
 
 
 def _typed(one: Any) -> str:

@@ -52,7 +52,7 @@ Branches = Annotated[
     str | None,
     typer.Option(
         rich_help_panel=EDIT,
-        help="Branches that are edited: conditional, unconditional, with a comma between.",
+        help="Branches that are edited: conditional, unconditional, with commas between.",
         show_default=False,
     ),
 ]
@@ -162,7 +162,7 @@ def taking_settings(required: Sequence[str]) -> Callable[[Callable[..., None]], 
 def given_settings(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The settings that were given, section by section, of what a command that takes them was called with.
 
-    Raises UnderpaintingError where a `--set` is none.
+    Raises UnderpaintingError where a `--set` is none, or a setting is given twice.
     """
     known, sections = options(), dict[str, dict[str, Any]]()
     kinds = {(option.section, option.key): option for option in known.values()}
@@ -176,7 +176,10 @@ def given_settings(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         if not (equals and key):
             raise UnderpaintingError(f"--set {text}: give section.key=value, such as run.batch_size=16")
         kind = kinds.get((section, key))
-        sections.setdefault(section, {})[key] = value.strip() if kind is None else _value(kind, value.strip())
+        given = sections.setdefault(section, {})
+        if key in given:
+            raise UnderpaintingError(f"--set {text}: {section}.{key} is given twice: give it once")
+        given[key] = value.strip() if kind is None else _value(kind, value.strip())
     return sections
 
 

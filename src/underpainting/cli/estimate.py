@@ -29,10 +29,13 @@ def estimate(
         from underpainting.study.environment import load_trusted, use_threads
         from underpainting.study.estimate import advice, machine_memory
         from underpainting.study.estimate import estimate as work
+        from underpainting.study.request.suited import about_observers
         from underpainting.study.study import open_study
         from underpainting.weights import readable
 
         opened = open_study(study)
+        for line in about_observers(opened.config):
+            shown.note(line)
         use_threads(opened)
         cost = work(opened, load_trusted(opened), measure_time=time, progress=shown)
     if json:

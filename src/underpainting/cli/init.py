@@ -8,13 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from underpainting.cli._options import given_settings, taking_settings
+from underpainting.study.request.presets import PRESETS, with_preset
 
 PANEL, PLACE = "Study", 2
 EXAMPLES = (
     "underpainting init STUDY --prompts prompts.csv",
     "underpainting init STUDY --preset chen2023 --prompts train.csv --test-prompts test.csv",
     "underpainting init STUDY --prompts stilllife --limit 60 --steps 10 --layers up.3.0,up.3.1",
-    "underpainting init STUDY --prompts prompts.csv --controls latents,permuted --set run.batch_size=16",
+    "underpainting init STUDY --preset sdxl --prompts prompts.txt --model OWNER/NAME",
+    "underpainting init STUDY --prompts prompts.csv --estimator tracer,midas --controls latents,permuted",
 )
 
 
@@ -24,7 +26,10 @@ def init(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Begin from a published study's settings: chen2023 or chen2023-shading.", show_default=False
+            help="Begin from the settings of a preset: "
+            + ", ".join(f"{name} ({preset.about})" for name, preset in PRESETS.items())
+            + ".",
+            show_default=False,
         ),
     ] = None,
     **settings: Any,
@@ -33,7 +38,10 @@ def init(
 
     Prompts that are the same to the model's text encoders are in one split, and pictures that it would make
     again are left out; both are said, and how many prompts are longer than the encoders read. A file of
-    prompts without seeds has rows that are given 0, 1, and so on.
+    prompts without seeds has rows that are given 0, 1, and so on; a .txt file holds one prompt a line.
+
+    The defaults are the still life's model and estimator, and the scheduler, steps and guidance of Chen,
+    Viégas and Wattenberg 2023; a preset has others, and any option goes before it.
     """
     from underpainting.screen import progress
 
@@ -41,7 +49,6 @@ def init(
         from underpainting import workflow
         from underpainting.study.environment import study_needs
         from underpainting.study.request.config import parse_config
-        from underpainting.study.request.presets import with_preset
 
         config = parse_config(with_preset(preset, given_settings(settings)), "options")
         made = workflow.init(study, config, progress=shown)

@@ -27,7 +27,10 @@ def layers(
         ),
     ] = "self-attention",
     every_nth_block: Annotated[
-        int, typer.Option(min=1, max=MOST_BLOCKS, help="Of a kind of layers, list those of every n-th block.")
+        int,
+        typer.Option(
+            min=1, max=MOST_BLOCKS, help="Of a kind of layers, or of a glob, list those of every n-th block."
+        ),
     ] = 1,
     variant: Variant = None,
     json: Json = False,

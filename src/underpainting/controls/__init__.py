@@ -4,6 +4,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from underpainting.controls.registry import (
+    EXPLANATIONS,
     Control,
     Explanation,
     FinishedPicture,
@@ -19,12 +20,14 @@ from underpainting.controls.registry import (
     register,
     rivals,
     sources,
+    ways_to_try,
 )
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 
 __all__ = [
+    "EXPLANATIONS",
     "Control",
     "Explanation",
     "FinishedPicture",
@@ -40,4 +43,5 @@ __all__ = [
     "register",
     "rivals",
     "sources",
+    "ways_to_try",
 ]

@@ -33,8 +33,15 @@ Run = Callable[[Model, Callable[[StepRecord], None]], None]
 Panel = Literal["probes", "networks", "pictures", "none"]
 PANELS: tuple[Panel, ...] = ("probes", "networks", "pictures", "none")
 Explanation = Literal["layout", "prompt", "latents", "luminance"]
-"""What explains a score that the probe is not above: the layout that pictures share, what the prompt says,
-what the latents say, or light and dark."""
+"""What explains a score that the probe is not above."""
+
+EXPLANATIONS: dict[Explanation, str] = {
+    "layout": "the layout that pictures share",
+    "prompt": "what the prompt says",
+    "latents": "what the latents say",
+    "luminance": "light and dark",
+}
+"""Each in words."""
 
 SOLID, DOTTED, SHORT, DASHED, LONG = (), (1.0, 1.6), (3.0, 2.0), (5.0, 2.0), (9.0, 3.0)
 DASH_DOT, LONG_DOT = (6.0, 2.0, 1.0, 2.0), (7.0, 2.0, 1.0, 2.0)
@@ -237,6 +244,18 @@ def sources() -> dict[str, Source]:
     _load_entry_points()
     ordered = sorted(_REGISTRY.sources.values(), key=lambda source: PANELS.index(source.panel))
     return {source.key: source for source in ordered}
+
+
+def ways_to_try() -> dict[str, list[str]]:
+    """What is tried beyond a linear map of the latents, in words, and the keys of the controls that try it.
+
+    Only where one of each was tried is a score shown to be held inside the network.
+    """
+    ways: dict[str, list[str]] = {}
+    for key, control in controls().items():
+        if control.tries:
+            ways.setdefault(control.tries, []).append(key)
+    return ways
 
 
 def rivals() -> dict[str, Source]:

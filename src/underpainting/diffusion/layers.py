@@ -115,9 +115,12 @@ def resolve_layers(
     if isinstance(names, str):
         raise UnderpaintingError(f"layers {names!r} is one string: give a list of names")
     require_number("every_nth_block", every_nth_block, 1, MOST_BLOCKS, whole=True)
-    if every_nth_block > 1 and not any(name in PRESETS for name in names):
+    if every_nth_block > 1 and not any(
+        isinstance(name, str) and (name in PRESETS or GLOB.search(name)) for name in names
+    ):
         raise UnderpaintingError(
-            f"every_nth_block {every_nth_block} thins {', '.join(PRESETS)}, and layers name none of them"
+            f"every_nth_block (--every-nth-block) {every_nth_block} thins kinds of layers "
+            f"({', '.join(PRESETS)}) and globs, and all layers are names: give a kind, or a glob such as up.*"
         )
     known = [layer for layers in kinds.values() for layer in layers]
     by_name = {layer.name: layer for layer in known} | {layer.path: layer for layer in known}
@@ -127,7 +130,7 @@ def resolve_layers(
         if name in PRESETS and kinds:
             several = _preset(name, kinds, every_nth_block)
         elif GLOB.search(name) and kinds:
-            several = _matching(name, kinds)
+            several = _matching(name, kinds, every_nth_block)
         else:
             several = [_one(name, given, by_name, shapes, size)]
         if not several:
@@ -141,18 +144,21 @@ def _preset(name: str, kinds: Kinds, every_nth_block: int) -> list[Layer]:
     wanted = list(kinds) if name == ALL else [name]
     if name not in (*kinds, ALL):
         raise UnderpaintingError(f"this model has no layers of the kind {name}: it has {', '.join(kinds)}")
-    several = []
-    for kind in wanted:
-        blocks = [of.path if kind == BLOCKS else of.path.rpartition(".")[0] for of in kinds[kind]]
-        kept = list(dict.fromkeys(blocks))[::every_nth_block]
-        several += [layer for layer, block in zip(kinds[kind], blocks, strict=True) if block in kept]
-    return several
+    return [layer for kind in wanted for layer in _thinned(kind, kinds[kind], every_nth_block)]
 
 
-def _matching(glob: str, kinds: Kinds) -> list[Layer]:
+def _matching(glob: str, kinds: Kinds, every_nth_block: int) -> list[Layer]:
     """Layers of the kind whose last word a glob ends in, self-attention if none, whose names it matches."""
     kind = next((kind for kind, word in LAST_WORDS.items() if word and glob.endswith(word)), SELF_ATTENTION)
-    return [layer for layer in kinds.get(kind, ()) if fnmatch.fnmatchcase(layer.name, glob)]
+    matched = [layer for layer in kinds.get(kind, ()) if fnmatch.fnmatchcase(layer.name, glob)]
+    return _thinned(kind, matched, every_nth_block)
+
+
+def _thinned(kind: str, layers: Sequence[Layer], every_nth_block: int) -> list[Layer]:
+    """Those in every n-th of the blocks that these layers of a kind stand in, from the first one."""
+    blocks = [layer.path if kind == BLOCKS else layer.path.rpartition(".")[0] for layer in layers]
+    kept = list(dict.fromkeys(blocks))[::every_nth_block]
+    return [layer for layer, block in zip(layers, blocks, strict=True) if block in kept]
 
 
 def _one(

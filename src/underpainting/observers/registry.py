@@ -19,7 +19,7 @@ from underpainting.observers.own import Code, installed, make_own, weights_of_ow
 from underpainting.observers.protocols import Kind, checked_observer
 from underpainting.observers.saved import read_config
 from underpainting.readers import checked_path
-from underpainting.weights import SavedModel, Weights
+from underpainting.weights import SavedModel, Weights, Work
 
 Device = str | torch.device | None
 
@@ -91,6 +91,12 @@ def own_class(kind: Kind, name: str | Path) -> str | None:
     text = str(name)
     is_own = ":" in text and text not in _installed(kind) and _known(kind, name) is None
     return text if is_own else None
+
+
+def works_of(kind: Kind, name: str) -> tuple[Work, ...]:
+    """The papers to cite for what is registered under a name; of others none is known. Nothing is loaded."""
+    entry = _REGISTRY[kind].get(name)
+    return entry.weights.works if entry is not None and entry.weights is not None else ()
 
 
 def _known(kind: Kind, name: str | Path) -> tuple[ObserverEntry, Weights] | None:

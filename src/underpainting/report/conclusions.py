@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from underpainting.controls import controls, sources
+from underpainting.controls import controls, sources, ways_to_try
 from underpainting.findings.against import Against, Headline, against, explaining
 from underpainting.report.contents import Contents
 from underpainting.report.tables import arrivals, number
@@ -103,11 +103,7 @@ def _verdict(here: Sequence[Against]) -> str:
     if said:
         return "; ".join(said) + "."
     tried = {row.control for row in here if row.side is not None}
-    harder: dict[str, list[str]] = {}
-    for key, control in controls().items():
-        if control.tries:
-            harder.setdefault(control.tries, []).append(key)
-    missing = [key for keys in harder.values() if not tried & _sources_of(keys) for key in keys]
+    missing = [key for keys in ways_to_try().values() if not tried & _sources_of(keys) for key in keys]
     if missing:
         return f"above every control that was tried; the controls {listed(missing)} would try harder."
     return (

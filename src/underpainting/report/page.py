@@ -118,7 +118,7 @@ def render(contents: Contents) -> str:
         made_with=contents.environment.get("versions", {}).get("underpainting", ""),
         version=VERSION,
         project=PROJECT,
-        bibtex=bibtex(),
+        bibtex=bibtex(contents.study.config),
         explained=explained,
     )
     return html.lstrip()

@@ -210,6 +210,8 @@ def test_a_text_of_as_many_tokens_as_the_picture_is_not_taken_for_it(
         (["up.3.*"], 1, ["up.3.0", "up.3.1", "up.3.2"]),
         (["*.0.stream"], 1, [f"{of}.stream" for of in STREAM if of.endswith(".0")]),
         (["up.[12].0.mlp", "mid.?", "up.1.*"], 1, ["up.1.0.mlp", "up.2.0.mlp", "mid.0", *AT[7:10]]),
+        (["up.*"], 4, [AT[7], AT[11], AT[15]]),
+        (["up.*.mlp", "mid.0"], 5, [AT[7] + ".mlp", AT[12] + ".mlp", "mid.0"]),
         (["up.3.1.cross", MODULES["unet"]["up.2.1.stream"]], 1, ["up.3.1.cross", "up.2.1.stream"]),
     ],
 )
@@ -243,7 +245,11 @@ def test_blocks_with_two_attentions_are_thinned_as_one(tmp_path_factory: pytest.
         ),
         (["up.3.0.mpl"], 1, "unknown layer up.3.0.mpl: nearest are up.3.0.mlp"),
         (["crossattention"], 1, "unknown layer crossattention"),
-        (["up.3.0", "up.*"], 2, "every_nth_block 2 thins self-attention, .*, and layers name none of them"),
+        (
+            ["up.3.0", "up.3.1"],
+            2,
+            r"\(--every-nth-block\) 2 thins kinds .*self-att.* and globs, .* are names",
+        ),
         (["blocks"], 0, "every_nth_block is 0: give a whole number from 1"),
     ],
 )

@@ -19,6 +19,7 @@ from underpainting.diffusion import Model, attach
 from underpainting.probes import moments_bytes
 from underpainting.study.environment import load_study
 from underpainting.study.estimate import advice, estimate
+from underpainting.study.request.presets import PRESETS
 from underpainting.study.study import create_study
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -85,6 +86,27 @@ def of_size(name: str, folder: Path) -> Model:
     config = json.loads((CONFIGS / f"{name}.json").read_text())
     with torch.device("meta"):
         return attach(SIZES[name][0](folder, getattr(diffusers, config["_class_name"]).from_config(config)))
+
+
+@pytest.mark.parametrize(
+    ("layers", "every", "fine", "coarse", "gigabytes"),
+    [
+        (PRESETS["sdxl"].settings["watch"]["layers"], 1, 10, 6, 3.4),
+        (("*.0",), 1, 5, 6, 2.9),
+        (("self-attention",), 1, 10, 60, 24.8),
+        (("self-attention",), 10, 1, 6, 2.5),
+        (("up.0.*",), 5, 0, 6, 2.4),
+    ],
+)
+def test_layers_of_sdxl_that_the_page_of_one_gpu_names(
+    layers: tuple[str, ...], every: int, fine: int, coarse: int, gigabytes: float, tmp_path: Path
+) -> None:
+    """On the finer grid and on the coarser one; their moments at 30 steps, of two properties and twins."""
+    chosen = of_size("sdxl", tmp_path / "words").resolve(layers, every_nth_block=every)
+    sides = [layer.grid[0] for layer in chosen]
+    assert (sides.count(64), sides.count(32), len(sides)) == (fine, coarse, fine + coarse)
+    told = 30 * sum(moments_bytes(layer.channels, 4) for layer in chosen) / 1e9
+    assert round(told, 1) == gigabytes
 
 
 @pytest.mark.parametrize("name", SIZES)

@@ -87,6 +87,22 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (("init", "STUDY", "--prompts", "p.csv", "--set", "batch_size=4"), "give section.key=value"),
         (("init", "STUDY", "--prompts", "p.csv", "--controls", "permted"), "did you mean 'permuted'"),
         (("init", "STUDY", "--prompts", "p.csv"), "no prompts at p.csv"),
+        (
+            ("init", "STUDY", "--prompts", "p.csv", "--estimator", "tracer", "--estimator", "midas"),
+            "--estimator is given twice: give several with commas between, --estimator A,B",
+        ),
+        (
+            ("init", "STUDY", "--prompts", "p.csv", "--prompts=q.csv"),
+            "--prompts is given twice: give it once",
+        ),
+        (
+            ("init", "STUDY", "--prompts", "p.csv", "--set", "run.gallery=1", "--set", "run.gallery=2"),
+            "run.gallery is given twice",
+        ),
+        (("init", "STUDY", "--prompts", "p.csv", "--steps", "3", "--set", "model.steps=4"), "is given twice"),
+        (("run", "STUDY", "--workers", "1", "--workers", "2"), "--workers is given twice: give it once"),
+        (("search", "STUDY", "--seeds", "0:9", "--seeds", "3"), "--seeds is given twice: give several with"),
+        (("estimate", "STUDY", "--time", "--no-time"), "--time is given twice"),
         (("init", "STUDY", "--prompt", "p.csv"), "--prompts"),
         (("run", "STUDY"), "STUDY holds no study"),
         (("estimate", "STUDY"), "STUDY holds no study"),
@@ -134,3 +150,26 @@ def test_public_names_are_there_and_import_lazily() -> None:
         assert getattr(underpainting, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         underpainting.nothing  # noqa: B018
+
+
+def test_controls_say_what_they_rule_out_and_which_show_what_is_held_inside(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, out, _ = _call(capsys, "controls")
+    rows = {line.split()[0]: line for line in out.splitlines()}
+    assert code == 0 and rows["control"].split()[1] == "used"
+    assert "light and dark" in rows["luminance"] and "what the latents say" in rows["fresh"]
+    assert "what the latents say" in rows["network"] and "what the prompt says" in rows["prompt"]
+    assert [name for name in rows if rows[name].split()[1] == "yes"] == [
+        "decoder",
+        "estimator",
+        "latents",
+        "luminance",
+    ]
+    assert "network, a network trained on the latents" in rows["held"]
+    assert "permuted or fresh, untrained networks" in rows["held"]
+    told = json.loads(_call(capsys, "controls", "--json")[1])
+    assert {one["key"]: one["rules_out"] for one in told if one["key"] in ("estimator", "luminance")} == {
+        "estimator": [],
+        "luminance": ["light and dark"],
+    }

@@ -52,8 +52,33 @@ def test_it_tells_of_a_study(caches: Path, capsys: pytest.CaptureFixture[str]) -
 
 @pytest.mark.usefixtures("caches")
 def test_it_tells_of_all_that_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    """Short enough for a screen; nothing is asked for, so nothing is missing."""
     with pytest.raises(SystemExit) as stopped:
         main(["doctor", "--json"])
     told = json.loads(capsys.readouterr().out)
-    assert stopped.value.code == 1
+    assert stopped.value.code == 0
     assert [needed["name"] for needed in told] == [needed.name for needed in known_needs()]
+    with pytest.raises(SystemExit) as stopped:
+        main(["doctor"])
+    lines = capsys.readouterr().out.splitlines()
+    assert stopped.value.code == 0 and max(map(len, lines)) <= 100
+    assert [line.split()[1] for line in lines[1:-1]] == [needed["name"] for needed in told]
+    assert "underpainting doctor STUDY" in lines[-1]
+
+
+@pytest.mark.usefixtures("caches")
+def test_labels_of_another_kind_of_pictures_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By `init`, which makes the study, and by `doctor`; JSON stays JSON."""
+    (tmp_path / "p.txt").write_text("\n".join(f"a thing {i}" for i in range(9)))
+    model, prompts = "stabilityai/stable-diffusion-xl-base-1.0", str(tmp_path / "p.txt")
+    for command in (
+        ("init", str(tmp_path / "study"), "--model", model, "--prompts", prompts),
+        ("doctor", str(tmp_path / "study"), "--json"),
+    ):
+        with pytest.raises(SystemExit):
+            main(command)
+        shown = capsys.readouterr()
+        assert shown.err.count("caution: estimator stilllife knows the still life's pictures alone") == 1
+    assert [needed["part"] for needed in json.loads(shown.out)] == ["model", "estimator"]

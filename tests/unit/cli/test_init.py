@@ -8,6 +8,8 @@ from typer.main import get_command
 
 from underpainting import workflow
 from underpainting.cli import command_line, main
+from underpainting.observers.protocols import Kind
+from underpainting.observers.registry import entries
 from underpainting.study.request.config import StudyConfig
 from underpainting.study.request.options import Option, options
 
@@ -60,3 +62,9 @@ def test_options_have_the_configs_words_and_defaults() -> None:
         if option.is_first:
             assert shown[name].help.startswith(option.field.description)
     assert shown["steps"].show_default == "15" and shown["prompts"].required
+
+
+@pytest.mark.parametrize("kind", ["estimator", "classifier"])
+def test_help_has_every_name_that_the_package_registers(kind: Kind) -> None:
+    about = options()[kind].field.description or ""
+    assert [entry.key for entry in entries(kind) if entry.key not in about] == []

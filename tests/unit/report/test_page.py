@@ -19,8 +19,9 @@ from underpainting.colours import ramp
 from underpainting.errors import UnderpaintingError
 from underpainting.report import gallery as gallery_module
 from underpainting.report import keep_title, write_report
-from underpainting.report.citation import PROJECT
+from underpainting.report.citation import PROJECT, bibtex
 from underpainting.report.contents import Contents, read_contents
+from underpainting.study.request.config import LabelsConfig, ModelConfig
 from underpainting.study.study import StudyFolder, open_study
 
 VOID = {"meta", "link", "img", "input", "br"}
@@ -131,6 +132,29 @@ def test_page_is_cited_as_the_citation_file_says(html: str) -> None:
         article["notes"],
     ):
         assert words in text, words
+
+
+def test_what_a_study_used_is_cited_with_it(own_study: Callable[..., StudyFolder]) -> None:
+    """Papers of the model, each estimator and the classifier once; brought labels have no estimator's."""
+    study = own_study(steps=2, prompts=2, pictures=0)
+
+    def cited(**labels: str) -> list[str]:
+        config = study.config.model_copy(
+            update={
+                "model": ModelConfig(name="stabilityai/stable-diffusion-xl-base-1.0:permuted"),
+                "labels": LabelsConfig(**labels),
+            }
+        )
+        return re.findall(r"@\w+\{(\w+),", bibtex(config))
+
+    ours = ["underpainting", "chen2023"]
+    assert cited(estimator="tracer,midas,mine:Own", classifier="vgg16") == [
+        *(*ours, "podell2023", "lee2021", "ranftl2019", "ranftl2021", "simonyan2014")
+    ]
+    assert cited(estimator="tracer, midas", folder="labels") == [*ours, "podell2023"]
+    assert re.findall(r"@\w+\{(\w+),", bibtex(study.config)) == ours
+    for work in bibtex(study.config).split("\n\n"):
+        assert work.count("{") == work.count("}") and work.endswith(",\n}")
 
 
 def test_page_has_a_title_of_ones_own_the_day_and_the_version(own_study: Callable[..., StudyFolder]) -> None:

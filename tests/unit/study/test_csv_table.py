@@ -82,3 +82,28 @@ def test_an_encoding_that_is_a_guess_is_said(tmp_path: Path) -> None:
     assert read_prompts(file)[1].prompt == "café"
     (said,) = about_prompts(file)
     assert "not UTF-8 and is read as Windows-1252" in said and "line 3: café,2" in said
+
+
+def test_a_text_file_is_a_prompt_a_line_as_it_stands(tmp_path: Path) -> None:
+    file = tmp_path / "prompts.txt"
+    file.write_bytes('a mug, red, 5\r\n\r\n  "a big" car\n"never closed\ncafé, 1,000 chairs'.encode("cp1252"))
+    rows = read_prompts(str(file))
+    assert [(row.prompt, row.seed) for row in rows] == [
+        ("a mug, red, 5", 0),
+        ('"a big" car', 1),
+        ('"never closed', 2),
+        ("café, 1,000 chairs", 3),
+    ]
+    assert rows[2].where.endswith("prompts.txt line 4")
+    said = about_prompts(str(file))
+    assert len(said) == 2 and "Windows-1252" in said[0] and "has no seeds" in said[1]
+
+
+@pytest.mark.parametrize("name", ["prompts.txt", "PROMPTS.TXT"])
+def test_a_table_called_text_is_a_table(name: str, tmp_path: Path) -> None:
+    file = tmp_path / name
+    file.write_text("seed,prompt\n7,a mug\n")
+    assert [(row.prompt, row.seed) for row in read_prompts(str(file))] == [("a mug", 7)]
+    file.write_text("prompt;seed\na mug;7\n")
+    with pytest.raises(UnderpaintingError, match="with commas between"):
+        read_prompts(str(file))

@@ -62,12 +62,28 @@ def test_shading_has_a_split_of_its_own(tmp_path: Path, capsys: pytest.CaptureFi
     assert config.watch.layers == ("up.3.0",) and config.labels.estimator == "intrinsic"
 
 
+@pytest.mark.usefixtures("no_weights")
+def test_sdxl_is_set_up_without_its_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "p.txt").write_text("".join(f"a thing, number {i}\n" for i in range(20)))
+    prompts = str(tmp_path / "p.txt")
+    assert (
+        call("init", str(tmp_path / "s"), "--preset", "sdxl", "--prompts", prompts, "--dtype", "bfloat16")
+        == 0
+    )
+    assert "20 pictures (12 fit, 3 calibrate, 5 test)" in capsys.readouterr().out
+    config = read_config(tmp_path / "s" / "study.toml")
+    assert config.model.name == "stabilityai/stable-diffusion-xl-base-1.0"
+    assert (config.model.scheduler, config.model.dtype) == ("pipeline", "bfloat16")
+
+
 def test_presets_are_configs_and_give_way() -> None:
     for name in PRESETS:
         parse_config(with_preset(name, {}), name)
     mine = with_preset("chen2023", {"model": {"name": "mine"}, "run": {"gallery": 3}})
     assert (mine["model"]["name"], mine["model"]["steps"], mine["run"]) == ("mine", 15, {"gallery": 3})
-    with pytest.raises(UnderpaintingError, match="no preset 'chen': give chen2023 or chen2023-shading"):
+    with pytest.raises(
+        UnderpaintingError, match="no preset 'chen': give chen2023 or chen2023-shading or sdxl"
+    ):
         with_preset("chen", {})
 
 

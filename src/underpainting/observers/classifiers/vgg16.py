@@ -7,10 +7,22 @@ from underpainting.observers.network_classifier import NetworkClassifier
 from underpainting.observers.registry import Device, ObserverEntry, register
 from underpainting.observers.saved import fill
 from underpainting.readers import read_state, reading, sha256_file
-from underpainting.weights import TorchFile, Weights
+from underpainting.weights import TorchFile, Weights, Work
 
 VGG16 = TorchFile(
-    "vgg16", "https://download.pytorch.org/models/vgg16-397923af.pth", 528_000_000, "BSD-3-Clause"
+    "vgg16",
+    "https://download.pytorch.org/models/vgg16-397923af.pth",
+    528_000_000,
+    "BSD-3-Clause",
+    works=(
+        Work(
+            "simonyan2014",
+            "Simonyan, Karen and Zisserman, Andrew",
+            "Very Deep Convolutional Networks for Large-Scale Image Recognition",
+            2014,
+            "1409.1556",
+        ),
+    ),
 )
 
 

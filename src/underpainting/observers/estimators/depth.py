@@ -20,11 +20,39 @@ from underpainting.observers.fingerprints import fingerprint, joined
 from underpainting.observers.registry import Device, ObserverEntry, register
 from underpainting.observers.saved import glance, loading
 from underpainting.readers import home_path
-from underpainting.weights import Checkpoint, SavedModel, Weights, is_repository
+from underpainting.weights import Checkpoint, SavedModel, Weights, Work, is_repository
 
-MIDAS = Checkpoint("midas", "Intel/dpt-large", 1_370_000_000, "Apache-2.0")
-HYBRID = Checkpoint("midas-hybrid", "Intel/dpt-hybrid-midas", 490_000_000, "Apache-2.0")
-ANYTHING = Checkpoint("depth-anything", "depth-anything/Depth-Anything-V2-Small-hf", 99_000_000, "Apache-2.0")
+_MIDAS = Work(
+    "ranftl2019",
+    "Ranftl, René and Lasinger, Katrin and Hafner, David and Schindler, Konrad and Koltun, Vladlen",
+    "Towards Robust Monocular Depth Estimation: Mixing Datasets for Zero-shot Cross-dataset Transfer",
+    2019,
+    "1907.01341",
+)
+_DPT = Work(
+    "ranftl2021",
+    "Ranftl, René and Bochkovskiy, Alexey and Koltun, Vladlen",
+    "Vision Transformers for Dense Prediction",
+    2021,
+    "2103.13413",
+)
+_ANYTHING = Work(
+    "yang2024",
+    "Yang, Lihe and Kang, Bingyi and Huang, Zilong and Zhao, Zhen and Xu, Xiaogang and Feng, Jiashi "
+    "and Zhao, Hengshuang",
+    "Depth Anything V2",
+    2024,
+    "2406.09414",
+)
+MIDAS = Checkpoint("midas", "Intel/dpt-large", 1_370_000_000, "Apache-2.0", works=(_MIDAS, _DPT))
+HYBRID = Checkpoint("midas-hybrid", "Intel/dpt-hybrid-midas", 490_000_000, "Apache-2.0", works=(_MIDAS, _DPT))
+ANYTHING = Checkpoint(
+    "depth-anything",
+    "depth-anything/Depth-Anything-V2-Small-hf",
+    99_000_000,
+    "Apache-2.0",
+    works=(_ANYTHING,),
+)
 
 Predicts = Literal["inverse", "metric"]
 """Inverse depth, of which near is large, in any scale; or depth, of which far is large."""

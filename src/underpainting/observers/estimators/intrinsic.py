@@ -15,13 +15,22 @@ from underpainting.errors import UnderpaintingError
 from underpainting.observers.fingerprints import fingerprint, joined
 from underpainting.observers.registry import Device, ObserverEntry, register
 from underpainting.observers.saved import loading
-from underpainting.weights import TorchFile, Weights, lacking
+from underpainting.weights import TorchFile, Weights, Work, lacking
 
 PAPER = TorchFile(
     "intrinsic",
     "https://github.com/compphoto/Intrinsic/releases/download/v1.0/final_weights.pt",
     480_000_000,
     "academic use only",
+    works=(
+        Work(
+            "careaga2023",
+            "Careaga, Chris and Aksoy, Yağız",  # noqa: RUF001
+            "Intrinsic Image Decomposition via Ordinal Shading",
+            2023,
+            "2311.12792",
+        ),
+    ),
 )
 PACKAGE = "pip install git+https://github.com/compphoto/Intrinsic"
 DARKEST = 1e-3  # of inverse shading, so that shading stays finite

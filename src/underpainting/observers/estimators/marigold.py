@@ -16,10 +16,22 @@ from underpainting.observers.fingerprints import fingerprint, joined
 from underpainting.observers.registry import Device, ObserverEntry, register
 from underpainting.observers.saved import loading
 from underpainting.pipeline_folder import read_pipeline
-from underpainting.weights import Checkpoint, Weights
+from underpainting.weights import Checkpoint, Weights, Work
 
-DEPTH = Checkpoint("marigold-depth", "prs-eth/marigold-depth-v1-1", 2_600_000_000, "OpenRAIL++")
-LIGHTING = Checkpoint("marigold-lighting", "prs-eth/marigold-iid-lighting-v1-1", 2_600_000_000, "OpenRAIL++")
+_WORK = Work(
+    "ke2025",
+    "Ke, Bingxin and Qu, Kevin and Wang, Tianfu and Metzger, Nando and Huang, Shengyu and Li, Bo and "
+    "Obukhov, Anton and Schindler, Konrad",
+    "Marigold: Affordable Adaptation of Diffusion-Based Image Generators for Image Analysis",
+    2025,
+    "2505.09358",
+)
+DEPTH = Checkpoint(
+    "marigold-depth", "prs-eth/marigold-depth-v1-1", 2_600_000_000, "OpenRAIL++", works=(_WORK,)
+)
+LIGHTING = Checkpoint(
+    "marigold-lighting", "prs-eth/marigold-iid-lighting-v1-1", 2_600_000_000, "OpenRAIL++", works=(_WORK,)
+)
 SEED = 0
 
 

@@ -22,7 +22,7 @@ from underpainting.observers.fingerprints import fingerprint
 from underpainting.observers.registry import Device, ObserverEntry, register
 from underpainting.observers.saved import fill
 from underpainting.readers import read_state
-from underpainting.weights import TorchFile, Weights
+from underpainting.weights import TorchFile, Weights, Work
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 RADIUS = 16  # of the low frequencies that are taken away
@@ -53,12 +53,19 @@ class Layout:
 
 _RELEASE = "https://github.com/Karel911/TRACER/releases/download/v1.0/TRACER-Efficient-5.pth"
 _CARVEKIT = "https://huggingface.co/Carve/tracer_b7/resolve/main/tracer_b7.pth"
+_WORK = Work(
+    "lee2021",
+    "Lee, Min Seok and Shin, WooSeok and Han, Sung Won",
+    "TRACER: Extreme Attention Guided Salient Object Tracing Network",
+    2021,
+    "2112.07380",
+)
 TE5 = Layout(
-    TorchFile("tracer", _RELEASE, 126_000_000, "Apache-2.0"),
+    TorchFile("tracer", _RELEASE, 126_000_000, "Apache-2.0", works=(_WORK,)),
     *(1.6, 2.2, 456, (7, 12, 26, 38), (40, 64, 176, 512), 512, True),
 )
 TE7 = Layout(
-    TorchFile("tracer-te7", _CARVEKIT, 266_000_000, "Apache-2.0"),
+    TorchFile("tracer-te7", _CARVEKIT, 266_000_000, "Apache-2.0", works=(_WORK,)),
     *(2.0, 3.1, 600, (10, 17, 37, 54), (48, 80, 224, 640), 640, False),
 )
 

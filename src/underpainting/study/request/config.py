@@ -64,7 +64,9 @@ class ModelConfig(_Section):
         first=True,
         max_length=10_000,
     )
-    dtype: Literal["float32", "float16", "bfloat16"] = _setting("float32", "Type of the weights.")
+    dtype: Literal["float32", "float16", "bfloat16"] = _setting(
+        "float32", "Type of the weights: float32, float16, bfloat16.", first=True
+    )
     variant: str | None = _setting(None, "Variant of the weights' files, such as fp16.", first=True)
     height: int | None = _setting(
         None, "Height of the pictures in pixels; the model's own if none.", ge=8, le=PIXELS
@@ -79,7 +81,8 @@ class PromptsConfig(_Section):
 
     file: str = _setting(
         "stilllife",
-        "CSV or Parquet with columns prompt,seed (or prompts,seeds,prompt_inds).",
+        "CSV or Parquet with columns prompt, and seed if there is one (or prompts,seeds,prompt_inds); a .txt "
+        "file of one prompt a line; stilllife for the bundled ones.",
         option="prompts",
         first=True,
     )
@@ -120,7 +123,11 @@ class WatchConfig(_Section):
         min_length=1,
     )
     every_nth_block: int = _setting(
-        1, "Of a kind of layers, watch those of every n-th block.", first=True, ge=1, le=MOST_BLOCKS
+        1,
+        "Of a kind of layers, or of a glob, watch those of every n-th block; names stay.",
+        first=True,
+        ge=1,
+        le=MOST_BLOCKS,
     )
     branches: tuple[Branch, ...] = _setting(
         ("conditional",), "conditional, unconditional or both.", first=True, min_length=1
@@ -130,7 +137,13 @@ class WatchConfig(_Section):
 class LabelsConfig(_Section):
     """What labels final pictures, and which of its properties; what says what pictures show."""
 
-    estimator: str = _setting("stilllife", "What labels the pictures.", first=True)
+    estimator: str = _setting(
+        "stilllife",
+        "What labels the pictures: stilllife, tracer, tracer-te7, midas, midas-hybrid, depth-anything, "
+        "marigold-depth, marigold-lighting, intrinsic, metric-depth:NAME, inverse-depth:NAME, a folder, "
+        "module:Class. Several with commas between, such as tracer,midas.",
+        first=True,
+    )
     folder: str | None = _setting(
         None,
         "Labels of your own in place of an estimator's: FOLDER/PROPERTY/IMAGE.png or .npy.",
@@ -138,7 +151,12 @@ class LabelsConfig(_Section):
         first=True,
     )
     properties: tuple[str, ...] = _setting((), "Properties to look for; all of the estimator's if none.")
-    classifier: str | None = _setting(None, "What says what pictures show, step by step.", first=True)
+    classifier: str | None = _setting(
+        None,
+        "What says what pictures show, step by step: stilllife, vgg16, timm:NAME, OWNER/NAME of the hub, a "
+        "folder, module:Class.",
+        first=True,
+    )
 
 
 class ProbesConfig(_Section):

@@ -1,4 +1,6 @@
-"""A table of prompts from a CSV as people have them: other encodings, stray quotes, commas without quotes."""
+"""A table of prompts from text as people have it: a CSV with stray quotes, commas without quotes, other
+encodings; or a prompt a line.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from pathlib import Path
 from textwrap import shorten
 
 from underpainting.errors import UnderpaintingError
-from underpainting.study.request.table import Table, column_names, places_of, whole
+from underpainting.study.request.table import NAMES, Table, column_names, places_of, whole
 
 LONGEST_RECORD = 50  # lines
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
@@ -24,6 +26,7 @@ def read_csv(path: Path) -> Table:
 
     A row that is proper CSV is what it says. Of others, in this order: where numbers stand beside the prompt,
     the line cut by commas from both ends around it, whatever quotes it holds; several lines as proper CSV.
+    A file `.txt` whose first line names no column of prompts holds one prompt a line, as it stands.
     Raises UnderpaintingError where the file is empty, no text, or has no column of prompts.
     """
     text, encoding = _decode(path)
@@ -35,9 +38,18 @@ def read_csv(path: Path) -> Table:
         columns = column_names(next(csv.reader([lines[start]])))
     except csv.Error as error:
         raise UnderpaintingError(f"{path} has no columns on its first line ({error})") from None
+    about = _about(path, encoding, lines)
+    if path.suffix.lower() == ".txt" and not _names_prompts(lines[start]):
+        prompts = [(f"line {i}", [line]) for i, line in enumerate(lines, start=1) if line.strip()]
+        return Table(str(path), ("prompt",), prompts, about)
     places = places_of(columns, str(path))
     rows = list(_rows(lines, start + 1, places, len(columns)))
-    return Table(str(path), columns, rows, _about(path, encoding, lines))
+    return Table(str(path), columns, rows, about)
+
+
+def _names_prompts(line: str) -> bool:
+    """Whether a first line is one of columns, one of them of prompts, whatever stands between them."""
+    return not set(NAMES["prompt"]).isdisjoint(column_names(re.split(r"[,;|\t]", line)))
 
 
 def _rows(

@@ -1,4 +1,4 @@
-"""Prompts and seeds from CSV or Parquet, as people really have them."""
+"""Prompts and seeds from CSV, text or Parquet, as people really have them."""
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ class PromptRow:
 
 
 def read_prompts(file: str, limit: int | None = None, *, after: Sequence[PromptRow] = ()) -> list[PromptRow]:
-    """Read prompts and seeds from a CSV or Parquet file, the first `limit` rows; "stilllife" is the bundled
-    list. after: pictures of another file, whose numbers of prompts go on and which may not come again.
+    """Read prompts and seeds from a CSV or Parquet file, or prompts from a `.txt` of one a line: the first
+    `limit` rows; "stilllife" is the bundled list. after: pictures of another file, whose numbers of prompts
+    go on and which may not come again.
 
     Columns are `prompts,seeds,prompt_inds` as published or `prompt,seed`; other columns are left alone.
     Without seeds, rows are given 0, 1, ... in their order, and those of a second file the next numbers. A CSV
@@ -111,7 +112,10 @@ def _read_table(file: str, more: Collection[str] = ()) -> Table:
     """The table of a file. more: columns to read beside those of prompts, seeds and numbers."""
     path = stilllife.folder() / "prompts.csv" if file == "stilllife" else Path(file)
     if not path.is_file():
-        raise UnderpaintingError(f"no prompts at {path}; give a CSV or Parquet file with columns prompt,seed")
+        raise UnderpaintingError(
+            f"no prompts at {path}; give a CSV or Parquet file with columns prompt,seed, or a .txt of one "
+            "prompt a line"
+        )
     with path.open("rb") as opened:
         is_parquet = opened.read(4) == b"PAR1"
     return _read_parquet(path, KNOWN.union(more)) if is_parquet else read_csv(path)
