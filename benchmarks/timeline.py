@@ -1,9 +1,10 @@
 """How long a study takes on many workers, by a simulation of who makes and who folds what, when.
 
-`python -m benchmarks.timeline` first measures here how fast moments are read, added and written, then plays
-the fit pictures of a study of a million on SDXL and on a transformer of FLUX.1's size with 1 to 1,024
-workers, and prints the share of the workers' time in which pictures are made, by how moments are folded.
-Pictures cost what `benchmarks.gpu` measured on an H200 (SDXL), or as many operations at the same rate.
+`python -m benchmarks.timeline` first measures here how fast moments are read, added and written (or takes
+that from `--rate`, in GB a second), then plays the fit pictures of a study of a million on SDXL and on a
+transformer of FLUX.1's size with 1 to 1,024 workers, and prints the share of the workers' time in which
+pictures are made, by how totals are folded. Pictures cost what `benchmarks.gpu` measured on an H200 (SDXL),
+or as many operations at the same rate.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ import typer
 
 from underpainting.cli._screen import table
 from underpainting.probes import Moments, load_sums, moments_bytes, save_sums
+from underpainting.study.kept.totals import totals_bytes
+from underpainting.vocabulary import ProbeLayer
 
-FIT, TARGETS = 600_000, 6  # fit pictures of a million; three properties and their shuffled twins
+FIT, PROPERTIES = 600_000, 3  # fit pictures of a million; each property has a shuffled twin
+SHARDS = (32, 1000)  # pictures of a shard
 SPREAD = 0.05  # of the logarithm of a shard's time
 WORKERS = (1, 4, 16, 64, 256, 1024)
 CHANNELS, PLACES = 1280, 8  # of the moments whose reading and writing is measured
@@ -29,26 +33,34 @@ CHANNELS, PLACES = 1280, 8  # of the moments whose reading and writing is measur
 
 @dataclass(frozen=True)
 class Job:
-    """A study as its timeline sees it.
+    """A study as its timeline sees it: the layers that it watches, in one branch.
 
-    layers: how many there are of each number of channels. seconds: of a picture, moments included.
+    seconds: of a picture, moments included.
     """
 
     name: str
-    layers: dict[int, int]
+    layers: tuple[ProbeLayer, ...]
     steps: int
     seconds: float
 
     @property
+    def totals(self) -> int:
+        """Bytes of the moments and token means of all layers and steps."""
+        return totals_bytes(self.layers, self.steps, PROPERTIES)[0]
+
+    @property
     def moments(self) -> int:
-        """Bytes of the moments of all layers and steps, of one branch."""
-        return self.steps * sum(
-            count * moments_bytes(channels, TARGETS) for channels, count in self.layers.items()
-        )
+        """Bytes of the moments alone."""
+        return totals_bytes(self.layers, self.steps, PROPERTIES)[1]
 
 
-SDXL = Job("SDXL, 30 steps", {640: 10, 1280: 60}, 30, 1.9 / 40 * 30)
-TRANSFORMER = Job("12 billion parameters, 28 steps", {3072: 57}, 28, 13.4)
+SDXL = Job(
+    "SDXL, 30 steps",
+    (ProbeLayer("wide", (64, 64), 640),) * 10 + (ProbeLayer("deep", (32, 32), 1280),) * 60,
+    30,
+    1.9 / 40 * 30,
+)
+TRANSFORMER = Job("12 billion parameters, 28 steps", (ProbeLayer("block", (64, 64), 3072),) * 57, 28, 13.4)
 """11 s of the network: 12e9 x 2 operations x 4,608 tokens x 28 steps, at the 3e14 a second that SDXL reached.
 2.4 s of moments: 57 layers x 4,096 tokens x 3,078 squared x 2 operations x 28 steps, at 3.5e13 a second."""
 
@@ -81,14 +93,15 @@ def shares(job: Job, size: int, rate: float, **how: int) -> list[float]:
     """By number of workers, the share of their time in which pictures are made, with shards of a size."""
     draw = random.Random(0)
     made = [job.seconds * size * draw.lognormvariate(-(SPREAD**2) / 2, SPREAD) for _ in range(0, FIT, size)]
-    return [sum(made) / (count * makespan(made, count, job.moments / rate, **how)) for count in WORKERS]
+    return [sum(made) / (count * makespan(made, count, job.totals / rate, **how)) for count in WORKERS]
 
 
 def folding_rate(rounds: int = 5) -> float:
     """Bytes of moments a second that are read, added to others and written on this machine, at best."""
-    totals = {str(i): Moments(CHANNELS, TARGETS) for i in range(PLACES)}
+    targets = 2 * PROPERTIES
+    totals = {str(i): Moments(CHANNELS, targets) for i in range(PLACES)}
     for sums in totals.values():
-        sums.update(torch.randn(CHANNELS, CHANNELS), torch.randn(CHANNELS, TARGETS))
+        sums.update(torch.randn(CHANNELS, CHANNELS), torch.randn(CHANNELS, targets))
     with TemporaryDirectory() as name:
         path = Path(name) / "moments.safetensors"
         save_sums(path, totals)
@@ -100,17 +113,29 @@ def folding_rate(rounds: int = 5) -> float:
                 totals[key].merge(sums)
             save_sums(path, totals)
             took.append(time.perf_counter() - began)
-    return PLACES * moments_bytes(CHANNELS, TARGETS) / min(took)
+    return PLACES * moments_bytes(CHANNELS, targets) / min(took)
 
 
 def measure(rate: float | None = None) -> dict[str, float]:
-    """Prints the tables; timeline_* are the shares on 64 and 1,024 workers, folded as a study folds."""
-    rate = rate or folding_rate()
+    """Prints the tables; timeline_* are the shares on 64 and 1,024 workers, folded as a study folds.
+
+    rate: GB a second at which totals are read, added and written; measured where none is given.
+    """
+    rate = rate * 1e9 if rate else folding_rate()
     print(f"moments are read, added and written at {rate / 1e9:.2f} GB/s")
     found: dict[str, float] = {"timeline_fold_gb_per_second": rate / 1e9}
     for key, job in (("sdxl", SDXL), ("transformer", TRANSFORMER)):
         hours = FIT * job.seconds / 3600
-        print(f"\n{job.name}: {job.moments / 1e9:.1f} GB of moments, {hours:,.0f} GPU hours of fit pictures")
+        print(
+            f"\n{job.name}: {job.totals / 1e9:.1f} GB of totals, {job.moments / 1e9:.1f} of them moments; "
+            f"{hours:,.0f} GPU hours of fit pictures"
+        )
+        for size in SHARDS:
+            print(
+                f"shards of {size:,}: workers write {FIT / size * job.totals / 1e12:,.0f} TB in all, each "
+                f"{job.totals / size / job.seconds / 1e6:,.0f} MB a second; a shard takes "
+                f"{size * job.seconds / 60:,.1f} minutes"
+            )
         rows = {
             "shards of 32, folded in order": shares(job, 32, rate),
             "shards of 1,000": shares(job, 1000, rate),
@@ -123,5 +148,10 @@ def measure(rate: float | None = None) -> dict[str, float]:
     return found
 
 
+def main(rate: float | None = None) -> None:
+    """The tables alone."""
+    measure(rate)
+
+
 if __name__ == "__main__":
-    typer.run(lambda: measure() and None)
+    typer.run(main)

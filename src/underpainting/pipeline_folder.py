@@ -14,6 +14,8 @@ from underpainting.errors import UnderpaintingError
 from underpainting.readers import read_json
 
 INDEX = "model_index.json"
+CONFIGS = "--include '*.json' --include '*.txt' --include '*.model'"
+"""What `hf download` fetches of a repository by, where configurations and tokenizers are wanted alone."""
 LIBRARIES = ("diffusers", "transformers")
 OLDEST = (0, 42)
 """Of diffusers; older ones import what a folder's index names, and run a `None.py` that lies in it."""
@@ -78,6 +80,16 @@ def check_index(folder: Path) -> None:
 def read_index(folder: Path) -> Mapping[str, Any]:
     """What a pipeline is made of. Raises UnderpaintingError where the folder's index is no JSON object."""
     return read_json(folder / INDEX, "index of a pipeline", "save it again")
+
+
+def networks_of(folder: Path) -> dict[str, type]:
+    """The classes of a pipeline's networks, by part, but for a safety checker's; the index is checked."""
+    import torch
+
+    kinds = {part: kind for part, kind in read_index(folder).items() if isinstance(kind, list) and all(kind)}
+    kinds.pop("safety_checker", None)
+    made = {part: getattr(_library(kind[0]), kind[1], None) for part, kind in kinds.items()}
+    return {part: of for part, of in made.items() if isclass(of) and issubclass(of, torch.nn.Module)}
 
 
 def _check_part(folder: Path, part: str, kind: list[Any]) -> None:

@@ -111,6 +111,15 @@ class Checkpoint(Weights):
         except (LocalEntryNotFoundError, HFValidationError):
             return None
 
+    def require_files(self, patterns: str, what: str | None = None) -> Path:
+        """As `cached`, for files that are no weights. what: they are called, if not by the name.
+
+        Raises UnderpaintingError where there are none, with the command that fetches those of some patterns.
+        """
+        if (folder := self.cached()) is None or not (folder / "model_index.json").is_file():
+            raise UnderpaintingError(lacking(what or self.name, self.path, f"{self.command} {patterns}"))
+        return folder
+
 
 @dataclass(frozen=True)
 class TorchFile(Weights):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from underpainting.cli._options import Json, Variant
+from underpainting.cli._options import Json
 from underpainting.vocabulary import MOST_BLOCKS
 
 PANEL, PLACE = "Study", 8
@@ -32,10 +32,12 @@ def layers(
             min=1, max=MOST_BLOCKS, help="Of a kind of layers, or of a glob, list those of every n-th block."
         ),
     ] = 1,
-    variant: Variant = None,
     json: Json = False,
 ) -> None:
-    """List layers of a model: short name, kind, module path, grid of tokens, channels."""
+    """List layers of a model: short name, kind, module path, grid of tokens, channels.
+
+    No weights are read: configurations and tokenizers are enough.
+    """
     from underpainting.cli._options import listed
     from underpainting.cli._screen import as_json, table
     from underpainting.errors import UnderpaintingError
@@ -44,9 +46,9 @@ def layers(
     if not (names := listed(layers)):
         raise UnderpaintingError("--layers is empty: give self-attention, all, or other names")
     with progress():
-        from underpainting.diffusion import load
+        from underpainting.diffusion.shapes import load_shapes
 
-        loaded = load(model, variant=variant)
+        loaded = load_shapes(model)
         chosen = loaded.resolve(names, every_nth_block=every_nth_block)
         kinds = {layer.path: kind for kind, of in loaded.kinds.items() for layer in of}
     rows = [(of, kinds.get(of.path, "other")) for of in chosen]

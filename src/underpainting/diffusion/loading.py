@@ -14,7 +14,7 @@ from underpainting.diffusion.saved import check_numbers, check_whole, variant_of
 from underpainting.diffusion.single_file import configuration_of, single_file
 from underpainting.diffusion.twins import split_twin
 from underpainting.errors import UnderpaintingError
-from underpainting.pipeline_folder import check_index, read_index, read_pipeline
+from underpainting.pipeline_folder import CONFIGS, check_index, read_index, read_pipeline
 from underpainting.readers import home_path, refusing
 from underpainting.weights import is_repository, pipeline
 
@@ -74,9 +74,7 @@ def attach(pipe: Any, **arguments: Any) -> Model:
 
 def _read(name_or_folder: str | Path, dtype: torch.dtype, variant: str | None) -> Any:
     """A diffusers pipeline out of one file, or out of the folder that a name stands for."""
-    file = single_file(name_or_folder, variant)
-    source = _source(name_or_folder) if file is None else configuration_of(file)
-    check_index(source)
+    source, file = source_of(name_or_folder, variant)
     if file is None:
         _check_variant(name_or_folder, source, variant)
     check_numbers(source)
@@ -91,8 +89,21 @@ def _read(name_or_folder: str | Path, dtype: torch.dtype, variant: str | None) -
     return pipe
 
 
-def _source(name_or_folder: str | Path) -> Path:
-    """The folder to hand to diffusers."""
+def source_of(
+    name_or_folder: str | Path, variant: str | None, *, with_weights: bool = True
+) -> tuple[Path, Path | None]:
+    """The folder to hand to diffusers, its index checked, and the one file that has the weights, if any.
+
+    with_weights: whether a name of the hub must have weights here; else any of its files.
+    """
+    file = single_file(name_or_folder, variant)
+    source = _folder(name_or_folder, with_weights) if file is None else configuration_of(file)
+    check_index(source)
+    return source, file
+
+
+def _folder(name_or_folder: str | Path, with_weights: bool) -> Path:
+    """The folder that a name stands for."""
     if str(name_or_folder) == "stilllife":
         folder = stilllife.folder() / "pipeline"
         if not (folder / "model_index.json").is_file():
@@ -113,7 +124,8 @@ def _source(name_or_folder: str | Path) -> Path:
             raise UnderpaintingError(
                 f"no pipeline {name!r}: it is no folder here, and names of the hub are OWNER/NAME"
             )
-        folder = pipeline(name).require()
+        known = pipeline(name)
+        folder = known.require() if with_weights else known.require_files(CONFIGS)
     if not (folder / "model_index.json").is_file():
         raise UnderpaintingError(
             f"folder {folder} is not a diffusers pipeline: it has no model_index.json; give a folder written "

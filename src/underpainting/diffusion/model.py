@@ -22,6 +22,7 @@ from underpainting.diffusion.schedulers import scheduler_named
 from underpainting.diffusion.still import with_noise
 from underpainting.diffusion.tokens import TextTokens, text_tokens
 from underpainting.diffusion.watching import ActivationEdit, StepRecord, Watching
+from underpainting.diffusion.weightless import has_no_weights
 from underpainting.diffusion.word_maps import KeptMaps, WordMaps
 from underpainting.diffusion.words import Words, find_words, words_of_each
 from underpainting.markup import table
@@ -49,6 +50,11 @@ class Model:
     def scheduler_name(self) -> str:
         """Class name of the scheduler in use, such as `LMSDiscreteScheduler`."""
         return type(self.pipe.scheduler).__name__
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether it can make pictures; one of `load_shapes` cannot."""
+        return not has_no_weights(self.adapter.denoiser(self.pipe))
 
     def _repr_html_(self) -> str:
         caption = f"{self.name}, pictures {self.size[0]} x {self.size[1]}, {self.scheduler_name}"

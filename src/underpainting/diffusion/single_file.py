@@ -5,10 +5,9 @@ from pathlib import Path
 import torch
 
 from underpainting.errors import UnderpaintingError
+from underpainting.pipeline_folder import CONFIGS
 from underpainting.readers import home_path, opened_tensors
-from underpainting.weights import lacking, pipeline
-
-CONFIGS = "--include '*.json' '*.txt' '*.model'"
+from underpainting.weights import pipeline
 
 
 def single_file(name_or_folder: str | Path, variant: str | None) -> Path | None:
@@ -36,8 +35,6 @@ def configuration_of(file: Path) -> Path:
         names = tensors.keys()
         shapes = {of: torch.empty(tensors.get_slice(of).get_shape(), device="meta") for of in names}
     known = pipeline(fetch_diffusers_config(shapes)["pretrained_model_name_or_path"])
-    folder = known.cached()
-    if folder is None or not (folder / "model_index.json").is_file():
-        what = f"the configuration of {known.repository}, which {file.name} is built with,"
-        raise UnderpaintingError(lacking(what, known.path, f"{known.command} {CONFIGS}"))
-    return folder
+    return known.require_files(
+        CONFIGS, f"the configuration of {known.repository}, which {file.name} is built with,"
+    )

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from underpainting.diffusion.stored import require_plain
+from underpainting.diffusion.weightless import has_no_weights
 
 SEED = 100  # as published
 
@@ -48,10 +49,12 @@ TWINS: dict[str, Twin] = {"permuted": permute_weights, "fresh": draw_weights}
 
 
 def twin_of(denoiser: torch.nn.Module, kind: str) -> torch.nn.Module:
-    """A copy of a denoiser, untrained in the way that `TWINS` names.
+    """A copy of a denoiser, untrained in the way that `TWINS` names; one without weights is its own.
 
     Raises UnderpaintingError where its weights are quantised, offloaded, or cast by hooks.
     """
+    if has_no_weights(denoiser):
+        return denoiser
     require_plain(denoiser)
     twin = copy.deepcopy(denoiser)
     TWINS[kind](twin)

@@ -33,20 +33,29 @@ def weightless(pipe: Any, denoiser: str) -> Any:
 
 def without_weights(network: Any) -> torch.nn.Module:
     """A network of the same configuration and dtype on torch's meta device."""
-    kind: Any = type(network)
+    return configured(type(network), _as_built(network.config), network.dtype)
+
+
+def configured(kind: Any, config: Any, dtype: torch.dtype) -> torch.nn.Module:
+    """A network of a class of diffusers or transformers as a configuration has it, on torch's meta device."""
     with META, _AsMade():
-        built = (
-            kind.from_config(_as_built(network.config))
-            if hasattr(kind, "from_config")
-            else kind(network.config)
-        )
-    built.eval()
-    twin: torch.nn.Module = built if built.dtype == network.dtype else built.to(network.dtype)
-    return twin
+        built = kind.from_config(config) if hasattr(kind, "from_config") else kind(config)
+    if built.dtype != dtype:
+        torch.nn.Module.to(built, dtype)  # diffusers' own warns of contents, of which there are none
+    network: torch.nn.Module = built.eval()
+    return network
 
 
-def _as_built(config: Mapping[str, Any]) -> dict[str, Any]:
+def has_no_weights(network: torch.nn.Module) -> bool:
+    """Whether a network has shapes alone; where its weights are offloaded it has hooks that bring them."""
+    is_hooked = any(hasattr(module, "_hf_hook") for module in network.modules())
+    return not is_hooked and all(weight.is_meta for weight in network.parameters())
+
+
+def _as_built(config: Any) -> Any:
     """A network's configuration without what `load_ip_adapter` says in it of a part that it added."""
+    if not isinstance(config, Mapping):
+        return config  # of transformers
     return {key: of for key, of in config.items() if (key, of) != ("encoder_hid_dim_type", "ip_image_proj")}
 
 

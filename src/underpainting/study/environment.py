@@ -143,7 +143,7 @@ def load_study(
     classifier = None if named is None else load_classifier(named, device=device)
     properties = choose_properties(labeller, config.labels.properties)
     model = open_model(config, model)  # last, for it is the largest
-    if model.arguments:
+    if model.arguments and model.has_weights:
         model.stacking(config.model.guidance_scale)  # which refuses those that the pipeline does not take
     layers = watched_layers(model, config.watch)
     chosen = tuple(controls()[key] for key in config.controls.use)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -56,6 +56,11 @@ def plan_shards(
 def in_batches(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
     """Items so many at a time, in order; the last batch may have fewer."""
     return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def largest_batch(splits: Iterable[int], batch_size: int) -> int:
+    """Pictures of the largest batch where splits have so many pictures: a last one may take in one more."""
+    return max(min(size, batch_size) + (size > batch_size and size % batch_size == 1) for size in splits)
 
 
 def _batches(rows: Sequence[PromptRow], size: int) -> list[tuple[PromptRow, ...]]:

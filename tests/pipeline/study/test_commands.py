@@ -73,7 +73,7 @@ def test_from_prompts_to_results(
     assert code == 0 and {r["property"] for r in results} == {"saliency", "shading"}
     assert "report/index.html" in err and (tmp_path / "study/report/index.html").is_file()
     through = next((tmp_path / "study/moments").glob("*.safetensors"))
-    assert through.stat().st_size == pytest.approx(cost["moments_bytes"], rel=0.25)
+    assert through.stat().st_size == pytest.approx(cost["totals_bytes"], rel=0.25)
 
     code, out, _ = _call(capsys, "run", "study")
     assert code == 0 and "strongest control" in out and "emerges at step" in out

@@ -43,5 +43,8 @@ def test_groups_are_folded_beside_each_other() -> None:
     assert makespan([1.0] * 100, 100, 2, group=10) == 1 + 10 * 2 + 10 * 2
 
 
-def test_moments_are_as_large_as_the_layers_say() -> None:
-    assert SDXL.moments == 30 * 8 * (10 * 646 * 647 + 60 * 1286 * 1287)
+def test_totals_are_as_large_as_the_layers_say() -> None:
+    moments = 30 * 8 * (10 * 646 * 647 + 60 * 1286 * 1287)
+    means = 30 * 8 * (10 * 64**2 * 640 + 60 * 32**2 * 1280)
+    assert SDXL.moments == moments
+    assert SDXL.totals == moments + means + 8 * 3 * (64**2 + 32**2)

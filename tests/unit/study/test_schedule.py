@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from underpainting.study.request.prompts import PromptRow
-from underpainting.study.schedule import plan_shards
+from underpainting.study.schedule import largest_batch, plan_shards
 from underpainting.vocabulary import SPLITS
 
 
@@ -28,3 +28,5 @@ def test_shards_hold_every_picture_once_and_no_batch_has_one(
             assert len(rows_of) <= batch + 1
             assert len(rows_of) > 1 or splits.count(s.split) == 1
         assert s.split != "calibrate" or len(s.batches) == 1
+    told = largest_batch([splits.count(name) for name in SPLITS], batch)
+    assert told == max(len(rows_of) for s in shards for rows_of in s.batches)

@@ -9,7 +9,7 @@ import torch
 from tests.unit.study.places import record, small_labels, small_places
 from underpainting.errors import UnderpaintingError
 from underpainting.probes import ridge
-from underpainting.study.kept.totals import Totals, empty_totals, read_totals, solve
+from underpainting.study.kept.totals import Totals, empty_totals, read_totals, solve, totals_bytes
 from underpainting.study.places import Places
 from underpainting.study.recorders import Held
 
@@ -83,3 +83,14 @@ def test_sums_of_other_places_are_refused() -> None:
     one = empty_totals(small_places())
     with pytest.raises(UnderpaintingError, match="other layers or steps"):
         one.merge(empty_totals(small_places(steps=3)))
+
+
+def test_totals_take_as_many_bytes_as_told() -> None:
+    places = small_places()
+    totals = empty_totals(places)
+    told, moments = totals_bytes(places.layers, places.steps * len(places.branches), len(places.properties))
+    squares = [moment._second for moment in totals.moments.values()]
+    sums = [*squares, *(moment._mean for moment in totals.moments.values())]
+    means = [mean.mean for mean in (*totals.tokens.values(), *totals.labels.values())]
+    assert moments == sum(tensor.nbytes for tensor in sums)
+    assert told == moments + sum(tensor.nbytes for tensor in means)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +10,9 @@ from torch import Tensor
 
 from underpainting.controls.always import position_map
 from underpainting.errors import UnderpaintingError
-from underpainting.probes import Moments, Probe, TokenMeans, load_sums, ridge, save_sums
+from underpainting.probes import Moments, Probe, TokenMeans, load_sums, moments_bytes, ridge, save_sums
 from underpainting.study.places import TARGETS, Places
-from underpainting.vocabulary import Grid, Place, grid_name
+from underpainting.vocabulary import Grid, Place, ProbeLayer, grid_name
 
 MOMENTS, ACTIVATIONS, LABELS = "moments", "activations", "labels"
 
@@ -65,6 +66,17 @@ def empty_totals(places: Places) -> Totals:
         moments[place] = Moments(layer.channels, len(TARGETS) * targets)
         tokens[place] = TokenMeans(layer.tokens, layer.channels)
     return Totals(moments, tokens, {grid: TokenMeans(grid[0] * grid[1], targets) for grid in places.grids})
+
+
+def totals_bytes(layers: Sequence[ProbeLayer], times: int, properties: int) -> tuple[int, int]:
+    """Bytes of the totals of some layers, each at so many steps and branches: of all, and of moments alone.
+
+    In memory and, to within a header, on disk.
+    """
+    moments = sum(moments_bytes(layer.channels, len(TARGETS) * properties) for layer in layers)
+    means = sum(8 * layer.tokens * layer.channels for layer in layers)
+    labels = sum(8 * rows * columns * properties for rows, columns in {layer.grid for layer in layers})
+    return (moments + means) * times + labels, moments * times
 
 
 def read_totals(path: Path) -> Totals:
