@@ -211,5 +211,8 @@ def is_there(names: list[str]) -> bool:
 def options(command: Any) -> set[str]:
     """The options that a command takes."""
     return FOREIGN | {
-        name for parameter in command.params for name in parameter.opts if name.startswith("--")
+        name
+        for parameter in command.params
+        for name in (*parameter.opts, *parameter.secondary_opts)
+        if name.startswith("--")
     }
