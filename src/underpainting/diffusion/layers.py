@@ -115,9 +115,7 @@ def resolve_layers(
     if isinstance(names, str):
         raise UnderpaintingError(f"layers {names!r} is one string: give a list of names")
     require_number("every_nth_block", every_nth_block, 1, MOST_BLOCKS, whole=True)
-    if every_nth_block > 1 and not any(
-        isinstance(name, str) and (name in PRESETS or GLOB.search(name)) for name in names
-    ):
+    if every_nth_block > 1 and not can_be_thinned(names):
         raise UnderpaintingError(
             f"every_nth_block (--every-nth-block) {every_nth_block} thins kinds of layers "
             f"({', '.join(PRESETS)}) and globs, and all layers are names: give a kind, or a glob such as up.*"
@@ -137,6 +135,11 @@ def resolve_layers(
             raise UnderpaintingError(_unknown(name, known, shapes))
         resolved |= {layer.path: layer for layer in several}
     return tuple(resolved.values())
+
+
+def can_be_thinned(names: Sequence[str | Layer]) -> bool:
+    """Whether any of them stands for a kind of layers, or for all that a glob matches."""
+    return any(isinstance(name, str) and (name in PRESETS or GLOB.search(name)) for name in names)
 
 
 def _preset(name: str, kinds: Kinds, every_nth_block: int) -> list[Layer]:

@@ -12,7 +12,7 @@ import torch
 from underpainting.controls.latents import KINDS
 from underpainting.diffusion.devices import choose_device
 from underpainting.diffusion.evaluations import steps_planned
-from underpainting.diffusion.layers import PRESETS
+from underpainting.diffusion.layers import can_be_thinned
 from underpainting.probes import THRESHOLDS
 from underpainting.progress import Progress
 from underpainting.study.batch import make_batch
@@ -181,7 +181,7 @@ def _probed(loaded: Loaded, watched: Sequence[ProbeLayer]) -> tuple[ProbeLayer, 
 def _thinned(study: StudyFolder, loaded: Loaded) -> dict[int, Sequence[ProbeLayer]]:
     """By n, the watched layers of every n-th block; none where layers are asked for by name."""
     watch, whole = study.config.watch, len(loaded.places.watched)
-    if not any(name in PRESETS for name in watch.layers):
+    if not can_be_thinned(watch.layers):
         return {}
     every = range(watch.every_nth_block + 1, whole * watch.every_nth_block + 1)
     return {

@@ -118,7 +118,7 @@ def advice(
     if fewer:
         ways.append(f"{fewer} of {steps} steps (--steps)")
     if not ways:
-        halved = "halve the weights by --set model.dtype=float16"
+        halved = "halve the weights by --dtype float16"
         return f"more than {where}, whatever is watched: {halved}, or take another machine"
     smaller = f"--set run.batch_size={least} and " if least < batch else ""
     return f"more than {where}: init it again with {smaller}{', or '.join(ways)}"
