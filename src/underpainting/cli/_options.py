@@ -119,7 +119,7 @@ def edit_settings(
     """The settings of an edit that were given. Raises UnderpaintingError where steps are not two numbers."""
     from underpainting.intervention.picture import two_numbers
 
-    first, last = two_numbers(steps, "--steps", "-") if steps else (None, None)
+    first, last = two_numbers(steps, "--steps", "-", "1-5") if steps else (None, None)
     given: dict[str, Any] = {"kind": kind, "strength": strength, "first": first, "last": last}
     given |= {"layers": listed(layers), "branches": listed(branches)}
     return {name: value for name, value in given.items() if value is not None}

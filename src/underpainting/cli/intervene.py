@@ -80,7 +80,7 @@ def intervene(
     threads: Threads = None,
     json: Json = False,
 ) -> None:
-    """Change activations so that the picture follows a target: same prompt, same seed, same weights.
+    """Move an object: change activations so that the picture follows a target, same prompt, seed and weights.
 
     The folder holds the picture before and after, a strip of both with the target's outline, and all that
     `replay` needs to make it again. With --prompts there is a folder a picture, a table of scores and contact
@@ -104,7 +104,7 @@ def intervene(
         from underpainting.intervention.picture import two_numbers
         from underpainting.study.study import open_study
 
-        right, down = two_numbers(move, "--move", ",") if move else (0.0, 0.0)
+        right, down = two_numbers(move, "--move", ",", "0.2,-0.1") if move else (0.0, 0.0)
         asked: dict[str, Any] = {"right": right, "down": down, "scale": scale, "angle": rotate}
         asked |= {"mirrored": mirror, "nearer": nearer, "relit": relight}
         edited = edit_settings(edit, strength, steps, layers, branches)

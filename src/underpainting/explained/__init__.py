@@ -15,7 +15,7 @@ from pathlib import Path
 from underpainting.errors import UnderpaintingError
 
 HERE = Path(__file__).parent
-DOCS = next(home for home in (HERE / "docs", HERE.parents[2] / "docs") if home.is_dir())
+DOCS = next((home for home in (HERE / "docs", HERE.parents[2] / "docs") if home.is_dir()), HERE / "docs")
 INDICES = ("README", "symptoms")
 _HEADING = re.compile(r"^#+ (.+)$", flags=re.M)
 

@@ -74,12 +74,18 @@ class Asked(BaseModel):
 def make_asked(settings: Mapping[str, Any]) -> Asked:
     """What is asked, of its settings.
 
-    Raises UnderpaintingError where one is out of range, nothing has a target, or the object has two.
+    Raises UnderpaintingError where one is out of range, nothing has a target, the object has two, or a move
+    leaves the picture.
     """
     try:
         asked = Asked.model_validate(settings)
     except ValidationError as error:
         raise UnderpaintingError(first_fault(error)) from None
+    if max(abs(asked.right), abs(asked.down)) > 1:
+        raise UnderpaintingError(
+            f"a move by {asked.right:g},{asked.down:g} leaves the picture: give shares of its width and "
+            "height, from -1 to 1"
+        )
     if not asked.properties:
         raise UnderpaintingError(
             f"{asked.prompt!r}, seed {asked.seed}, has no target to follow; give one by {TARGETS}"

@@ -69,7 +69,7 @@ def read_wanted(
     for number, row in enumerate(rows):
         own: dict[str, Any] = {"prompt": row.prompt, "seed": row.seed}
         if moves is not None and moves[number].strip():
-            right, down = two_numbers(moves[number], f"{file} row {number + 1}: move", ",")
+            right, down = two_numbers(moves[number], f"{file} row {number + 1}: move", ",", "0.2,-0.1")
             own |= {"right": right, "down": down}
         found.append(wanted(study, {**settings, **own}, edit, drawn.get(row.image), row.image))
     return found

@@ -30,13 +30,13 @@ STAYED = 0.5
 """Dice with where the object was, from which on it counts as still there: most of it is."""
 
 
-def two_numbers(text: str, where: str, separator: str) -> tuple[float, float]:
-    """Two numbers, such as `0.2,-0.1`. Raises UnderpaintingError, saying where, where they are not that."""
+def two_numbers(text: str, where: str, separator: str, such: str) -> tuple[float, float]:
+    """Two numbers as in `such`, an example. Raises UnderpaintingError, saying where, where they are not."""
     try:
         first, second = map(float, text.split(separator))
     except ValueError:
         raise UnderpaintingError(
-            f"{where} {text!r} is not two numbers with {separator!r} between; write such as 0.2{separator}1"
+            f"{where} {text!r} is not two numbers with {separator!r} between; write such as {such}"
         ) from None
     return first, second
 

@@ -353,7 +353,8 @@ def light(levels: np.ndarray) -> np.ndarray:
 
 REFUSED = [
     ([], "has no target to follow; give one by --move"),
-    (["--move", "0.2"], "is not two numbers"),
+    (["--move", "0.2"], "is not two numbers with ',' between; write such as 0.2,-0.1"),
+    (["--move", "20,10"], "give shares of its width and height, from -1 to 1"),
     (["--move", "nan,0"], "right = nan: Input should be a finite number"),
     (["--scale", "0", "--mirror"], "scale = 0.0: Input should be greater than"),
     (["--nearer", "1", "--edit", "carry"], "activations can only be carried along"),

@@ -1,7 +1,6 @@
 /** What came of an edit: Dice with the target, whether the class was kept, and what to do where it did not follow. */
 
 import { h, say, set } from "./dom.js";
-import { isPending, stepCount } from "./film.js";
 import { maskOf, ofProperty, sentence } from "./words.js";
 
 /**
@@ -63,9 +62,7 @@ export function createResult(store, retry) {
       value,
       own
         ? (own.after?.toFixed(2) ?? "none")
-        : isPending(film)
-          ? `${film.steps.length}/${stepCount(film) ?? about.steps}`
-          : "–",
+        : "–",
     );
     bar.firstChild.style.width = `${100 * (own?.before ?? 0)}%`;
     bar.lastChild.style.width = `${100 * (own?.after ?? 0)}%`;
