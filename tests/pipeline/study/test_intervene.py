@@ -286,7 +286,7 @@ def test_a_batch_is_painted_once_each_and_every_picture_can_be_made_again(
 ) -> None:
     monkeypatch.chdir(done.folder.parent)
     Path("many.csv").write_text(
-        'prompt,seed,move\na thing,3,"0.25,-0.25"\nanother thing,4,\na thing,8,"9,9"\n'
+        'prompt,seed,move\na thing,3,"0.25,-0.25"\nanother thing,4,\na thing,8,"1,1"\n'
     )
     begin = [
         "intervene",
