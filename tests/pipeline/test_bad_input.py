@@ -107,7 +107,8 @@ def cli(*arguments: str) -> Callable[[Place], Any]:
 
 
 def init(*options: str) -> Callable[[Place], Any]:
-    return cli("init", "FOLDER/study", "--prompts", "stilllife", "--limit", "8", *options)
+    few = () if "--limit" in options else ("--limit", "8")
+    return cli("init", "FOLDER/study", "--prompts", "stilllife", *few, *options)
 
 
 def study(at: Place) -> Path:

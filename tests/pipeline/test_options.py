@@ -37,7 +37,8 @@ PATHS = [
     if parameter.type_descriptor.annotation in (Path, list[Path])
 ]
 WITH = {
-    "init": ["--prompts", "stilllife", "--limit", "8"],
+    "init": ["--prompts=stilllife", "--limit=8"],
+    "search": ["--prompt=a mug", "--wish=left third"],
     "intervene": ["--prompt", "a mug", "--mirror"],
     "look": ["photo.png"],
     "transfer": ["--leave-out", "mug"],
@@ -94,8 +95,9 @@ def said(*arguments: str) -> tuple[int, str]:
 
 def arguments(name: str, *given: str) -> list[str]:
     """A command that would go well, with options more."""
-    first = FIRST.get(name, "study")
-    return [name, *([] if first is None else [first]), *WITH.get(name, []), *given]
+    first, named = FIRST.get(name, "study"), tuple(one.partition("=")[0] + "=" for one in given)
+    others = [one for one in WITH.get(name, []) if not (named and one.startswith(named))]
+    return [name, *([] if first is None else [first]), *others, *given]
 
 
 @pytest.mark.parametrize(("name", "parameter"), NUMBERS, ids=[f"{name} {of.name}" for name, of in NUMBERS])

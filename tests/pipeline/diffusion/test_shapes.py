@@ -85,7 +85,6 @@ def test_the_command_fetches_what_it_names(monkeypatch: pytest.MonkeyPatch) -> N
     """The hub's own command line reads the patterns as patterns, none as a file's name."""
     from huggingface_hub.cli import download
     from huggingface_hub.cli.hf import app
-    from typer.testing import CliRunner
 
     from underpainting.pipeline_folder import CONFIGS
 
@@ -96,5 +95,5 @@ def test_the_command_fetches_what_it_names(monkeypatch: pytest.MonkeyPatch) -> N
         return "folder"
 
     monkeypatch.setattr(download, "snapshot_download", snapshot)
-    CliRunner().invoke(app, ["download", "someone/some", *CONFIGS.replace("'", "").split()])
+    app.main(["download", "someone/some", *CONFIGS.replace("'", "").split()], standalone_mode=False)
     assert asked["allow_patterns"] == ["*.json", "*.txt", "*.model"]
