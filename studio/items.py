@@ -103,7 +103,7 @@ ITEMS = (
     Item(
         "full",
         "docs/findings/emergence.md: A study of 304 test pictures",
-        1.2,
+        0.6,
         ("underpainting report WORK/full --figures",),
         studies=("full",),
         files=tuple(
@@ -133,7 +133,7 @@ ITEMS = (
     Item(
         "truth",
         "docs/findings/emergence.md: Truth",
-        0.15,
+        0.06,
         ("python -m studio.truth WORK/full --out OUT/truth.json",),
         studies=("full",),
         files=("OUT/truth.json",),
@@ -141,14 +141,14 @@ ITEMS = (
     Item(
         "nonlinear",
         "docs/findings/emergence.md: More than linear, more than one layer",
-        0.25,
+        0.04,
         ("underpainting nonlinear WORK/full --pictures 100 --json",),
         studies=("full",),
     ),
     Item(
         "transfer",
         "docs/findings/emergence.md: Other pictures than those fitted on",
-        0.25,
+        0.2,
         (
             "python -m studio.prompts --held-out --out WORK/heldout.csv",
             f"underpainting transfer WORK/full --leave-out {CLASSES} --prompts WORK/heldout.csv"
@@ -159,7 +159,7 @@ ITEMS = (
     Item(
         "stream",
         "docs/findings/emergence.md: The residual stream beside self-attention",
-        0.2,
+        0.15,
         tuple(
             f"underpainting compare WORK/attention WORK/stream --step {step} --json" for step in (1, 3, 8, 15)
         ),
@@ -168,7 +168,7 @@ ITEMS = (
     Item(
         "words",
         "docs/findings/words.md",
-        0.05,
+        0.02,
         ("python -m studio.words WORK/words",),
         studies=("words",),
     ),
@@ -198,14 +198,14 @@ ITEMS = (
     Item(
         "vary",
         "docs/findings/interventions.md: Dose, steps and layers",
-        0.1,
+        0.15,
         ("underpainting experiment WORK/demo --vary --pictures 40 --trials 1 --json",),
         studies=("demo",),
     ),
     Item(
         "through-probes",
         "docs/findings/interventions.md: Through the probes alone",
-        0.2,
+        0.1,
         (
             "underpainting experiment WORK/through-probes --edit covariance --strength 2.5 --steps 1-8"
             " --pictures 24 --trials 2 --json",
@@ -215,7 +215,7 @@ ITEMS = (
     Item(
         "depth-and-shading",
         "docs/findings/interventions.md: Depth and shading",
-        0.45,
+        0.3,
         tuple(
             f"underpainting experiment WORK/demo --aim {aim} --pictures 24 --trials 2 --json"
             for aim in ("depth", "shading")
@@ -225,7 +225,7 @@ ITEMS = (
     Item(
         "seeds",
         "docs/findings/seeds.md: all but Is a search worth it?",
-        0.3,
+        0.15,
         (
             "underpainting variance WORK/demo --prompts 12 --seeds 12 --json",
             "underpainting shorten WORK/demo --json",
@@ -239,7 +239,7 @@ ITEMS = (
     Item(
         "regret",
         "docs/findings/seeds.md: Is a search worth it?",
-        0.6,
+        1.0,
         ("python -m benchmarks.regret WORK/demo --folder WORK/regret --figure",),
         studies=("demo",),
         files=("WORK/regret/regret.json", "WORK/regret/regret.png"),
@@ -274,11 +274,11 @@ ITEMS = (
         ("python -m benchmarks.sd_size", "python -m benchmarks.flux_size"),
         bundled=False,
     ),
-    Item("faults", "docs/faults.md", 0.2, ("python -m benchmarks.faults",), bundled=False),
+    Item("faults", "docs/faults.md", 0.4, ("python -m benchmarks.faults",), bundled=False),
     Item(
         "position",
         "card: World",
-        0.2,
+        0.01,
         ("python -m studio.render --position",),
         bundled=False,
     ),
