@@ -1,4 +1,4 @@
-"""How much faster two worker processes make a study than one, of one thread each.
+"""How much faster two worker processes, here or by Ray, make a study than one, of one thread each.
 
 `python -m benchmarks.workers`: the still life's study of some of its prompts, whole, start-up included.
 """
@@ -18,28 +18,40 @@ from underpainting.cli._screen import table
 CLI = (sys.executable, "-m", "underpainting.cli")
 
 
-def commands(folder: Path, workers: int, pictures: int) -> tuple[list[str], list[str]]:
+WAYS = {
+    "one": ["--workers", "1"],
+    "two": ["--workers", "2"],
+    "ray": ["--workers", "2", "--on", "ray"],
+}
+"""Options of `run` by way: the last begins a cluster of this machine alone."""
+
+
+def commands(folder: Path, way: str, pictures: int) -> tuple[list[str], list[str]]:
     """What makes the study, and what runs it."""
     init = ["init", str(folder), "--prompts", "stilllife", "--limit", str(pictures), "--guidance-scale", "3"]
     sizes = ["--set", "run.batch_size=4", "--set", "run.shard_size=4"]
-    return [*init, *sizes], ["run", str(folder), "--workers", str(workers), "--threads", "1"]
+    return [*init, *sizes], ["run", str(folder), *WAYS[way], "--threads", "1"]
 
 
 def measure(pictures: int = 240) -> dict[str, float]:
-    """Measure two_workers_speedup."""
+    """Measure two_workers_speedup, and the same by Ray."""
     walls, shown = {}, []
     with TemporaryDirectory() as name:
-        for workers in (1, 2):
-            init, run = commands(Path(name) / str(workers), workers, pictures)
-            subprocess.run([*CLI, *init], check=True)
-            walls[workers] = seconds(
+        for way in WAYS:
+            init, run = commands(Path(name) / way, way, pictures)
+            subprocess.run([*CLI, *init], check=True, stdout=subprocess.DEVNULL)
+            walls[way] = seconds(
                 lambda run=run: subprocess.run([*CLI, *run], check=True, stdout=subprocess.DEVNULL)
             )
-            shown.append([workers, walls[workers], walls[workers] / pictures])
-        scores = [(Path(name) / str(workers) / "scores.parquet").read_bytes() for workers in (1, 2)]
+            shown.append([way, walls[way], walls[way] / pictures])
+            print(f"{way}: {walls[way]:.1f} s", flush=True)
+        scores = {(Path(name) / way / "scores.parquet").read_bytes() for way in WAYS}
     table(["workers of one thread", "s", "s a picture"], shown)
-    print(f"scores of both: {'the same bytes' if scores[0] == scores[1] else 'OTHER BYTES'}")
-    return {"two_workers_speedup": walls[1] / walls[2]}
+    print(f"scores of all: {'the same bytes' if len(scores) == 1 else 'OTHER BYTES'}")
+    return {
+        "two_workers_speedup": walls["one"] / walls["two"],
+        "two_ray_workers_speedup": walls["one"] / walls["ray"],
+    }
 
 
 if __name__ == "__main__":
