@@ -41,8 +41,9 @@ from underpainting.study.batch import Rows
 from underpainting.study.cluster.job import Cluster
 from underpainting.study.environment import (
     about_model,
+    hold_model,
     other_model,
-    recorded_model,
+    use_threads,
     watched_layers,
 )
 from underpainting.study.executors import Workers, count_workers, executor
@@ -192,7 +193,9 @@ def plan_capture(
     if split not in (None, *SPLITS):
         raise UnderpaintingError(f"split {split!r} is unknown: give {', '.join(SPLITS)}")
     config, aside = study.config, study.set_aside()
-    model, about = recorded_model(study)
+    use_threads(study)
+    model, about = load_model(study)
+    hold_model(study, about)
     shards = [shard for shard in study.shards if split in (None, shard.split)]
     sound = [
         tuple(row for row in batch if row.image not in aside) for shard in shards for batch in shard.batches
@@ -242,7 +245,7 @@ def carry_out(
                     aside |= new
                     with sealing(plan.folder / ASIDE, plan.owner) as temporary:
                         write_json(temporary, aside)
-    _write_card(plan)
+        _write_card(plan)
     return Captures(plan.folder)
 
 

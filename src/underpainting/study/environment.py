@@ -222,17 +222,10 @@ def record_environment(study: StudyFolder, loaded: Loaded) -> list[str]:
     ]
 
 
-def recorded_model(study: StudyFolder) -> tuple[Model, dict[str, Any]]:
-    """Load a study's model alone, with the threads of `use_threads`; beside it what `about_model` says of it.
-
-    Raises UnderpaintingError where it is not there, or not the one that the study was begun with.
-    """
-    use_threads(study)
-    model, recorded = open_model(study.config, study.model), study.recorded()
-    about = about_model(model, study.config.model.name)
-    if recorded is not None:
+def hold_model(study: StudyFolder, about: Mapping[str, Any]) -> None:
+    """Raise UnderpaintingError where a model, by `about_model`, is not the one the study was begun with."""
+    if (recorded := study.recorded()) is not None:
         _hold_to(study, recorded, {"model": about}, ("model",))
-    return model, about
 
 
 def about_model(model: Model, name: str) -> dict[str, Any]:
