@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from underpainting.errors import UnderpaintingError
+from underpainting.readers import home_path
 
 READABLE = (".safetensors", ".bin")
 
@@ -218,6 +219,11 @@ PIPELINES = (
 def is_repository(name: str) -> bool:
     """Whether a name may be one of the hub, OWNER/NAME, and is not a path."""
     return name.count("/") == 1 and not name.startswith((".", "~", "/"))
+
+
+def trained_name(name: str) -> str:
+    """What a pipeline's name says without the untrained network that it may ask for, as `NAME:fresh` does."""
+    return name if home_path(name).is_dir() else name.partition(":")[0]
 
 
 def pipeline(name: str) -> Checkpoint:

@@ -10,7 +10,15 @@ from underpainting.observers.joined_estimator import parts_of
 from underpainting.observers.protocols import Kind
 from underpainting.observers.registry import names, resolve
 from underpainting.readers import home_path
-from underpainting.weights import PIPELINES, SavedModel, Weights, is_repository, lacking, pipeline
+from underpainting.weights import (
+    PIPELINES,
+    SavedModel,
+    Weights,
+    is_repository,
+    lacking,
+    pipeline,
+    trained_name,
+)
 
 KINDS: tuple[Kind, ...] = ("estimator", "classifier")
 Part = Literal["model", "estimator", "classifier"]
@@ -62,7 +70,7 @@ def needs(part: Part, name: str) -> list[Needed]:
 
 
 def _pipeline_weights(name: str) -> Weights:
-    trained = name if home_path(name).is_dir() else name.partition(":")[0]  # of untrained networks, too
+    trained = trained_name(name)
     if trained == "stilllife":
         return SavedModel(name, stilllife.folder() / "pipeline", "Apache-2.0")
     folder = home_path(trained)

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from underpainting.observers.joined_estimator import parts_of
 from underpainting.observers.registry import works_of
 from underpainting.study.request.config import StudyConfig
-from underpainting.weights import Work, pipeline
+from underpainting.weights import Work, pipeline, trained_name
 
 PROJECT = "https://github.com/underpainting/underpainting"
 AUTHORS = "The underpainting developers"
@@ -29,7 +29,7 @@ def works(config: StudyConfig) -> tuple[Work, ...]:
     Those of weights that are known by name; the still life is the package's own.
     """
     labels = config.labels
-    used = [BUILT_ON, *pipeline(config.model.name.partition(":")[0]).works]
+    used = [BUILT_ON, *pipeline(trained_name(config.model.name)).works]
     if labels.folder is None:
         used += [work for part in parts_of(labels.estimator) for work in works_of("estimator", str(part))]
     if labels.classifier is not None:

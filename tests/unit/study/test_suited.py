@@ -47,3 +47,11 @@ def test_a_folder_of_that_name_is_another_model(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     (tmp_path / "stilllife:mine").mkdir()
     assert len(said("stilllife:mine")) == 1
+
+
+def test_the_bundled_one_goes_before_a_folder_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "stilllife").mkdir()
+    assert said("stilllife") == []

@@ -6,6 +6,7 @@ from underpainting import stilllife
 from underpainting.observers.joined_estimator import parts_of
 from underpainting.readers import home_path
 from underpainting.study.request.config import StudyConfig
+from underpainting.weights import trained_name
 
 OWN = "stilllife"
 
@@ -34,7 +35,7 @@ def about_observers(config: StudyConfig) -> list[str]:
 
 def _is_still_life(model: str) -> bool:
     """Whether a model's name means the bundled one or an untrained network of its shape."""
-    path = home_path(model)
-    if path.is_dir():
-        return path.resolve() == (stilllife.folder() / "pipeline").resolve()
-    return model.partition(":")[0] == OWN
+    return (
+        trained_name(model) == OWN
+        or home_path(model).resolve() == (stilllife.folder() / "pipeline").resolve()
+    )
