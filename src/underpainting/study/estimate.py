@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -97,12 +97,14 @@ def estimate(
     measured = _measured(study, loaded, card, progress or Progress()) if measure_time else None
     batch = config.run.batch_size
 
+    weights = _weight_bytes(loaded, measured)
+
     def needs(size: int, watched: Sequence[ProbeLayer], steps: int) -> Memory:
-        sizes = _sizes(study, loaded, _probed(loaded, watched), steps, measured)
+        sizes = _sizes(study, loaded, _probed(loaded, watched), steps, weights, measured)
         shard = min(max(config.run.shard_size, size), images["fit"])
         return needed(sizes, largest_batch(images.values(), size), shard, on_gpu=there.gpu is not None)
 
-    sizes = _sizes(study, loaded, places.layers, steps, measured)
+    sizes = _sizes(study, loaded, places.layers, steps, weights, measured)
     memory = needs(batch, places.watched, steps)
     shards = len(study.of_split("fit"))
     use = disk(*_files(study, loaded, sizes), sizes.totals, shards)
@@ -146,6 +148,7 @@ def _sizes(
     loaded: Loaded,
     layers: Sequence[ProbeLayer],
     steps: int,
+    weights: int,
     measured: Measured | None,
 ) -> Sizes:
     """Bytes of what is held where so many layers and their stand-ins are probed at so many steps."""
@@ -154,14 +157,12 @@ def _sizes(
     element = torch.empty(0, dtype=getattr(torch, config.model.dtype)).element_size()
     values = sum(layer.tokens * layer.channels for layer in layers) * element
     held, rows = values * times, 2 if config.model.guidance_scale > 1 else 1
-    networks = [*loaded.model.pipe.components.values()]
-    networks += [network for stand_in in places.stand_ins for network in stand_in.networks.values()]
     tried = len(config.probes.strengths) * len(TARGETS)
     readings = 4 * sum(layer.tokens for layer in layers) * times * tried * properties
     curves = 4 * len(layers) * times * tried * len(THRESHOLDS) * sum(of.binary for of in places.properties)
     totals, moments = totals_bytes(layers, times, properties)
     return Sizes(
-        weights=max(_parameter_bytes(networks), measured.before if measured else 0),
+        weights=weights,
         held=held,
         given=max(values * rows, (measured.most - measured.before) // 2 - held if measured else 0),
         kept=_label_bytes(loaded) + _recorded_bytes(study, loaded, steps),
@@ -178,17 +179,19 @@ def _probed(loaded: Loaded, watched: Sequence[ProbeLayer]) -> tuple[ProbeLayer, 
     return tuple(dict.fromkeys(places.layers[column[i]] for column in places.columns.values() for i in index))
 
 
-def _thinned(study: StudyFolder, loaded: Loaded) -> dict[int, Sequence[ProbeLayer]]:
-    """By n, the watched layers of every n-th block; none where layers are asked for by name."""
+def _thinned(study: StudyFolder, loaded: Loaded) -> Iterator[tuple[int, Sequence[ProbeLayer]]]:
+    """Each n with the watched layers of every n-th block; none where layers are asked for by name."""
     watch, whole = study.config.watch, len(loaded.places.watched)
-    if not can_be_thinned(watch.layers):
-        return {}
-    every = range(watch.every_nth_block + 1, whole * watch.every_nth_block + 1)
-    return {
-        n: watched_layers(loaded.model, watch.model_copy(update={"every_nth_block": n}))
-        for n in every
-        if n <= MOST_BLOCKS
-    }
+    if can_be_thinned(watch.layers):
+        for n in range(watch.every_nth_block + 1, min(whole * watch.every_nth_block, MOST_BLOCKS) + 1):
+            yield n, watched_layers(loaded.model, watch.model_copy(update={"every_nth_block": n}))
+
+
+def _weight_bytes(loaded: Loaded, measured: Measured | None) -> int:
+    """Of all networks, and of those that stand in; at least what was there before any picture was made."""
+    networks = [*loaded.model.pipe.components.values()]
+    networks += [network for one in loaded.places.stand_ins for network in one.networks.values()]
+    return max(_parameter_bytes(networks), measured.before if measured else 0)
 
 
 def _files(study: StudyFolder, loaded: Loaded, sizes: Sizes) -> tuple[int, int]:

@@ -7,7 +7,7 @@ labels and readings lie in the host's memory, and products are moved there layer
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -80,13 +80,14 @@ def advice(
     batch: int,
     layers: Sequence[ProbeLayer],
     steps: int,
-    thinned: Mapping[int, Sequence[ProbeLayer]],
+    thinned: Iterable[tuple[int, Sequence[ProbeLayer]]],
     there: Memory,
 ) -> str | None:
     """What to choose where a study needs more memory than there is, the least loss first; None where it fits.
 
-    layers: those that are watched. thinned: by n, those of every n-th block. Smaller batches give the same
-    pictures, so that they come first, then fewer layers, then fewer steps; what is named then fits.
+    layers: those that are watched. thinned: each n with those of every n-th block, the least n first.
+    Smaller batches give the same pictures, so that they come first, then fewer layers, then fewer steps; what
+    is named then fits.
     """
     if there.holds(whole := needs(batch, layers, steps)):
         return None
@@ -109,7 +110,7 @@ def advice(
         len(layers),
         lambda count: all(there.holds(needs(least, order[:count], steps)) for order in largest),
     )
-    nth = next((n for n, of in thinned.items() if there.holds(needs(least, of, steps))), None)
+    nth = next((n for n, of in thinned if there.holds(needs(least, of, steps))), None)
     fewer = _most(steps, lambda count: there.holds(needs(least, layers, count)))
     ways = []
     if few:

@@ -46,17 +46,17 @@ def test_activations_lie_on_the_gpu_and_totals_in_the_host() -> None:
 
 def test_a_smaller_batch_is_advised_first_and_fits_as_nothing_larger_does() -> None:
     there = Memory(40 * 2**30, BIG_HOST)
-    said = advice(sdxl, 8, LAYERS, 15, {}, there)
+    said = advice(sdxl, 8, LAYERS, 15, [], there)
     assert said == "more than the 42.9 GB of the GPU: init it again with --set run.batch_size=4"
     assert there.holds(sdxl(4)) and not there.holds(sdxl(5))
-    assert advice(sdxl, 8, LAYERS, 15, {}, Memory(80 * 2**30, BIG_HOST)) is None
+    assert advice(sdxl, 8, LAYERS, 15, [], Memory(80 * 2**30, BIG_HOST)) is None
 
 
 @pytest.mark.parametrize(("there", "batch"), [(Memory(20 * GB, BIG_HOST), 2), (Memory(100 * GB, 30 * GB), 8)])
 def test_layers_and_steps_come_after_it_and_what_is_named_fits(there: Memory, batch: int) -> None:
     """Of a GPU that is too small for two pictures, and of a host that is too small for the totals."""
     thinned = {n: LAYERS[::n] for n in range(2, 71)}
-    said = advice(sdxl, 8, LAYERS, 15, thinned, there)
+    said = advice(sdxl, 8, LAYERS, 15, thinned.items(), there)
     assert said and said.index("layers (") < said.index("steps (")
     assert ("run.batch_size=2 and" in said) == (batch == 2)
     few, nth, steps = (
@@ -70,7 +70,7 @@ def test_layers_and_steps_come_after_it_and_what_is_named_fits(there: Memory, ba
 
 
 def test_weights_that_are_too_large_are_said_to_be() -> None:
-    said = advice(sdxl, 8, LAYERS, 15, {}, Memory(12 * GB, BIG_HOST))
+    said = advice(sdxl, 8, LAYERS, 15, [], Memory(12 * GB, BIG_HOST))
     assert said and "whatever is watched" in said and "--dtype float16" in said
 
 
