@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,27 @@ from underpainting.threads import ask_for
 @pytest.fixture
 def one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@contextmanager
+def one_killed(folder: Path, made: str) -> Iterator[None]:
+    """One worker process is killed, once there is anything of that pattern in a folder."""
+    killed: list[int] = []
+
+    def kill() -> None:
+        while not killed:
+            if any(folder.glob(made)):
+                child = active_children()[0]
+                assert child.pid is not None
+                os.kill(child.pid, signal.SIGKILL)
+                killed.append(child.pid)
+            time.sleep(0.01)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    yield
+    killer.join(timeout=5)
+    assert killed
 
 
 COUNTED = """
@@ -62,22 +84,8 @@ def test_two_workers_and_a_killed_one_make_the_same_bytes(
 ) -> None:
     alone, together = named_study("alone"), named_study("together")
     run_study(alone)
-    killed: list[int] = []
-
-    def kill() -> None:
-        while not killed:
-            if any(together.shards_folder.glob("0*")):
-                child = active_children()[0]
-                assert child.pid is not None
-                os.kill(child.pid, signal.SIGKILL)
-                killed.append(child.pid)
-            time.sleep(0.01)
-
-    killer = threading.Thread(target=kill, daemon=True)
-    killer.start()
-    run_study(together, workers=2)
-    killer.join(timeout=5)
-    assert killed
+    with one_killed(together.shards_folder, "0*"):
+        run_study(together, workers=2)
     assert contents(together.folder) == contents(alone.folder)
     taken = gpus_taken()
     assert taken.count(0) == taken.count(1) == 2  # a GPU each, and again after the pool had died
@@ -89,23 +97,8 @@ def test_an_experiment_by_two_workers_and_a_killed_one_has_the_same_bytes(
     alone, together = (open_study(copied(acted_on.folder, tmp_path / name)) for name in ("one", "two"))
     asked: dict[str, Any] = {"aim": "shading", "pictures": 4, "trials": 1}
     means = experiment(alone, **asked)
-    killed: list[int] = []
-    home = together.interventions_folder / "shading"
-
-    def kill() -> None:
-        while not killed:
-            if any(home.glob("choice/0*.parquet")):
-                child = active_children()[0]
-                assert child.pid is not None
-                os.kill(child.pid, signal.SIGKILL)
-                killed.append(child.pid)
-            time.sleep(0.01)
-
-    killer = threading.Thread(target=kill, daemon=True)
-    killer.start()
-    assert experiment(together, **asked, workers=2) == means
-    killer.join(timeout=5)
-    assert killed
+    with one_killed(together.interventions_folder / "shading", "choice/0*.parquet"):
+        assert experiment(together, **asked, workers=2) == means
     assert contents(together.folder) == contents(alone.folder)
     assert not any(path.name.startswith(".") for path in together.interventions_folder.rglob("*"))
 
