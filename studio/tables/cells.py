@@ -26,18 +26,28 @@ def number(value: float | None, digits: int = 2, sign: bool = False) -> str:
     return told.replace("-", MINUS)
 
 
-def within(row: Mapping[str, Any], of: Sequence[str] = ("mean", "low", "high"), digits: int = 2) -> str:
+def within(
+    row: Mapping[str, Any],
+    of: Sequence[str] = ("mean", "low", "high"),
+    digits: int = 2,
+    sign: bool = False,
+) -> str:
     """A value of a row and its interval."""
-    value, low, high = (number(float(row[key]), digits) for key in of)
+    value, low, high = (number(float(row[key]), digits, sign) for key in of)
     return f"{value} ({low} to {high})"
 
 
-def surely(row: Mapping[str, Any], of: Sequence[str], digits: int = 2) -> str:
-    """A difference with its interval, bold where that leaves out zero."""
+def sure(row: Mapping[str, Any], of: Sequence[str], digits: int = 2) -> str:
+    """A difference, bold where its interval leaves out zero."""
     value, low, high = (float(row[key]) for key in of)
     told = number(value, digits, sign=True)
-    told = f"**{told}**" if low > 0 or high < 0 else told
-    return f"{told} ({number(low, digits)} to {number(high, digits)})"
+    return f"**{told}**" if low > 0 or high < 0 else told
+
+
+def surely(row: Mapping[str, Any], of: Sequence[str], digits: int = 2) -> str:
+    """The same with its interval."""
+    low, high = (number(float(row[key]), digits) for key in of[1:])
+    return f"{sure(row, of, digits)} ({low} to {high})"
 
 
 def step(row: Mapping[str, str]) -> str:

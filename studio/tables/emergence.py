@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from studio.tables.cells import number, step, steps_within, surely, table, title, within
+from studio.tables.cells import number, step, steps_within, sure, surely, table, title, within
 from studio.tables.files import Row, answer, csv_rows
 from underpainting.controls import sources
 
 PROPERTIES = {"saliency": "dice", "depth": "spearman", "shading": "spearman"}
 PRECISE = {"saliency": "average_precision", "depth": "spearman", "shading": "spearman"}
 STEPS = (1, 3, 8, 15)
+CHANGED = ("difference", "low", "high")
 DIFFERENCE = ("difference", "difference_low", "difference_high")
 
 
@@ -118,7 +119,7 @@ def transfer() -> str:
     }
     words |= {"empty prompt": "no prompt, same seeds"}
     for name, told in words.items():
-        cells = [", ".join(_surely(found[name, *of, at]) for at in STEPS) for of in PRECISE.items()]
+        cells = [", ".join(sure(found[name, *of, at], CHANGED) for at in STEPS) for of in PRECISE.items()]
         rows.append([told, *cells])
     return table(("pictures", "saliency, steps 1, 3, 8, 15", *list(PROPERTIES)[1:]), rows)
 
@@ -153,11 +154,6 @@ def _of_stream(at: int, name: str, metric: str) -> Sequence[dict[str, Any]]:
     rows = answer("stream", f"--step {at} ")
     one, other = (r for r in rows if (r["property"], r["metric"]) == (name, metric))
     return one, other
-
-
-def _surely(row: dict[str, Any]) -> str:
-    told = number(row["difference"], sign=True)
-    return f"**{told}**" if row["low"] > 0 or row["high"] < 0 else told
 
 
 def _numbers(values: Sequence[float]) -> str:

@@ -131,10 +131,7 @@ def _title(name: str) -> str:
 
 def _above(row: dict[str, Any]) -> str:
     """By how much the edit's score is above a condition's; nothing for the edit itself."""
-    if row["above"] is None:
-        return ""
-    mean, low, high = (number(row[key], sign=True) for key in ABOVE)
-    return f"{mean} ({low} to {high})"
+    return "" if row["above"] is None else within(row, ABOVE, sign=True)
 
 
 def _kept(means: Means, name: str) -> Sequence[str]:
