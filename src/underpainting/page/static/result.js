@@ -58,12 +58,7 @@ export function createResult(store, retry) {
       own = done?.agreement[property.name];
     set(element, "data-empty", !own);
     say(metric, `${property.metric} with the target`);
-    say(
-      value,
-      own
-        ? (own.after?.toFixed(2) ?? "none")
-        : "–",
-    );
+    say(value, own ? (own.after?.toFixed(2) ?? "none") : "–");
     bar.firstChild.style.width = `${100 * (own?.before ?? 0)}%`;
     bar.lastChild.style.width = `${100 * (own?.after ?? 0)}%`;
     say(
