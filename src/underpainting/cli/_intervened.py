@@ -21,10 +21,13 @@ def show_one(made: Intervened, home: Path, json: bool) -> None:
     rows: list[list[object]] = [
         [f"{name}, {measure(name)} with the target", *of] for name, of in agree.items()
     ]
+    if made.sizes:
+        unedited, edited, asked = made.sizes
+        rows.append([f"object's share of the picture ({asked:.3f} asked)", unedited, edited])
     if made.before.seen is not None:
         rows.append(["class", made.before.seen, made.after.seen])
     table(["", "unedited", "edited"], rows)
-    for sentence in made.advice:
+    for sentence in _advice(made):
         typer.echo(sentence)
     typer.echo(f"done: {home / 'strip.png'}")
 
@@ -60,7 +63,13 @@ def _about(made: Intervened) -> dict[str, Any]:
     scores = {" ".join(filter(None, key)): pair for key, pair in made.scores.items()}
     both = {name: {"unedited": old, "edited": edited} for name, (old, edited) in scores.items()}
     seen = {"unedited": made.before.seen, "edited": made.after.seen}
-    return {"scores": both, "class": seen, "followed": made.followed, "advice": made.advice}
+    return {"scores": both, "class": seen, "followed": made.followed, "advice": _advice(made)}
+
+
+def _advice(made: Intervened) -> list[str]:
+    (name, value), *_ = made.another.items()
+    option = {"kind": "--edit {}", "strength": "--strength {:g}"}[name].format(value)
+    return [f"{sentence}; try {option}" for sentence in made.shortfalls]
 
 
 def _said(yes: bool) -> str:

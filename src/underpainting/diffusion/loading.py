@@ -10,7 +10,7 @@ from underpainting.diffusion.adapters import adapter_for
 from underpainting.diffusion.compiled import require_hooks, say_uncompiled
 from underpainting.diffusion.devices import checked_device
 from underpainting.diffusion.model import Model
-from underpainting.diffusion.saved import check_numbers, check_whole, variant_of
+from underpainting.diffusion.saved import check_numbers, check_whole, lacking_vocabulary, variant_of
 from underpainting.diffusion.single_file import configuration_of, single_file
 from underpainting.diffusion.twins import split_twin
 from underpainting.errors import UnderpaintingError
@@ -77,6 +77,8 @@ def _read(name_or_folder: str | Path, dtype: torch.dtype, variant: str | None) -
     source, file = source_of(name_or_folder, variant)
     if file is None:
         _check_variant(name_or_folder, source, variant)
+        if lacking := lacking_vocabulary(source):
+            raise UnderpaintingError(f"{source} lacks {lacking}: fetch or save it again")
     check_numbers(source)
     with refusing(
         f"cannot load a pipeline from {name_or_folder}",

@@ -1,4 +1,4 @@
-"""What a saved pipeline's files say, held to what can be: its parts' numbers, and tensors that are there."""
+"""What a saved pipeline's files say, held to what can be: numbers, and tensors and words that are there."""
 
 import re
 from collections import Counter
@@ -9,9 +9,12 @@ from typing import Any
 import torch
 
 from underpainting.errors import UnderpaintingError
+from underpainting.pipeline_folder import read_index
 from underpainting.readers import opened_tensors, read_json
 
 SHARD = re.compile(r"-\d{5}-of-\d{5}")  # in the name of a file that holds a part of a network's weights
+
+VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", "tokenizer.model")
 
 MOST = {
     r"(?!.*(channels|size|dim)).*(layers|num_blocks|depth).*": 1_000,
@@ -68,6 +71,18 @@ def check_whole(folder: Path, pipe: Any, variant: str | None) -> None:
                 f"the {part} of {folder} lacks {len(lacking)} of its {len(wanted)} tensors, such as "
                 f"{lacking[0]}: fetch or save it again"
             )
+
+
+def lacking_vocabulary(folder: Path) -> str:
+    """The vocabulary that a tokenizer of a saved pipeline lacks, in words; empty if none does.
+
+    Transformers makes up an empty one, by which any prompt is the same.
+    """
+    for part, kind in read_index(folder).items():
+        is_told = any((folder / part / name).is_file() for name in VOCABULARIES)
+        if part.startswith("tokenizer") and kind != [None, None] and not is_told:
+            return f"a vocabulary of its {part} ({' or '.join(VOCABULARIES)})"
+    return ""
 
 
 def variant_of(file: Path) -> str:

@@ -8,15 +8,13 @@ import torch
 from underpainting.diffusion.adapters import adapter_for
 from underpainting.diffusion.loading import source_of
 from underpainting.diffusion.model import Model
-from underpainting.diffusion.saved import check_numbers
+from underpainting.diffusion.saved import check_numbers, lacking_vocabulary
 from underpainting.diffusion.twins import split_twin
 from underpainting.diffusion.weightless import configured
 from underpainting.errors import UnderpaintingError
-from underpainting.pipeline_folder import CONFIGS, networks_of, read_index, read_pipeline
+from underpainting.pipeline_folder import CONFIGS, networks_of, read_pipeline
 from underpainting.readers import refusing
 from underpainting.weights import is_repository
-
-VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", "tokenizer.model")
 
 
 def load_shapes(name_or_folder: str | Path, *, torch_dtype: torch.dtype | None = None) -> Model:
@@ -49,12 +47,7 @@ def _lacking(folder: Path) -> str:
     for part in networks_of(folder):
         if not (folder / part / "config.json").is_file():
             return f"{part}/config.json"
-    parts = [part for part, kind in read_index(folder).items() if kind != [None, None]]
-    for part in parts:
-        is_told = any((folder / part / name).is_file() for name in VOCABULARIES)
-        if part.startswith("tokenizer") and not is_told:
-            return f"a vocabulary of its {part} ({' or '.join(VOCABULARIES)})"
-    return ""
+    return lacking_vocabulary(folder)
 
 
 def _network(kind: Any, folder: Path, dtype: torch.dtype) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,9 @@ below success."""
 
 STAYED = 0.5
 """Dice with where the object was, from which on it counts as still there: most of it is."""
+
+TINY = 1e-6
+"""Of a picture: less than any pixel, in place of nothing, which has no logarithm."""
 
 
 def two_numbers(text: str, where: str, separator: str, such: str) -> tuple[float, float]:
@@ -91,33 +95,53 @@ class Intervened:
         return {key: (self.before.scores[key], of) for key, of in self.after.scores.items()}
 
     @property
-    def followed(self) -> dict[str, bool]:
-        """Whether the edited picture follows the target, by property that has one; see `FOLLOWED`."""
-        agree = {name: self.scores[name, "target"] for name in self.edit.properties}
-        return {name: edited - old >= FOLLOWED * (1 - old) for name, (old, edited) in agree.items()}
+    def sizes(self) -> tuple[float, float, float] | None:
+        """The object's share of the picture: unedited, edited, in the target. None unless another is asked."""
+        if self.asked.scale == 1:
+            return None
+        before, after, target = (of[OBJECT] for of in (self.before.maps, self.after.maps, self.target))
+        return float(before.mean()), float(after.mean()), float(target.mean())
 
     @property
-    def advice(self) -> list[str]:
-        """A sentence on each property that did not follow, and what to try at the command line."""
-        options = {"kind": "--edit {}", "strength": "--strength {:g}"}
-        (name, value), *_ = self.another.items()
-        return [f"{sentence}; try {options[name].format(value)}" for sentence in self.shortfalls]
+    def followed(self) -> dict[str, bool]:
+        """Whether the edited picture follows the target, by property that has one; see `FOLLOWED`.
+
+        An object of which another size is asked must also win as large a share of what the logarithm of its
+        size lacks.
+        """
+        return {name: self._reached(name) and self._resized(name) for name in self.edit.properties}
 
     @property
     def shortfalls(self) -> list[str]:
         """A sentence on each property that did not follow."""
-        sentences = []
-        for name in (name for name, followed in self.followed.items() if not followed):
-            before, after = self.scores[name, "target"]
-            what = f"the {name} did not follow"
-            if name == OBJECT and not bool(self.after.maps[name].any()):
-                what = "the estimator sees no object in the edited picture"
-            elif name == OBJECT and self.after.scores[name, "own"] >= STAYED:
-                what = "the object stayed where it was"
-            elif name == OBJECT:
-                what = "the object left its place without reaching the target"
-            sentences.append(f"{what}: {after:.2f}, unedited {before:.2f}")
-        return sentences
+        return [self._shortfall(name) for name, followed in self.followed.items() if not followed]
+
+    def _reached(self, name: str) -> bool:
+        before, after = self.scores[name, "target"]
+        return after - before >= FOLLOWED * (1 - before)
+
+    def _resized(self, name: str) -> bool:
+        if name != OBJECT or self.sizes is None:
+            return True
+        before, after, target = (math.log(max(size, TINY)) for size in self.sizes)
+        return abs(after - target) <= (1 - FOLLOWED) * abs(before - target)
+
+    def _shortfall(self, name: str) -> str:
+        before, after = self.scores[name, "target"]
+        what = f"the {name} did not follow"
+        if name == OBJECT and not bool(self.after.maps[name].any()):
+            what = "the estimator sees no object in the edited picture"
+        elif name == OBJECT and self._reached(name) and self.sizes:
+            unedited, edited, asked = self.sizes
+            return (
+                f"the object is where it was to go but of another size: {edited:.2g} of the picture, "
+                f"asked {asked:.2g}, unedited {unedited:.2g}"
+            )
+        elif name == OBJECT and self.after.scores[name, "own"] >= STAYED:
+            what = "the object stayed where it was"
+        elif name == OBJECT:
+            what = "the object left its place without reaching the target"
+        return f"{what}: {after:.2f}, unedited {before:.2f}"
 
     @property
     def another(self) -> dict[str, Any]:

@@ -30,6 +30,12 @@ class Intervention(Intervened):
 
     study: StudyFolder = field(repr=False)
 
+    @property
+    def advice(self) -> list[str]:
+        """A sentence on each property that did not follow, and what to try."""
+        edit = {"kind": self.edit.kind} | self.another
+        return [f"{sentence}; try edit={edit}" for sentence in self.shortfalls]
+
     def save(self, folder: str | Path | None = None) -> Path:
         """Keep it in a folder, as `underpainting intervene` does and `replay` reads; returns the folder.
 

@@ -1,6 +1,7 @@
 """Saved pipelines that lack tensors, call them otherwise, or ask for more than can be built."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,14 @@ def test_a_network_without_some_of_its_tensors(saved: Path, changed: Any, part: 
     changed(part, "*.safetensors", keeping(keep))
     with pytest.raises(UnderpaintingError, match=rf"the {part} of .* lacks \d+ of its \d+ tensors, such as"):
         load(saved)
+
+
+def test_a_tokenizer_without_words(saved: Path, tmp_path: Path) -> None:
+    """Transformers would make up an empty one."""
+    folder = shutil.copytree(saved, tmp_path / "without")
+    shutil.rmtree(folder / "tokenizer")
+    with pytest.raises(UnderpaintingError, match=r"lacks a vocabulary of its tokenizer \(tokenizer.json or"):
+        load(folder)
 
 
 def test_tensors_of_older_names_are_there(saved: Path, changed: Any) -> None:

@@ -215,7 +215,7 @@ def test_a_picture_its_folder_and_the_same_again(
     expected = [f1_score(target.ravel() > 0, light(of).ravel() > 0) for of in (before, after)]
     assert made.scores["saliency", "target"] == pytest.approx(expected)
     kept = read_kept(folder, done)
-    assert kept.edit.last == 2 and kept.asked.seed == 5 and kept.advice == made.advice
+    assert kept.edit.last == 2 and kept.asked.seed == 5 and kept.shortfalls == made.shortfalls
     assert torch.equal(kept.target["saliency"], made.target["saliency"])
     assert act.replay(done, folder).same
     assert torch.is_grad_enabled()  # global state is the caller's
@@ -256,29 +256,49 @@ def test_a_drawn_mask_of_any_size_is_the_target(
     assert call("replay", done.folder, out) == 0 and "the same picture" in capsys.readouterr().out
 
 
+def invented(
+    edited: float, own: float, kind: str = "carry", size: float = 0.25, **asked: float
+) -> Intervened:
+    """An intervention that nobody painted: Dice with the target was 0.2, the object a quarter of the picture."""
+
+    def square(share: float) -> dict[str, torch.Tensor]:
+        return {"saliency": (torch.arange(100) < 100 * share).float().reshape(10, 10)}
+
+    def painted(target: float, own: float, maps: dict[str, torch.Tensor]) -> Painted:
+        scores = {("saliency", "target"): target, ("saliency", "own"): own}
+        return Painted(torch.zeros(2, 2, 3, dtype=torch.uint8), maps, scores, None)
+
+    wanted = make_asked({"prompt": "a mug", "seed": 1, "right": 0.2, **asked})
+    before, after = painted(0.2, 1.0, square(0.25)), painted(edited, own, square(size))
+    return Intervened(wanted, Edit(kind=kind), before, after, square(0.25 * wanted.scale**2))  # type: ignore[arg-type]
+
+
 def test_what_did_not_follow_is_said_with_what_to_try() -> None:
     """A score that barely rises is no success, wherever the object is."""
+    assert invented(0.6, 0.2).shortfalls == []
+    assert invented(0.2 + FOLLOWED * 0.8, 0.2).followed == {"saliency": True}
+    assert invented(0.21, 0.9).shortfalls == ["the object stayed where it was: 0.21, unedited 0.20"]
+    assert invented(0.3, 0.1).shortfalls[0].startswith("the object left its place without reaching the target")
+    assert invented(0.0, 0.0, size=0).shortfalls[0].startswith("the estimator sees no object")
+    assert invented(0.21, 0.9).another == {"kind": "covariance"}
+    assert invented(0.21, 0.9, "covariance").another == {"kind": "carry"}
+    assert invented(float("nan"), 0.9).followed == {"saliency": False}
 
-    def made(edited: float, own: float, kind: str = "carry", empty: bool = False) -> Intervened:
-        asked = make_asked({"prompt": "a mug", "seed": 1, "right": 0.2})
-        maps = {"saliency": torch.zeros(2, 2) if empty else torch.eye(2)}
-        picture = torch.zeros(2, 2, 3, dtype=torch.uint8)
 
-        def painted(target: float, own: float) -> Painted:
-            scores = {("saliency", "target"): target, ("saliency", "own"): own}
-            return Painted(picture, maps, scores, None)
-
-        return Intervened(asked, Edit(kind=kind), painted(0.2, 1.0), painted(edited, own), maps)  # type: ignore[arg-type]
-
-    assert made(0.6, 0.2).advice == []
-    assert made(0.2 + FOLLOWED * 0.8, 0.2).followed == {"saliency": True}
-    assert made(0.21, 0.9).advice == [
-        "the object stayed where it was: 0.21, unedited 0.20; try --edit covariance"
+def test_an_object_that_has_not_the_size_asked_does_not_follow() -> None:
+    """Dice alone takes a larger object on a smaller target for a success; a quarter in logarithms is enough."""
+    assert invented(0.8, 0.2, size=0.3).followed == {"saliency": True}  # no other size was asked
+    larger = invented(0.8, 0.2, size=0.3, scale=0.7)
+    assert larger.followed == {"saliency": False}
+    assert larger.shortfalls == [
+        "the object is where it was to go but of another size: 0.3 of the picture, asked 0.13, unedited 0.25"
     ]
-    assert made(0.3, 0.1).advice[0].startswith("the object left its place without reaching the target: 0.30")
-    assert made(0.0, 0.0, empty=True).advice[0].startswith("the estimator sees no object")
-    assert made(0.21, 0.9, "covariance").advice[0].endswith("try --edit carry")
-    assert made(float("nan"), 0.9).followed == {"saliency": False}
+    assert invented(0.8, 0.2, size=0.24, scale=0.7).followed == {"saliency": False}
+    assert invented(0.8, 0.2, size=0.2, scale=0.7).followed == {"saliency": True}
+    assert invented(0.8, 0.2, size=0.2, scale=1.5).followed == {"saliency": False}
+    assert invented(0.8, 0.2, size=0.35, scale=1.5).followed == {"saliency": True}
+    assert invented(0.21, 0.9, size=0.2, scale=0.7).shortfalls[0].startswith("the object stayed")
+    assert invented(0.8, 0.2, size=0, scale=0.7).followed == {"saliency": False}
 
 
 def test_a_batch_is_painted_once_each_and_every_picture_can_be_made_again(
