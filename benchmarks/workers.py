@@ -1,23 +1,27 @@
 """How much faster two worker processes, here or by Ray, make a study than one, of one thread each.
 
 `python -m benchmarks.workers`: the still life's study of some of its prompts, whole, start-up included.
+Beside it, what the machine gives at most: two processes of the bare pipeline, which share nothing, over one.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import torch
 import typer
 
+from benchmarks.subject import bare, batches, rows, still_life
 from benchmarks.timing import seconds
 from underpainting.cli._screen import table
 
 CLI = (sys.executable, "-m", "underpainting.cli")
-
-
+BATCH = 4
 WAYS = {
     "one": ["--workers", "1"],
     "two": ["--workers", "2"],
@@ -29,12 +33,12 @@ WAYS = {
 def commands(folder: Path, way: str, pictures: int) -> tuple[list[str], list[str]]:
     """What makes the study, and what runs it."""
     init = ["init", str(folder), "--prompts", "stilllife", "--limit", str(pictures), "--guidance-scale", "3"]
-    sizes = ["--set", "run.batch_size=4", "--set", "run.shard_size=4"]
+    sizes = ["--set", f"run.batch_size={BATCH}", "--set", f"run.shard_size={BATCH}"]
     return [*init, *sizes], ["run", str(folder), *WAYS[way], "--threads", "1"]
 
 
 def measure(pictures: int = 240) -> dict[str, float]:
-    """Measure two_workers_speedup, and the same by Ray."""
+    """Measure two_workers_speedup, two_ray_workers_speedup and two_processes_speedup."""
     walls, shown = {}, []
     with TemporaryDirectory() as name:
         for way in WAYS:
@@ -48,10 +52,34 @@ def measure(pictures: int = 240) -> dict[str, float]:
         scores = {(Path(name) / way / "scores.parquet").read_bytes() for way in WAYS}
     table(["workers of one thread", "s", "s a picture"], shown)
     print(f"scores of all: {'the same bytes' if len(scores) == 1 else 'OTHER BYTES'}")
+    alone, both = at_once(1), at_once(2)
+    table(["processes of the bare pipeline", "s, of the slowest"], [["one", alone], ["two at once", both]])
     return {
         "two_workers_speedup": walls["one"] / walls["two"],
         "two_ray_workers_speedup": walls["one"] / walls["ray"],
+        "two_processes_speedup": 2 * alone / both,
     }
+
+
+def at_once(processes: int, pictures: int = 40) -> float:
+    """Seconds in which so many processes of one thread, begun at once, each make pictures; the slowest's."""
+    spawn = multiprocessing.get_context("spawn")
+    begin, told = spawn.Barrier(processes), spawn.SimpleQueue()
+    started = [spawn.Process(target=_make_bare, args=(pictures, begin, told)) for _ in range(processes)]
+    for process in started:
+        process.start()
+    taken = [told.get() for _ in started]
+    for process in started:
+        process.join()
+    return max(taken)
+
+
+def _make_bare(pictures: int, begin: Any, told: Any) -> None:
+    torch.set_num_threads(1)
+    loaded = still_life()
+    bare(loaded, rows(BATCH))
+    begin.wait()
+    told.put(seconds(lambda: [bare(loaded, some) for some in batches(rows(pictures), BATCH)]))
 
 
 if __name__ == "__main__":

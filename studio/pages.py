@@ -20,6 +20,10 @@ FINDINGS = ("emergence", "recognition", "words", "interventions", "seeds")
 PAGES = (
     "README.md",
     "docs/demo.md",
+    "docs/faults.md",
+    "docs/models.md",
+    "docs/page.md",
+    "docs/speed.md",
     "docs/statistics.md",
     *(f"docs/findings/{name}.md" for name in FINDINGS),
 )
@@ -28,6 +32,7 @@ PICTURES = {
     "docs/interventions.png": "experiment-interventions-saliency.png",
     **{f"docs/growth-{name}.png": f"growth-{name}.png" for name in ("saliency", "depth", "shading")},
     "docs/seeds.png": "seeds.png",
+    "docs/regret.png": "regret.png",
     "docs/shorten.png": "seeds-shorten-cfbd74913732.png",
     **{f"docs/page-{name}.webp": f"screens-page-{name}.webp" for name in SCREENS},
 }

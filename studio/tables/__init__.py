@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from studio.tables import demo, emergence, levels, moved, recognition, seeds, words
+from studio.tables import demo, emergence, levels, moved, recognition, seeds, sizes, speed, words
 
 TABLES: dict[str, Callable[[], str]] = {
     "demo-scores": demo.scores,
@@ -29,6 +29,13 @@ TABLES: dict[str, Callable[[], str]] = {
     "erased": moved.erasures,
     "seeds-decided": seeds.decided,
     "seeds-shortened": seeds.shortened,
+    "regret": seeds.regret,
+    "speed": speed.measured,
+    "speed-machine": speed.machine,
+    "speed-page": speed.page,
+    "faults": speed.faults,
+    "sizes-v1-4": sizes.stable_diffusion,
+    "sizes-flux": sizes.flux,
     "levels": levels.levels,
     "levels-variance": levels.variance,
 }

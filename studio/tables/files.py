@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 FIGURES = Path(__file__).resolve().parents[2] / "figures"
+COLUMNS = re.compile(r" {2,}")
 Row = dict[str, str]
 
 
@@ -23,6 +27,17 @@ def answer(item: str, words: str) -> Any:
         return answers[words]
     (printed,) = [found for command, found in answers.items() if words in command]
     return printed
+
+
+def printed(item: str, words: str, head: Sequence[str]) -> list[list[str]]:
+    """The rows of a table that a command of an item printed in columns, two spaces or more apart.
+
+    Raises StopIteration where it printed none with these columns.
+    """
+    lines = iter(answer(item, words))
+    next(line for line in lines if tuple(COLUMNS.split(line.strip())) == tuple(head))
+    rows = map(COLUMNS.split, (line.strip() for line in lines))
+    return list(takewhile(lambda row: len(row) == len(head), rows))
 
 
 def csv_rows(name: str) -> list[Row]:

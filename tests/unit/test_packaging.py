@@ -76,7 +76,7 @@ def test_the_sdist_can_be_read_made_and_tested() -> None:
         "constraints.txt",
         "figures/demo.json",
         "mkdocs.yml",
-        "benchmarks/results.json",
+        "benchmarks/workers.py",
         "studio/README.md",
         "tests/unit/test_packaging.py",
     } <= found

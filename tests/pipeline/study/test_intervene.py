@@ -278,7 +278,9 @@ def test_what_did_not_follow_is_said_with_what_to_try() -> None:
     assert invented(0.6, 0.2).shortfalls == []
     assert invented(0.2 + FOLLOWED * 0.8, 0.2).followed == {"saliency": True}
     assert invented(0.21, 0.9).shortfalls == ["the object stayed where it was: 0.21, unedited 0.20"]
-    assert invented(0.3, 0.1).shortfalls[0].startswith("the object left its place without reaching the target")
+    assert (
+        invented(0.3, 0.1).shortfalls[0].startswith("the object left its place without reaching the target")
+    )
     assert invented(0.0, 0.0, size=0).shortfalls[0].startswith("the estimator sees no object")
     assert invented(0.21, 0.9).another == {"kind": "covariance"}
     assert invented(0.21, 0.9, "covariance").another == {"kind": "carry"}
