@@ -29,7 +29,7 @@ from underpainting.study.request.config import (
 )
 from underpainting.study.request.prompts import PromptRow, about_prompts, read_prompts
 from underpainting.study.request.splits import TooFewPrompts
-from underpainting.study.request.suited import about_observers
+from underpainting.study.request.suited import about_observers, about_words
 from underpainting.study.run import MAX_SET_ASIDE, run_study
 from underpainting.study.study import StudyFolder, create_study, open_study
 from underpainting.study.trust import own_classes, trust
@@ -91,7 +91,8 @@ def init(
         study = create_study(folder, config, told.rows, told.test_rows)
     except TooFewPrompts as error:
         raise UnderpaintingError("; ".join([str(error), *told.said])) from None
-    for line in (*said, *told.said, *about_negative(model), *about_observers(config)):
+    suited = *about_observers(config), *about_words(config, [row.prompt for row in study.rows])
+    for line in (*said, *told.said, *about_negative(model), *suited):
         (progress or Progress()).note(line)
     return study
 

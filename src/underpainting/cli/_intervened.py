@@ -21,9 +21,11 @@ def show_one(made: Intervened, home: Path, json: bool) -> None:
     rows: list[list[object]] = [
         [f"{name}, {measure(name)} with the target", *of] for name, of in agree.items()
     ]
-    if made.sizes:
-        unedited, edited, asked = made.sizes
-        rows.append([f"object's share of the picture ({asked:.3f} asked)", unedited, edited])
+    if made.objects:
+        places = [f"{of.right:.2f},{of.down:.2f}" for of in made.objects]
+        shares = [f"{of.share:.1%}" for of in made.objects]
+        rows.append([f"object's middle, {places[2]} asked", *places[:2]])
+        rows.append([f"object's share of the picture, {shares[2]} asked", *shares[:2]])
     if made.before.seen is not None:
         rows.append(["class", made.before.seen, made.after.seen])
     table(["", "unedited", "edited"], rows)

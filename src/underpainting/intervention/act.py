@@ -32,7 +32,7 @@ from underpainting.intervention.kept import (
     request,
     require_free,
 )
-from underpainting.intervention.many import Wanted, batch_table, read_wanted, wanted
+from underpainting.intervention.many import Wanted, batch_table, cautions, read_wanted, wanted
 from underpainting.intervention.masks import fit_mask
 from underpainting.intervention.painter import Painter, check_edit, set_up
 from underpainting.intervention.picture import Intervened, measure, paint_intervened
@@ -96,6 +96,8 @@ def intervene(
     require_free(home)
     progress = progress or Progress()
     progress.start(2, 0)
+    for line in cautions(study, [want]):
+        progress.note(line)
     made = paint(seeing_painter(study), want, progress, progress.phase)
     keep(made, study, strip(made), home)
     return made, home
@@ -128,6 +130,8 @@ def intervene_many(
     missing = [want for want in wants if not (home / want.image).is_dir()]
     progress = progress or Progress()
     progress.start(2 * len(wants), 2 * (len(wants) - len(missing)))
+    for line in cautions(study, missing):
+        progress.note(line)
     left_out = {}
     painter = seeing_painter(study) if missing else None
     progress.phase("painting")

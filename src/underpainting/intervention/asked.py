@@ -16,6 +16,9 @@ from underpainting.intervention.trials import targets
 from underpainting.vocabulary import OBJECT, SEEDS
 
 TARGETS = "--move, --scale, --rotate, --mirror, --mask, --nearer or --relight"
+LEAST = 0.005
+"""Of the picture: an object of a smaller share, a few pixels, is none."""
+
 Number = Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)]
 
 
@@ -48,6 +51,11 @@ class Asked(BaseModel):
     def is_moved(self) -> bool:
         """Whether the object is to be elsewhere, or otherwise."""
         return self.mirrored or (self.right, self.down, self.scale, self.angle) != (0, 0, 1, 0)
+
+    @property
+    def is_only_scaled(self) -> bool:
+        """Whether the object is to stay where it is, in another size."""
+        return self.scale != 1 and not self.mirrored and (self.right, self.down, self.angle) == (0, 0, 0)
 
     @property
     def properties(self) -> tuple[str, ...]:
@@ -117,8 +125,8 @@ def target_of(painter: Painter, asked: Asked, unedited: Unedited, drawn: Tensor 
     """
     target, moves = dict(unedited.labels), None
     mask, which = target.get(OBJECT), f"the picture of {asked.prompt!r}, seed {asked.seed}"
-    if (asked.is_moved or asked.nearer) and (mask is None or not bool(mask.any())):
-        raise NoTarget(f"the estimator sees no object in {which}; take another seed")
+    if (asked.is_moved or asked.nearer) and (mask is None or float(mask.mean()) < LEAST):
+        raise NoTarget(f"the estimator sees no object in {which}; take another seed or prompt")
     if asked.is_moved:
         assert mask is not None
         moves = [Move(asked.right, asked.down, asked.scale, asked.angle, asked.mirrored, middle(mask[0]))]

@@ -13,11 +13,12 @@ from torch import Tensor
 from underpainting.errors import UnderpaintingError
 from underpainting.intervention.asked import Asked, make_asked
 from underpainting.intervention.edit import Edit
-from underpainting.intervention.masks import drawn_mask
+from underpainting.intervention.masks import about_mask, drawn_mask
 from underpainting.intervention.picture import Intervened, edit_of, two_numbers
 from underpainting.records import BATCH, table_of_rows
 from underpainting.records.pictures import SUFFIXES
 from underpainting.study.request.prompts import read_column, read_prompts
+from underpainting.study.request.suited import about_words
 from underpainting.study.study import StudyFolder
 
 
@@ -42,13 +43,22 @@ def wanted(
     """An intervention, checked as far as can be without a model.
 
     settings: of `Asked`. edit: of an edit, as far as given. mask: a file that was drawn, or an array [height,
-    width]. Raises UnderpaintingError as `make_asked`, `edit_of` and `drawn_mask`.
+    width]. Raises UnderpaintingError where the study is not done, and as `make_asked`, `edit_of` and
+    `drawn_mask`.
     """
+    study.require_done()
     asked = make_asked({**settings, "drawn": mask is not None})
     if mask is None:
         return Wanted(image, asked, edit_of(study, asked, edit))
     file = Path(mask) if isinstance(mask, str | Path) else Path("array")
     return Wanted(image, asked, edit_of(study, asked, edit), drawn_mask(mask), file)
+
+
+def cautions(study: StudyFolder, wants: Sequence[Wanted]) -> list[str]:
+    """What is doubtful of what is asked: words that the model has not learnt, masks that seem inverted."""
+    drawn = [(want.drawn, want.mask) for want in wants if want.drawn is not None and want.mask is not None]
+    inverted = [line for mask, file in drawn for line in about_mask(mask, file)]
+    return [*about_words(study.config, [want.asked.prompt for want in wants]), *inverted]
 
 
 def read_wanted(

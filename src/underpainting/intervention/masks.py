@@ -13,6 +13,9 @@ from torch import Tensor
 from underpainting.errors import UnderpaintingError
 from underpainting.records.masks import mask_of, read_mask
 
+MOST = 0.6
+"""Of the picture: a larger object is most likely the ground of what was drawn."""
+
 
 def drawn_mask(mask: Any) -> Tensor:
     """A drawn mask, a picture file or an array [height, width], as [height, width] of 0 and 1.
@@ -27,6 +30,17 @@ def drawn_mask(mask: Any) -> Tensor:
             "black what is not"
         )
     return torch.from_numpy(is_object.astype(np.float32))
+
+
+def about_mask(mask: Tensor, name: Path) -> list[str]:
+    """A line where a drawn mask [height, width] has its object nearly everywhere, else none."""
+    share = float(mask.mean())
+    if share <= MOST:
+        return []
+    return [
+        f"caution: the object of mask {name}, what is bright or opaque, is {share:.0%} of it; if the "
+        "rest was meant, invert it"
+    ]
 
 
 def fit_mask(mask: Tensor, size: tuple[int, int], name: Path) -> Tensor:

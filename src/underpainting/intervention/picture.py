@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from underpainting.errors import UnderpaintingError
-from underpainting.intervention.asked import Asked, Target, target_of
+from underpainting.intervention.asked import Asked, Target, middle, target_of
 from underpainting.intervention.edit import EDIT_OF_MOVES, EDIT_OF_TARGETS, Edit, make_edit
 from underpainting.intervention.experiment import chosen_edit
 from underpainting.intervention.painter import CARRIED_MAPS_ONLY, Painter, Tick, Unedited
@@ -63,6 +63,21 @@ def edit_of(study: StudyFolder, asked: Asked, settings: Mapping[str, Any]) -> Ed
 
 
 @dataclass(frozen=True)
+class Outline:
+    """An object's middle and size in shares of the picture; nan and 0 where there is none."""
+
+    right: float
+    down: float
+    share: float
+
+
+def outline(mask: Tensor) -> Outline:
+    """Of a mask [height, width] of 0 and 1."""
+    right, down = middle(mask) if bool(mask.any()) else (math.nan, math.nan)
+    return Outline(right, down, float(mask.mean()))
+
+
+@dataclass(frozen=True)
 class Painted:
     """A picture, uint8 [height, width, 3], unedited or edited.
 
@@ -91,16 +106,20 @@ class Intervened:
 
     @property
     def scores(self) -> dict[tuple[str, str], tuple[float, float]]:
-        """By property and metric, the unedited picture's score and the edited one's."""
-        return {key: (self.before.scores[key], of) for key, of in self.after.scores.items()}
+        """By property and metric, the unedited picture's score and the edited one's.
+
+        Agreement with a target is told of properties that have one.
+        """
+        asked = [key for key in self.after.scores if key[0] in self.target or not key[1].startswith("target")]
+        return {key: (self.before.scores[key], self.after.scores[key]) for key in asked}
 
     @property
-    def sizes(self) -> tuple[float, float, float] | None:
-        """The object's share of the picture: unedited, edited, in the target. None unless another is asked."""
-        if self.asked.scale == 1:
+    def objects(self) -> tuple[Outline, Outline, Outline] | None:
+        """Where the object is and how large: unedited, edited, in the target. None where it has no target."""
+        if OBJECT not in self.target:
             return None
         before, after, target = (of[OBJECT] for of in (self.before.maps, self.after.maps, self.target))
-        return float(before.mean()), float(after.mean()), float(target.mean())
+        return outline(before), outline(after), outline(target)
 
     @property
     def followed(self) -> dict[str, bool]:
@@ -121,27 +140,27 @@ class Intervened:
         return after - before >= FOLLOWED * (1 - before)
 
     def _resized(self, name: str) -> bool:
-        if name != OBJECT or self.sizes is None:
+        if name != OBJECT or self.objects is None or self.asked.scale == 1:
             return True
-        before, after, target = (math.log(max(size, TINY)) for size in self.sizes)
+        before, after, target = (math.log(max(of.share, TINY)) for of in self.objects)
         return abs(after - target) <= (1 - FOLLOWED) * abs(before - target)
 
     def _shortfall(self, name: str) -> str:
         before, after = self.scores[name, "target"]
-        what = f"the {name} did not follow"
-        if name == OBJECT and not bool(self.after.maps[name].any()):
-            what = "the estimator sees no object in the edited picture"
-        elif name == OBJECT and self._reached(name) and self.sizes:
-            unedited, edited, asked = self.sizes
+        agree = f": {after:.2f}, unedited {before:.2f}"
+        if name != OBJECT or self.objects is None:
+            return f"the {name} did not follow{agree}"
+        old, new, wanted = self.objects
+        if not new.share:
+            return f"the estimator sees no object in the edited picture{agree}"
+        if not self._resized(name) and (self._reached(name) or self.asked.is_only_scaled):
             return (
-                f"the object is where it was to go but of another size: {edited:.2g} of the picture, "
-                f"asked {asked:.2g}, unedited {unedited:.2g}"
+                f"the object has another size than asked: {new.share:.1%} of the picture, asked "
+                f"{wanted.share:.1%}, unedited {old.share:.1%}"
             )
-        elif name == OBJECT and self.after.scores[name, "own"] >= STAYED:
-            what = "the object stayed where it was"
-        elif name == OBJECT:
-            what = "the object left its place without reaching the target"
-        return f"{what}: {after:.2f}, unedited {before:.2f}"
+        if self.after.scores[name, "own"] >= STAYED:
+            return f"the object stayed where it was{agree}"
+        return f"the object left its place without reaching the target{agree}"
 
     @property
     def another(self) -> dict[str, Any]:

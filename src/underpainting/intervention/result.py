@@ -12,7 +12,7 @@ from underpainting import markup
 from underpainting.intervention.act import paint, shown_as, strip
 from underpainting.intervention.drawing import contact_sheet
 from underpainting.intervention.kept import keep, name_of, request, require_free
-from underpainting.intervention.many import wanted
+from underpainting.intervention.many import cautions, wanted
 from underpainting.intervention.painter import Painter, check_edit
 from underpainting.intervention.picture import Intervened
 from underpainting.progress import Progress
@@ -70,4 +70,6 @@ def intervention(
     want = wanted(study, asked, edit, mask)
     check_edit(study, painter.probes, want.edit)
     progress.start(2)
+    for line in cautions(study, [want]):
+        progress.note(line)
     return Intervention(**vars(paint(painter, want, progress, progress.phase)), study=study)

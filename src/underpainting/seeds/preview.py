@@ -23,6 +23,7 @@ from underpainting.seeds.wish import require_probes
 from underpainting.seeds.wording import checked_seeds, parse_wishes
 from underpainting.study.batch import to_bytes
 from underpainting.study.environment import reload
+from underpainting.study.request.suited import about_words
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import OBJECT
 
@@ -58,6 +59,8 @@ def preview(
     progress = progress or Progress()
     chosen = checked_seeds(seeds, "given")
     study.require_done()
+    for caution in about_words(study.config, [prompt]):
+        progress.note(caution)
     probes, load = study.probes, cache(lambda: reload(study))
     if not 1 <= step < probes.steps:
         raise UnderpaintingError(f"--steps {step}: give a number from 1 to {probes.steps - 1}")

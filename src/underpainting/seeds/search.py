@@ -24,6 +24,7 @@ from underpainting.seeds.wording import checked_seeds, parse_wishes
 from underpainting.study.cluster.job import Cluster
 from underpainting.study.environment import load_trusted, reload
 from underpainting.study.executors import Workers, count_workers, executor
+from underpainting.study.request.suited import about_words
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import listed
 
@@ -67,6 +68,8 @@ def search(
     if read not in READS:
         raise UnderpaintingError(f"--read {read}: seeds are read by {listed([*READS])}")
     study.require_done()
+    for caution in about_words(study.config, [prompt]):
+        progress.note(caution)
     probes, load = study.probes, cache(lambda: reload(study))
     wish = parse_wishes(wishes, lambda name: layout_of(study, load, name))
     require_probes(wish, probes.properties, str(study.folder))

@@ -263,7 +263,8 @@ def open_study(folder: Path) -> StudyFolder:
     """
     if not checked_path(folder / CONFIG).is_file():
         raise UnderpaintingError(
-            f"{folder} holds no study (no study.toml); make one: `underpainting init {folder} --prompts FILE`"
+            f"{folder} holds no study (no study.toml); make one: `underpainting init {folder} "
+            "--prompts FILE`, or `underpainting demo` of the model that comes with the package"
         )
     config = read_config(folder / CONFIG)
     require_whole(folder / PICTURES, RESTORE)

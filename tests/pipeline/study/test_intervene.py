@@ -259,7 +259,7 @@ def test_a_drawn_mask_of_any_size_is_the_target(
 def invented(
     edited: float, own: float, kind: str = "carry", size: float = 0.25, **asked: float
 ) -> Intervened:
-    """An intervention that nobody painted: Dice with the target was 0.2, the object a quarter of the picture."""
+    """One that nobody painted: Dice with the target was 0.2, the object a quarter of the picture."""
 
     def square(share: float) -> dict[str, torch.Tensor]:
         return {"saliency": (torch.arange(100) < 100 * share).float().reshape(10, 10)}
@@ -288,19 +288,21 @@ def test_what_did_not_follow_is_said_with_what_to_try() -> None:
 
 
 def test_an_object_that_has_not_the_size_asked_does_not_follow() -> None:
-    """Dice alone takes a larger object on a smaller target for a success; a quarter in logarithms is enough."""
+    """Dice alone takes a larger object on a smaller target for a success."""
     assert invented(0.8, 0.2, size=0.3).followed == {"saliency": True}  # no other size was asked
     larger = invented(0.8, 0.2, size=0.3, scale=0.7)
     assert larger.followed == {"saliency": False}
     assert larger.shortfalls == [
-        "the object is where it was to go but of another size: 0.3 of the picture, asked 0.13, unedited 0.25"
+        "the object has another size than asked: 30.0% of the picture, asked 13.0%, unedited 25.0%"
     ]
     assert invented(0.8, 0.2, size=0.24, scale=0.7).followed == {"saliency": False}
     assert invented(0.8, 0.2, size=0.2, scale=0.7).followed == {"saliency": True}
     assert invented(0.8, 0.2, size=0.2, scale=1.5).followed == {"saliency": False}
     assert invented(0.8, 0.2, size=0.35, scale=1.5).followed == {"saliency": True}
     assert invented(0.21, 0.9, size=0.2, scale=0.7).shortfalls[0].startswith("the object stayed")
-    assert invented(0.8, 0.2, size=0, scale=0.7).followed == {"saliency": False}
+    assert invented(0.8, 0.2, size=0.05, scale=0.7).followed == {"saliency": False}  # far too small
+    only = invented(0.21, 0.9, size=0.24, scale=0.7, right=0)
+    assert only.shortfalls[0].startswith("the object has another size than asked: 24.0%")
 
 
 def test_a_batch_is_painted_once_each_and_every_picture_can_be_made_again(

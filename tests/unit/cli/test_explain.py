@@ -32,7 +32,8 @@ def test_every_page_is_named_by_its_own_messages() -> None:
     [
         ("x/y.toml: unknown key 'gude' in [labels]; did you mean 'guidance'?", "settings"),
         (
-            "mine holds no study (no study.toml); make one: `underpainting init mine --prompts FILE`",
+            "mine holds no study (no study.toml); make one: `underpainting init mine "
+            "--prompts FILE`, or `underpainting demo` of the model that comes with the package",
             "not-finished",
         ),
         ("word 'pear' is not in the prompt 'a tin'", "word"),

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from underpainting.errors import UnderpaintingError
-from underpainting.intervention.masks import drawn_mask, fit_mask
+from underpainting.intervention.masks import about_mask, drawn_mask, fit_mask
 
 LEFT = np.arange(64).reshape(8, 8) % 8 < 3
 
@@ -31,6 +31,12 @@ def test_a_mask_fits_the_picture_whatever_its_size() -> None:
         assert fitted.mean() == pytest.approx(0.25, abs=0.5 / min(size))
         assert fitted[0, 0] == 1 and fitted[-1].sum() == fitted[:, -1].sum() == 0
     assert torch.equal(fit_mask(square, (64, 64), Path("m.png")), square)
+
+
+def test_a_mask_that_seems_inverted_is_said() -> None:
+    assert about_mask(drawn_mask(LEFT), Path("drawn.png")) == []
+    (line,) = about_mask(drawn_mask(~LEFT), Path("drawn.png"))
+    assert "drawn.png" in line and "62%" in line and "invert it" in line
 
 
 def test_a_mask_of_nothing_is_refused_by_name(tmp_path: Path) -> None:

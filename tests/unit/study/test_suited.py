@@ -6,7 +6,8 @@ import pytest
 
 from underpainting import stilllife
 from underpainting.study.request.config import parse_config
-from underpainting.study.request.suited import about_observers
+from underpainting.study.request.prompts import read_prompts
+from underpainting.study.request.suited import about_observers, about_words
 
 XL = "stabilityai/stable-diffusion-xl-base-1.0"
 
@@ -55,3 +56,17 @@ def test_the_bundled_one_goes_before_a_folder_of_its_name(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "stilllife").mkdir()
     assert said("stilllife") == []
+
+
+def words(model: str, *prompts: str) -> list[str]:
+    return about_words(parse_config({"model": {"name": model}}, "here"), prompts)
+
+
+def test_words_that_the_still_life_has_not_learnt_are_said_with_the_nearest() -> None:
+    learnt = [row.prompt for row in read_prompts("stilllife")]
+    assert words("stilllife", *learnt, "A red mug, large, lit from the left, 2") == []
+    (line,) = words("stilllife", learnt[0], "a bleu mgu on a woden floor", "a purple elephant")
+    assert "bleu (blue?), mgu (mug?), woden (wooden?), elephant, and paints" in line
+    (line,) = words("stilllife", "many words none of which any caption had ever once seen")
+    assert " more, and paints" in line and "\n" not in line
+    assert words(XL, "a bleu mgu") == []

@@ -1,6 +1,8 @@
-"""Whether what labels and classifies a study's pictures knows pictures of their kind."""
+"""Whether what a study works with knows its like: estimators the pictures, the still life the words."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from underpainting import stilllife
 from underpainting.observers.joined_estimator import parts_of
@@ -9,6 +11,7 @@ from underpainting.study.request.config import StudyConfig
 from underpainting.weights import trained_name
 
 OWN = "stilllife"
+MOST_WORDS = 6  # of a line
 
 
 def about_observers(config: StudyConfig) -> list[str]:
@@ -31,6 +34,18 @@ def about_observers(config: StudyConfig) -> list[str]:
         f"caution: {' and '.join(wrong)} {OWN} {verb} the still life's pictures alone, and what is said of "
         f"pictures of {model} means nothing; give {'; '.join(wrong.values())}"
     ]
+
+
+def about_words(config: StudyConfig, prompts: Sequence[str]) -> list[str]:
+    """A line where the still life is told words that it has not learnt, else none."""
+    if not _is_still_life(config.model.name):
+        return []
+    strange = dict(pair for prompt in prompts for pair in stilllife.strange_words(prompt).items())
+    if not strange:
+        return []
+    told = [f"{word} ({near}?)" if near else word for word, near in list(strange.items())[:MOST_WORDS]]
+    more = f" and {len(strange) - len(told)} more" if len(strange) > len(told) else ""
+    return [f"caution: the still life has not learnt {', '.join(told)}{more}, and paints something else"]
 
 
 def _is_still_life(model: str) -> bool:
