@@ -19,16 +19,14 @@ def show_one(made: Intervened, home: Path, json: bool) -> None:
         return
     agree = {name: made.scores[name, "target"] for name in made.edit.properties}
     rows: list[list[object]] = [
-        [f"{name}, {measure(name)} with the target", *of] for name, of in agree.items()
+        [f"{name}, {measure(name)} with the target", *of, ""] for name, of in agree.items()
     ]
     if made.objects:
-        places = [f"{of.right:.2f},{of.down:.2f}" for of in made.objects]
-        shares = [f"{of.share:.1%}" for of in made.objects]
-        rows.append([f"object's middle, {places[2]} asked", *places[:2]])
-        rows.append([f"object's share of the picture, {shares[2]} asked", *shares[:2]])
+        rows.append(["object's middle", *(f"{of.right:.2f},{of.down:.2f}" for of in made.objects)])
+        rows.append(["object's share of the picture", *(f"{of.share:.1%}" for of in made.objects)])
     if made.before.seen is not None:
-        rows.append(["class", made.before.seen, made.after.seen])
-    table(["", "unedited", "edited"], rows)
+        rows.append(["class", made.before.seen, made.after.seen, ""])
+    table(["", "unedited", "edited", "asked"], rows)
     for sentence in _advice(made):
         typer.echo(sentence)
     typer.echo(f"done: {home / 'strip.png'}")
