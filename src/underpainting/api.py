@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +19,7 @@ from underpainting.observers.estimators import Estimator
 from underpainting.progress import Progress
 from underpainting.questions.erase import FIT_PICTURES, erase
 from underpainting.records import CLASSIFICATION, EMERGENCE, LEADS, PROMPTS, SCORES
-from underpainting.screen import drawn_progress
+from underpainting.screen import wanted_progress
 from underpainting.seeds.search import search
 from underpainting.seeds.searched import Searched
 from underpainting.study.environment import own_model
@@ -92,7 +91,7 @@ class Study(StudyFolder):
         rows = given_rows(prompts, config.prompts.limit)
         tests = [] if test_prompts is None else given_rows(test_prompts, config.prompts.limit, after=rows)
         objects: dict[str, Any] = {"rows": rows, "test_rows": tests, "model": own}
-        with _shown(progress) as shown:
+        with wanted_progress(progress) as shown:
             for line in [*about_given(prompts), *about_given(test_prompts)]:
                 shown.note(line)
             if isinstance(labels, Mapping):
@@ -140,7 +139,7 @@ class Study(StudyFolder):
         it, or what is told of it. Errors are those of `run_study`.
         """
         cluster = find_cluster(on, address, gpus_per_worker)
-        with _shown(progress) as shown:
+        with wanted_progress(progress) as shown:
             workflow.run(self, progress=shown, workers=workers, cluster=cluster, max_set_aside=max_set_aside)
         return self
 
@@ -204,7 +203,7 @@ class Study(StudyFolder):
         asked = {"prompt": prompt, "seed": seed, "right": right, "down": down, "scale": scale}
         asked |= {"angle": rotate, "mirrored": mirror, "nearer": nearer, "relit": relight}
         settings = {"kind": edit} if isinstance(edit, str) else edit or {}
-        with _shown(progress) as shown:
+        with wanted_progress(progress) as shown:
             return intervention(self._painter, asked, settings, mask, shown)
 
     def erase(
@@ -231,7 +230,7 @@ class Study(StudyFolder):
         given = {"first": first, "last": last, "layers": layers, "branches": branches}
         where = {name: value for name, value in given.items() if value is not None}
         size = {"pictures": pictures, "fit_pictures": fit_pictures}
-        with _shown(progress) as shown:
+        with wanted_progress(progress) as shown:
             answer = erase(self, property, where, **size, progress=shown)
         return pd.DataFrame([asdict(row) for row in answer.rows])
 
@@ -262,7 +261,7 @@ class Study(StudyFolder):
         asked: dict[str, Any] = {"finish": finish, "read": read, "out": None if out is None else Path(out)}
         asked["seeds"] = range(seeds) if isinstance(seeds, int) else seeds
         cluster = find_cluster(on, address, gpus_per_worker)
-        with _shown(progress) as shown:
+        with wanted_progress(progress) as shown:
             return search(self, prompt, wishes, **asked, progress=shown, workers=workers, cluster=cluster)
 
     def __repr__(self) -> str:
@@ -292,9 +291,3 @@ class Study(StudyFolder):
     def _frame(self, path: Path, schema: pa.Schema) -> pd.DataFrame:
         frame: pd.DataFrame = self.table(path, schema).to_pandas()
         return frame
-
-
-def _shown(progress: bool | Progress) -> AbstractContextManager[Progress]:
-    if progress is True:
-        return drawn_progress()
-    return nullcontext(progress if isinstance(progress, Progress) else Progress())

@@ -7,7 +7,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from html import escape
 from importlib import import_module
 from logging import ERROR, getLogger
@@ -45,6 +45,14 @@ def progress(after: str = ANEW) -> Iterator[Progress]:
             yield shown
     except KeyboardInterrupt:
         raise Stopped(after) from None
+
+
+def wanted_progress(wanted: bool | Progress) -> AbstractContextManager[Progress]:
+    """`drawn_progress`, none, or the caller's own; beside the latter two, libraries say nothing either."""
+    if wanted is True:
+        return drawn_progress()
+    quiet_libraries()
+    return nullcontext(wanted or Progress())
 
 
 @contextmanager

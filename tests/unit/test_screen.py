@@ -1,12 +1,14 @@
 """Progress on a terminal's one line, and as lines of a log."""
 
 import pytest
+from diffusers.utils import logging
 from rich.console import Console
 
 from tests.terminal import Seen
 from underpainting.cli._screen import table
 from underpainting.errors import Stopped, UnderpaintingError
-from underpainting.screen import Bar, Lines, progress
+from underpainting.progress import Progress
+from underpainting.screen import Bar, Lines, progress, wanted_progress
 
 
 class Clock:
@@ -87,6 +89,20 @@ def test_one_line_at_any_width() -> None:
     assert drawn(40) == "choosing a…   57/1240 5 % 20 min left\n"
     for columns in range(30, 140):
         assert drawn(columns).count("\n") == 1 and len(drawn(columns)) < columns
+
+
+def test_a_caller_that_wants_no_progress_sees_nothing_of_libraries_either(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    logging.enable_progress_bar()
+    own = Progress()
+    with wanted_progress(own) as given:
+        assert given is own
+    with wanted_progress(False) as silent:
+        silent.start(2)
+        silent.note("nothing that is seen")
+        list(logging.tqdm(range(3)))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_stopping_says_what_becomes_of_it() -> None:
