@@ -130,7 +130,15 @@ def estimate(
         seconds=None if seconds is None else seconds * (len(study.rows) - made),
         pictures_made=made,
         prompts_cut=cut_prompts(study.rows, loaded.model),
-        memory_advice=advice(needs, batch, places.watched, steps, _thinned(study, loaded), there),
+        memory_advice=advice(
+            needs,
+            batch,
+            places.watched,
+            steps,
+            _thinned(study, loaded),
+            there,
+            halvable=config.model.dtype == "float32",
+        ),
         shard_advice=shard_advice(
             use,
             int(_pixels(loaded) * BYTES_OF_PNG_PIXEL) * len(study.rows),

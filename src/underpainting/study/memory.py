@@ -82,10 +82,12 @@ def advice(
     steps: int,
     thinned: Iterable[tuple[int, Sequence[ProbeLayer]]],
     there: Memory,
+    *,
+    halvable: bool = True,
 ) -> str | None:
     """What to choose where a study needs more memory than there is, the least loss first; None where it fits.
 
-    layers: those that are watched. thinned: each n with those of every n-th block, the least n first.
+    layers: those that are watched. halvable: whether weights are in float32. thinned: each n with those of every n-th block, the least n first.
     Smaller batches give the same pictures, so that they come first, then fewer layers, then fewer steps; what
     is named then fits.
     """
@@ -119,8 +121,8 @@ def advice(
     if fewer:
         ways.append(f"{fewer} of {steps} steps (--steps)")
     if not ways:
-        halved = "halve the weights by --dtype float16"
-        return f"more than {where}, whatever is watched: {halved}, or take another machine"
+        halved = "halve the weights by --dtype float16, or " if halvable else ""
+        return f"more than {where}, whatever is watched: {halved}take another machine"
     smaller = f"--set run.batch_size={least} and " if least < batch else ""
     return f"more than {where}: init it again with {smaller}{', or '.join(ways)}"
 

@@ -72,6 +72,8 @@ def test_layers_and_steps_come_after_it_and_what_is_named_fits(there: Memory, ba
 def test_weights_that_are_too_large_are_said_to_be() -> None:
     said = advice(sdxl, 8, LAYERS, 15, [], Memory(12 * GB, BIG_HOST))
     assert said and "whatever is watched" in said and "--dtype float16" in said
+    said = advice(sdxl, 8, LAYERS, 15, [], Memory(12 * GB, BIG_HOST), halvable=False)
+    assert said and said.endswith("whatever is watched: take another machine")
 
 
 def test_there_is_as_much_as_the_device_says(monkeypatch: pytest.MonkeyPatch) -> None:
