@@ -87,7 +87,8 @@ def advice(
 ) -> str | None:
     """What to choose where a study needs more memory than there is, the least loss first; None where it fits.
 
-    layers: those that are watched. halvable: whether weights are in float32. thinned: each n with those of every n-th block, the least n first.
+    layers: those that are watched. thinned: each n with those of every n-th block, the least n first.
+    halvable: whether weights are in float32.
     Smaller batches give the same pictures, so that they come first, then fewer layers, then fewer steps; what
     is named then fits.
     """
