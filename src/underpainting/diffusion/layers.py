@@ -134,7 +134,8 @@ def resolve_layers(
         if not several:
             raise UnderpaintingError(_unknown(name, known, shapes))
         resolved |= {layer.path: layer for layer in several}
-    return tuple(resolved.values())
+    order = {layer.path: place for place, layer in enumerate(known)}
+    return tuple(sorted(resolved.values(), key=lambda layer: order.get(layer.path, len(order))))
 
 
 def can_be_thinned(names: Sequence[str | Layer]) -> bool:
