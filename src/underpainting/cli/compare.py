@@ -30,7 +30,7 @@ def compare(
     the first study are paired by prompt, over the prompts that both have.
     """
     from underpainting.cli._screen import interval, rows_as_json, table
-    from underpainting.findings import compare_studies
+    from underpainting.findings import compare_studies, unlike
     from underpainting.vocabulary import METRICS
 
     compared = compare_studies(studies, step)
@@ -38,7 +38,7 @@ def compare(
         rows_as_json(compared)
         return
     columns = ["property", "metric", "study", "layer", "mean", "95 % interval", "pictures"]
-    columns += ["difference", "95 % interval", "prompts shared"]
+    columns += ["paired difference", "95 % interval", "prompts shared"]
     rows = []
     for row in compared:
         difference = ["-", "-", "-"]
@@ -49,3 +49,5 @@ def compare(
         own = [row.property, METRICS[row.metric], row.study, row.layer, row.mean, within, row.pictures]
         rows.append([*own, *difference])
     table(columns, rows, keys=4)
+    for line in unlike(studies):
+        typer.echo(line)

@@ -17,7 +17,7 @@ def verify(
     folder: Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of a study, or of a capture.")],
     json: Json = False,
 ) -> None:
-    """Check all files of a study against their checksums; say what `run` would make again.
+    """Say how far a study is, check all its files, and say what `run` would make again.
 
     Of a folder of `capture`, every image is read. Nothing is changed. Exit code 0: all is well; 1: something
     is damaged or missing.
@@ -39,7 +39,8 @@ def verify(
         damage = find_damage(study)
         whole, done = sum(study.is_whole(shard) for shard in study.shards), study.is_done
         about = {"shards": len(study.shards), "made": whole, "done": done}
-        state = f"{whole} of {len(study.shards)} shards made, {'done' if done else 'not finished'}"
+        made = f"{study.pictures_made} of {len(study.rows)} pictures, {whole} of {len(study.shards)} shards"
+        state = f"{made} made, {'done' if done else 'not finished'}"
     if json:
         rows = [{"path": str(one.path), "problem": one.problem, "remedy": one.remedy} for one in damage]
         as_json({**about, "damage": rows})

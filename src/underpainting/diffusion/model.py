@@ -90,8 +90,9 @@ class Model:
         n-th block, a glob for those of the kind that it ends in (`*.mlp`), else of self-attention (`up.*`).
         `PATH@HEIGHTxWIDTHxCHANNELS` states any module's grid and channels; what it gives is held to it.
         Each comes once, kind after kind in network order, and modules of no kind after them. Grids of others
-        are those at `height` x `width` pixels, or the model's size. Raises UnderpaintingError for an unknown name, with the nearest valid ones, a
-        kind that the model lacks, and a module whose output is no grid of tokens.
+        are those at `height` x `width` pixels, or the model's size. Raises UnderpaintingError for an unknown
+        name, with the nearest valid ones, a kind that the model lacks, and a module whose output is no grid
+        of tokens.
         """
         return self._catalogue.resolve(names, self._size_of(height, width), every_nth_block)
 

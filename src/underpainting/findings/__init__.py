@@ -5,7 +5,8 @@ from underpainting.findings.of_study import (
     compare_studies,
     headlines_of,
     study_scores,
+    unlike,
     write_findings,
 )
 
-__all__ = ["classification_of", "compare_studies", "headlines_of", "study_scores", "write_findings"]
+__all__ = ["classification_of", "compare_studies", "headlines_of", "study_scores", "unlike", "write_findings"]

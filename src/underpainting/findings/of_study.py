@@ -56,9 +56,37 @@ def compare_studies(folders: Sequence[Path], step: int | None = None) -> list[Co
     sides = {}
     for folder in folders:
         study = open_study(folder)
+        study.require_done()
         probes = study.probes
         sides[str(folder)] = Side(study_scores(study, study.scores_file, probes), chosen_layers(probes))
     return compare(sides, step)
+
+
+def unlike(folders: Sequence[Path]) -> list[str]:
+    """Lines on each study that is not made as the first: settings that differ, or no property in common.
+
+    Sections that say which pictures are made, and how a run goes about it, are left out.
+    """
+    first, *others = map(open_study, folders)
+    lines = []
+    for study in others:
+        about, own = (_settings(of) for of in (first, study))
+        told = [
+            f"{key} {own.get(key)} ({about.get(key)})"
+            for key in sorted(about.keys() | own.keys())
+            if about.get(key) != own.get(key)
+        ]
+        if told:
+            lines.append(f"{study.folder} differs from {first.folder} in {', '.join(told)}")
+        if not set(study.probes.properties) & set(first.probes.properties):
+            lines.append(f"{study.folder} and {first.folder} have no property in common")
+    return lines
+
+
+def _settings(study: StudyFolder) -> dict[str, object]:
+    """Settings by key and section, of those that decide what is measured."""
+    sections = study.config.model_dump(mode="json", exclude={"prompts", "split", "run"})
+    return {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
 
 
 def classification_of(

@@ -8,6 +8,7 @@ that was killed and resumed, or spread over processes, ends with the bytes of on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from underpainting.diffusion import Model
 from underpainting.errors import require_number
@@ -21,6 +22,7 @@ from underpainting.study.executors import Workers, count_workers, executor
 from underpainting.study.makers import Make
 from underpainting.study.phases import PHASES, ShardMaker
 from underpainting.study.request.alike import require_apart
+from underpainting.study.request.brought import about_changed
 from underpainting.study.schedule import Shard
 from underpainting.study.study import StudyFolder, clear_leftovers
 from underpainting.study.work import Work
@@ -66,6 +68,9 @@ def run_study(
                 _make_all(study, model, estimator, damage, progress, make, max_set_aside)
         else:
             repair(study, damage)
+            if folder := study.config.labels.folder:
+                for line in about_changed(Path(folder), study.environment):
+                    progress.note(line)
         if then:
             then()
 

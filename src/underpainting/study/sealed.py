@@ -38,7 +38,9 @@ class SealedFolder(StudyPaths):
         It goes where the folder goes. Raises UnderpaintingError before the first run, and as `recorded`.
         """
         if (recorded := self.recorded()) is None:
-            raise UnderpaintingError(f"{self.environment_file}: missing; {RESTORE}")
+            raise UnderpaintingError(
+                f"{self.folder} was never run; go on with it by `underpainting run {self.folder}`"
+            )
         about = json.dumps([recorded.get(part) for part in ("prompts", "config", *PARTS)], sort_keys=True)
         return hashlib.sha256(about.encode()).hexdigest()[:32]
 

@@ -145,7 +145,9 @@ class StudyFolder(SealedFolder):
 
     @property
     def probes(self) -> ProbeSet:
-        """The chosen probes. Raises UnderpaintingError where they are not there, or not whole."""
+        """The chosen probes. Raises UnderpaintingError where they are not there yet, or not whole."""
+        if self.phases_done < 2:
+            self.require_done()
         return ProbeSet.load(self.require(self.probes_folder))
 
     @property

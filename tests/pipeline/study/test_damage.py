@@ -136,7 +136,7 @@ def test_verify_changes_nothing_and_says_what_a_run_would_do(
         return left.value.code, capsys.readouterr().out
 
     code, out = call()
-    assert code == 0 and "nothing damaged, 4 of 4 shards made, done" in out
+    assert code == 0 and "of 14 pictures, 4 of 4 shards made, done" in out
     flipped(folder / "shards/00001/labels.safetensors", folder)
     before = contents(folder)
     code, out = call()

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.report.conftest import BEST, make_study
 from underpainting.errors import UnderpaintingError
-from underpainting.findings import classification_of, compare_studies, headlines_of, write_findings
+from underpainting.findings import classification_of, compare_studies, headlines_of, unlike, write_findings
 from underpainting.records import EMERGENCE
 from underpainting.study.study import StudyFolder
 
@@ -51,6 +51,10 @@ def test_studies_are_compared_at_their_best_layers(study: StudyFolder, tmp_path:
     assert {row.shared for row in rows} == {0, 4}
     with pytest.raises(UnderpaintingError, match="two studies or more"):
         compare_studies([study.folder, study.folder])
+    longer, _ = make_study(tmp_path / "longer", steps=3, pictures=0)
+    assert unlike([study.folder, other.folder]) == []
+    (line,) = unlike([study.folder, other.folder, longer.folder])
+    assert "longer differs from" in line and line.endswith("model.steps 3 (2)")
     other.scores_file.unlink()
-    with pytest.raises(UnderpaintingError, match=r"scores\.parquet"):
+    with pytest.raises(UnderpaintingError, match=r"other is not finished \(scores\.parquet"):
         compare_studies([study.folder, other.folder])

@@ -76,6 +76,20 @@ def open_brought(folder: Path) -> BroughtLabels:
     return BroughtLabels(folder, tuple(Property(name, binary) for name, binary in kinds.items()))
 
 
+def about_changed(folder: Path, recorded: Mapping[str, Any]) -> list[str]:
+    """A line where a folder's labels are no longer those that a study recorded, else none.
+
+    A study has copies of its own, and does without the folder once it is done: one that is gone is no change.
+    """
+    before = recorded.get("labels")
+    if before is None or not folder.is_dir() or open_brought(folder).fingerprint == before["fingerprint"]:
+        return []
+    return [
+        f"caution: the labels in {folder} are not those that the study was made with, which it keeps; init "
+        "another folder for these"
+    ]
+
+
 def keep_brought(folder: Path, labels: Mapping[str, Mapping[str, np.ndarray | Tensor]]) -> None:
     """Write arrays [height, width] by property and image as such a folder; booleans are masks."""
     for name, maps in labels.items():
