@@ -26,6 +26,7 @@ from underpainting.intervention.kept import (
     Replayed,
     keep,
     name_of,
+    own_folder,
     paint_again,
     read_kept,
     read_own,
@@ -85,14 +86,14 @@ def intervene(
 
     asked: settings of `Asked`. edit: those of an edit that are given; see `picture.edit_of`. mask: a
     picture file of what the object is to be. out: the folder to make; by default one in the study's
-    `interventions` that is named by what is asked.
+    `interventions` that is named by prompt and seed.
 
     Raises UnderpaintingError, before anything is loaded, where there is no target, a setting or the mask is
     none, the study has no probes of it, or the folder is taken; later where the picture has no object.
     """
     want = wanted(study, asked, edit or {}, mask)
     check_edit(study, study.probes, want.edit)
-    home = out or study.interventions_folder / name_of(request(want.asked, want.edit, want.drawn))
+    home = out or own_folder(study, want.asked, want.edit, want.drawn)
     require_free(home)
     progress = progress or Progress()
     progress.start(2, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import OBJECT
 
 CARD, MAPS = "intervention.json", "maps.safetensors"
+LONGEST = 48  # of the prompt's part of a folder's name
 READS = "file of an intervention", "give the folder of one, as `intervene` wrote it"
 
 
@@ -48,6 +50,13 @@ def request(asked: Asked, edit: Edit, drawn: Tensor | None) -> dict[str, Any]:
 def name_of(request: object) -> str:
     """A short name that no other request has."""
     return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def own_folder(study: StudyFolder, asked: Asked, edit: Edit, drawn: Tensor | None) -> Path:
+    """Where a study keeps an intervention: named by prompt and seed, and as no other one."""
+    words = "-".join(re.findall("[a-z0-9]+", asked.prompt.lower()))[:LONGEST].strip("-")
+    named = [*filter(None, [words]), f"seed-{asked.seed}", name_of(request(asked, edit, drawn))]
+    return study.interventions_folder / "-".join(named)
 
 
 def require_free(folder: Path) -> None:

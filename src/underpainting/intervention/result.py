@@ -11,7 +11,7 @@ from typing import Any
 from underpainting import markup
 from underpainting.intervention.act import paint, shown_as, strip
 from underpainting.intervention.drawing import contact_sheet
-from underpainting.intervention.kept import keep, name_of, request, require_free
+from underpainting.intervention.kept import keep, own_folder, require_free
 from underpainting.intervention.many import cautions, wanted
 from underpainting.intervention.painter import Painter, check_edit
 from underpainting.intervention.picture import Intervened
@@ -39,11 +39,11 @@ class Intervention(Intervened):
     def save(self, folder: str | Path | None = None) -> Path:
         """Keep it in a folder, as `underpainting intervene` does and `replay` reads; returns the folder.
 
-        folder: one in the study's `interventions`, named by what was asked, unless told. Raises
+        folder: one in the study's `interventions`, named by prompt and seed, unless told. Raises
         UnderpaintingError where it is there already.
         """
         drawn = self.target[OBJECT] if self.asked.drawn else None
-        own = self.study.interventions_folder / name_of(request(self.asked, self.edit, drawn))
+        own = own_folder(self.study, self.asked, self.edit, drawn)
         home = own if folder is None else Path(folder)
         require_free(home)
         keep(self, self.study, strip(self), home)

@@ -181,6 +181,9 @@ def test_an_intervention_is_kept_only_if_wanted(made: Study, pipeline_folder: Pa
     )
     assert moved._repr_html_().startswith("<img") and "thing 1" in moved._repr_html_()
     home = moved.save()
+    assert f"-seed-{moved.asked.seed}-" in home.name and home.name.startswith(
+        moved.asked.prompt.split()[0].lower()
+    )
     assert home.parent == made.interventions_folder and (home / "strip.png").is_file()
     with pytest.raises(UnderpaintingError, match="is there already"):
         moved.save(home)
