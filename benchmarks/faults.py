@@ -109,7 +109,7 @@ def _run(folder: Path, workers: int) -> None:
     try:
         run_study(open_study(folder), workers=workers)
     except UnderpaintingError as error:
-        print(f"  {error}", flush=True)
+        print(f"  {str(error).replace(f'{folder.parent}/', '')}", flush=True)
         os._exit(2)
 
 
