@@ -200,7 +200,8 @@ export function createDrag(store, makes) {
       (isMoved(state) && !film
         ? "let go, and it is painted"
         : "drag the object, and the picture is painted with it there");
-    say(afterWords, isLast ? "Painted with it there" : step ? `Step ${step} of ${steps}` : "Painted with it there");
+    const isThere = isLast && Object.values(film.finished.followed).every(Boolean);
+    say(afterWords, isThere ? "Painted with it there" : step && !isLast ? `Step ${step} of ${steps}` : "Painted again");
     after.show({
       look: isLast ? finishedLook(film) : pictureLook(state, film, step),
       label: isLast ? "the edited picture" : `the edited picture at step ${step}`,
