@@ -170,7 +170,8 @@ def dragged(page: Any) -> float:
 
 def test_a_first_visit_paints_and_rests_where_the_probes_knew_already(tab: Callable[..., Any]) -> None:
     page = tab("")
-    assert until(page, lambda: page.input_value("#prompt"))
+    until(page, lambda: page.input_value("#prompt") == "a blue mug on a wooden floor")
+    assert page.input_value("#seed") == "7"
     now = page.locator(".timeline output")
     until(
         page, lambda: now.inner_text() == f"step {EARLY} of {STEPS}" and page.locator(".telling").inner_text()
