@@ -392,6 +392,11 @@ def test_a_finger_drags_on_a_phone(tab: Callable[..., Any]) -> None:
     assert (right, down) == pytest.approx((0.1, -0.1), abs=0.02)
     assert page.evaluate("scrollY") == 0
     until(page, lambda: page.locator(".drag .frames canvas:not([data-look=empty])").count())
+    assert page.locator("#drag-keys").inner_text().endswith("its knob turns it.")  # keys are of keyboards
+    edited, score, frames = (
+        page.locator(of).bounding_box()["y"] for of in (".shot >> nth=1", ".drag .result", ".drag .timeline")
+    )
+    assert edited < score < frames
 
 
 def test_a_full_queue_and_a_worker_that_died_are_told(tab: Callable[..., Any]) -> None:
