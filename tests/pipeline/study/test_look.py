@@ -14,6 +14,7 @@ from PIL import Image
 from scipy.stats import spearmanr
 
 from benchmarks.faults import contents
+from tests.command import call
 from underpainting import workflow
 from underpainting.errors import UnderpaintingError
 from underpainting.questions.look import look
@@ -77,6 +78,17 @@ def test_readings_are_those_of_the_noised_picture(
         look(study, study.folder / "study.toml")
     with pytest.raises(UnderpaintingError, match=r"nothing\.png cannot be read"):
         look(study, tmp_path / "nothing.png")
+
+
+def test_the_picture_that_is_drawn_lies_in_the_current_folder(
+    done: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "moved").mkdir()
+    Image.new("RGB", (32, 32)).save(tmp_path / "moved" / "before.png")
+    monkeypatch.chdir(tmp_path)
+    assert call("look", done.folder, "moved/before.png") == 0
+    assert (tmp_path / "before-look.png").is_file()
+    assert [path.name for path in (tmp_path / "moved").iterdir()] == ["before.png"]
 
 
 def test_non_linear_probes_stand_beside_the_studys_own(named_study: Callable[[str], StudyFolder]) -> None:
