@@ -36,15 +36,15 @@ def preview(
     farther, and where it is lit from, -1 from the left or above to 1. What is made is kept: `search` goes on
     from it.
     """
+    from underpainting.cli._options import given_seeds
     from underpainting.cli._screen import as_json, table
     from underpainting.screen import BATCHES, progress
 
     with progress(BATCHES) as shown:
         from underpainting.seeds.preview import preview as act
-        from underpainting.seeds.wording import parse_seeds
         from underpainting.study.study import open_study
 
-        chosen = parse_seeds(seeds or "")
+        chosen = given_seeds(seeds or "", shown.note)
         opened = open_study(study)
         previewed = act(opened, prompt, seeds=chosen, step=steps, wishes=wish or (), out=out, progress=shown)
     if json:

@@ -64,7 +64,7 @@ def search(
     others, a table of all seeds, and what it cost. The same command goes on where it stopped, and another
     wish for the same prompt takes up what was made.
     """
-    from underpainting.cli._options import placed
+    from underpainting.cli._options import given_seeds, placed
     from underpainting.cli._screen import as_json, table
     from underpainting.errors import UnderpaintingError
     from underpainting.screen import BATCHES, progress
@@ -73,11 +73,10 @@ def search(
         raise UnderpaintingError("give --among for seeds from 0 on, or --seeds for others, not both")
     with progress(BATCHES) as shown:
         from underpainting.seeds.search import search as act
-        from underpainting.seeds.wording import parse_seeds
         from underpainting.study.study import open_study
 
         where = placed(workers, on, address, gpus_per_worker)
-        chosen = range(among or 200) if seeds is None else parse_seeds(seeds)
+        chosen = range(among or 200) if seeds is None else given_seeds(seeds, shown.note)
         searched = act(
             open_study(study),
             prompt,
