@@ -91,9 +91,14 @@ def search(
     if json:
         as_json(searched.summary)
     else:
-        cuts = [[x.step, x.correlation, x.deviation] for x in searched.lessons]
-        table(["cut at step", "foretells the score by", "give or take"], cuts)
-        rows = [[row.seed, row.score, row.expected] for row in searched.rows if row.score is not None]
-        table(["seed", "score", "expected"], rows)
+        if searched.lessons:
+            typer.echo("How well what is read at each cut foretold the score of finished calibrate pictures:")
+            cuts = [[x.step, x.correlation, x.deviation] for x in searched.lessons]
+            table(["cut at step", "correlation", "give or take"], cuts)
+        finished = [row for row in searched.rows if row.score is not None]
+        typer.echo(f'The finished pictures; 1 meets "{searched.asked["wish"]}" wholly:')
+        rows = [[row.seed, row.score, row.expected] for row in finished]
+        table(["seed", "score", "foretold after the last cut"], rows)
+        typer.echo(f"seed {finished[0].seed} meets it best: {searched.picture_file(finished[0].seed)}")
         typer.echo(searched.cost.sentence)
     typer.echo(f"done: {searched.folder}", err=json)

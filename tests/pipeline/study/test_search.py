@@ -246,6 +246,8 @@ def test_the_commands_print_tables_and_json(done: StudyFolder, capsys: pytest.Ca
         main(["search", *asked, "--finish", "1"])
     shown = capsys.readouterr().out
     assert "network evaluations" in shown and "done: " in shown
+    best, file = re.search(r"^seed (\d) meets it best: (.+)$", shown, flags=re.M).groups()  # type: ignore[union-attr]
+    assert Path(file).name == f"seed_{best}.png" and Path(file).is_file()
     with pytest.raises(SystemExit):
         main(["search", *asked, "--finish", "1", "--json"])
     about = json.loads(capsys.readouterr().out)
