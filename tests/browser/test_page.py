@@ -231,6 +231,9 @@ def test_the_object_goes_where_it_is_dragged_and_an_edit_is_undone(tab: Callable
     right, down = map(float, until(page, lambda: held(page).get("move")).split(","))
     assert (right, down) == pytest.approx((0.2, -0.2), abs=0.02)
     assert dice == pytest.approx(after["agreement"]["saliency"]["after"], abs=0.006)
+    titles = {True: "Painted with it there", False: "Painted again"}
+    title = page.locator(".drag .shot figcaption").nth(1)
+    assert title.inner_text() == titles[all(after["followed"].values())]
     assert after["agreement"]["saliency"]["after"] > after["agreement"]["saliency"]["before"] + 0.2
     was, now = mask(before), mask(after)
     rows, columns = was.shape
@@ -251,6 +254,7 @@ def test_the_object_goes_where_it_is_dragged_and_an_edit_is_undone(tab: Callable
     until(page, lambda: page.locator(".standing").inner_text() == "")
     dragged(page)
     until(page, lambda: np.abs(shown(page, 1) - picture).max() > 20)
+    assert title.inner_text() == titles[all(finished(page)["followed"].values())]
 
     asked = len(page.jobs)
     page.keyboard.press("Control+z")
