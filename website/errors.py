@@ -40,7 +40,7 @@ def lines() -> list[dict[str, Any]]:
 
 
 def examples(page: Path) -> list[str]:
-    """The messages that a page begins with."""
+    """The messages that a page quotes."""
     return re.findall(r"^underpainting: (.+)$", page.read_text(encoding="utf-8"), flags=re.M)
 
 

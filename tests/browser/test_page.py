@@ -170,7 +170,8 @@ def dragged(page: Any) -> float:
 
 def test_a_first_visit_paints_and_rests_where_the_probes_knew_already(tab: Callable[..., Any]) -> None:
     page = tab("")
-    assert until(page, lambda: page.input_value("#prompt"))
+    until(page, lambda: page.input_value("#prompt") == "a blue mug on a wooden floor")
+    assert page.input_value("#seed") == "7"
     now = page.locator(".timeline output")
     until(
         page, lambda: now.inner_text() == f"step {EARLY} of {STEPS}" and page.locator(".telling").inner_text()
@@ -230,6 +231,9 @@ def test_the_object_goes_where_it_is_dragged_and_an_edit_is_undone(tab: Callable
     right, down = map(float, until(page, lambda: held(page).get("move")).split(","))
     assert (right, down) == pytest.approx((0.2, -0.2), abs=0.02)
     assert dice == pytest.approx(after["agreement"]["saliency"]["after"], abs=0.006)
+    titles = {True: "Painted with it there", False: "Painted again"}
+    title = page.locator(".drag .shot figcaption").nth(1)
+    assert title.inner_text() == titles[all(after["followed"].values())]
     assert after["agreement"]["saliency"]["after"] > after["agreement"]["saliency"]["before"] + 0.2
     was, now = mask(before), mask(after)
     rows, columns = was.shape
@@ -250,6 +254,7 @@ def test_the_object_goes_where_it_is_dragged_and_an_edit_is_undone(tab: Callable
     until(page, lambda: page.locator(".standing").inner_text() == "")
     dragged(page)
     until(page, lambda: np.abs(shown(page, 1) - picture).max() > 20)
+    assert title.inner_text() == titles[all(finished(page)["followed"].values())]
 
     asked = len(page.jobs)
     page.keyboard.press("Control+z")
@@ -391,6 +396,11 @@ def test_a_finger_drags_on_a_phone(tab: Callable[..., Any]) -> None:
     assert (right, down) == pytest.approx((0.1, -0.1), abs=0.02)
     assert page.evaluate("scrollY") == 0
     until(page, lambda: page.locator(".drag .frames canvas:not([data-look=empty])").count())
+    assert page.locator("#drag-keys").inner_text().endswith("its knob turns it.")  # keys are of keyboards
+    edited, score, frames = (
+        page.locator(of).bounding_box()["y"] for of in (".shot >> nth=1", ".drag .result", ".drag .timeline")
+    )
+    assert edited < score < frames
 
 
 def test_a_full_queue_and_a_worker_that_died_are_told(tab: Callable[..., Any]) -> None:

@@ -139,6 +139,16 @@ def numbers(text: str | None, option: str) -> list[int] | None:
         raise UnderpaintingError(f"{option} {text}: give whole numbers with commas between") from None
 
 
+def given_seeds(text: str, note: Callable[[str], None]) -> list[int]:
+    """Seeds in words; of a single number it is noted that it is one seed. Raises as `parse_seeds`."""
+    from underpainting.seeds.wording import parse_seeds
+
+    seeds = parse_seeds(text)
+    if text.strip().isdecimal() and (seed := seeds[0]) > 1:
+        note(f"one seed, {seed}; for {seed} of them give 0:{seed}")
+    return seeds
+
+
 def taking_settings(required: Sequence[str]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command whose last parameter is `**settings` the first settings of a config as options.
 

@@ -28,7 +28,7 @@ def look(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="PNG file to write.", show_default="beside the picture")
+        Path | None, typer.Option(help="PNG file to write.", show_default="PICTURE-look.png, in this folder")
     ] = None,
     threads: Threads = None,
     json: Json = False,
@@ -41,7 +41,7 @@ def look(
     from underpainting.cli._screen import as_json, table
     from underpainting.screen import progress
 
-    target = out or picture.with_name(f"{picture.stem}-look.png")
+    target = out or Path(f"{picture.stem}-look.png")
     with progress() as shown:
         from underpainting.questions.look import look as ask
         from underpainting.records import write_bytes

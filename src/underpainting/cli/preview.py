@@ -10,6 +10,7 @@ import typer
 from underpainting.cli._options import DoneStudy, Json, Seeds, Threads, Wishes
 
 PANEL, PLACE = "Act", 3
+ROWS = 10  # that are printed
 EXAMPLES = (
     'underpainting preview demo --prompt "a blue mug on a wooden floor" --seeds 0:64 --steps 2',
     'underpainting preview demo --prompt "a lemon on a carpet" --seeds 0:32 --wish "left third"',
@@ -33,23 +34,25 @@ def preview(
     The sheet shows clean predictions and what probes read: where the object is, how far everything is,
     where the light falls. With a wish, as `search` takes it, the best come first. Printed is each seed's
     layout: the place of the object across and down in 0..1, its share of the picture, the share that is
-    farther, and where it is lit from, -1 from the left or above to 1. What is made is kept: `search` goes on
-    from it.
+    farther, and where it is lit from, -1 from the left or above to 1; of more than ten seeds the first ten,
+    with --json all. What is made is kept: `search` goes on from it.
     """
+    from underpainting.cli._options import given_seeds
     from underpainting.cli._screen import as_json, table
     from underpainting.screen import BATCHES, progress
 
     with progress(BATCHES) as shown:
         from underpainting.seeds.preview import preview as act
-        from underpainting.seeds.wording import parse_seeds
         from underpainting.study.study import open_study
 
-        chosen = parse_seeds(seeds or "")
+        chosen = given_seeds(seeds or "", shown.note)
         opened = open_study(study)
         previewed = act(opened, prompt, seeds=chosen, step=steps, wishes=wish or (), out=out, progress=shown)
     if json:
         as_json(previewed.rows)
     else:
-        columns = list(previewed.rows[0])
-        table([name.replace("_", " ") for name in columns], [list(row.values()) for row in previewed.rows])
+        columns, rows = list(previewed.rows[0]), [list(row.values()) for row in previewed.rows]
+        table([name.replace("_", " ") for name in columns], rows[:ROWS])
+        if len(rows) > ROWS:
+            typer.echo(f"and {len(rows) - ROWS} more: --json prints them all")
     typer.echo(f"done: {previewed.file}", err=json)

@@ -64,7 +64,7 @@ def search(
     others, a table of all seeds, and what it cost. The same command goes on where it stopped, and another
     wish for the same prompt takes up what was made.
     """
-    from underpainting.cli._options import placed
+    from underpainting.cli._options import given_seeds, placed
     from underpainting.cli._screen import as_json, table
     from underpainting.errors import UnderpaintingError
     from underpainting.screen import BATCHES, progress
@@ -73,11 +73,10 @@ def search(
         raise UnderpaintingError("give --among for seeds from 0 on, or --seeds for others, not both")
     with progress(BATCHES) as shown:
         from underpainting.seeds.search import search as act
-        from underpainting.seeds.wording import parse_seeds
         from underpainting.study.study import open_study
 
         where = placed(workers, on, address, gpus_per_worker)
-        chosen = range(among or 200) if seeds is None else parse_seeds(seeds)
+        chosen = range(among or 200) if seeds is None else given_seeds(seeds, shown.note)
         searched = act(
             open_study(study),
             prompt,
@@ -92,9 +91,14 @@ def search(
     if json:
         as_json(searched.summary)
     else:
-        cuts = [[x.step, x.correlation, x.deviation] for x in searched.lessons]
-        table(["cut at step", "foretells the score by", "give or take"], cuts)
-        rows = [[row.seed, row.score, row.expected] for row in searched.rows if row.score is not None]
-        table(["seed", "score", "expected"], rows)
+        if searched.lessons:
+            typer.echo("How well what is read at each cut foretold the score of finished calibrate pictures:")
+            cuts = [[x.step, x.correlation, x.deviation] for x in searched.lessons]
+            table(["cut at step", "correlation", "give or take"], cuts)
+        finished = [row for row in searched.rows if row.score is not None]
+        typer.echo(f'The finished pictures; 1 meets "{searched.asked["wish"]}" wholly:')
+        rows = [[row.seed, row.score, row.expected] for row in finished]
+        table(["seed", "score", "foretold after the last cut"], rows)
+        typer.echo(f"seed {finished[0].seed} meets it best: {searched.picture_file(finished[0].seed)}")
         typer.echo(searched.cost.sentence)
     typer.echo(f"done: {searched.folder}", err=json)

@@ -26,14 +26,14 @@ def variance(
 
     A picture is made of every prompt with every seed. Of where the object is, how large, how deep and how
     light, shares of the variance are printed with 95 % intervals over prompts and seeds: of the finished
-    pictures, and of what probes read at each step. They are kept in STUDY/seeds/variance.parquet; stopped at
-    any moment, the same command goes on after the last whole batch.
+    pictures, with --json also of what probes read at each step. They are kept in
+    STUDY/seeds/variance.parquet; stopped at any moment, the same command goes on after the last whole batch.
     """
     from underpainting.cli._screen import interval, rows_as_json, table
     from underpainting.screen import BATCHES, progress
 
     with progress(BATCHES) as shown:
-        from underpainting.findings.variance import FINISHED, sentences
+        from underpainting.findings.variance import FINISHED, verdicts
         from underpainting.seeds.layout import QUANTITIES
         from underpainting.seeds.variance import variance as ask
         from underpainting.study.study import open_study
@@ -52,13 +52,6 @@ def variance(
         about += [r.seed, interval(r.seed_low, r.seed_high), r.prompt, interval(r.prompt_low, r.prompt_high)]
         rows.append([*about, r.together, interval(r.together_low, r.together_high)])
     table(columns, rows)
-    shares = {(row.step, row.quantity): row.seed for row in answer}
-    steps = sorted({row.step for row in answer} - {FINISHED})
-    names = [row.quantity for row in finished]
-    table(
-        ["the seed's share, as read at step", *names],
-        [[step, *(shares.get((step, name)) for name in names)] for step in steps],
-    )
-    for line in sentences(answer, QUANTITIES):
+    for line in verdicts(answer, QUANTITIES):
         typer.echo(line)
     typer.echo(f"done: {opened.variance_file}")

@@ -60,22 +60,28 @@ class Decided:
         return True if self.other_seed_low > LITTLE else None
 
     @property
+    def verdict(self) -> str:
+        """Whether choosing seeds pays, and whether a good one serves others."""
+        if self.pays is None:
+            return "choosing seeds may pay or not, more prompts and seeds tell"
+        if not self.pays:
+            return "choosing seeds does not pay"
+        if self.together_low > self.seed_high:
+            return "choosing seeds pays, for each prompt anew"
+        if self.seed_low > self.together_high:
+            return "choosing seeds pays, and what is chosen for one prompt serves others"
+        return "choosing seeds pays"
+
+    @property
     def sentence(self) -> str:
-        """What it says, with a verdict: whether choosing seeds pays, and whether a good one serves others."""
+        """The shares that the seed and the prompt decide, with the verdict."""
         if not self.deviation > 0:
-            return "it is the same in all pictures: choosing seeds does not pay"
-        verdict = "may pay or not, more prompts and seeds tell"
-        if self.pays is not None:
-            verdict = "pays" if self.pays else "does not pay"
-        if self.pays and self.together_low > self.seed_high:
-            verdict += ", for each prompt anew"
-        elif self.pays and self.seed_low > self.together_high:
-            verdict += ", and what is chosen for one prompt serves others"
+            return f"it is the same in all pictures: {self.verdict}"
         seed = _percent(self.seed, self.seed_low, self.seed_high)
         prompt = _percent(self.prompt, self.prompt_low, self.prompt_high)
         return (
             f"the seed decides {seed} whatever the prompt and {100 * self.together:.0f} % together with it, "
-            f"the prompt {prompt}: choosing seeds {verdict}"
+            f"the prompt {prompt}: {self.verdict}"
         )
 
 
@@ -166,6 +172,16 @@ def sentences(rows: Sequence[Decided], words: Mapping[str, str]) -> Iterator[str
     for row in rows:
         if row.step == FINISHED:
             yield f"{row.quantity} ({words[row.quantity]}): {row.sentence}."
+
+
+def verdicts(rows: Sequence[Decided], words: Mapping[str, str]) -> Iterator[str]:
+    """Each verdict on finished pictures with all quantities that have it, a line each."""
+    told: dict[str, list[str]] = {}
+    for row in rows:
+        if row.step == FINISHED:
+            told.setdefault(row.verdict, []).append(f"{row.quantity} ({words[row.quantity]})")
+    for verdict, quantities in told.items():
+        yield f"{verdict}: {', '.join(quantities)}."
 
 
 def _shares(parts: Floats) -> Floats:

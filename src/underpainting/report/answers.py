@@ -13,7 +13,7 @@ from underpainting.report.strip import strip_png
 
 def look_png(looked: Looked) -> bytes:
     """A picture at every noise level, a column each: as noised, as guessed, what is read, attention to words
-    of its prompt; then itself, and the mean attention.
+    of its prompt; then itself, with the estimator's own maps.
     """
     pictures = {
         "noisy": [*looked.frames["scaled"].numpy(), looked.picture.numpy()],
@@ -24,7 +24,7 @@ def look_png(looked: Looked) -> bytes:
         maps[name] = [*looked.readings[name].numpy(), label.numpy()]
         ranges[name] = float(label.min()), float(label.max())
     for word, attended in looked.words.items():
-        maps[f'"{word}"'] = [*attended.numpy(), attended.mean(0).numpy()]
+        maps[f'"{word}"'] = [*attended.numpy()]
         ranges[f'"{word}"'] = float(attended.min()), float(attended.max())
     steps = range(1, len(looked.frames["clean"]) + 1)
     return strip_png(pictures, maps, ranges, [*(f"step {step}" for step in steps), "itself"])

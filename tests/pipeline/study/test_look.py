@@ -1,6 +1,8 @@
 """What is read of a given picture, against the network called by hand."""
 
+import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +14,13 @@ from PIL import Image
 from scipy.stats import spearmanr
 
 from benchmarks.faults import contents
+from tests.command import call
 from underpainting import workflow
 from underpainting.errors import UnderpaintingError
 from underpainting.questions.look import look
 from underpainting.questions.nonlinear import nonlinear
 from underpainting.report.answers import look_png
+from underpainting.report.strip import CELL
 from underpainting.study.environment import load_study
 from underpainting.study.kept.gallery import spread
 from underpainting.study.study import StudyFolder
@@ -36,6 +40,14 @@ def test_readings_are_those_of_the_noised_picture(
     assert set(scores) == {"saliency", "depth", "shading"} and len(scores["depth"]) == 3
     with Image.open(out) as drawn:
         assert drawn.format == "PNG"
+
+    # A word has a map a step, and none of the picture itself.
+    attended = replace(looked, words={"thing": torch.rand(3, 4, 4)})
+    with Image.open(io.BytesIO(look_png(attended))) as drawn:
+        pixels, side = np.asarray(drawn.convert("RGB")), round(CELL * 110)
+    row = pixels[-side:, -4 * side :]
+    blank = (row == pixels[0, 0]).all(axis=2)
+    assert blank[:, -side:].all() and not blank[:, : 2 * side].all()
 
     pipe = StableDiffusionPipeline.from_pretrained(pipeline_folder)
     light = torch.from_numpy(levels).permute(2, 0, 1)[None] / 255
@@ -66,6 +78,17 @@ def test_readings_are_those_of_the_noised_picture(
         look(study, study.folder / "study.toml")
     with pytest.raises(UnderpaintingError, match=r"nothing\.png cannot be read"):
         look(study, tmp_path / "nothing.png")
+
+
+def test_the_picture_that_is_drawn_lies_in_the_current_folder(
+    done: StudyFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "moved").mkdir()
+    Image.new("RGB", (32, 32)).save(tmp_path / "moved" / "before.png")
+    monkeypatch.chdir(tmp_path)
+    assert call("look", done.folder, "moved/before.png") == 0
+    assert (tmp_path / "before-look.png").is_file()
+    assert [path.name for path in (tmp_path / "moved").iterdir()] == ["before.png"]
 
 
 def test_non_linear_probes_stand_beside_the_studys_own(named_study: Callable[[str], StudyFolder]) -> None:

@@ -238,16 +238,16 @@ def test_damage_is_told(done: StudyFolder) -> None:
 def test_the_commands_print_tables_and_json(done: StudyFolder, capsys: pytest.CaptureFixture[str]) -> None:
     asked = [str(done.folder), "--prompt", PROMPT, "--wish", "left", "--seeds", "0:4"]
     with pytest.raises(SystemExit) as left:
-        main(["preview", *asked, "--steps", "1"])
-    assert left.value.code == 0 and capsys.readouterr().out.splitlines()[0].split()[:3] == [
-        "seed",
-        "predicted",
-        "across",
-    ]
+        main(["preview", *asked[:-1], "0:12", "--steps", "1"])
+    head, *rows, more, last = capsys.readouterr().out.splitlines()
+    assert left.value.code == 0 and head.split()[:3] == ["seed", "predicted", "across"]
+    assert len(rows) == 10 and more.startswith("and 2 more") and last.startswith("done: ")
     with pytest.raises(SystemExit):
         main(["search", *asked, "--finish", "1"])
     shown = capsys.readouterr().out
     assert "network evaluations" in shown and "done: " in shown
+    best, file = re.search(r"^seed (\d) meets it best: (.+)$", shown, flags=re.M).groups()  # type: ignore[union-attr]
+    assert Path(file).name == f"seed_{best}.png" and Path(file).is_file()
     with pytest.raises(SystemExit):
         main(["search", *asked, "--finish", "1", "--json"])
     about = json.loads(capsys.readouterr().out)

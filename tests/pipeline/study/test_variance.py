@@ -63,7 +63,9 @@ def test_the_question_from_end_to_end(
     monkeypatch.setattr(module, "reload", None)
     assert call(*asked) == 0
     said = capsys.readouterr().out
-    assert "across (place across, 0 left to 1 right): the seed decides" in said
+    lines = [line for line in said.splitlines() if line.startswith("choosing seeds ")]
+    assert [sum(f" {name} (" in line for line in lines) for name in QUANTITIES] == [1] * len(QUANTITIES)
+    assert len({line.partition(":")[0] for line in lines}) == len(lines) and "at step" not in said
     (done.seeds_folder / "variance.parquet").write_bytes(b"")
     with pytest.raises(UnderpaintingError, match="contents changed"):
         worth(done, "across")

@@ -7,6 +7,7 @@ import pytest
 
 import underpainting
 from underpainting.cli import main
+from underpainting.cli._options import given_seeds
 from underpainting.cli._screen import table
 from underpainting.progress import duration
 from underpainting.weights import readable
@@ -173,3 +174,11 @@ def test_controls_say_what_they_rule_out_and_which_show_what_is_held_inside(
         "estimator": [],
         "luminance": ["light and dark"],
     }
+
+
+def test_a_single_number_is_one_seed_and_that_is_noted() -> None:
+    notes: list[str] = []
+    assert given_seeds("0:3", notes.append) == [0, 1, 2] and given_seeds("4,9", notes.append) == [4, 9]
+    assert notes == []
+    assert given_seeds("64", notes.append) == [64]
+    assert notes == ["one seed, 64; for 64 of them give 0:64"]

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from benchmarks import levels
-from underpainting.findings.variance import Decided, components, decided, sentences, variances, whole
+from underpainting.findings.variance import (
+    Decided,
+    components,
+    decided,
+    sentences,
+    variances,
+    verdicts,
+    whole,
+)
 from underpainting.records import LAYOUTS, make_table
 
 WORDS = {"across": "place across"}
@@ -101,6 +109,9 @@ def test_the_verdict_follows_what_another_seed_changes(
     assert row.pays is pays
     (line,) = sentences([row], WORDS)
     assert line.startswith("across (place across): the seed decides") and said in line
+    both = "across (place across), across (place across)"
+    assert list(verdicts([row, row], WORDS)) == [f"{row.verdict}: {both}."]
+    assert line.endswith(f": {row.verdict}.")
     alike = decided(np.full((4, 4), 0.5), "across")
     assert alike.pays is False and "the same in all pictures" in alike.sentence
 

@@ -106,21 +106,26 @@ export function createDrag(store, makes) {
     h(
       "p.hint",
       { id: "drag-keys" },
-      "Drag the shape; its corners scale it, its knob turns it. Keys: ",
-      ...keys("← ↑ → ↓"),
-      " move by 1 %, with ",
-      ...keys("Shift"),
-      " by 5 %; ",
-      ...keys("+ −"),
-      " scale, ",
-      ...keys("[ ]"),
-      " turn, ",
-      ...keys("M"),
-      " mirrors, ",
-      ...keys("Enter"),
-      " lets go, ",
-      ...keys("Ctrl+Z"),
-      " undoes.",
+      "Drag the shape; its corners scale it, its knob turns it. ",
+      h(
+        "span.keys",
+        {},
+        "Keys: ",
+        ...keys("← ↑ → ↓"),
+        " move by 1 %, with ",
+        ...keys("Shift"),
+        " by 5 %; ",
+        ...keys("+ −"),
+        " scale, ",
+        ...keys("[ ]"),
+        " turn, ",
+        ...keys("M"),
+        " mirrors, ",
+        ...keys("Enter"),
+        " lets go, ",
+        ...keys("Ctrl+Z"),
+        " undoes.",
+      ),
     ),
     wordsNow,
   );
@@ -200,7 +205,8 @@ export function createDrag(store, makes) {
       (isMoved(state) && !film
         ? "let go, and it is painted"
         : "drag the object, and the picture is painted with it there");
-    say(afterWords, isLast ? "Painted with it there" : step ? `Step ${step} of ${steps}` : "Painted with it there");
+    const isThere = isLast && Object.values(film.finished.followed).every(Boolean);
+    say(afterWords, isThere ? "Painted with it there" : step && !isLast ? `Step ${step} of ${steps}` : "Painted again");
     after.show({
       look: isLast ? finishedLook(film) : pictureLook(state, film, step),
       label: isLast ? "the edited picture" : `the edited picture at step ${step}`,

@@ -13,13 +13,15 @@ import { createStudy } from "./study.js";
 import { createSurface } from "./surface.js";
 import { createWatch } from "./watch.js";
 
-const FIRST = 5; // of the gallery, painted on a first visit
+const MUG = { prompt: "a blue mug on a wooden floor", seed: 7 }; // painted on a first visit to the still life
+const FIRST = 5; // of the gallery, on one to another model
 const MADE = { watch: createWatch, drag: createDrag, relief: createSurface, seeds: createSeeds, study: createStudy };
 const main = document.getElementById("main");
 
 /** A state of choices, with what the page must know of the study. */
 function complete(choices, about) {
-  const first = about.gallery[FIRST] ?? about.gallery[0] ?? { prompt: about.suggestions.prompts[0] ?? "", seed: 0 };
+  const shown = about.gallery[FIRST] ?? about.gallery[0] ?? { prompt: about.suggestions.prompts[0] ?? "", seed: 0 };
+  const first = about.model === "stilllife" ? MUG : shown;
   const own = choices.prompt ? {} : { prompt: first.prompt, seed: first.seed };
   const property = about.properties.some((of) => of.name === choices.property)
     ? choices.property

@@ -83,7 +83,8 @@ export function createSeeds(store, makes) {
         h(
           "p.note",
           { id: "wish-keys" },
-          "Drag the box or its corners. Keys: arrows move it, + and − size it, [ and ] its width.",
+          "Drag the box or its corners. ",
+          h("span.keys", {}, "Keys: arrows move it, + and − size it, [ and ] its width."),
         ),
       ),
       h(
