@@ -205,8 +205,9 @@ export function createDrag(store, makes) {
       (isMoved(state) && !film
         ? "let go, and it is painted"
         : "drag the object, and the picture is painted with it there");
-    const isThere = isLast && Object.values(film.finished.followed).every(Boolean);
-    say(afterWords, isThere ? "Painted with it there" : step && !isLast ? `Step ${step} of ${steps}` : "Painted again");
+    const isMissed = isLast && !Object.values(film.finished.followed).every(Boolean);
+    const title = isMissed ? "Painted again" : "Painted with it there";
+    say(afterWords, step && !isLast ? `Step ${step} of ${steps}` : title);
     after.show({
       look: isLast ? finishedLook(film) : pictureLook(state, film, step),
       label: isLast ? "the edited picture" : `the edited picture at step ${step}`,
