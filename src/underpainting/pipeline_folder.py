@@ -14,8 +14,6 @@ from underpainting.errors import UnderpaintingError
 from underpainting.readers import read_json
 
 INDEX = "model_index.json"
-CONFIGS = "--include '*.json' --include '*.txt' --include '*.model'"
-"""What `hf download` fetches of a repository by, where configurations and tokenizers are wanted alone."""
 LIBRARIES = ("diffusers", "transformers")
 OLDEST = (0, 42)
 """Of diffusers; older ones import what a folder's index names, and run a `None.py` that lies in it."""

@@ -7,13 +7,16 @@ to the network does nothing else, and is in `underpainting.hub`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from shlex import quote
 
 from underpainting.errors import UnderpaintingError
 from underpainting.readers import home_path
 
 READABLE = (".safetensors", ".bin")
+CONFIGS = "--include '*.json' --include '*.txt' --include '*.model'"
+"""What `hf download` fetches of a repository by, where configurations and tokenizers are wanted alone."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +81,14 @@ class Weights:
 class Checkpoint(Weights):
     """Weights on the Hugging Face hub: what they are called here, their repository, bytes, licence.
 
-    size, licence: None and empty where they are not known.
+    size, licence: None and empty where they are not known. files: options of `hf download` for those of the
+    repository's files that are read; empty where all are fetched.
     """
 
     repository: str
     size: int | None = None
     licence: str = ""
+    files: str = ""
 
     @property
     def path(self) -> Path:
@@ -95,7 +100,7 @@ class Checkpoint(Weights):
     @property
     def command(self) -> str:
         """What fetches it."""
-        return f"hf download {self.repository}"
+        return f"hf download {self.repository} {self.files}".rstrip()
 
     def find(self) -> Path | None:
         """The folder of the hub's cache that holds its files, or None where it holds no weights of it."""
@@ -118,7 +123,9 @@ class Checkpoint(Weights):
         Raises UnderpaintingError where there are none, with the command that fetches those of some patterns.
         """
         if (folder := self.cached()) is None or not (folder / "model_index.json").is_file():
-            raise UnderpaintingError(lacking(what or self.name, self.path, f"{self.command} {patterns}"))
+            raise UnderpaintingError(
+                lacking(what or self.name, self.path, f"hf download {self.repository} {patterns}")
+            )
         return folder
 
 
@@ -226,9 +233,23 @@ def trained_name(name: str) -> str:
     return name if home_path(name).is_dir() else name.partition(":")[0]
 
 
-def pipeline(name: str) -> Checkpoint:
-    """The pipeline of a name of the hub, with what is known of it."""
-    return next((known for known in PIPELINES if known.name == name), Checkpoint(name, name))
+def pipeline(name: str, variant: str | None = None) -> Checkpoint:
+    """The pipeline of a name of the hub, with what is known of it.
+
+    variant: of the weights' files, such as `fp16`, whose size is not known.
+    """
+    known = next((known for known in PIPELINES if known.name == name), Checkpoint(name, name))
+    return replace(known, size=None if variant else known.size, files=f"{CONFIGS} {_networks(variant)}")
+
+
+def _networks(variant: str | None) -> str:
+    """What `hf download` fetches the safetensors of a pipeline's networks by, which lie in folders.
+
+    A variant stands between dots; plain files have no dot but that of their ending.
+    """
+    if variant is None:
+        return "--include '*/*.safetensors' --exclude '*.*.safetensors'"
+    return f"--include {quote(f'*/*.{variant}*.safetensors')}"
 
 
 def lacking(name: str, where: str | Path, command: str, size: int | None = None, licence: str = "") -> str:

@@ -14,9 +14,9 @@ from underpainting.diffusion.saved import check_numbers, check_whole, lacking_vo
 from underpainting.diffusion.single_file import configuration_of, single_file
 from underpainting.diffusion.twins import split_twin
 from underpainting.errors import UnderpaintingError
-from underpainting.pipeline_folder import CONFIGS, check_index, read_index, read_pipeline
+from underpainting.pipeline_folder import check_index, read_index, read_pipeline
 from underpainting.readers import home_path, refusing
-from underpainting.weights import is_repository, pipeline
+from underpainting.weights import CONFIGS, is_repository, pipeline
 
 
 def load(
@@ -99,12 +99,12 @@ def source_of(
     with_weights: whether a name of the hub must have weights here; else any of its files.
     """
     file = single_file(name_or_folder, variant)
-    source = _folder(name_or_folder, with_weights) if file is None else configuration_of(file)
+    source = configuration_of(file) if file else _folder(name_or_folder, variant, with_weights)
     check_index(source)
     return source, file
 
 
-def _folder(name_or_folder: str | Path, with_weights: bool) -> Path:
+def _folder(name_or_folder: str | Path, variant: str | None, with_weights: bool) -> Path:
     """The folder that a name stands for."""
     if str(name_or_folder) == "stilllife":
         folder = stilllife.folder() / "pipeline"
@@ -126,7 +126,7 @@ def _folder(name_or_folder: str | Path, with_weights: bool) -> Path:
             raise UnderpaintingError(
                 f"no pipeline {name!r}: it is no folder here, and names of the hub are OWNER/NAME"
             )
-        known = pipeline(name)
+        known = pipeline(name, variant)
         folder = known.require() if with_weights else known.require_files(CONFIGS)
     if not (folder / "model_index.json").is_file():
         raise UnderpaintingError(

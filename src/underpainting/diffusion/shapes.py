@@ -12,9 +12,9 @@ from underpainting.diffusion.saved import check_numbers, lacking_vocabulary
 from underpainting.diffusion.twins import split_twin
 from underpainting.diffusion.weightless import configured
 from underpainting.errors import UnderpaintingError
-from underpainting.pipeline_folder import CONFIGS, networks_of, read_pipeline
+from underpainting.pipeline_folder import networks_of, read_pipeline
 from underpainting.readers import refusing
-from underpainting.weights import is_repository
+from underpainting.weights import CONFIGS, is_repository
 
 
 def load_shapes(name_or_folder: str | Path, *, torch_dtype: torch.dtype | None = None) -> Model:

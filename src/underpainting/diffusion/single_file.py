@@ -5,9 +5,8 @@ from pathlib import Path
 import torch
 
 from underpainting.errors import UnderpaintingError
-from underpainting.pipeline_folder import CONFIGS
 from underpainting.readers import home_path, opened_tensors
-from underpainting.weights import pipeline
+from underpainting.weights import CONFIGS, pipeline
 
 
 def single_file(name_or_folder: str | Path, variant: str | None) -> Path | None:

@@ -54,13 +54,14 @@ def known_needs() -> list[Needed]:
     return [needed for part, name in known for needed in needs(part, name)]
 
 
-def needs(part: Part, name: str) -> list[Needed]:
+def needs(part: Part, name: str, variant: str | None = None) -> list[Needed]:
     """What a model, estimator or classifier needs, by the name that a study's config gives it.
 
-    Several estimators with commas between are told one by one. No weights are loaded or fetched.
+    variant: of the model's weights, such as `fp16`. Several estimators with commas between are told one by
+    one. No weights are loaded or fetched.
     """
     if part == "model":
-        return [_needed(part, name, _pipeline_weights(name))]
+        return [_needed(part, name, _pipeline_weights(name, variant))]
     parts = parts_of(name) if part == "estimator" else [name]
     told = []
     for each in parts:
@@ -69,14 +70,14 @@ def needs(part: Part, name: str) -> list[Needed]:
     return told
 
 
-def _pipeline_weights(name: str) -> Weights:
+def _pipeline_weights(name: str, variant: str | None) -> Weights:
     trained = trained_name(name)
     if trained == "stilllife":
         return SavedModel(name, stilllife.folder() / "pipeline", "Apache-2.0")
     folder = home_path(trained)
     if folder.exists() or not is_repository(trained):
         return SavedModel(name, folder)
-    return pipeline(trained)
+    return pipeline(trained, variant)
 
 
 def _needed(part: Part, name: str, weights: Weights, gives: str = "") -> Needed:

@@ -87,7 +87,7 @@ class Loaded:
 def study_needs(config: StudyConfig) -> list[Needed]:
     """The weights that a study's config names."""
     labels = config.labels
-    needed = needs("model", config.model.name)
+    needed = needs("model", config.model.name, config.model.variant)
     needed += needs("estimator", labels.estimator) if labels.folder is None else []
     return needed + (needs("classifier", labels.classifier) if labels.classifier else [])
 

@@ -61,7 +61,7 @@ def command(*arguments: str) -> int:
             lambda: load("stabilityai/sdxl-turbo"),
             "(13.9 GB, sai-nc-community) by `hf download stability",
         ),
-        (lambda: load("someone/something:permuted"), "fetch it by `hf download someone/something`"),
+        (lambda: load("someone/something:permuted"), "fetch it by `hf download someone/something --include "),
         (lambda: load_estimator("midas"), "(1.4 GB, Apache-2.0) by `hf download Intel/dpt-large`"),
         (
             lambda: load_estimator("stilllife,marigold-lighting"),
