@@ -32,9 +32,9 @@ class Progress:
 
 
 class Paced(Progress):
-    """Progress that keeps its phase, and tells how long the rest takes at the pace of this run alone.
+    """Progress that keeps its phase, and tells how long the rest takes at the pace of this phase alone.
 
-    clock: seconds from any beginning. What was made before the run, and the time until the first phase, say
+    clock: seconds from any beginning. What was made before the phase, and the time until it began, say
     nothing about its pace. Pictures that are made twice, as others of their batch were unsound, count once.
     """
 
@@ -49,10 +49,9 @@ class Paced(Progress):
         self._begun = self._last = self.clock()
 
     def phase(self, name: str) -> None:
-        """Begin a phase; the first one begins the work."""
-        self.name = name
-        if self._made == self._before:
-            self._begun = self._last = self.clock()
+        """Begin a phase, whose pace is not known until something of it is made."""
+        self.name, self._before = name, self._made
+        self._begun = self._last = self.clock()
 
     def advance(self, made: float) -> None:
         """Count on."""
@@ -67,7 +66,7 @@ class Paced(Progress):
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds that the rest takes; None where nothing is made yet to tell it from, or nothing is left."""
+        """Seconds that the rest takes; None where nothing of the phase is made yet, or nothing is left."""
         made, left = self._made - self._before, self._total - self._made
         if not (made and left):
             return None

@@ -40,7 +40,8 @@ def test_a_log_gets_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> N
     assert said[0] == "underpainting: fit pictures: 0 of 240 pictures, 0 %"
     assert said[1] == "underpainting: fit pictures: 1 of 240 pictures, 0 %, 40 min left"
     middle = said.index("underpainting: a picture is set aside")
-    assert said[middle + 1] == "underpainting: test pictures: 120 of 240 pictures, 50 %, 20 min left"
+    assert said[middle + 1] == "underpainting: test pictures: 120 of 240 pictures, 50 %"
+    assert said[middle + 2] == "underpainting: test pictures: 121 of 240 pictures, 50 %, 20 min left"
     assert said[-1] == "underpainting: writing the report"
     assert 40 < len(said) < 60 and len(set(said)) == len(said)  # of forty minutes
 
@@ -59,6 +60,24 @@ def test_pictures_made_before_and_time_spent_loading_tell_nothing_of_the_pace() 
     assert shown.seconds_left == pytest.approx(18)
     shown.advance(40)  # pictures that are made again are not counted beyond the total
     assert (shown.share, shown.seconds_left) == (1, None)
+
+
+def test_a_phase_tells_no_time_before_it_has_a_pace() -> None:
+    """What comes between, and how fast other pictures were made, tell nothing of it."""
+    clock = Clock()
+    shown = Lines(clock)
+    shown.start(70)
+    shown.phase("fit pictures")
+    clock.now += 52
+    shown.advance(52)
+    shown.phase("choosing probes")
+    clock.now += 60
+    assert shown.count() == "52 of 70 pictures, 74 %"
+    shown.phase("test pictures")
+    assert shown.count() == "52 of 70 pictures, 74 %"
+    clock.now += 10
+    shown.advance(1)
+    assert shown.count() == "53 of 70 pictures, 76 %, 3 min left"
 
 
 def test_parts_of_pictures_add_up() -> None:
