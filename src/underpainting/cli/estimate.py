@@ -78,6 +78,7 @@ def _rows(cost: Estimate) -> list[list[str]]:
     time = "not measured"
     if cost.seconds is not None:
         time = (
-            f"{duration(cost.seconds)} for pictures and their sums; controls, scores and folding come on top"
+            f"{duration(cost.seconds)} for all evaluations and their sums; controls of finished pictures, "
+            "scores and folding come on top"
         )
     return [*rows, ["time", time]]

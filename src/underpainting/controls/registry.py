@@ -176,9 +176,9 @@ class Control:
     sentence. default: whether studies use it unless they say otherwise. tries: what it tries beyond a
     linear map of the latents, in a few words; only where a control of each kind was tried is a score
     shown to be held inside the network. records_latents: whether it needs the latents of every step.
-    reads_prompts: whether it needs the prompts' embeddings. reads_words: whether it needs the attention to
-    their objects' words. threshold: where the map of a binary property
-    says object.
+    networks: how many networks it runs beside the model's, at every evaluation of that. reads_prompts:
+    whether it needs the prompts' embeddings. reads_words: whether it needs the attention to their objects'
+    words. threshold: where the map of a binary property says object.
     """
 
     key: str
@@ -187,6 +187,7 @@ class Control:
     default: bool = False
     tries: str = ""
     records_latents: bool = False
+    networks: int = 0
     reads_prompts: bool = False
     reads_words: bool = False
     threshold: float = 0.0

@@ -67,6 +67,8 @@ class Wanderer:
 class TwinControl(Control):
     """Probes of the same layers of an untrained network."""
 
+    networks = 1
+
     def __init__(
         self, key: str, kind: str, title: str, phrase: str, line: Line, *, own: bool = False
     ) -> None:

@@ -36,7 +36,8 @@ BYTES_OF_PNG_PIXEL = 2.0
 class Estimate:
     """Counts, bytes and seconds of a whole study; seconds are None where they were not measured.
 
-    evaluations are calls of the network, each of both guidance branches. totals_bytes are the sums that
+    evaluations are calls of networks, each of both guidance branches: of the model's, and of those that
+    controls run beside it. totals_bytes are the sums that
     probes are solved from, of which moments_bytes grow with the square of the channels and the rest with the
     tokens. gpu_bytes and host_bytes are what is held at once, weights included, gpu_bytes None where the
     network computes in the host's memory; gpu_there and host_there are what this machine has. disk_bytes are
@@ -110,10 +111,11 @@ def estimate(
     use = disk(*_files(study, loaded, sizes), sizes.totals, shards)
     seconds = measured.seconds if measured else None
     made = study.pictures_made
+    networks = 1 + sum(control.networks for control in loaded.controls)
     return Estimate(
         pictures=len(study.rows),
         **images,
-        evaluations=len(steps_planned(loaded.model.pipe.scheduler, steps)) * len(study.rows),
+        evaluations=len(steps_planned(loaded.model.pipe.scheduler, steps)) * len(study.rows) * networks,
         layers=len(places.watched),
         steps=steps,
         probes=len(places.watched) * steps * branches * len(places.properties),

@@ -65,6 +65,7 @@ def test_it_is_told_by_configurations_alone(
     same = ("probes", "totals_bytes", "moments_bytes", "model_bytes", "evaluations", "gpu_bytes")
     assert {name: told[name] for name in same} == {name: getattr(cost, name) for name in same}
     assert told["seconds"] is None and told["prompts_cut"] == 0
+    assert told["evaluations"] == 2 * plain.model.steps * told["pictures"]  # of the model, and permuted
 
     assert call("estimate", tmp_path / "study", "--no-time") == 0
     rows = capsys.readouterr().out
