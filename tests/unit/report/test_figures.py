@@ -1,18 +1,22 @@
 import re
-from itertools import pairwise
+from itertools import combinations, pairwise
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from tests.unit.report.conftest import layer_names
 from underpainting.controls import sources
 from underpainting.findings.classification import Accuracy
 from underpainting.findings.intervals import Mean
 from underpainting.report.class_figures import accuracy_figure
 from underpainting.report.contents import Contents
 from underpainting.report.figures import layer_figure, step_figure
+from underpainting.report.network_figure import network_figure
 from underpainting.report.svg import VARIABLES
 from underpainting.report.tables import LayerTable, ScoreRow, layer_table, number, step_table
+from underpainting.vocabulary import ProbeLayer
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -112,3 +116,27 @@ def test_scores_below_zero_and_missing_ones_are_drawn() -> None:
     assert any(text.text == "\u22120.6" for text in low.iter(f"{SVG}text"))
     holes = LayerTable("gloss", "spearman", "a", ("a", "b"), ((np.nan, 0.2),) * 2, np.nan, np.nan)
     assert "a, step 1: \u2014" in layer_figure(holes).inline()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        layer_names(),
+        [f"down.1.{i}.{j}" for i in (0, 1) for j in (0, 1)]
+        + [f"up.{i}.{j}.0" for i in (0, 1) for j in range(6)],
+        [f"{part}.1.{i}.{j}" for part in ("down", "mid", "up") for i in (0, 1) for j in range(10)],
+        ["transformer.blocks." + f"attention.{i}" for i in range(12)],
+    ],
+)
+def test_words_of_the_network_do_not_overlap(names: list[str]) -> None:
+    """Whatever layers are called, and where two neighbours are best."""
+    best = {"saliency": names[-1], "depth": names[-2], "shading": names[-2]}
+    figure = network_figure([ProbeLayer(name, (64, 64), 1280) for name in names], best).figure
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts if text.get_text()]
+    assert len(boxes) >= len(names) + 2
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+    assert all(
+        figure.bbox.y0 <= box.y0 and figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1 for box in boxes
+    )
