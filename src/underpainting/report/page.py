@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,8 @@ def render(contents: Contents) -> str:
         metrics=METRICS,
         row_words={key: words for key, words in row_words().items() if key in present},
         main_scores=_columns(shown, rows, MAIN),
-        further_scores=_columns(shown, rows, FURTHER),
+        further_scores=(further := _columns(shown, rows, FURTHER)),
+        further_caption=_further_caption([topic for topic, _ in further]),
         part_scores=_columns(shown, rows, PARTS),
         score_rows=rows,
         cells={(row.name, row.metric, row.source): row.estimate for row in rows},
@@ -128,7 +130,7 @@ def _facts(contents: Contents) -> list[tuple[str, str]]:
     """What the study is, for the head of the page."""
     config = contents.study.config
     model = config.model
-    sampler = f"{model.steps} steps, {model.scheduler}, guidance {model.guidance_scale:g}"
+    sampler = f"{model.steps} steps, {_scheduler(contents)}, guidance {model.guidance_scale:g}"
     if model.negative_prompt is not None:
         sampler += f", negative prompt {model.negative_prompt!r}"
     counts = {split: count for split, count in contents.study.images.items() if count}
@@ -146,6 +148,26 @@ def _facts(contents: Contents) -> list[tuple[str, str]]:
         ("Set aside", f"{len(contents.aside)} pictures ({aside})" if aside else "no picture"),
         ("Labels", f"brought, {config.labels.folder}" if config.labels.folder else labels),
     ]
+
+
+def _scheduler(contents: Contents) -> str:
+    """The scheduler's name; of the pipeline's own its class, where the environment tells it."""
+    name = contents.study.config.model.scheduler
+    if name != "pipeline":
+        return name
+    kind = contents.environment.get("model", {}).get("scheduler")
+    return f"the pipeline's own, {kind}" if kind else "the pipeline's own"
+
+
+def _further_caption(shown: Sequence[Topic]) -> str:
+    """What is told of properties in the table of further metrics."""
+    words = {
+        "dice": "without a threshold",
+        "spearman": "with the mean of each place taken out of label and prediction",
+    }
+    named = {kind: [topic.name for topic in shown if topic.kind == kind] for kind in words}
+    said = "; ".join(f"{' and '.join(names)} {words[kind]}" for kind, names in named.items() if names)
+    return said[:1].upper() + said[1:]
 
 
 def _begun(contents: Contents) -> str:

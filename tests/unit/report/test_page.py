@@ -3,6 +3,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -177,6 +178,24 @@ def test_page_has_a_title_of_ones_own_the_day_and_the_version(own_study: Callabl
     assert write_report(study).read_text(encoding="utf-8") == html
     keep_title(study, "")
     assert "<h1>mine</h1>" in write_report(study).read_text(encoding="utf-8")
+
+
+def test_page_says_what_the_study_has_alone(own_study: Callable[..., StudyFolder]) -> None:
+    """Neither controls nor properties that it leaves out; of the pipeline's own scheduler its class."""
+
+    def without(columns: Columns) -> Columns:
+        rows = zip(columns["property"], columns["metric"], strict=True)
+        kept = [i for i, (name, metric) in enumerate(rows) if name != "shading" or "centred" not in metric]
+        return {name: [column[i] for i in kept] for name, column in columns.items()}
+
+    about = {"model": {"name": "stilllife", "scheduler": "EulerDiscreteScheduler"}}
+    study = own_study(steps=2, prompts=2, pictures=0, environment=about, more=without)
+    config = study.config.model_copy(update={"model": ModelConfig(steps=2, scheduler="pipeline")})
+    html = unescape(write_report(replace(study, config=config)).read_text(encoding="utf-8"))
+    assert "2 steps, the pipeline's own, EulerDiscreteScheduler, guidance 7.5" in html
+    assert "Saliency without a threshold; depth with the mean of each place taken out" in html
+    assert "beside the controls that are scored at each step. The common bar" in html
+    assert "of the test pictures, the estimator" not in html and "those that look at pictures" not in html
 
 
 def test_same_study_same_bytes(study: StudyFolder, html: str) -> None:
