@@ -44,8 +44,9 @@ def recognition(seen: Sequence[Seen], layer: str, probe: Sequence[Accuracy]) -> 
     if noise := noise_answer(seen):
         share = f"{noise.share:.0%} of {noise.pictures}"
         typer.echo(
-            f"baseline: pure noise, the noisy picture of the first step, is called {noise.name} ({share}, "
-            f"mean probability {noise.probability:.2f}); noisy pictures of one count for no step"
+            f"baseline: the classifier calls pure noise {noise.name} ({share} noisy pictures of the first "
+            f"step, mean probability {noise.probability:.2f}). Where that is the right class, noisy pictures "
+            "are not counted among the recognised"
         )
 
 
@@ -64,11 +65,10 @@ def _one_by_one(seen: Sequence[Seen]) -> None:
     """The first five classes of every picture, then when each image is recognised."""
     for of in seen:
         typer.echo(f"\n{of.prompt or of.image}: {of.picture}")
-        lines = []
-        for step, best in zip(of.steps, of.best, strict=True):
-            named = [f"{name.split(',')[0]} {value:.2f}" for name, value in best]
-            lines.append([step or "-", *named, *["-"] * (len(PLACES) - len(named))])
-        table(["step", *PLACES], lines)
+        table(
+            ["step", *PLACES],
+            [[step or "-", *_first(best)] for step, best in zip(of.steps, of.best, strict=True)],
+        )
     if found := recognised(seen):
         columns = ["image", "picture", "right", "first from step", "above 90 % from step", "last"]
         rows = [
@@ -78,12 +78,22 @@ def _one_by_one(seen: Sequence[Seen]) -> None:
         table(columns, rows, keys=2)
 
 
+def _first(best: Sequence[tuple[str, float]]) -> list[str]:
+    """The first five classes of a picture, each with its probability."""
+    named = [f"{name.split(',')[0]} {value:.2f}" for name, value in best]
+    return [*named, *["-"] * (len(PLACES) - len(named))]
+
+
 def _of_noise(row: Recognised) -> tuple[str, str] | None:
     return ("noise's answer", "noise's answer") if row.noise else None
 
 
 def _together(seen: Sequence[Seen], layer: str, probe: Sequence[Accuracy]) -> None:
-    """Accuracy by step, when images are recognised, calibration; then pictures of no step."""
+    """First classes of photographs; accuracy by step, when images are recognised, calibration; then pictures
+    of no step.
+    """
+    if photographs := [[of.image, *_first(of.best[0])] for of in seen if of.picture == "photograph"]:
+        table(["photograph", *PLACES], photographs)
     words = {
         "noisy": "noisy pictures",
         "clean": "predicted clean pictures",

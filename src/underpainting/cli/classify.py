@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PANEL = "Ask"
 EXAMPLES = (
     "underpainting classify demo",
+    "underpainting classify demo photo.jpg",
     'underpainting classify --prompt "a lemon" --seed 7 --guidance-scale 3',
     "underpainting classify steps/ --classifier vgg16 --class lemon",
     'underpainting classify photo-1.jpg photo-2.jpg --prompt "a lemon" --class lemon',
@@ -26,8 +27,8 @@ def classify(
     sources: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[STUDY | PICTURES]",
-            help="A study; or folders of step pictures NAME_step_0.png ..., and photographs.",
+            metavar="[STUDY] [PICTURES]",
+            help="A study; folders of step pictures NAME_step_0.png ...; photographs.",
         ),
     ] = None,
     prompt: Annotated[str | None, typer.Option(help="Make a picture of this prompt.")] = None,
@@ -59,7 +60,8 @@ def classify(
 
     Of a study that was run with a classifier, what it saw: accuracy by step, on the noisy pictures and on the
     predicted clean ones, beside linear class probes on the network's own activations. Of anything else, or
-    with another classifier, pictures are classified now; table and figures go to a folder: of each
+    with another classifier, pictures are classified now; beside a study, they alone, by the study's
+    classifier. Table and figures go to a folder: of each
     photograph its first classes, of each image with steps those that ever lead. The right class is needed
     only to say from which step it is recognised, and what share is right.
     """
@@ -67,7 +69,6 @@ def classify(
     from underpainting.cli._recognition import recognition, recognition_as_json
     from underpainting.findings import classification_of
     from underpainting.questions import classify as question
-    from underpainting.readers import checked_path
     from underpainting.records import CLASSIFICATION, require_makeable, sealing, write_table
     from underpainting.report.answers import write_classified
     from underpainting.screen import progress
@@ -75,9 +76,8 @@ def classify(
     from underpainting.study.study import open_study
 
     given, names = sources or [], listed(right) or ()
-    is_study = len(given) == 1 and checked_path(given[0] / "study.toml").is_file()
     layer, probe = "", list["Accuracy"]()
-    if is_study and classifier is None and prompt is None:
+    if len(given) == 1 and question.is_study(given[0]) and classifier is None and prompt is None:
         seen, layer, probe = classification_of(open_study(given[0]), names)
         done = given[0] / "classification.parquet"
     else:
@@ -86,7 +86,7 @@ def classify(
         config = parse_config({"model": given_model}, "options").model
         asked: dict[str, Any] = {"prompt": prompt, "seed": seed, "config": config, "right": names}
         with progress() as shown:
-            answer = question.classify(given, **asked, classifier=classifier or "stilllife", progress=shown)
+            answer = question.classify(given, **asked, classifier=classifier, progress=shown)
             with sealing(out / "classification.parquet") as temporary:
                 write_table(temporary, answer.table, CLASSIFICATION)
             write_classified(answer, out)

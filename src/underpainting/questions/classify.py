@@ -32,6 +32,7 @@ from underpainting.study.recorders import Film
 from underpainting.study.request.config import ModelConfig, StudyConfig
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.study import StudyFolder, open_study
+from underpainting.study.trust import require_trust
 from underpainting.threads import set_threads
 from underpainting.vocabulary import NAME
 
@@ -66,14 +67,16 @@ def classify(
     prompt: str | None = None,
     seed: int = 0,
     config: ModelConfig | None = None,
-    classifier: str = "stilllife",
+    classifier: str | None = None,
     right: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Classified:
     """Classify pictures.
 
-    sources: studies, folders of step pictures or of photographs, photographs. prompt, seed: a picture that is
-    made with the model of the config. right: names of the right classes, instead of those that prompts name.
+    sources: studies, folders of step pictures or of photographs, photographs. A study's own test pictures are
+    classified where nothing else is given. prompt, seed: a picture that is made with the model of the config.
+    classifier: a study's own, or stilllife, if none is given. right: names of the right classes, instead of
+    those that prompts name.
 
     Raises UnderpaintingError where there is nothing to classify, or something cannot be read or loaded.
     """
@@ -82,10 +85,13 @@ def classify(
     set_threads()
     progress = progress or Progress()
     shown: list[Shown] = []
-    for path in sources:
-        is_study = checked_path(path / "study.toml").is_file()
-        shown += study_shown(open_study(path)) if is_study else read_shown([path])
-    network = load_classifier(classifier, device=choose_device("auto"))
+    studies = [open_study(path) for path in sources if is_study(path)]
+    pictures = [path for path in sources if not is_study(path)]
+    if pictures or prompt is not None:
+        shown += read_shown(pictures)
+    else:
+        shown += [one for study in studies for one in study_shown(study)]
+    network = load_classifier(classifier or _own(studies), device=choose_device("auto"))
     if prompt is not None:
         config = config or ModelConfig()
         shown.append(make_shown(open_model(StudyConfig(model=config)), config, prompt, seed, progress))
@@ -93,6 +99,20 @@ def classify(
     table = classify_shown(shown, network, right, progress)
     frames = {(image.image, look): image.frames[look] for image in shown for look in image.frames}
     return Classified(table, read_seen(table, right), frames)
+
+
+def is_study(path: Path) -> bool:
+    """Whether a folder holds a study."""
+    return checked_path(path / "study.toml").is_file()
+
+
+def _own(studies: Sequence[StudyFolder]) -> str:
+    """The classifier of the first study that has one, which is trusted here, or the still life's."""
+    for study in studies:
+        if (own := study.config.labels.classifier) is not None:
+            require_trust(study)
+            return own
+    return "stilllife"
 
 
 def make_shown(model: Model, config: ModelConfig, prompt: str, seed: int, progress: Progress) -> Shown:

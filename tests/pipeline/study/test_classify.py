@@ -151,6 +151,29 @@ def test_a_studys_own_classifier_and_another(
     assert sum(of.picture == "clean" for of in seen) == sum(name.endswith("/clean") for name in gallery)
 
 
+def test_photographs_beside_a_study_are_told_alone(
+    tmp_path: Path, reds: str, pipeline_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the study's own classifier, each with its first classes, however many they are."""
+    config = tiny_config(pipeline_folder)
+    named = config.labels.model_copy(update={"classifier": reds})
+    rows = [PromptRow(f"a cup number {i % 10}", 100 + i, i % 10) for i in range(14)]
+    study = create_study(tmp_path / "named", config.model_copy(update={"labels": named}), rows)
+    photographs = [str(paint(tmp_path / f"{red}.png", red)) for red in (250, 30, 60, 90, 120)]
+    assert run(str(study.folder), photographs[0]) == 0
+    assert capsys.readouterr().out.split()[:10] == [
+        *("250.png:", "photograph", "step", "first", "second", "third", "fourth", "fifth", "-", "mug")
+    ]
+    assert run(str(study.folder), *photographs) == 0
+    lines = [line.split()[:5] for line in capsys.readouterr().out.splitlines()]
+    assert lines[1:3] == [
+        ["250.png", "mug", "0.98", "lemon", "0.02"],
+        ["30.png", "lemon", "0.88", "mug", "0.12"],
+    ]
+    seen = read_table(tmp_path / "classification" / "classification.parquet", CLASSIFICATION)
+    assert set(seen["image"].to_pylist()) == {Path(name).name for name in photographs}
+
+
 def test_what_is_wrong_is_said(
     tmp_path: Path, reds: str, finished: object, capsys: pytest.CaptureFixture[str]
 ) -> None:
