@@ -452,6 +452,7 @@ CASES: list[Case] = [
     ("export too early", lambda at: export(open_study(study(at)), at.folder / "out"), "is not finished"),
     ("variance too early", lambda at: variance(open_study(study(at))), "is not finished"),
     ("look at nothing", cli("look", "FOLDER", "FOLDER/no.png"), "holds no study"),
+    ("look to no picture", cli("look", "FOLDER", "FOLDER/no.png", "--out", "lk"), "give one, such as lk.png"),
     ("init with a bad type", init("--set", "model.dtype=float8"), "dtype"),
 ]
 

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from underpainting.cli._options import DoneStudy, Json, Seed, Threads, listed
+from underpainting.errors import UnderpaintingError
+from underpainting.vocabulary import METRICS
 
 PANEL = "Ask"
 EXAMPLES = (
@@ -39,22 +41,26 @@ def look(
     the estimator's map of the picture itself.
     """
     from underpainting.cli._screen import as_json, table
+    from underpainting.findings.of_study import main_metrics
     from underpainting.screen import progress
 
     target = out or Path(f"{picture.stem}-look.png")
+    if target.suffix.lower() != ".png":
+        raise UnderpaintingError(f"--out {target} is no PNG file's name: give one, such as {target}.png")
     with progress() as shown:
         from underpainting.questions.look import look as ask
         from underpainting.records import write_bytes
         from underpainting.report.answers import look_png
         from underpainting.study.study import open_study
 
-        looked = ask(
-            open_study(study), picture, prompt=prompt, seed=seed, words=listed(words) or (), progress=shown
-        )
+        opened = open_study(study)
+        looked = ask(opened, picture, prompt=prompt, seed=seed, words=listed(words) or (), progress=shown)
         write_bytes(target, look_png(looked))
     if json:
         as_json(looked.scores)
     else:
         by_step = zip(*looked.scores.values(), strict=True)
-        table(["step", *looked.scores], [[step, *row] for step, row in enumerate(by_step, start=1)])
+        main = main_metrics(opened.probes)
+        titles = [f"{name}, {METRICS[main[name]]}" for name in looked.scores]
+        table(["step", *titles], [[step, *row] for step, row in enumerate(by_step, start=1)])
     typer.echo(f"done: {target}", err=json)

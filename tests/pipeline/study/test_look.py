@@ -1,6 +1,7 @@
 """What is read of a given picture, against the network called by hand."""
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +28,10 @@ from underpainting.study.study import StudyFolder
 
 
 def test_readings_are_those_of_the_noised_picture(
-    named_study: Callable[[str], StudyFolder], pipeline_folder: Path, tmp_path: Path
+    named_study: Callable[[str], StudyFolder],
+    pipeline_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     study = named_study("looked")
     workflow.run(study.folder)
@@ -40,6 +44,10 @@ def test_readings_are_those_of_the_noised_picture(
     assert set(scores) == {"saliency", "depth", "shading"} and len(scores["depth"]) == 3
     with Image.open(out) as drawn:
         assert drawn.format == "PNG"
+    assert call("look", study.folder, picture, "--prompt", "a thing", "--seed", "5", "--out", out) == 0
+    head, first = (re.split(r"\s{2,}", line.strip()) for line in capsys.readouterr().out.splitlines()[:2])
+    assert head == ["step", "saliency, Dice", "depth, rank", "shading, rank"]
+    assert first == ["1", *(f"{scores[name][0]:.3f}" for name in ("saliency", "depth", "shading"))]
 
     # A word has a map a step, and none of the picture itself.
     attended = replace(looked, words={"thing": torch.rand(3, 4, 4)})
