@@ -78,7 +78,9 @@ def _speaking(repository: str, done: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, getattr(errors, "HTTPError", OSError)) as error:
+        unreached = isinstance(error, errors.DryRunError | errors.LocalEntryNotFoundError)
+        why = (error.__cause__ if unreached else None) or error
         raise UnderpaintingError(
-            f"{repository} cannot be {done} the hub ({reason(error)}); check name and network, or log in by "
+            f"{repository} cannot be {done} the hub ({reason(why)}); check name and network, or log in by "
             "`hf auth login`"
         ) from error

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
-from huggingface_hub import ModelCard
+from huggingface_hub import ModelCard, constants
 from safetensors.torch import load_file
 
 from benchmarks.faults import contents
@@ -65,6 +65,15 @@ def test_a_study_goes_to_the_hub_and_comes_back(
     assert "scores.parquet: contents changed; remove" in capsys.readouterr().err
     assert _call("pull", "me/nothing", str(tmp_path / "nothing")) == 2
     assert "cannot be fetched from the hub" in capsys.readouterr().err
+
+
+def test_pull_says_why_the_hub_is_not_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not what became of the call that was to tell the sizes, but its cause, as `push` does."""
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert _call("pull", "me/study", str(tmp_path / "copy")) == 2
+    assert "me/study cannot be fetched from the hub (OfflineModeIsEnabled: " in capsys.readouterr().err
 
 
 FOREIGN = (
