@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
 from numbers import Integral, Real
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
 LONGEST = 300  # characters of another library's sentence
 LINE = 1000  # characters of a whole line
@@ -93,12 +95,49 @@ def require_number(name: str, value: Any, low: float, high: float, *, whole: boo
         )
 
 
+WANTED = {
+    "greater_than_equal": "give {ge} or more",
+    "greater_than": "give more than {gt}",
+    "less_than_equal": "give {le} or less",
+    "less_than": "give less than {lt}",
+    "finite_number": "give a finite number",
+    "literal_error": "give {expected}",
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "give a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type"), "give a number"),
+}
+"""What to give in place of a value that pydantic refuses, by the kind of its fault."""
+
+
 def first_fault(error: ValidationError) -> str:
-    """The first fault of settings that a pydantic class refuses: the setting, its value, what is wrong."""
+    """The first fault of settings that a pydantic class refuses: the setting, its value, what to give."""
     fault = error.errors()[0]
     place = " ".join(map(str, fault["loc"]))
     given = f" = {shown(fault['input'])}" if place else ""
-    return f"{place}{given}: {fault['msg'].removeprefix('Value error, ')}".removeprefix(": ")
+    return f"{place}{given}: {wanted(fault)}".removeprefix(": ")
+
+
+def wanted(fault: ErrorDetails) -> str:
+    """What to give in place of a value that pydantic refuses, or what it says of it where that is not known.
+
+    Of names the one that is meant is guessed.
+    """
+    kind, value = fault["type"], fault["input"]
+    if kind not in WANTED:
+        said = fault["msg"].removeprefix("Value error, ")
+        return said[:1].lower() + said[1:]
+    limits = {name: f"{of:g}" if isinstance(of, float) else of for name, of in fault.get("ctx", {}).items()}
+    words = WANTED[kind].format_map(limits)
+    if kind != "literal_error":
+        return words
+    names = re.findall(r"'([^']*)'", words)
+    meant = suggested(value, names) if isinstance(value, str) else ""
+    return "; ".join(filter(None, (words.replace("'", ""), meant)))
+
+
+def suggested(name: str, known: Collection[str]) -> str:
+    """Which of the known names another may stand for, as a question; empty where none is near."""
+    near = get_close_matches(name, known, n=1, cutoff=0.3)
+    return f"did you mean {near[0]!r}?" if near else ""
 
 
 @contextmanager

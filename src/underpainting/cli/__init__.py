@@ -21,7 +21,7 @@ from typer.core import TyperCommand
 from typer.exceptions import Abort, TyperException
 
 import underpainting
-from underpainting.errors import Stopped, UnderpaintingError, one_line, paths_in_one_line, refusal
+from underpainting.errors import Stopped, UnderpaintingError, one_line, paths_in_one_line, refusal, wanted
 from underpainting.threads import wait_passively
 
 STOPPED = 130  # the shell's exit code of what Ctrl-C stopped
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         _leave(_with_page(f"the disk: {why}"), 2)
     except TyperException as error:
-        _leave(str(getattr(error, "format_message", error.__str__)()), 2)
+        _leave(_refused(error), 2)
     except Stopped as stopped:
         _leave(f"stopped; {stopped}", STOPPED)
     except Abort:
@@ -172,6 +172,16 @@ def _start(
 ) -> None:
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
+
+
+def _refused(error: Any) -> str:
+    """The line for an option or argument that cannot be what it is, or for what else is typed wrongly."""
+    from pydantic import ValidationError
+
+    if isinstance(error.__cause__, ValidationError) and error.param is not None:
+        fault = error.__cause__.errors()[0]
+        return f"{_typed(error.param)} is {fault['input']}: {wanted(fault)}"
+    return str(getattr(error, "format_message", error.__str__)())
 
 
 def _with_page(line: str) -> str:

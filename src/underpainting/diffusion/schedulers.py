@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Collection, Iterator
 from typing import Any, Literal
 
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import UnderpaintingError, suggested
 from underpainting.vocabulary import SCHEDULERS
 
 Space = Literal["sigma", "variance preserving", "edm", "flow"]
@@ -170,7 +170,10 @@ def _known(kind: str) -> Space:
     if kind in REFUSED:
         raise UnderpaintingError(f"{kind} cannot be watched, for {REFUSED[kind]}: use one of {_names()}")
     if kind not in SPACES:
-        raise UnderpaintingError(f"unknown scheduler {kind}: use one of {_names()}")
+        meant = suggested(kind, [*SCHEDULERS, *SPACES, "pipeline"])
+        raise UnderpaintingError(
+            "; ".join(filter(None, (f"unknown scheduler {kind}: use one of {_names()}", meant)))
+        )
     return SPACES[kind]
 
 

@@ -95,5 +95,7 @@ def test_other_families_are_refused(model: Model) -> None:
 
 
 def test_scheduler_names(model: Model) -> None:
-    with pytest.raises(UnderpaintingError, match=r"unknown scheduler lmz: use one of lms"):
+    with pytest.raises(
+        UnderpaintingError, match=r"unknown scheduler lmz: use one of lms.*; did you mean 'lms'\?"
+    ):
         model.use_scheduler("lmz")

@@ -79,7 +79,9 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (("inti",), "No such command 'inti'"),
         (("init", "STUDY"), "Missing option '--prompts'"),
-        (("init", "STUDY", "--prompts", "p.csv", "--limit", "many"), "'--limit'"),
+        (("init", "STUDY", "--prompts", "p.csv", "--limit", "many"), "--limit is many: give a whole number"),
+        (("experiment", "STUDY", "--pictures", "1"), "--pictures is 1: give 2 or more"),
+        (("classify", "x", "--guidance-scale", "-3"), "--guidance-scale is -3: give 0 or more"),
         (("init", "STUDY", "--prompts", "p.csv", "--steps", "0"), "steps = 0 in [model]"),
         (("init", "STUDY", "--prompts", "p.csv", "--branches", "both"), "'both'"),
         (("init", "STUDY", "--prompts", "p.csv", "--set", "probes.strengths=1,x"), "'x'"),

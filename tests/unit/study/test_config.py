@@ -58,7 +58,10 @@ def test_any_text_and_number_is_read_back(name: str, layers: list[str], strength
     [
         ({"model": {"stesp": 3}}, r"here: unknown key 'stesp' in \[model\]; did you mean 'steps'\?"),
         ({"modle": {}}, r"unknown key 'modle'; did you mean 'model'\?"),
-        ({"model": {"steps": 0}}, r"steps = 0 in \[model\]: input should be greater than or equal to 1"),
+        ({"model": {"steps": 0}}, r"steps = 0 in \[model\]: give 1 or more"),
+        ({"model": {"steps": 2.5}}, r"steps = 2\.5 in \[model\]: give a whole number"),
+        ({"split": {"fit": 1}}, r"fit = 1 in \[split\]: give less than 1"),
+        ({"model": {"dtype": "fp16"}}, r"give float32, float16 or bfloat16; did you mean 'float16'\?"),
         ({"run": {"batch_size": 1}}, r"batch_size = 1 in \[run\]"),
         ({"split": {"fit": 0.5}}, r"add up to 1, not 0\.9 in \[split\]"),
         ({"model": {"dtype": "int8"}}, r"dtype = 'int8' in \[model\].*float16"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -12,7 +11,7 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from underpainting.errors import UnderpaintingError, printable, shown
+from underpainting.errors import UnderpaintingError, printable, shown, suggested, wanted
 from underpainting.readers import read_toml, refusing
 from underpainting.vocabulary import (
     GUIDANCE,
@@ -262,8 +261,7 @@ def changes(old: StudyConfig, new: StudyConfig) -> list[str]:
 
 def nearest(name: str, known: Collection[str]) -> str:
     """What to say of a name that is not known."""
-    near = get_close_matches(name, known, n=1, cutoff=0.3)
-    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+    return suggested(name, known) or f"known are {', '.join(known)}"
 
 
 def _first_fault(error: ValidationError) -> str:
@@ -272,8 +270,7 @@ def _first_fault(error: ValidationError) -> str:
     if fault["type"] == "extra_forbidden":
         known = _known(place[:-1])
         return f"unknown key {place[-1]!r}{_within(place[:-1])}; {nearest(place[-1], known)}"
-    reason = fault["msg"].removeprefix("Value error, ")
-    reason = reason[:1].lower() + reason[1:]
+    reason = wanted(fault)
     if len(place) < 2:
         return f"{reason}{_within(place)}"
     return f"{place[1]} = {shown(fault['input'])}{_within(place[:1])}: {reason}"
