@@ -34,7 +34,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "speed-machine": speed.machine,
     "speed-page": speed.page,
     "faults": speed.faults,
-    "sizes-v1-4": sizes.stable_diffusion,
+    "sizes-stable-diffusion": sizes.stable_diffusion,
     "sizes-flux": sizes.flux,
     "levels": levels.levels,
     "levels-variance": levels.variance,

@@ -95,8 +95,8 @@ def test_layers_of_a_pipeline(pipeline_folder: Path, capsys: pytest.CaptureFixtu
     wanted = ("--layers", "blocks,up.3.2,conv_in", "--every-nth-block", "20")
     code, out, _ = _call(capsys, "layers", str(pipeline_folder), *wanted)
     listed = [line.split()[:2] for line in out.splitlines()[1:]]
-    assert listed[:2] == [["down.0.0.stream", "blocks"], ["up.3.1.stream", "blocks"]]
-    assert listed[2:] == [["up.3.2", "self-attention"], ["conv_in", "other"]]
+    assert listed[0] == ["up.3.2", "self-attention"] and listed[3:] == [["conv_in", "other"]]
+    assert listed[1:3] == [["down.0.0.stream", "blocks"], ["up.3.1.stream", "blocks"]]
     assert "up_blocks.3.attentions.2.transformer_blocks.0.attn1" in out
     code, out, err = _call(capsys, "layers", str(pipeline_folder), "--layers", ",")
     assert (code, out) == (2, "") and "--layers is empty" in err
