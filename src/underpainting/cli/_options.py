@@ -149,6 +149,13 @@ def given_seeds(text: str, note: Callable[[str], None]) -> list[int]:
     return seeds
 
 
+def png_file(path: Path) -> Path:
+    """A file that a picture is to be written to. Raises UnderpaintingError where its name is no PNG's."""
+    if path.suffix.lower() != ".png":
+        raise UnderpaintingError(f"--out {path} is no PNG file's name: give one, such as {path}.png")
+    return path
+
+
 def taking_settings(required: Sequence[str]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command whose last parameter is `**settings` the first settings of a config as options.
 

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from underpainting.cli._options import DoneStudy, Json, Seed, Threads, listed
-from underpainting.errors import UnderpaintingError
+from underpainting.cli._options import DoneStudy, Json, Seed, Threads, listed, png_file
 from underpainting.vocabulary import METRICS
 
 PANEL = "Ask"
@@ -44,9 +43,7 @@ def look(
     from underpainting.findings.of_study import main_metrics
     from underpainting.screen import progress
 
-    target = out or Path(f"{picture.stem}-look.png")
-    if target.suffix.lower() != ".png":
-        raise UnderpaintingError(f"--out {target} is no PNG file's name: give one, such as {target}.png")
+    target = png_file(out or Path(f"{picture.stem}-look.png"))
     with progress() as shown:
         from underpainting.questions.look import look as ask
         from underpainting.records import write_bytes

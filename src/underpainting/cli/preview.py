@@ -37,7 +37,7 @@ def preview(
     farther, and where it is lit from, -1 from the left or above to 1; of more than ten seeds the first ten,
     with --json all. What is made is kept: `search` goes on from it.
     """
-    from underpainting.cli._options import given_seeds
+    from underpainting.cli._options import given_seeds, png_file
     from underpainting.cli._screen import as_json, table
     from underpainting.screen import BATCHES, progress
 
@@ -45,9 +45,9 @@ def preview(
         from underpainting.seeds.preview import preview as act
         from underpainting.study.study import open_study
 
-        chosen = given_seeds(seeds or "", shown.note)
+        chosen, file = given_seeds(seeds or "", shown.note), out and png_file(out)
         opened = open_study(study)
-        previewed = act(opened, prompt, seeds=chosen, step=steps, wishes=wish or (), out=out, progress=shown)
+        previewed = act(opened, prompt, seeds=chosen, step=steps, wishes=wish or (), out=file, progress=shown)
     if json:
         as_json(previewed.rows)
     else:

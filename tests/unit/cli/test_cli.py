@@ -7,7 +7,7 @@ import pytest
 
 import underpainting
 from underpainting.cli import main
-from underpainting.cli._options import given_seeds
+from underpainting.cli._options import given_seeds, png_file
 from underpainting.cli._screen import table
 from underpainting.progress import duration
 from underpainting.weights import readable
@@ -184,3 +184,10 @@ def test_a_single_number_is_one_seed_and_that_is_noted() -> None:
     assert notes == []
     assert given_seeds("64", notes.append) == [64]
     assert notes == ["one seed, 64; for 64 of them give 0:64"]
+
+
+def test_a_picture_is_written_to_a_png_alone() -> None:
+    assert png_file(Path("sheet.PNG")) == Path("sheet.PNG")
+    for name in ("sheet", "sheet.jpg"):
+        with pytest.raises(UnderpaintingError, match=rf"--out {name} is no PNG file's name: .*{name}\.png"):
+            png_file(Path(name))
