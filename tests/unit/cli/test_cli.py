@@ -9,6 +9,7 @@ import underpainting
 from underpainting.cli import main
 from underpainting.cli._options import given_seeds, png_file
 from underpainting.cli._screen import table
+from underpainting.errors import UnderpaintingError
 from underpainting.progress import duration
 from underpainting.weights import readable
 
