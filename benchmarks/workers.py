@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import subprocess
 import sys
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,6 +20,7 @@ import typer
 from benchmarks.subject import bare, batches, rows, still_life
 from benchmarks.timing import seconds
 from underpainting.cli._screen import table
+from underpainting.vocabulary import SPLITS
 
 CLI = (sys.executable, "-m", "underpainting.cli")
 BATCH = 4
@@ -28,6 +30,14 @@ WAYS = {
     "ray": ["--workers", "2", "--on", "ray"],
 }
 """Options of `run` by way: the last begins a cluster of this machine alone."""
+
+PHASES = (
+    *(f"{split} pictures" for split in SPLITS),
+    "choosing probes",
+    "gathering scores",
+    "emergence and leads",
+    "writing the report",
+)
 
 
 def commands(folder: Path, way: str, pictures: int) -> tuple[list[str], list[str]]:
@@ -39,18 +49,18 @@ def commands(folder: Path, way: str, pictures: int) -> tuple[list[str], list[str
 
 def measure(pictures: int = 240) -> dict[str, float]:
     """Measure two_workers_speedup, two_ray_workers_speedup and two_processes_speedup."""
-    walls, shown = {}, []
+    walls, spent = {}, {}
     with TemporaryDirectory() as name:
         for way in WAYS:
             init, run = commands(Path(name) / way, way, pictures)
             subprocess.run([*CLI, *init], check=True, stdout=subprocess.DEVNULL)
-            walls[way] = seconds(
-                lambda run=run: subprocess.run([*CLI, *run], check=True, stdout=subprocess.DEVNULL)
-            )
-            shown.append([way, walls[way], walls[way] / pictures])
+            spent[way] = phases(run)
+            walls[way] = sum(spent[way].values())
             print(f"{way}: {walls[way]:.1f} s", flush=True)
         scores = {(Path(name) / way / "scores.parquet").read_bytes() for way in WAYS}
-    table(["workers of one thread", "s", "s a picture"], shown)
+    names = dict.fromkeys(name for of in spent.values() for name in of)
+    rows_of = [[way, walls[way], *(spent[way].get(name) for name in names)] for way in WAYS]
+    table(["workers of one thread", "s", *names], rows_of)
     print(f"scores of all: {'the same bytes' if len(scores) == 1 else 'OTHER BYTES'}")
     alone, both = at_once(1), at_once(2)
     table(["processes of the bare pipeline", "s, of the slowest"], [["one", alone], ["two at once", both]])
@@ -59,6 +69,28 @@ def measure(pictures: int = 240) -> dict[str, float]:
         "two_ray_workers_speedup": walls["one"] / walls["ray"],
         "two_processes_speedup": 2 * alone / both,
     }
+
+
+def phases(run: list[str]) -> dict[str, float]:
+    """Seconds of each phase that a run tells of, from its start to its end."""
+    spent, phase, begun = dict[str, float](), "loading", time.perf_counter()
+
+    def end() -> None:
+        spent[phase] = spent.get(phase, 0) + time.perf_counter() - begun
+
+    with subprocess.Popen(
+        [*CLI, *run], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stderr or ():
+            name = line.removeprefix("underpainting: ").partition(":")[0].strip()
+            if name in PHASES:
+                end()
+                phase, begun = name, time.perf_counter()
+        process.wait()
+        end()
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, run)
+    return spent
 
 
 def at_once(processes: int, pictures: int = 40) -> float:
