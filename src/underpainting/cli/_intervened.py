@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,9 @@ def _about(made: Intervened) -> dict[str, Any]:
     scores = {" ".join(filter(None, key)): pair for key, pair in made.scores.items()}
     both = {name: {"unedited": old, "edited": edited} for name, (old, edited) in scores.items()}
     seen = {"unedited": made.before.seen, "edited": made.after.seen}
-    return {"scores": both, "class": seen, "followed": made.followed, "advice": _advice(made)}
+    places = zip(("unedited", "edited", "asked"), map(asdict, made.objects or ()), strict=False)
+    about = {"scores": both, "object": dict(places), "class": seen}
+    return {**about, "followed": made.followed, "advice": _advice(made)}
 
 
 def _advice(made: Intervened) -> list[str]:

@@ -253,6 +253,10 @@ def test_a_drawn_mask_of_any_size_is_the_target(
     for key, name in {"unedited": "before", "edited": "after"}.items():
         expected = f1_score(wanted.ravel(), light(picture(out / f"{name}.png")).ravel() > 0)
         assert said["scores"]["saliency target"][key] == pytest.approx(expected)
+    rows, columns = np.nonzero(wanted)
+    share = {"right": (columns.mean() + 0.5) / 32, "down": (rows.mean() + 0.5) / 32, "share": wanted.mean()}
+    assert said["object"]["asked"] == pytest.approx(share)
+    assert said["object"].keys() == {"unedited", "edited", "asked"}
     assert call("replay", done.folder, out) == 0 and "the same picture" in capsys.readouterr().out
 
 
