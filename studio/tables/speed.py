@@ -33,11 +33,6 @@ MEASURED = (
         {"two_workers_speedup": 2, "two_ray_workers_speedup": 2},
     ),
     (
-        "what the machine gives at most: two processes of the bare pipeline, which share nothing, over one",
-        "workers",
-        {"two_processes_speedup": 2},
-    ),
-    (
         "an edit in closed form over 128 iterations of Adam, on 64 x 64 tokens of 320 channels and on the "
         "still life's largest grid",
         "edits",
