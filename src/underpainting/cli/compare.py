@@ -49,5 +49,9 @@ def compare(
         own = [row.property, METRICS[row.metric], row.study, row.layer, row.mean, within, row.pictures]
         rows.append([*own, *difference])
     table(columns, rows, keys=4)
+    properties = {study: {row.property for row in compared if row.study == str(study)} for study in studies}
+    for study in studies[1:]:
+        if not properties[study] & properties[studies[0]]:
+            typer.echo(f"{study} and {studies[0]} have no property in common")
     for line in unlike(studies):
         typer.echo(line)

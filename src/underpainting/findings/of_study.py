@@ -14,6 +14,7 @@ from underpainting.findings.emergence import emergence_table
 from underpainting.findings.leads import leads_table
 from underpainting.probes import ProbeSet
 from underpainting.records import CLASSIFICATION, EMERGENCE, LEADS, write_table
+from underpainting.study.request.config import changes
 from underpainting.study.study import StudyFolder, open_study
 
 
@@ -63,30 +64,18 @@ def compare_studies(folders: Sequence[Path], step: int | None = None) -> list[Co
 
 
 def unlike(folders: Sequence[Path]) -> list[str]:
-    """Lines on each study that is not made as the first: settings that differ, or no property in common.
+    """A line for each study whose settings differ from the first one's, with what differs.
 
     Sections that say which pictures are made, and how a run goes about it, are left out.
     """
     first, *others = map(open_study, folders)
-    lines = []
-    for study in others:
-        about, own = (_settings(of) for of in (first, study))
-        told = [
-            f"{key} {own.get(key)} ({about.get(key)})"
-            for key in sorted(about.keys() | own.keys())
-            if about.get(key) != own.get(key)
-        ]
-        if told:
-            lines.append(f"{study.folder} differs from {first.folder} in {', '.join(told)}")
-        if not set(study.probes.properties) & set(first.probes.properties):
-            lines.append(f"{study.folder} and {first.folder} have no property in common")
-    return lines
-
-
-def _settings(study: StudyFolder) -> dict[str, object]:
-    """Settings by key and section, of those that decide what is measured."""
-    sections = study.config.model_dump(mode="json", exclude={"prompts", "split", "run"})
-    return {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
+    alike = {of: getattr(first.config, of) for of in ("prompts", "split", "run")}
+    told = {study: changes(first.config, study.config.model_copy(update=alike)) for study in others}
+    return [
+        f"{study.folder} differs from {first.folder} in {', '.join(differing)}"
+        for study, differing in told.items()
+        if differing
+    ]
 
 
 def classification_of(

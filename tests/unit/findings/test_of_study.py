@@ -54,7 +54,7 @@ def test_studies_are_compared_at_their_best_layers(study: StudyFolder, tmp_path:
     longer, _ = make_study(tmp_path / "longer", steps=3, pictures=0)
     assert unlike([study.folder, other.folder]) == []
     (line,) = unlike([study.folder, other.folder, longer.folder])
-    assert "longer differs from" in line and line.endswith("model.steps 3 (2)")
+    assert "longer differs from" in line and line.endswith("[model] steps: 2 -> 3")
     other.scores_file.unlink()
     with pytest.raises(UnderpaintingError, match=r"other is not finished \(scores\.parquet"):
         compare_studies([study.folder, other.folder])
