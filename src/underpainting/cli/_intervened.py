@@ -22,9 +22,9 @@ def show_one(made: Intervened, home: Path, json: bool) -> None:
     rows: list[list[object]] = [
         [f"{name}, {measure(name)} with the target", *of, ""] for name, of in agree.items()
     ]
-    if made.objects:
-        rows.append(["object's middle", *(f"{of.right:.2f},{of.down:.2f}" for of in made.objects)])
-        rows.append(["object's share of the picture", *(f"{of.share:.1%}" for of in made.objects)])
+    if objects := made.objects.values():
+        rows.append(["object's middle", *(f"{of.right:.2f},{of.down:.2f}" for of in objects)])
+        rows.append(["object's share of the picture", *(f"{of.share:.1%}" for of in objects)])
     if made.before.seen is not None:
         rows.append(["class", made.before.seen, made.after.seen, ""])
     table(["", "unedited", "edited", "asked"], rows)
@@ -64,8 +64,7 @@ def _about(made: Intervened) -> dict[str, Any]:
     scores = {" ".join(filter(None, key)): pair for key, pair in made.scores.items()}
     both = {name: {"unedited": old, "edited": edited} for name, (old, edited) in scores.items()}
     seen = {"unedited": made.before.seen, "edited": made.after.seen}
-    places = zip(("unedited", "edited", "asked"), map(asdict, made.objects or ()), strict=False)
-    about = {"scores": both, "object": dict(places), "class": seen}
+    about = {"scores": both, "object": {name: asdict(of) for name, of in made.objects.items()}, "class": seen}
     return {**about, "followed": made.followed, "advice": _advice(made)}
 
 

@@ -40,11 +40,11 @@ def look(
     the estimator's map of the picture itself.
     """
     from underpainting.cli._screen import as_json, table
-    from underpainting.findings.of_study import main_metrics
     from underpainting.screen import progress
 
     target = png_file(out or Path(f"{picture.stem}-look.png"))
     with progress() as shown:
+        from underpainting.findings.of_study import main_metrics
         from underpainting.questions.look import look as ask
         from underpainting.records import write_bytes
         from underpainting.report.answers import look_png

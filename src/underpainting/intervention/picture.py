@@ -114,12 +114,10 @@ class Intervened:
         return {key: (self.before.scores[key], self.after.scores[key]) for key in asked}
 
     @property
-    def objects(self) -> tuple[Outline, Outline, Outline] | None:
-        """Where the object is and how large: unedited, edited, in the target. None where it has no target."""
-        if OBJECT not in self.target:
-            return None
-        before, after, target = (of[OBJECT] for of in (self.before.maps, self.after.maps, self.target))
-        return outline(before), outline(after), outline(target)
+    def objects(self) -> dict[str, Outline]:
+        """Where the object is and how large: `unedited`, `edited`, `asked`. Empty where it has no target."""
+        maps = {"unedited": self.before.maps, "edited": self.after.maps, "asked": self.target}
+        return {name: outline(of[OBJECT]) for name, of in maps.items() if OBJECT in self.target}
 
     @property
     def followed(self) -> dict[str, bool]:
@@ -140,17 +138,17 @@ class Intervened:
         return after - before >= FOLLOWED * (1 - before)
 
     def _resized(self, name: str) -> bool:
-        if name != OBJECT or self.objects is None or self.asked.scale == 1:
+        if name != OBJECT or self.asked.scale == 1:
             return True
-        before, after, target = (math.log(max(of.share, TINY)) for of in self.objects)
+        before, after, target = (math.log(max(of.share, TINY)) for of in self.objects.values())
         return abs(after - target) <= (1 - FOLLOWED) * abs(before - target)
 
     def _shortfall(self, name: str) -> str:
         before, after = self.scores[name, "target"]
         agree = f": {after:.2f}, unedited {before:.2f}"
-        if name != OBJECT or self.objects is None:
+        if name != OBJECT:
             return f"the {name} did not follow{agree}"
-        old, new, wanted = self.objects
+        old, new, wanted = self.objects.values()
         if not new.share:
             return f"the estimator sees no object in the edited picture{agree}"
         if not self._resized(name) and (self._reached(name) or self.asked.is_only_scaled):

@@ -76,6 +76,7 @@ def render(contents: Contents) -> str:
     rows, heads, by_step = derived.scores, derived.headlines, derived.by_step["probes"]
     present = {row.source for row in rows if row.estimate.pictures}
     best = {topic.name: topic.layer for topic in shown}
+    further = _columns(shown, rows, FURTHER)
     html = environment.get_template("report.html.j2").render(
         contents=contents,
         steps=contents.scores.steps,
@@ -89,7 +90,7 @@ def render(contents: Contents) -> str:
         metrics=METRICS,
         row_words={key: words for key, words in row_words().items() if key in present},
         main_scores=_columns(shown, rows, MAIN),
-        further_scores=(further := _columns(shown, rows, FURTHER)),
+        further_scores=further,
         further_caption=_further_caption([topic for topic, _ in further]),
         part_scores=_columns(shown, rows, PARTS),
         score_rows=rows,
