@@ -9,6 +9,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 
 from underpainting.intervention.painter import Painter, set_up
+from underpainting.progress import Progress
 from underpainting.study.environment import reload
 from underpainting.study.request.config import StudyConfig, parse_config
 from underpainting.study.request.prompts import PromptRow
@@ -41,6 +42,16 @@ def pipeline_folder(
     folder = tmp_path_factory.mktemp("pipelines") / "tiny"
     session_pipeline.save_pretrained(folder)
     return folder
+
+
+class Notes(Progress):
+    """Keeps the lines that are worth reading."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, line: str) -> None:
+        self.lines.append(line)
 
 
 def tiny_rows() -> list[PromptRow]:

@@ -5,25 +5,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tests.pipeline.study.conftest import tiny_config, tiny_rows
+from tests.pipeline.study.conftest import Notes, tiny_config, tiny_rows
 from underpainting.diffusion import load
 from underpainting.errors import UnderpaintingError
-from underpainting.progress import Progress
 from underpainting.study.environment import load_study
 from underpainting.study.request.brought import keep_brought
 from underpainting.study.request.config import StudyConfig
 from underpainting.study.run import run_study
 from underpainting.study.study import StudyFolder, create_study
-
-
-class Noted(Progress):
-    """Keeps what is worth reading."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, line: str) -> None:
-        self.lines.append(line)
 
 
 @pytest.fixture
@@ -47,7 +36,7 @@ def test_brought_labels_score_as_an_estimators_do(
     expected = [row for row in others if not row["source"].startswith("estimator:")]
     assert repr(rows) == repr(expected)
 
-    again, changed, gone = Noted(), Noted(), Noted()
+    again, changed, gone = Notes(), Notes(), Notes()
     run_study(study, progress=again)
     path = tmp_path / "labels" / "depth" / f"{study.rows[0].image}.npy"
     path.write_bytes(path.read_bytes()[:-4] + b"\0\0\0\0")

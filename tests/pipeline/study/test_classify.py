@@ -17,7 +17,7 @@ from underpainting.questions.classify import classify, read_shown
 from underpainting.records import CLASSIFICATION, read_table
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.run import run_study
-from underpainting.study.study import create_study
+from underpainting.study.study import StudyFolder, create_study
 from underpainting.study.trust import trust
 
 REDS = """
@@ -113,13 +113,20 @@ def test_a_made_picture_beside_photographs(
         assert mugs[(*place, "prompt_0_seed_4")] == pytest.approx(red, abs=1e-4)
 
 
+def named_study(folder: Path, classifier: str, pipeline_folder: Path, things: list[str]) -> StudyFolder:
+    """A study with a classifier, of a picture a thing."""
+    config = tiny_config(pipeline_folder)
+    named = config.labels.model_copy(update={"classifier": classifier})
+    rows = [PromptRow(f"a {thing} number {i % 10}", 100 + i, i % 10) for i, thing in enumerate(things)]
+    return create_study(folder / "named", config.model_copy(update={"labels": named}), rows)
+
+
 def test_a_studys_own_classifier_and_another(
     tmp_path: Path, reds: str, pipeline_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = tiny_config(pipeline_folder)
-    named = config.labels.model_copy(update={"classifier": reds})
-    rows = [PromptRow(f"a {'lemon' if i % 3 else 'cup'} number {i % 10}", 100 + i, i % 10) for i in range(14)]
-    study = create_study(tmp_path / "named", config.model_copy(update={"labels": named}), rows)
+    things = ["lemon" if i % 3 else "cup" for i in range(14)]
+    study = named_study(tmp_path, reds, pipeline_folder, things)
+    rows = study.rows
     run_study(study, estimator=LightEstimator())
     assert run("named", "--json") == 0
     found = json.loads(capsys.readouterr().out)
@@ -155,10 +162,7 @@ def test_photographs_beside_a_study_are_told_alone(
     tmp_path: Path, reds: str, pipeline_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """By the study's own classifier, each with its first classes, however many they are."""
-    config = tiny_config(pipeline_folder)
-    named = config.labels.model_copy(update={"classifier": reds})
-    rows = [PromptRow(f"a cup number {i % 10}", 100 + i, i % 10) for i in range(14)]
-    study = create_study(tmp_path / "named", config.model_copy(update={"labels": named}), rows)
+    study = named_study(tmp_path, reds, pipeline_folder, ["cup"] * 14)
     photographs = [str(paint(tmp_path / f"{red}.png", red)) for red in (250, 30, 60, 90, 120)]
     assert run(str(study.folder), photographs[0]) == 0
     assert capsys.readouterr().out.split()[:10] == [

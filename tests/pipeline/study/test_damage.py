@@ -9,10 +9,10 @@ import pytest
 
 from benchmarks import faults
 from benchmarks.faults import contents, flipped, truncated
+from tests.pipeline.study.conftest import Notes
 from underpainting.cli import main
 from underpainting.diffusion import Model, load
 from underpainting.errors import UnderpaintingError
-from underpainting.progress import Progress
 from underpainting.study.damage import find_damage
 from underpainting.study.results import results
 from underpainting.study.run import run_study
@@ -36,14 +36,6 @@ def removed(path: Path, folder: Path) -> None:
 @pytest.fixture(scope="module")
 def loaded(pipeline_folder: Path) -> Model:
     return load(pipeline_folder, device="cpu")
-
-
-class Notes(Progress):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, line: str) -> None:
-        self.lines.append(line)
 
 
 def kinds(study: StudyFolder) -> list[str]:

@@ -111,20 +111,7 @@ export function createDrag(store, makes) {
         "span.keys",
         {},
         "Keys: ",
-        ...keys("← ↑ → ↓"),
-        " move by 1 %, with ",
-        ...keys("Shift"),
-        " by 5 %; ",
-        ...keys("+ −"),
-        " scale, ",
-        ...keys("[ ]"),
-        " turn, ",
-        ...keys("M"),
-        " mirrors, ",
-        ...keys("Enter"),
-        " lets go, ",
-        ...keys("Ctrl+Z"),
-        " undoes.",
+        ...KEYS.flatMap(([of, what]) => [...keys(of), ` ${what} `]),
       ),
     ),
     wordsNow,
@@ -228,5 +215,15 @@ function tool(words, d, act) {
     words,
   );
 }
+
+const KEYS = [
+  ["← ↑ → ↓", "move by 1 %, with"],
+  ["Shift", "by 5 %;"],
+  ["+ −", "scale,"],
+  ["[ ]", "turn,"],
+  ["M", "mirrors,"],
+  ["Enter", "lets go,"],
+  ["Ctrl+Z", "undoes."],
+];
 
 const keys = (text) => text.split(" ").flatMap((key, k) => (k ? [" ", h("kbd", {}, key)] : [h("kbd", {}, key)]));
