@@ -70,14 +70,14 @@ OF_THE_PAGE = (
 def measured() -> str:
     """All that `python -m benchmarks` measures of speed and memory, with the script of each."""
     return table(
-        ("what", "script", "figure", "measured"),
-        [(what, f"`{script}`", *_told(figures)) for what, script, figures in MEASURED],
+        ("what", "measured", "figure", "script"),
+        [(what, *_told(figures), f"`{script}`") for what, script, figures in MEASURED],
     )
 
 
 def page() -> str:
     """The live page's speed."""
-    return table(("what", "figure", "measured"), [(what, *_told(figures)) for what, figures in OF_THE_PAGE])
+    return table(("what", "measured", "figure"), [(what, *_told(figures)) for what, figures in OF_THE_PAGE])
 
 
 def machine() -> str:
@@ -103,4 +103,4 @@ def _told(figures: dict[str, int]) -> tuple[str, str]:
         number(found[name], digits, sign)
         for (name, digits), sign in zip(figures.items(), signed, strict=True)
     ]
-    return names, ", ".join(values)
+    return ", ".join(values), names
