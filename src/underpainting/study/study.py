@@ -32,6 +32,7 @@ from underpainting.records import (
     write_bytes,
     write_table,
 )
+from underpainting.records.seals import SEAL
 from underpainting.study.paths import ASIDE, CONFIG, FILMS, GALLERY, IMAGES, LABELS, PICTURES, check_free
 from underpainting.study.request.config import StudyConfig, changes, config_toml, parse_config, read_config
 from underpainting.study.request.prompts import PromptRow
@@ -293,3 +294,6 @@ def clear_leftovers(study: StudyFolder) -> None:
     for folder in (study.folder, study.shards_folder, study.moments_folder):
         if folder.is_dir():
             clear_partial(folder)
+    for seal in study.moments_folder.glob(f"*{SEAL}"):
+        if is_lost(seal.with_suffix("")):  # its file was folded in
+            seal.unlink()

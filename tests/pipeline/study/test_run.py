@@ -1,6 +1,7 @@
 """A study that is killed over and over, changed underway, or done already."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from datetime import date
@@ -17,6 +18,7 @@ from underpainting.diffusion import Model, load
 from underpainting.errors import UnderpaintingError
 from underpainting.progress import Progress
 from underpainting.records import only_run
+from underpainting.records.seals import SEAL
 from underpainting.study.damage import find_damage
 from underpainting.study.environment import load_study, record_environment
 from underpainting.study.run import run_study
@@ -59,28 +61,41 @@ def test_killed_at_any_rename_ends_with_the_same_bytes(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    """What lies on disk before each rename, half-written files and all, is what a kill leaves."""
-    study, left = new_study("watched"), []
+    """What lies on disk before each rename, half-written files and all, is what a kill leaves.
+
+    So is what lies there when running totals are gone, and their seal is not.
+    """
+    study, left, sealed = new_study("watched"), [], []
+
+    def keep(lists: list[Path], name: str) -> None:
+        lists.append(shutil.copytree(study.folder, tmp_path / f"{name}-{len(lists)}"))
 
     def watched(real: Callable[..., Any]) -> Callable[..., Any]:
         def move(self: Path, target: Path) -> Any:
-            left.append(shutil.copytree(study.folder, tmp_path / f"left-{len(left)}"))
+            keep(left, "left")
             return real(self, target)
 
         return move
 
+    def unlink(self: Path, missing_ok: bool = False, real: Callable[..., None] = Path.unlink) -> None:
+        if self.name.startswith("through") and self.suffix == SEAL:
+            keep(sealed, "sealed")
+        real(self, missing_ok)
+
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", watched(Path.rename))
         patch.setattr(Path, "replace", watched(Path.replace))
+        patch.setattr(Path, "unlink", unlink)
         run_study(study, model=loaded, estimator=estimator)
     _same(study, finished)
-    assert len(left) > 15
+    assert len(left) > 15 and sealed
     assert any(path.name.startswith(".") for folder in left for path in folder.rglob("*"))
-    for folder in left[::every]:
+    for folder in [*left[::every], *sealed[::every]]:
         resumed = open_study(folder)
         run_study(resumed, model=loaded, estimator=estimator)
         _same(resumed, finished)
         assert not [path for path in folder.rglob(".*")]
+        assert sorted(os.listdir(resumed.moments_folder)) == sorted(os.listdir(study.moments_folder))
         assert find_damage(resumed) == []
 
 
