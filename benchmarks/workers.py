@@ -24,7 +24,7 @@ from underpainting.cli._screen import table
 from underpainting.vocabulary import SPLITS
 
 CLI = (sys.executable, "-m", "underpainting.cli")
-BATCH, ROUNDS = 4, 3
+BATCH, ROUNDS = 6, 3
 WAYS = {
     "one": ["--workers", "1"],
     "two": ["--workers", "2"],

@@ -7,6 +7,8 @@ name, and the module that holds them.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import math
 import sys
 from collections.abc import Iterator, Sequence
@@ -60,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     0, or one line on stderr and 2 for what a person can put right, 130 for a stop by Ctrl-C.
     """
     wait_passively()
+    atexit.register(gc.freeze)  # the interpreter would walk all that was imported, for a second or two
     try:
         with paths_in_one_line():
             code = command_line()(

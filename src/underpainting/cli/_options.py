@@ -102,14 +102,18 @@ GpusPerWorker = Annotated[
 def placed(
     workers: str | None, on: str, address: str | None, gpus_per_worker: float | None
 ) -> dict[str, Any]:
-    """The workers and the cluster that were asked for.
+    """The workers and the cluster that were asked for. It is to be called before anything large is imported.
 
     Raises UnderpaintingError as `find_cluster` and `count_workers`.
     """
+    from underpainting.study.lifeline import import_meanwhile
+
+    many: Any = int(workers) if workers and workers.isdecimal() else workers
+    if on == "here" and isinstance(many, int) and many > 1:
+        import_meanwhile()
     from underpainting.study.executors import count_workers, find_cluster
 
     cluster = find_cluster(on, address, gpus_per_worker)
-    many: Any = int(workers) if workers and workers.isdecimal() else workers
     return {"workers": count_workers(many, cluster), "cluster": cluster}
 
 

@@ -54,11 +54,11 @@ def capture(
     from underpainting.screen import MISSING, progress
 
     with progress():
+        where = placed(workers, on, address, gpus_per_worker)
         from underpainting.captures.write import carry_out, plan_capture
         from underpainting.study.study import open_study
         from underpainting.weights import readable
 
-        where = placed(workers, on, address, gpus_per_worker)
         plan = plan_capture(
             open_study(study),
             out,

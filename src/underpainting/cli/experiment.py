@@ -66,11 +66,11 @@ def experiment(
     from underpainting.screen import BATCHES, progress
 
     with progress(BATCHES) as shown:
+        where = placed(workers, on, address, gpus_per_worker)
         from underpainting.intervention.act import experiment as act
         from underpainting.report import write_report
         from underpainting.study.study import open_study
 
-        where = placed(workers, on, address, gpus_per_worker)
         settings, opened = edit_settings(edit, strength, steps, layers, branches), open_study(study)
         asked: dict[str, Any] = {"pictures": pictures, "trials": trials, "settings": settings, "vary": vary}
         means = act(opened, aim=aim, **asked, progress=shown, **where)

@@ -36,8 +36,8 @@ def run(
     from underpainting.screen import SHARDS, progress
 
     with progress(SHARDS) as shown:
+        where = placed(workers, on, address, gpus_per_worker)
         from underpainting import workflow
 
-        where = placed(workers, on, address, gpus_per_worker)
         done = workflow.run(study, progress=shown, max_set_aside=max_set_aside, **where)
     finish(done, json)

@@ -72,10 +72,10 @@ def search(
     if among is not None and seeds is not None:
         raise UnderpaintingError("give --among for seeds from 0 on, or --seeds for others, not both")
     with progress(BATCHES) as shown:
+        where = placed(workers, on, address, gpus_per_worker)
         from underpainting.seeds.search import search as act
         from underpainting.study.study import open_study
 
-        where = placed(workers, on, address, gpus_per_worker)
         chosen = range(among or 200) if seeds is None else given_seeds(seeds, shown.note)
         searched = act(
             open_study(study),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from underpainting.controls import rivals, sources
 from underpainting.findings.cubes import Scores, best_layers, of_layer
 from underpainting.findings.intervals import Floats, cluster_draws, drawn_means
-from underpainting.findings.steps import SHARE, Steps, at_bar, emergence, overtaken, step_estimate
+from underpainting.findings.steps import SHARE, Steps, crossing, on_the_way, overtaken, rising, step_estimate
 from underpainting.records import EMERGENCE, make_table
 
 BEST = "best"
@@ -71,8 +71,9 @@ def _rows(
     for layer, at_layer, position in places:
         bar = share * at_layer["probe"][..., -1]
         for source, curve in at_layer.items():
-            yield layer, source, "emergence", _estimate(emergence(curve, position, share), test.steps)
-            yield layer, source, "bar", _estimate(at_bar(curve, bar), test.steps)
+            risen = rising(curve)
+            yield layer, source, "emergence", _estimate(on_the_way(risen, position, share), test.steps)
+            yield layer, source, "bar", _estimate(crossing(risen, bar), test.steps)
     for source in rivals():
         if source in cubes and source != "probe":  # on the pictures that the rival has seen
             shared = np.where(np.isfinite(cubes[source]), cubes["probe"], np.nan)

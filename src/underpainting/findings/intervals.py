@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,11 +87,21 @@ def unpaired_interval(
 
 
 def cluster_draws(prompts: NDArray[np.int64], count: int = DRAWS, seed: int = 0) -> NDArray[np.int64]:
-    """How often each picture counts in each draw, [draw, picture], when whole prompts are drawn."""
-    groups, member = np.unique(prompts, return_inverse=True)
+    """How often each picture counts in each draw, [draw, picture], when whole prompts are drawn.
+
+    The last draws are kept, as a report asks for the same ones over and over; they are not to be written on.
+    """
+    return _draws(prompts.astype(np.int64).tobytes(), count, seed)
+
+
+@lru_cache(maxsize=1)
+def _draws(prompts: bytes, count: int, seed: int) -> NDArray[np.int64]:
+    groups, member = np.unique(np.frombuffer(prompts, np.int64), return_inverse=True)
     rng = np.random.default_rng(seed)
     times = rng.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), size=count)
-    return times[:, member].astype(np.int64)
+    draws = times[:, member].astype(np.int64)
+    draws.flags.writeable = False
+    return draws
 
 
 def drawn_means(values: Floats, draws: NDArray[np.int64]) -> Floats:

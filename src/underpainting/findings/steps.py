@@ -56,7 +56,11 @@ def emergence(curve: Floats, floor: Floats, share: float = SHARE) -> Steps:
     curve [..., step]: made `rising` first, for single steps of a mean over few pictures go up and down.
     floor [...]: what position alone scores. 0 where the last score is not above it, or undefined.
     """
-    risen = rising(curve)
+    return on_the_way(rising(curve), floor, share)
+
+
+def on_the_way(risen: Floats, floor: Floats, share: float) -> Steps:
+    """`emergence` of scores [..., step] that are `rising` already."""
     last = risen[..., -1]
     return np.where(last > floor + ROUNDING, crossing(risen, floor + share * (last - floor)), 0)
 

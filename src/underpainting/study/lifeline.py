@@ -1,4 +1,4 @@
-"""A worker process ends when the process that it works for does, also while it still loads.
+"""Worker processes: how they begin, and that they end when the process that they work for does.
 
 This module imports nothing heavy, for it is the first of ours that a worker imports.
 """
@@ -13,10 +13,37 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from logging import ERROR, getLogger
-from multiprocessing import connection, parent_process
+from multiprocessing import connection, forkserver, get_context, parent_process
 from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
+from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
+IMPORTED = ["underpainting.study.phases", "underpainting.study.processes"]
+DEVICES = Path("/dev")
+GPUS = ("nvidia*", "kfd", "dri", "dxg", "accel*")  # what there is in DEVICES where there may be one
+_begun_by = ["spawn"]
+
+
+def import_meanwhile() -> None:
+    """Have workers forked from a process that imports for all of them, from here on, while this one does.
+
+    For the command line, before it imports: it begins workers once, and what they share ends with it. Not
+    where there may be a GPU, for what its library has set up does not outlive a fork; each worker imports by
+    itself there.
+    """
+    if sys.platform == "linux" and not any(found for name in GPUS for found in DEVICES.glob(name)):
+        _begun_by[:] = ["forkserver"]
+        context()
+        with deaf_to_ctrl_c():
+            forkserver.ensure_running()
+
+
+def context() -> BaseContext:
+    """What begins worker processes."""
+    chosen = get_context(*_begun_by)
+    chosen.set_forkserver_preload(IMPORTED)
+    return chosen
 
 
 def begin(ended: Connection, numbers: Connection, threads: int) -> None:
@@ -24,7 +51,7 @@ def begin(ended: Connection, numbers: Connection, threads: int) -> None:
 
     numbers: gives each worker of a pool its number as one byte; of n GPUs worker i has GPU i mod n.
     """
-    die_with_parent()
+    _die_with_creator()
     threading.Thread(target=_end_when_told, args=(ended,), daemon=True).start()
     import torch
     from tqdm import tqdm
@@ -42,8 +69,7 @@ def die_with_parent() -> None:
     """Let the kernel end this process with its parent, also where an import keeps every thread waiting."""
     parent = parent_process()
     assert parent is not None
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    _die_with_creator()
     if os.getppid() != parent.pid:
         os._exit(1)
 
@@ -56,6 +82,11 @@ def deaf_to_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, heard)
+
+
+def _die_with_creator() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _end_when_told(ended: Connection) -> None:

@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from multiprocessing import Pipe, get_context
+from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ class _Pools:
         with numbering:
             os.write(numbering.fileno(), bytes(range(self._workers)))
         told = ended, self._numbers, torch.get_num_threads()
-        pool = ProcessPoolExecutor(self._workers, get_context("spawn"), lifeline.begin, told)
+        pool = ProcessPoolExecutor(self._workers, lifeline.context(), lifeline.begin, told)
         with lifeline.deaf_to_ctrl_c():
             for _ in range(self._workers):
                 pool.submit(_load, self._setting)  # what goes wrong here does so again, and is told, in _make

@@ -23,6 +23,7 @@ from underpainting.captures.write import carry_out, plan_capture
 from underpainting.errors import UnderpaintingError
 from underpainting.intervention.act import experiment
 from underpainting.progress import Progress
+from underpainting.study import lifeline
 from underpainting.study.environment import load_study, record_environment, use_threads
 from underpainting.study.executors import count_workers
 from underpainting.study.run import run_study
@@ -106,14 +107,43 @@ def test_an_experiment_by_two_workers_and_a_killed_one_has_the_same_bytes(
 def test_a_capture_by_two_workers_has_the_same_bytes(
     finished: StudyFolder, tmp_path: Path, one_thread: None
 ) -> None:
-    def captured(name: str, **more: Any) -> dict[str, bytes]:
-        plan = plan_capture(finished, tmp_path / name, layers=["mid.0"], steps=[1, 3])
-        heard = Heard()
-        assert carry_out(plan, heard, **more).images == tuple(row.image for row in plan.rows)
-        assert heard.made == pytest.approx(len(plan.rows))
-        return contents(tmp_path / name)
+    """Also by the command line, whose workers are forked."""
+    plan = plan_capture(finished, tmp_path / "one", layers=["mid.0"], steps=[1, 3])
+    heard = Heard()
+    assert carry_out(plan, heard).images == tuple(row.image for row in plan.rows)
+    assert heard.made == pytest.approx(len(plan.rows))
+    asked = ["--layers", "mid.0", "--steps", "1,3", "--yes", "--workers", "2", "--threads", "1"]
+    folder = str(finished.folder)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "underpainting.cli",
+            "capture",
+            folder,
+            "--out",
+            str(tmp_path / "two"),
+            *asked,
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    assert contents(tmp_path / "two") == contents(tmp_path / "one")
 
-    assert captured("two", workers=2) == captured("one")
+
+@pytest.mark.parametrize(("device", "how"), [("tty0", "forkserver"), ("nvidia0", "spawn"), ("kfd", "spawn")])
+def test_workers_are_forked_only_where_no_gpu_can_be(
+    device: str, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began: list[bool] = []
+    monkeypatch.setattr(lifeline, "DEVICES", tmp_path)
+    monkeypatch.setattr(lifeline, "_begun_by", ["spawn"])
+    monkeypatch.setattr(lifeline.forkserver, "ensure_running", lambda: began.append(True))
+    (tmp_path / device).touch()
+    assert lifeline.context().get_start_method() == "spawn"
+    lifeline.import_meanwhile()
+    assert lifeline.context().get_start_method() == how
+    assert bool(began) == (how == "forkserver")
 
 
 def test_a_search_by_two_workers_finds_the_same(
