@@ -6,9 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import transformers.utils as transformers
-from diffusers.utils import logging
-
 from underpainting.diffusion.weightless import Weightless, without_weights
 from underpainting.errors import UnderpaintingError
 
@@ -137,6 +134,9 @@ def _encode(pipe: Any, heard: Mapping[str, Heard], call: Mapping[str, Any]) -> N
 @contextmanager
 def _quiet() -> Iterator[None]:
     """The libraries warn of prompts that are cut, all of them at once; callers say it in one line."""
+    import transformers.utils as transformers
+    from diffusers.utils import logging
+
     before = [(library, library.get_verbosity()) for library in (logging, transformers.logging)]
     for library, _ in before:
         library.set_verbosity_error()

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+from scipy.special import bdtr
 
 from underpainting.controls import rivals
 from underpainting.findings.cubes import Scores
@@ -51,7 +51,7 @@ def sign_test(lead: Floats, prompts: NDArray[np.int64]) -> tuple[int, int, float
     seen = np.isfinite(lead)
     means = np.array([lead[seen & (prompts == prompt)].mean() for prompt in np.unique(prompts[seen])])
     ahead, behind = int((means > 0).sum()), int((means < 0).sum())
-    return ahead, behind, float(binomtest(ahead, ahead + behind).pvalue) if ahead + behind else 1.0
+    return ahead, behind, min(1.0, 2 * float(bdtr(min(ahead, behind), ahead + behind, 0.5)))
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -1,6 +1,8 @@
 """The command line's manners: help, version, one line for what a person can put right."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -192,3 +194,10 @@ def test_a_picture_is_written_to_a_png_alone() -> None:
     for name in ("sheet", "sheet.jpg"):
         with pytest.raises(UnderpaintingError, match=rf"--out {name} is no PNG file's name: .*{name}\.png"):
             png_file(Path(name))
+
+
+def test_what_reads_a_study_loads_no_library_of_models() -> None:
+    """Refusals and reports come in half the time."""
+    asked = "import sys, underpainting.workflow; print({'diffusers', 'transformers'} & sys.modules.keys())"
+    printed = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True)
+    assert printed.stdout == "set()\n"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binom
+from scipy.stats import binom, binomtest
 from statsmodels.stats.multitest import multipletests
 
 from underpainting.findings.cubes import Scores
@@ -53,13 +53,21 @@ def test_a_prompt_has_one_sign() -> None:
     assert sign_test(np.array([np.nan]), np.array([0])) == (0, 0, 1.0)
 
 
+@pytest.mark.parametrize("prompts", [1, 2, 7, 40])
+def test_the_sign_test_is_scipys(prompts: int) -> None:
+    for ahead in range(prompts + 1):
+        lead = np.where(np.arange(prompts) < ahead, 1.0, -2.0)
+        expected = binomtest(ahead, prompts).pvalue
+        assert sign_test(lead, np.arange(prompts)) == (ahead, prompts - ahead, pytest.approx(expected))
+
+
 def test_holm_on_a_worked_example() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.9, 0.8]) == [1, 1]
     assert holm([]) == []
 
 
-@settings(max_examples=25)
+@settings(max_examples=8)  # statsmodels takes its time
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_is_statsmodels(p: list[float]) -> None:
     assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
