@@ -9,8 +9,10 @@ memory.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -83,19 +85,34 @@ def stable_diffusion_xl(folder: Path) -> StableDiffusionXLPipeline:
 
 
 def measure(repeats: int = 3) -> dict[str, float]:
-    """Measure gpu_sd_* and gpu_sdxl_* (see `costs`) and gpu_moments_share_of_peak."""
+    """Measure gpu_sd_* and gpu_sdxl_* (ratios over the bare pipeline, its pictures a second, and the most
+    memory with moments, in GB), and gpu_moments_share_of_peak.
+    """
     if not torch.cuda.is_available():
         raise SystemExit("benchmarks.gpu needs CUDA, which is not here")
     quiet_libraries()
-    where, found = torch.device("cuda"), {}
-    for name, build in (("sd", stable_diffusion), ("sdxl", stable_diffusion_xl)):
+    where, rows, found = torch.device("cuda"), [], {}
+    models = {"v1.4": ("sd", stable_diffusion), "SDXL": ("sdxl", stable_diffusion_xl)}
+    for title, (key, build) in models.items():
         with TemporaryDirectory() as folder, torch.no_grad():
             with unfilled():
                 pipe = build(Path(folder))
             model = attach(filled(pipe.to(where, torch.float16)))
-            found |= {f"gpu_{name}_{key}": value for key, value in costs(model, repeats).items()}
+            bare, watched, fitted = taken = costs(model, repeats)
+            rows += [[title, *dataclasses.astuple(cost)] for cost in taken]
+            found |= {
+                f"gpu_{key}_watch_ratio": watched.over_bare,
+                f"gpu_{key}_fit_ratio": fitted.over_bare,
+                f"gpu_{key}_pictures_per_second": bare.pictures_per_second,
+                f"gpu_{key}_peak_gb": fitted.most_gb,
+            }
         del model, pipe
         torch.cuda.empty_cache()
+    table(
+        ["model", f"{BATCH} pictures, {STEPS} steps", "least s", "pictures/s", "over bare", "most GB"],
+        rows,
+        keys=2,
+    )
     share = share_of_peak(where, repeats, TOKENS, CHANNELS, SIDE, lambda: torch.cuda.synchronize(where))
     return found | {"gpu_moments_share_of_peak": share}
 
@@ -123,8 +140,19 @@ def filled(pipe: Any) -> Any:
     return pipe
 
 
-def costs(model: Model, repeats: int, batch: int = BATCH, steps: int = STEPS) -> dict[str, float]:
-    """Ratios over the bare pipeline, its pictures a second, and the most memory with moments, in GB."""
+@dataclass(frozen=True)
+class Cost:
+    """What a way of making pictures takes: its least seconds, and the most memory, in GB."""
+
+    name: str
+    least: float
+    pictures_per_second: float
+    over_bare: float
+    most_gb: float
+
+
+def costs(model: Model, repeats: int, batch: int = BATCH, steps: int = STEPS) -> list[Cost]:
+    """Of the bare pipeline, of watching all layers, and of adding up moments as well."""
     where = model.pipe.unet.device
     labels = torch.rand(batch, TARGETS, *model.size, device=where)
     sums = {layer.name: Moments(layer.channels, TARGETS, device=where) for layer in model.layers}
@@ -158,17 +186,10 @@ def costs(model: Model, repeats: int, batch: int = BATCH, steps: int = STEPS) ->
     peaks: dict[str, float] = {}
     times = interleaved({name: done(job, where, peaks, name) for name, job in jobs.items()}, repeats)
     below = times["bare pipeline"]
-    rows = [
-        [name, min(taken), batch / min(taken), ratio(taken, below), peaks[name]]
+    return [
+        Cost(name, min(taken), batch / min(taken), ratio(taken, below), peaks[name])
         for name, taken in times.items()
     ]
-    table([f"{batch} pictures, {steps} steps", "least s", "pictures/s", "over bare", "most GB"], rows)
-    return {
-        "watch_ratio": ratio(times["all layers watched"], below),
-        "fit_ratio": ratio(times["moments of everything"], below),
-        "pictures_per_second": batch / min(below),
-        "peak_gb": peaks["moments of everything"],
-    }
 
 
 def done(

@@ -1,10 +1,10 @@
 """How long a study takes on many workers, by a simulation of who makes and who folds what, when.
 
 `python -m benchmarks.timeline` first measures here how fast moments are read, added and written (or takes
-that from `--rate`, in GB a second), then plays the fit pictures of a study of a million on SDXL and on a
-transformer of FLUX.1's size with 1 to 1,024 workers, and prints the share of the workers' time in which
-pictures are made, by how totals are folded. Pictures cost what `benchmarks.gpu` measured on an H200 (SDXL),
-or as many operations at the same rate.
+that from `--rate`, in GB a second). It prints what a study of a million pictures costs on SDXL and on a
+transformer of FLUX.1's size, plays their fit pictures with 1 to 1,024 workers, and prints the share of the
+workers' time in which pictures are made, by how totals are folded. Pictures cost what `benchmarks.gpu`
+measured on an H200 (SDXL), or as many operations at the same rate.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import heapq
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,10 +22,13 @@ import typer
 
 from underpainting.cli._screen import table
 from underpainting.probes import Moments, load_sums, moments_bytes, save_sums
+from underpainting.study.estimate import BYTES_OF_PNG_PIXEL
 from underpainting.study.kept.totals import totals_bytes
 from underpainting.vocabulary import ProbeLayer
 
-FIT, PROPERTIES = 600_000, 3  # fit pictures of a million; each property has a shuffled twin
+ALL, FIT = 1_000_000, 600_000  # pictures, and those that are fitted to
+PROPERTIES = 3  # each has a shuffled twin
+PIXELS, LABELS = 1024**2, 9  # of a picture; bytes of a pixel's labels, one of them binary
 SHARDS = (32, 1000)  # pictures of a shard
 SPREAD = 0.05  # of the logarithm of a shard's time
 WORKERS = (1, 4, 16, 64, 256, 1024)
@@ -123,29 +127,45 @@ def measure(rate: float | None = None) -> dict[str, float]:
     """
     rate = rate * 1e9 if rate else folding_rate()
     print(f"moments are read, added and written at {rate / 1e9:.2f} GB/s")
-    found: dict[str, float] = {"timeline_fold_gb_per_second": rate / 1e9}
-    for key, job in (("sdxl", SDXL), ("transformer", TRANSFORMER)):
-        hours = FIT * job.seconds / 3600
-        print(
-            f"\n{job.name}: {job.totals / 1e9:.1f} GB of totals, {job.moments / 1e9:.1f} of them moments; "
-            f"{hours:,.0f} GPU hours of fit pictures"
-        )
-        for size in SHARDS:
-            print(
-                f"shards of {size:,}: workers write {FIT / size * job.totals / 1e12:,.0f} TB in all, each "
-                f"{job.totals / size / job.seconds / 1e6:,.0f} MB a second; a shard takes "
-                f"{size * job.seconds / 60:,.1f} minutes"
-            )
-        rows = {
+    jobs = {"sdxl": SDXL, "transformer": TRANSFORMER}
+    table(["a million pictures", *(job.name for job in jobs.values())], costs(*jobs.values()))
+    found, rows = {"timeline_fold_gb_per_second": rate / 1e9}, []
+    for key, job in jobs.items():
+        how = {
             "shards of 32, folded in order": shares(job, 32, rate),
             "shards of 1,000": shares(job, 1000, rate),
             "shards of 1,000 in groups of 25": shares(job, 1000, rate, group=25),
             "the same, layers over 16 processes": shares(job, 1000, rate, group=25, ways=16),
         }
-        table(["workers", *(f"{count:,}" for count in WORKERS)], [[name, *row] for name, row in rows.items()])
-        first = rows["shards of 32, folded in order"]
+        rows += [[job.name, name, *row] for name, row in how.items()]
+        first = how["shards of 32, folded in order"]
         found |= {f"timeline_{key}_{count}": first[WORKERS.index(count)] for count in (64, 1024)}
+    table(["network", "workers", *(f"{count:,}" for count in WORKERS)], rows)
     return found
+
+
+def costs(*jobs: Job) -> list[list[str]]:
+    """What a study of a million pictures takes, a row a quantity with a value a job."""
+    gb, tb = 1e9, 1e12
+    rows: list[tuple[str, Callable[[Job], float], int]] = [
+        ("layers watched", lambda job: len(job.layers), 0),
+        ("most channels", lambda job: max(layer.channels for layer in job.layers), 0),
+        ("evaluations of the network, million", lambda job: ALL * job.steps / 1e6, 0),
+        ("seconds a picture, moments included", lambda job: job.seconds, 1),
+        ("GPU hours", lambda job: ALL * job.seconds / 3600, 0),
+        ("totals of all layers and steps, in float64, GB", lambda job: job.totals / gb, 1),
+        ("of these, moments, GB", lambda job: job.moments / gb, 1),
+    ]
+    for size in SHARDS:
+        of = f"with shards of {size:,} pictures"
+        rows += [
+            (f"{of}: totals that workers write, TB", lambda job, n=size: FIT / n * job.totals / tb, 0),
+            (f"{of}: each of them, MB a second", lambda job, n=size: job.totals / n / job.seconds / 1e6, 0),
+            (f"{of}: minutes a shard", lambda job, n=size: n * job.seconds / 60, 1),
+        ]
+    stay = ALL * PIXELS * (BYTES_OF_PNG_PIXEL + LABELS) / tb
+    rows.append(("pictures and labels that stay on disk, TB", lambda job: stay, 1))
+    return [[name, *(f"{value(job):,.{digits}f}" for job in jobs)] for name, value, digits in rows]
 
 
 def main(rate: float | None = None) -> None:

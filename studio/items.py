@@ -274,6 +274,32 @@ ITEMS = (
         ("python -m benchmarks.sd_size", "python -m benchmarks.flux_size"),
         bundled=False,
     ),
+    Item(
+        "gpu",
+        "docs/models.md: On a GPU, which it needs",
+        0.1,
+        ("python -m benchmarks.gpu",),
+        bundled=False,
+    ),
+    Item(
+        "timeline",
+        "docs/scale.md",
+        0.01,
+        ("python -m benchmarks.timeline --rate 0.76",),
+        bundled=False,
+    ),
+    Item(
+        "photograph",
+        "docs/photograph.md",
+        0.02,
+        (
+            "python -m studio.photograph OUT/coffee.png",
+            "underpainting look WORK/demo OUT/coffee.png --out OUT/look.png",
+            "underpainting classify OUT/coffee.png --out OUT/classification",
+        ),
+        studies=("demo",),
+        files=("OUT/look.png",),
+    ),
     Item("faults", "docs/faults.md", 0.4, ("python -m benchmarks.faults",), bundled=False),
     Item(
         "position",

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from studio.tables import demo, emergence, levels, moved, recognition, seeds, sizes, speed, words
+from studio.tables import (
+    demo,
+    emergence,
+    levels,
+    moved,
+    photograph,
+    recognition,
+    scale,
+    seeds,
+    sizes,
+    speed,
+    words,
+)
 
 TABLES: dict[str, Callable[[], str]] = {
     "demo-scores": demo.scores,
@@ -36,6 +48,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "faults": speed.faults,
     "sizes-stable-diffusion": sizes.stable_diffusion,
     "sizes-flux": sizes.flux,
+    "sizes-gpu": sizes.gpu,
+    "scale-costs": scale.costs,
+    "scale-shares": scale.shares,
+    "photograph-look": photograph.looked,
+    "photograph-classes": photograph.classes,
     "levels": levels.levels,
     "levels-variance": levels.variance,
 }

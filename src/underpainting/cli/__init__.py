@@ -26,6 +26,9 @@ import underpainting
 from underpainting.errors import Stopped, UnderpaintingError, one_line, paths_in_one_line, refusal, wanted
 from underpainting.threads import wait_passively
 
+COLLECTED = 10_000
+"""Objects after which garbage is looked for. Imports make half a million, which all stay: looking after every
+700 of them takes a second."""
 STOPPED = 130  # the shell's exit code of what Ctrl-C stopped
 PANELS = ("Study", "Ask", "Act", "Share")
 LAST = 99  # place of a command that says none
@@ -62,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     0, or one line on stderr and 2 for what a person can put right, 130 for a stop by Ctrl-C.
     """
     wait_passively()
-    atexit.register(gc.freeze)  # the interpreter would walk all that was imported, for a second or two
+    gc.set_threshold(COLLECTED)
+    atexit.register(gc.freeze)  # at its end, too, the interpreter would walk all that was imported
     try:
         with paths_in_one_line():
             code = command_line()(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,12 @@ def of_size(name: str, folder: Path) -> Model:
         return attach(SIZES[name][0](folder, getattr(diffusers, config["_class_name"]).from_config(config)))
 
 
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Model]:
+    """Each model of its size, built once."""
+    return cache(lambda name: of_size(name, tmp_path_factory.mktemp(name) / "words"))
+
+
 @pytest.mark.parametrize(
     ("layers", "every", "fine", "coarse", "gigabytes"),
     [
@@ -98,10 +105,15 @@ def of_size(name: str, folder: Path) -> Model:
     ],
 )
 def test_layers_of_sdxl_that_the_page_of_one_gpu_names(
-    layers: tuple[str, ...], every: int, fine: int, coarse: int, gigabytes: float, tmp_path: Path
+    layers: tuple[str, ...],
+    every: int,
+    fine: int,
+    coarse: int,
+    gigabytes: float,
+    models: Callable[[str], Model],
 ) -> None:
     """On the finer grid and on the coarser one; their moments at 30 steps, of two properties and twins."""
-    chosen = of_size("sdxl", tmp_path / "words").resolve(layers, every_nth_block=every)
+    chosen = models("sdxl").resolve(layers, every_nth_block=every)
     sides = [layer.grid[0] for layer in chosen]
     assert (sides.count(64), sides.count(32), len(sides)) == (fine, coarse, fine + coarse)
     told = 30 * sum(moments_bytes(layer.channels, 4) for layer in chosen) / 1e9
@@ -109,9 +121,11 @@ def test_layers_of_sdxl_that_the_page_of_one_gpu_names(
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_what_a_study_costs_is_told_without_weights(name: str, tmp_path: Path) -> None:
+def test_what_a_study_costs_is_told_without_weights(
+    name: str, tmp_path: Path, models: Callable[[str], Model]
+) -> None:
     _, wanted, weights = SIZES[name]
-    model = of_size(name, tmp_path / "words")
+    model = models(name)
     assert model.size == (1024, 1024)
     counts: dict[tuple[int, int], int] = {}
     for layer in model.layers:
