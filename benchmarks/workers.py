@@ -21,7 +21,6 @@ import typer
 from benchmarks.subject import bare, batches, rows, still_life
 from benchmarks.timing import seconds
 from underpainting.cli._screen import table
-from underpainting.vocabulary import SPLITS
 
 CLI = (sys.executable, "-m", "underpainting.cli")
 BATCH, ROUNDS = 6, 3
@@ -32,13 +31,17 @@ WAYS = {
 }
 """Options of `run` by way: the last begins a cluster of this machine alone."""
 
+LOADING = "loading"
 PHASES = (
-    *(f"{split} pictures" for split in SPLITS),
+    "fit pictures",
+    "calibrate pictures",
     "choosing probes",
+    "test pictures",
     "gathering scores",
     "emergence and leads",
     "writing the report",
 )
+COLUMNS = ("workers of one thread", "s", LOADING, *PHASES)
 
 
 def commands(folder: Path, way: str, pictures: int) -> tuple[list[str], list[str]]:
@@ -59,9 +62,8 @@ def measure(pictures: int = 240) -> dict[str, float]:
             walls[way] = sum(spent[way].values())
             print(f"{way}: {walls[way]:.1f} s", flush=True)
         scores = {(Path(name) / way / "scores.parquet").read_bytes() for way in WAYS}
-    names = dict.fromkeys(name for of in spent.values() for name in of)
-    rows_of = [[way, walls[way], *(spent[way].get(name) for name in names)] for way in WAYS]
-    table(["workers of one thread", "s", *names], rows_of)
+    rows_of = [[way, walls[way], *(spent[way].get(name) for name in COLUMNS[2:])] for way in WAYS]
+    table(COLUMNS, rows_of)
     print(f"scores of all: {'the same bytes' if len(scores) == 1 else 'OTHER BYTES'}")
     rounds = [(at_once(1), at_once(2)) for _ in range(ROUNDS)]
     table(["one process of the bare pipeline, s", "two at once, s of the slower"], rounds)
@@ -74,7 +76,7 @@ def measure(pictures: int = 240) -> dict[str, float]:
 
 def phases(run: list[str]) -> dict[str, float]:
     """Seconds of each phase that a run tells of, from its start to its end."""
-    spent, phase, begun = dict[str, float](), "loading", time.perf_counter()
+    spent, phase, begun = dict[str, float](), LOADING, time.perf_counter()
 
     def end() -> None:
         spent[phase] = spent.get(phase, 0) + time.perf_counter() - begun

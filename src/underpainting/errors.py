@@ -136,8 +136,13 @@ def wanted(fault: ErrorDetails) -> str:
 
 def suggested(name: str, known: Collection[str]) -> str:
     """Which of the known names another may stand for, as a question; empty where none is near."""
-    near = get_close_matches(name, known, n=1, cutoff=0.3)
+    near = nearest(name, known)
     return f"did you mean {near[0]!r}?" if near else ""
+
+
+def nearest(name: str, known: Collection[str]) -> list[str]:
+    """Up to three of the known names that another may stand for, the likeliest first."""
+    return get_close_matches(name, known, cutoff=0.4)
 
 
 @contextmanager

@@ -44,6 +44,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "regret": seeds.regret,
     "speed": speed.measured,
     "speed-machine": speed.machine,
+    "speed-workers": speed.workers,
     "speed-page": speed.page,
     "faults": speed.faults,
     "sizes-stable-diffusion": sizes.stable_diffusion,

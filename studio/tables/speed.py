@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks.workers import COLUMNS
 from studio.tables.cells import number, table
 from studio.tables.files import answer, printed
 
@@ -27,7 +28,7 @@ MEASURED = (
     ),
     ("peak memory with 1,000 pictures over that with 100", "memory", {"memory_growth": 2}),
     (
-        "two worker processes of one thread over one, 240 pictures in batches of four, start-up and report "
+        "two worker processes of one thread over one, 240 pictures in batches of six, start-up and report "
         "included: here, by Ray",
         "workers",
         {"two_workers_speedup": 2, "two_ray_workers_speedup": 2},
@@ -73,6 +74,14 @@ def measured() -> str:
         ("what", "measured", "figure", "script"),
         [(what, *_told(figures), f"`{script}`") for what, script, figures in MEASURED],
     )
+
+
+def workers() -> str:
+    """The seconds of a study's phases with one worker process, two, and two of a Ray cluster."""
+    ways = printed("benchmarks", "workers", COLUMNS)
+    times = zip(COLUMNS[1:], *(times for _, *times in ways), strict=True)
+    rows = [("all" if name == "s" else name, *(number(float(of), 1) for of in each)) for name, *each in times]
+    return table(("seconds", "one", "two", "two by Ray"), rows)
 
 
 def page() -> str:

@@ -5,7 +5,6 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ import torch
 
 from underpainting.diffusion.adapters import Adapter
 from underpainting.diffusion.adapters.prompts_only import GIVEN, VARIABLE
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import UnderpaintingError, suggested
 from underpainting.readers import refusing
 
 NEGATIVE = "negative_prompt"
@@ -49,9 +48,8 @@ def check_arguments(pipe: Any, arguments: Mapping[str, Any]) -> None:
                 raise UnderpaintingError(
                     f"{kind.__name__} takes no {name}, for it has no second branch: leave it out"
                 )
-            near = get_close_matches(name, [of for of in known if of not in RUNS_OWN], n=1, cutoff=0.4)
-            nearest = f"did you mean {near[0]}?" if near else "leave it out"
-            raise UnderpaintingError(f"{kind.__name__} is not called with {name!r}; {nearest}")
+            meant = suggested(name, [of for of in known if of not in RUNS_OWN]) or "leave it out"
+            raise UnderpaintingError(f"{kind.__name__} is not called with {name!r}; {meant}")
 
 
 def check_negative(arguments: Mapping[str, Any], branches: Sequence[str]) -> None:

@@ -1,6 +1,5 @@
 """Layers by name: which modules are watched, on what grid, with how many channels."""
 
-import difflib
 import fnmatch
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +11,7 @@ from underpainting.diffusion.adapters.modules import BLOCKS, LAST_WORDS, SELF_AT
 from underpainting.diffusion.called import call_of, calling, check_negative
 from underpainting.diffusion.outputs import DryRun, Output, dry_run
 from underpainting.diffusion.rehearsal import PROMPTS, Stacking, stacked_branches
-from underpainting.errors import UnderpaintingError, require_number
+from underpainting.errors import UnderpaintingError, nearest, require_number
 from underpainting.vocabulary import ALL, MOST_BLOCKS, ProbeLayer
 
 PRESETS = (*LAST_WORDS, ALL)
@@ -216,5 +215,5 @@ def _unknown(name: str, known: Sequence[Layer], shapes: Mapping[str, Output]) ->
         )
     short = list(dict.fromkeys(layer.name for layer in known))
     pool = [path for path in shapes if path] if "_block" in name else short
-    near = difflib.get_close_matches(name, pool, n=3, cutoff=0.4) or [short[0], "...", short[-1]]
+    near = nearest(name, pool) or [short[0], "...", short[-1]]
     return f"unknown layer {name}: nearest are {', '.join(near)} (all of a kind: {', '.join(PRESETS)})"

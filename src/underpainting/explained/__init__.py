@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import UnderpaintingError, nearest
 
 HERE = Path(__file__).parent
 DOCS = next((home for home in (HERE / "docs", HERE.parents[2] / "docs") if home.is_dir()), HERE / "docs")
@@ -57,7 +56,7 @@ def explanation(name: str) -> tuple[str, str]:
         return _read(DOCS / "errors" / f"{name}.md"), "errors"
     if (section := terms().get(name.lower())) is not None:
         return section, ""
-    near = get_close_matches(name.lower(), [*errors(), *terms()], cutoff=0.5)
+    near = nearest(name.lower(), [*errors(), *terms()])
     told = f"nearest are {', '.join(near)}" if near else "`underpainting explain` lists what is explained"
     raise UnderpaintingError(f"nothing is explained by the name {name!r}; {told}")
 

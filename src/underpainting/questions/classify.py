@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from underpainting.diffusion import Model, StepRecord
 from underpainting.diffusion.devices import choose_device
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import UnderpaintingError, nearest
 from underpainting.findings.classification import Seen, read_seen
 from underpainting.observers.class_names import class_numbers, right_classes
 from underpainting.observers.classifiers import Classifier, load_classifier
@@ -228,5 +227,5 @@ def _number(name: str, classifier: Classifier) -> tuple[int, ...]:
     if numbers := class_numbers([name], classifier.classes):
         return numbers
     synonyms = [part.strip() for of in classifier.classes for part in of.split(",")]
-    near = get_close_matches(name, synonyms, n=3, cutoff=0.3) or synonyms[:3]
+    near = nearest(name, synonyms) or synonyms[:3]
     raise UnderpaintingError(f"the classifier has no class {name!r}; nearest are {', '.join(near)}")

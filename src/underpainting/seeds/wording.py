@@ -7,14 +7,13 @@ import inspect
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import UnderpaintingError, suggested
 from underpainting.intervention.masks import drawn_mask
 from underpainting.observers.own import import_own
 from underpainting.seeds.layout import Maps
@@ -145,9 +144,8 @@ def _weightless(text: str, layout_of: LayoutOf) -> Wish:
 def _of_words(text: str) -> Wish:
     words = re.findall(r"[a-z]+", text.lower())
     if unknown := [word for word in words if word not in (*WORDS, *SIDES, "from", "the")]:
-        near = get_close_matches(unknown[0], [*WORDS, *SIDES], n=1, cutoff=0.5)
-        nearest = f"did you mean {near[0]}?" if near else f"wish for {KINDS}"
-        raise UnderpaintingError(f"wish {text!r}: unknown word {unknown[0]!r}; {nearest}")
+        meant = suggested(unknown[0], [*WORDS, *SIDES]) or f"wish for {KINDS}"
+        raise UnderpaintingError(f"wish {text!r}: unknown word {unknown[0]!r}; {meant}")
     match words:
         case ["large"]:
             return sized(text, LARGE, 1)

@@ -171,7 +171,7 @@ def test_a_config_names_the_negative_prompt(pipe: Any) -> None:
 
 
 REFUSED: dict[str, tuple[Callable[[Path], Any], Mapping[str, Any], str]] = {
-    "an argument of nothing": (small_pipeline, {"gidance_rescale": 1}, "did you mean guidance_rescale"),
+    "an argument of nothing": (small_pipeline, {"gidance_rescale": 1}, "did you mean 'guidance_rescale'"),
     "what a run gives": (small_pipeline, {"guidance_scale": 3}, "guidance_scale .* is given by every run"),
     "pictures of a prompt": (small_pipeline, {"num_images_per_prompt": 2}, "is given by every run"),
     "no second branch at all": (latent_consistency, {"negative_prompt": "a cup"}, "has no second branch"),

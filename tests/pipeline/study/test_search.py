@@ -259,7 +259,7 @@ BAD = {
     "box outside": (["--wish", "box 0.5,0.5,1.5,1"], "lies outside the picture"),
     "empty mask": (["--wish", "mask BLACK"], "all of one colour"),
     "no wish": ([], "no wish is given"),
-    "unknown word": (["--wish", "lefft"], "did you mean left?"),
+    "unknown word": (["--wish", "lefft"], "did you mean 'left'?"),
     "more than made": (
         ["--wish", "left", "--among", "3", "--finish", "4"],
         "4 pictures are to be finished of 3",

@@ -165,7 +165,7 @@ def test_a_function_of_the_maps_is_a_wish() -> None:
         ("box 0.1,0.2", "not 4 numbers"),
         ("size 0", "above 0, below 1"),
         ("size huge", "not a number"),
-        ("lfet third", "did you mean left?"),
+        ("lfet third", "did you mean 'left'?"),
         ("zebra", "unknown word 'zebra'; wish for a place"),
         ("third", "says nothing that can be found"),
         ("lit", "says nothing that can be found"),

@@ -1,9 +1,8 @@
 """Image classifiers of timm (Wightman 2019), from a folder or from where timm's weights are kept."""
 
-from difflib import get_close_matches
 from typing import Any
 
-from underpainting.errors import UnderpaintingError
+from underpainting.errors import UnderpaintingError, nearest
 from underpainting.observers.network_classifier import NetworkClassifier, Prepare
 from underpainting.observers.registry import Device, ObserverEntry, register
 from underpainting.observers.saved import glance, loading
@@ -57,7 +56,7 @@ def timm_weights(name: str) -> Checkpoint | TorchFile:
     if known is not None and known.url:
         return TorchFile(called, known.url, licence=known.license or "")
     names = {tagged if "." in name else tagged.partition(".")[0] for tagged in list_pretrained()}
-    near = get_close_matches(name, sorted(names), n=3, cutoff=0.4)
+    near = nearest(name, sorted(names))
     raise UnderpaintingError(f"timm has no weights {name!r}; nearest are {', '.join(near) or 'none'}")
 
 
