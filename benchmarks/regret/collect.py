@@ -15,7 +15,6 @@ from torch import Tensor
 
 from benchmarks.machine import facts
 from benchmarks.regret.kept import CARD, TAUGHT, TRIED, WANTED, part_file
-from benchmarks.regret.noise import fit_noise
 from benchmarks.regret.observe import Observed, compact
 from benchmarks.subject import FIRST_SEED, batches
 from underpainting.errors import UnderpaintingError
@@ -23,7 +22,8 @@ from underpainting.progress import Progress
 from underpainting.readers import read_json
 from underpainting.records import clear_partial, make_folder, only_run, replacing, write_json
 from underpainting.seeds.lessons import calibrate_rows, cuts
-from underpainting.study.environment import Loaded, reload
+from underpainting.seeds.noise import fit_noise
+from underpainting.study.environment import reload
 from underpainting.study.request.prompts import PromptRow
 from underpainting.study.study import StudyFolder
 
@@ -75,7 +75,7 @@ def collect(study: StudyFolder, folder: Path, prompts: int, seeds: int, progress
             return
         loaded = reload(study)
         _save(folder / WANTED, _wanted(study, prompts))
-        noise = fit_noise(study, probes.properties, _latents(loaded))
+        noise = fit_noise(study, probes.properties, loaded.model)
         progress.phase("making pictures")
         for path, batch in missing:
             _save(path, Observed(study, loaded, noise).observe(batch, progress.advance))
@@ -87,11 +87,6 @@ def _wanted(study: StudyFolder, prompts: int) -> dict[str, Tensor]:
     images = [rows[i % len(rows)].image for i in range(prompts)]
     labels = {name: study.labels(name) for name in study.probes.properties}
     return {name: compact(torch.stack([of[image] for image in images])) for name, of in labels.items()}
-
-
-def _latents(loaded: Loaded) -> Tensor:
-    """Of the shape that a picture's have."""
-    return loaded.model.encode(torch.zeros(1, 3, *loaded.model.size)).float().cpu()
 
 
 def _hold_to(path: Path, card: Mapping[str, Any]) -> None:

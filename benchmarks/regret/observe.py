@@ -12,11 +12,10 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from benchmarks.regret.noise import NoiseMap
 from underpainting.diffusion import StepRecord, Watching
-from underpainting.diffusion.still import white_noise
 from underpainting.seeds.layout import Maps, on_grid
 from underpainting.seeds.lessons import cuts
+from underpainting.seeds.noise import ByNoise, noise_of
 from underpainting.seeds.predict import ByEstimator, Seen, decoded, seeing, watched
 from underpainting.study.batch import denoise
 from underpainting.study.environment import Loaded
@@ -33,7 +32,7 @@ SIDE = 32
 class Observed:
     """Looks on while a batch is made, and times what it does."""
 
-    def __init__(self, study: StudyFolder, loaded: Loaded, noise: NoiseMap) -> None:
+    def __init__(self, study: StudyFolder, loaded: Loaded, noise: ByNoise) -> None:
         """Nothing is seen yet."""
         self.study, self.loaded, self.noise = study, loaded, noise
         self.estimator = ByEstimator(loaded)
@@ -62,7 +61,7 @@ class Observed:
             "probe": median(after - before for before, after in (self.marks[at - 1] for at in steps)),
         }
         begun = time.perf_counter()
-        drawn = white_noise(latents.float().cpu(), [row.seed for row in rows])
+        drawn = noise_of(self.loaded.model, [row.seed for row in rows])
         tensors = _named("noise/0/noise", self.noise.maps(drawn))
         seconds["noise"] = time.perf_counter() - begun
         for seen in self.seen:

@@ -252,10 +252,10 @@ class Study(StudyFolder):
         """Find the seeds whose pictures are as wished for, and finish these alone.
 
         wish: words such as "left third", a function from maps (by property, [picture, row, column]) to
-        scores in 0..1, or several of these. seeds: so many from 0 on, or those given. read: `probe` or
-        `estimator`, what predicts. out: a folder; one in the study's `seeds` unless told. workers, on,
-        address, gpus_per_worker: as of `run`. What came of it has `pictures`, `table`, `scores`, `cost`; see
-        docs/seeds.md. Raises UnderpaintingError as `search`.
+        scores in 0..1, or several of these. seeds: so many from 0 on, or those given. read: what
+        predicts, `probe`, `estimator` or `noise`. out: a folder; one in the study's `seeds` unless told.
+        workers, on, address, gpus_per_worker: as of `run`. What came of it has `pictures`, `table`, `scores`,
+        `cost`; see docs/seeds.md. Raises UnderpaintingError as `search`.
         """
         wishes = [wish] if isinstance(wish, str) or not isinstance(wish, Sequence) else wish
         asked: dict[str, Any] = {"finish": finish, "read": read, "out": None if out is None else Path(out)}

@@ -39,7 +39,11 @@ def search(
     seeds: Seeds = None,
     finish: Annotated[int, typer.Option(min=1, max=100_000, help="How many pictures to finish.")] = 4,
     read: Annotated[
-        str, typer.Option(help="What predicts: probe, or estimator (of the decoded clean prediction).")
+        str,
+        typer.Option(
+            help="What predicts: probe, estimator (of the decoded clean prediction), or noise (a map of the "
+            "initial one, before any step)."
+        ),
     ] = "probe",
     out: Annotated[
         Path | None, typer.Option(help="Folder to make.", show_default="one in the study's seeds")

@@ -25,6 +25,7 @@ from underpainting.progress import Progress
 from underpainting.readers import opened_tensors, read_tensors
 from underpainting.records import find_fault
 from underpainting.seeds.layout import Maps
+from underpainting.seeds.noise import unseen
 from underpainting.seeds.predict import Seen, watched, watching
 from underpainting.study.batch import decode_sound, denoise
 from underpainting.study.environment import Loaded, record_environment
@@ -153,7 +154,9 @@ class Begun:
         return self.study.environment_file, self.study.probes_folder, *files
 
     def seen(self, step: int, seeds: Sequence[int]) -> Seen:
-        """What is kept of pictures at a step, in the order of the seeds."""
+        """What is kept of pictures at a step, in the order of the seeds; at step 0 nothing has to be."""
+        if not step:
+            return unseen(self.loaded.model, seeds)
         rows = self._rows(step, seeds)
         names = [(name, layer) for layer in watched(self.probes) for name in self.probes.properties]
         maps = {key: torch.stack([row["/".join(("maps", *key))] for row in rows]) for key in names}

@@ -20,7 +20,6 @@ from underpainting.study.labels import label_pictures
 from underpainting.study.recorders import DECODED_AT_ONCE
 from underpainting.vocabulary import Place, main_branch
 
-READS = ("probe", "estimator")
 BEST = "best layers"
 
 
@@ -29,7 +28,7 @@ class Seen:
     """What is kept of pictures at a step.
 
     maps: what probes read there, [picture, row, column] by property and layer. clean: the predicted clean
-    latents [picture, channel, h, w].
+    latents [picture, channel, h, w]; at step 0, where nothing is predicted yet, the noise.
     """
 
     step: int
@@ -81,11 +80,6 @@ class ByEstimator:
                 for name, own in label_pictures(self.loaded.estimator, pictures[good], properties).items():
                     maps[name][good] = own
             return maps
-
-
-def predictor(read: str, probes: ProbeSet, loaded: Loaded) -> Predictor:
-    """The predictor of a name of `READS`."""
-    return ByProbes(probes) if read == "probe" else ByEstimator(loaded)
 
 
 def watched(probes: ProbeSet) -> tuple[str, ...]:

@@ -93,7 +93,8 @@ class Race:
         return any(not self.begun.missing(other, self.seeds) for other in later)
 
     def _cut(self, step: int, lesson: Lesson) -> None:
-        self._bring(step)
+        if step:
+            self._bring(step)
         if not self.seeds:
             return
         maps = self.maps(step, self.seeds)

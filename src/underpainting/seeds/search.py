@@ -12,8 +12,9 @@ from underpainting.intervention.kept import name_of
 from underpainting.progress import Progress
 from underpainting.records import clear_partial, make_folder, only_run
 from underpainting.seeds.begun import Begun, begun_folder
-from underpainting.seeds.lessons import calibrate_labels, lessons, taught
-from underpainting.seeds.predict import READS, predictor
+from underpainting.seeds.lessons import Lesson, calibrate_labels, calibrate_rows, lessons, taught
+from underpainting.seeds.noise import fit_noise, unseen
+from underpainting.seeds.predict import ByEstimator, ByProbes, Predictor
 from underpainting.seeds.race import Race
 from underpainting.seeds.searched import Searched, keep_searched, read_searched
 from underpainting.seeds.shown import sheets
@@ -22,11 +23,13 @@ from underpainting.seeds.wanted import layout_of
 from underpainting.seeds.wish import Wish, require_probes
 from underpainting.seeds.wording import checked_seeds, parse_wishes
 from underpainting.study.cluster.job import Cluster
-from underpainting.study.environment import load_trusted, reload
+from underpainting.study.environment import Loaded, load_trusted, reload
 from underpainting.study.executors import Workers, count_workers, executor
 from underpainting.study.request.suited import about_words
 from underpainting.study.study import StudyFolder
 from underpainting.vocabulary import listed
+
+READS = ("probe", "estimator", "noise")
 
 
 def search(
@@ -36,7 +39,7 @@ def search(
     *,
     seeds: Sequence[int],
     finish: int = 4,
-    read: str = READS[0],
+    read: str = "probe",
     out: Path | None = None,
     progress: Progress | None = None,
     workers: Workers = None,
@@ -45,8 +48,10 @@ def search(
     """Find, of a prompt's seeds, those whose pictures are as wished for; finish these alone.
 
     wishes: as `parse_wishes` takes them. finish: how many pictures are made to their end. read: what
-    predicts, of `READS`. out: the folder to make; by default one in the study's `seeds`, named by what is
-    asked. workers, cluster: where seeds are denoised, as in `run_study`.
+    predicts, of `READS`: probes, the estimator on the decoded clean prediction, or a linear map of the
+    initial noise, by which no seed is begun that is not finished. out: the folder to make; by default one in
+    the study's `seeds`, named by what is asked. workers, cluster: where seeds are denoised, as in
+    `run_study`.
 
     All seeds are denoised up to the first of `cuts`; which go on is up to `going_on`, cut after cut, until
     no more are left than are to be finished. Every batch is kept as it is made (see `Begun`), so that the
@@ -87,14 +92,25 @@ def search(
         with executor(study, root, progress, load_trusted, several, cluster) as make:
             loaded = load()
             begun = Begun(study, loaded, probes, prompt, progress, make)
-            predict = predictor(read, probes, loaded)
-            labels = calibrate_labels(study, probes.properties)
-            learnt = lessons(wish, predict, taught(study, loaded, probes, progress), labels)
+            predict, learnt = _learn(read, wish, study, loaded, progress)
             race = Race(begun, predict, wish, learnt, finish)
             race.run(chosen)
         searched = Searched(home, asked, race.sorted_rows(), race.cost(chosen), tuple(race.cuts.values()))
         keep_searched(searched, study, race.pictures, sheets(race))
     return searched
+
+
+def _learn(
+    read: str, wish: Wish, study: StudyFolder, loaded: Loaded, progress: Progress
+) -> tuple[Predictor, dict[int, Lesson]]:
+    """What predicts, and what calibrate pictures teach of it at every cut."""
+    probes, predict = study.probes, ByEstimator(loaded) if read == "estimator" else ByProbes(study.probes)
+    labels = calibrate_labels(study, probes.properties)
+    if read == "noise":
+        before = unseen(loaded.model, [row.seed for row in calibrate_rows(study)])
+        by_noise = fit_noise(study, probes.properties, loaded.model)
+        return by_noise, lessons(wish, by_noise, [before], labels)
+    return predict, lessons(wish, predict, taught(study, loaded, probes, progress), labels)
 
 
 def not_worth(study: StudyFolder, wish: Wish) -> str | None:

@@ -19,6 +19,7 @@ from underpainting.records import SEARCHED, read_table
 from underpainting.seeds import preview as previewing
 from underpainting.seeds import search as searching
 from underpainting.seeds.begun import Begun
+from underpainting.seeds.noise import noise_of
 from underpainting.seeds.preview import preview
 from underpainting.seeds.search import not_worth, search
 from underpainting.seeds.searched import Searched
@@ -179,6 +180,26 @@ def test_the_estimator_may_predict_and_a_function_may_wish(done: StudyFolder) ->
     assert "<lambda>" in made.asked["wish"]
 
 
+def test_by_the_noise_no_seed_is_begun_that_is_not_finished(done: StudyFolder, loaded: Loaded) -> None:
+    found = searched(done, read="noise", seeds=range(40))
+    assert [(cut.step, cut.way) for cut in found.lessons] == [(0, "noise")]
+    assert found.cost.evaluations == 2 * 3 and found.cost.evaluations_of_all == 40 * 3
+    foretold = {row.seed: row.predicted for row in found.rows}
+    assert set(found.seeds) == set(sorted(foretold, key=lambda seed: -foretold[seed])[:2])
+    assert [row.step for row in found.rows] == [3, 3, *[0] * 38]
+    for kept, picture in zip(found.pictures.values(), whole(done, loaded, found.seeds), strict=True):
+        assert np.abs(kept.astype(int) - picture.numpy()).max() <= 1
+    assert (found.folder / "sheet.png").is_file() and (found.folder / "previews.png").is_file()
+
+
+def test_the_noise_that_is_read_is_what_pictures_begin_with(loaded: Loaded) -> None:
+    begun: list[torch.Tensor] = []
+    model = loaded.model
+    model.denoise([PROMPT] * 2, [3, 8], steps=3, on_step=lambda record: begun.append(record.latents))
+    ratio = begun[0] / noise_of(model, [3, 8])
+    assert torch.allclose(ratio, ratio.flatten()[0].expand_as(ratio), rtol=1e-5)
+
+
 def test_from_python(done: StudyFolder) -> None:
     made = Study.open(done.folder).search(
         PROMPT, ["like prompt_0_seed_100", "near * 2"], seeds=5, finish=1, progress=False
@@ -269,7 +290,7 @@ BAD = {
     "negative seeds": (["--wish", "left", "--seeds=-3:4"], "are no range"),
     "a seed twice": (["--wish", "left", "--seeds", "1,1"], "seeds 1,1 are no range"),
     "both": (["--wish", "left", "--seeds", "0:9", "--among", "9"], "not both"),
-    "no way to read": (["--wish", "left", "--read", "eyes"], "seeds are read by probe and estimator"),
+    "no way to read": (["--wish", "left", "--read", "eyes"], "seeds are read by probe, estimator and noise"),
     "no picture": (["--wish", "like prompt_0_seed_99"], "is no picture of"),
     "no function": (["--wish", "no_such_thing:score"], "cannot be imported"),
 }
