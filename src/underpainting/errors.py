@@ -142,7 +142,7 @@ def suggested(name: str, known: Collection[str]) -> str:
 
 def nearest(name: str, known: Collection[str]) -> list[str]:
     """Up to three of the known names that another may stand for, the likeliest first."""
-    return get_close_matches(name, known, cutoff=0.4)
+    return get_close_matches(name, known, cutoff=0.5)
 
 
 @contextmanager
