@@ -42,7 +42,8 @@ class Lesson:
     """How a wish's finished score follows from the one that is predicted at a step.
 
     way: of the predictor's. The finished score is offset + slope * predicted, give or take `deviation` (the
-    residuals' standard deviation). correlation: Pearson's, of the two; nan where there is none. pictures: how
+    residuals' standard deviation). The slope is not negative: what foretells the opposite foretells nothing,
+    and the mean is expected. correlation: Pearson's, of the two; nan where there is none. pictures: how
     many taught it.
     """
 
@@ -116,11 +117,11 @@ def _best(wish: Wish, ways: Mapping[str, Maps], finished: Tensor, step: int) -> 
 
 
 def _lesson(way: str, predicted: Tensor, finished: Tensor, step: int) -> Lesson:
-    """Least squares of finished scores on predicted ones."""
+    """Least squares of finished scores on predicted ones, of the slopes from 0 on."""
     count = len(finished)
     x, y = predicted - predicted.mean(), finished - finished.mean()
     varies = float((x * x).sum()) > 0 and float((y * y).sum()) > 0
-    slope = float((x * y).sum() / (x * x).sum()) if varies else 0.0
+    slope = max(float((x * y).sum() / (x * x).sum()), 0.0) if varies else 0.0
     correlation = float((x * y).sum() / ((x * x).sum() * (y * y).sum()).sqrt()) if varies else math.nan
     residuals = y - slope * x
     deviation = float((residuals.square().sum() / max(count - 2, 1)).sqrt())

@@ -104,13 +104,19 @@ def _learn(
     read: str, wish: Wish, study: StudyFolder, loaded: Loaded, progress: Progress
 ) -> tuple[Predictor, dict[int, Lesson]]:
     """What predicts, and what calibrate pictures teach of it at every cut."""
-    probes, predict = study.probes, ByEstimator(loaded) if read == "estimator" else ByProbes(study.probes)
+    probes = study.probes
     labels = calibrate_labels(study, probes.properties)
-    if read == "noise":
-        before = unseen(loaded.model, [row.seed for row in calibrate_rows(study)])
-        by_noise = fit_noise(study, probes.properties, loaded.model)
-        return by_noise, lessons(wish, by_noise, [before], labels)
-    return predict, lessons(wish, predict, taught(study, loaded, probes, progress), labels)
+    if read != "noise":
+        predict: Predictor = ByEstimator(loaded) if read == "estimator" else ByProbes(probes)
+        return predict, lessons(wish, predict, taught(study, loaded, probes, progress), labels)
+    by_noise = fit_noise(study, probes.properties, loaded.model)
+    before = unseen(loaded.model, [row.seed for row in calibrate_rows(study)])
+    learnt = lessons(wish, by_noise, [before], labels)
+    if not learnt[0].slope:
+        progress.note(
+            "the noise foretells nothing of this wish on calibrate pictures: it is chosen by chance"
+        )
+    return by_noise, learnt
 
 
 def not_worth(study: StudyFolder, wish: Wish) -> str | None:

@@ -19,11 +19,7 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
-IMPORTED = [
-    "underpainting.study.phases",
-    "underpainting.study.processes",
-    "diffusers.pipelines.pipeline_utils",
-]
+IMPORTED = ["underpainting.study.preloaded"]
 DEVICES = Path("/dev")
 GPUS = ("nvidia*", "kfd", "dri", "dxg", "accel*")  # what there is in DEVICES where there may be one
 _begun_by = ["spawn"]

@@ -67,7 +67,7 @@ def test_holm_on_a_worked_example() -> None:
     assert holm([]) == []
 
 
-@settings(max_examples=8)  # statsmodels takes its time
+@settings(max_examples=8, deadline=None)  # statsmodels takes its time
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_is_statsmodels(p: list[float]) -> None:
     assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])

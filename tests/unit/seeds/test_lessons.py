@@ -61,6 +61,14 @@ def test_what_teaches_nothing_keeps_the_order_of_the_predicted_scores() -> None:
     assert first < second
 
 
+def test_what_foretells_the_opposite_foretells_nothing() -> None:
+    finished = torch.linspace(0.2, 0.6, 20, dtype=torch.float64)
+    lesson = lessons(MEAN, Ways(), [seen(first=1 - finished)], {"a": finished[:, None, None]})[3]
+    assert lesson.correlation == pytest.approx(-1) and lesson.slope == 0
+    assert lesson.expected(torch.tensor([0.1, 0.9])).tolist() == pytest.approx([0.4, 0.4], abs=1e-5)
+    assert lesson.deviation == pytest.approx(float(finished.std()) * math.sqrt(19 / 18))
+
+
 def test_cuts_are_at_the_same_shares_of_any_number_of_steps() -> None:
     assert cuts(15) == [1, 2, 3, 4, 5, 6, 7, 8]
     assert cuts(50) == [4, 7, 10, 14, 17, 20, 24, 27]
