@@ -113,9 +113,7 @@ def _learn(
     before = unseen(loaded.model, [row.seed for row in calibrate_rows(study)])
     learnt = lessons(wish, by_noise, [before], labels)
     if not learnt[0].slope:
-        progress.note(
-            "the noise foretells nothing of this wish on calibrate pictures: it is chosen by chance"
-        )
+        progress.note("the noise foretold nothing of this wish on calibrate pictures: seeds go by chance")
     return by_noise, learnt
 
 
