@@ -43,9 +43,12 @@ class ByNoise:
 
     def maps(self, noise: Tensor) -> dict[str, Tensor]:
         """Predicted maps [picture, row, column] by property, of noise [picture, channel, h, w]."""
-        x = windows(noise)
-        shape = len(noise), *_grid(noise)
-        return {name: probe.apply(x).reshape(shape) for name, probe in self.probes.items()}
+        maps: dict[str, list[Tensor]] = {name: [] for name in self.probes}
+        for some in torch.split(noise, AT_ONCE):  # windows are some 50 times as large
+            x = windows(some)
+            for name, probe in self.probes.items():
+                maps[name].append(probe.apply(x).reshape(len(some), *_grid(some)))
+        return {name: torch.cat(parts) for name, parts in maps.items()}
 
 
 def windows(noise: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from underpainting.seeds import noise as module
-from underpainting.seeds.noise import WINDOW, fit_noise, windows
+from underpainting.seeds.noise import AT_ONCE, WINDOW, fit_noise, windows
 
 CHANNELS, SIDE = 2, 8
 FIT, CALIBRATE = range(120), range(200, 216)
@@ -47,8 +47,10 @@ def test_what_is_linear_in_the_noise_is_foretold(monkeypatch: pytest.MonkeyPatch
         sound_rows=lambda split: [SimpleNamespace(image=str(seed), seed=seed) for seed in rows[split]],
     )
     fitted = fit_noise(study, ["linear", "free"], None)  # type: ignore[arg-type]
-    maps = fitted.maps(drawn(None, [900, 901]))
-    for i, seed in enumerate((900, 901)):
+    others = range(900, 900 + 2 * AT_ONCE + 1)
+    maps = fitted.maps(drawn(None, others))
+    assert maps["linear"].shape == (len(others), SIDE, SIDE)
+    for i, seed in enumerate(others):
         assert torch.allclose(maps["linear"][i], _linear(seed, weight), atol=0.05 * weight.norm())
     assert (maps["free"] - 3).abs().max() < 0.5
 
