@@ -34,15 +34,16 @@ def latents_of(record: StepRecord, kind: str) -> Tensor:
     return record.latents.float() / record.scale if kind == "noisy" else record.predicted_clean.float()
 
 
-def windows(latents: Tensor, grid: Grid) -> Tensor:
+def windows(latents: Tensor, grid: Grid, side: int = WINDOW, border: str = "replicate") -> Tensor:
     """What is read of latents [picture, channel, h, w] at each token of a grid: [picture, token, number].
 
-    The latents' means over the token's cell and over those around it, 5 x 5 in all (at the border the nearest
-    cell again), and where the token is: cosines of up to three half waves down and across the picture, which
-    tell a linear probe what position alone tells it.
+    The latents' means over the token's cell and over those around it, 5 x 5 in all unless another odd `side`
+    is given (at the border the nearest cell again, or as `border` says, a mode of torch's `pad`), and where
+    the token is: cosines of up to three half waves down and across the picture, which tell a linear probe
+    what position alone tells it.
     """
-    cells = pad(adaptive_avg_pool2d(latents, grid), (WINDOW // 2,) * 4, mode="replicate")
-    around = unfold(cells, WINDOW).transpose(1, 2)
+    cells = pad(adaptive_avg_pool2d(latents, grid), (side // 2,) * 4, mode=border)
+    around = unfold(cells, side).transpose(1, 2)
     return torch.cat([around, cosines(grid).to(around).expand(len(around), -1, -1)], dim=2)
 
 

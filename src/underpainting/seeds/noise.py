@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import unfold
 
-from underpainting.controls.latents import cosines
+from underpainting.controls.latents import windows as windows_of
 from underpainting.diffusion import Model
 from underpainting.diffusion.still import white_noise
 from underpainting.probes import Moments, Probe, cell_means, ridge
@@ -55,8 +54,7 @@ def windows(noise: Tensor) -> Tensor:
     """At each cell of noise [picture, channel, h, w], the 7 x 7 around it (0 beyond the border), and where it
     is: [picture, token, number].
     """
-    around = unfold(noise, WINDOW, padding=WINDOW // 2).transpose(1, 2)
-    return torch.cat([around, cosines(_grid(noise)).to(around).expand(len(around), -1, -1)], dim=2)
+    return windows_of(noise, _grid(noise), WINDOW, "constant")
 
 
 def noise_of(model: Model, seeds: Sequence[int]) -> Tensor:
@@ -82,11 +80,9 @@ def fit_noise(study: StudyFolder, properties: Sequence[str], model: Model) -> By
             finished = [torch.stack([of[row.image] for row in rows]).float() for of in labels]
             yield windows(noise), torch.stack([cell_means(of, _grid(noise)) for of in finished], dim=-1)
 
-    moments: Moments | None = None
+    moments = Moments(windows(noise_of(model, [0])).shape[-1], len(labels))
     for x, y in batches("fit"):
-        moments = moments or Moments(x.shape[-1], len(labels))
         moments.update(x, y)
-    assert moments is not None
     every = ridge(moments, STRENGTHS)  # [strength, property]
     errors = torch.zeros(len(STRENGTHS), len(labels))
     for x, y in batches("calibrate"):
